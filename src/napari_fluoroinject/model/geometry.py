@@ -1,0 +1,58 @@
+"""Points, C-arm views, and what a pixel measures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import atan2, degrees, hypot, isfinite
+from typing import Literal
+
+from napari_fluoroinject.errors import UncalibratedError
+
+Point = tuple[float, float]
+"""(row, column), 0-based, at pixel centres."""
+
+CalibrationBasis = Literal[
+    "iso_ermf", "iso_sid_sod", "pixel_spacing_fiducial", "needle_gauge", "none"
+]
+Side = Literal["left", "right", "bilateral"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """Millimetres per pixel and where the number comes from.
+
+    `mm_per_px` holds in one plane only (the isocentre for the `iso_` bases);
+    `relative_uncertainty` (1 sigma) is None where the basis gives none.
+    """
+
+    mm_per_px: float
+    basis: CalibrationBasis
+    relative_uncertainty: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (isfinite(self.mm_per_px) and self.mm_per_px > 0):
+            raise UncalibratedError(
+                f"a calibration of {self.mm_per_px} mm per pixel is not a length; "
+                "leave the calibration out when it is unknown"
+            )
+        if self.basis == "none":
+            raise UncalibratedError("a calibration without a basis is no calibration; use None")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """C-arm angles in degrees (PositionerPrimaryAngle, PositionerSecondaryAngle) and the view's name; None = unknown."""
+
+    primary_angle_deg: float | None = None
+    secondary_angle_deg: float | None = None
+    name: str | None = None
+
+
+def length_px(start: Point, end: Point) -> float:
+    """Distance between two points in pixels."""
+    return hypot(end[0] - start[0], end[1] - start[1])
+
+
+def axis_deg(hub: Point, tip: Point) -> float:
+    """Angle from the image's +column axis towards +row, pointing from hub to tip, in [0, 360) degrees."""
+    return degrees(atan2(tip[0] - hub[0], tip[1] - hub[1])) % 360.0

@@ -1,0 +1,76 @@
+"""The result of one analysis: everything that is written, drawn or shown comes from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from napari_fluoroinject.model.annotation import Annotation
+from napari_fluoroinject.model.cine import CineLoop
+from napari_fluoroinject.model.motion import Injection, Motion
+from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.model.procedure import Procedure
+from napari_fluoroinject.model.spread import (
+    NoiseModel,
+    OpacityScale,
+    RunOff,
+    SpreadMaps,
+    SpreadMeasurements,
+)
+
+Severity = Literal["critical", "high", "moderate", "info"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One warning of the contract's list. `score` 1 or more means the procedure's threshold was reached."""
+
+    id: str
+    severity: Severity
+    text: str
+    score: float
+    frames: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessable:
+    """How much of the loop could be judged, and why not all of it."""
+
+    frames: int
+    of: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What made a result: software, backend and parameters. `parameters` are (name, value) pairs in a fixed order."""
+
+    software: str
+    version: str
+    backend: Literal["reference", "cpu", "cuda"]
+    device: str
+    backend_version: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Report:
+    """What was found in one loop.
+
+    `maps` and `measurements` are None where opacity could not be had at all (no mask frames); `noise` likewise.
+    """
+
+    loop: CineLoop
+    procedure: Procedure
+    annotation: Annotation
+    motion: Motion
+    injection: Injection
+    needle: Needle | NoNeedle
+    opacity: OpacityScale
+    noise: NoiseModel | None
+    maps: SpreadMaps | None
+    measurements: SpreadMeasurements | None
+    run_off: RunOff
+    findings: tuple[Finding, ...]
+    assessable: Assessable
+    provenance: Provenance

@@ -1,0 +1,124 @@
+"""How contrast spread: maps per pixel, measurements, run-off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
+from napari_fluoroinject.model.geometry import Point
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpacityScale:
+    """By how much the measured log difference was corrected for scatter and veiling.
+
+    `scale` and `relative_uncertainty` (1 sigma) are None where the loop is not quantitative;
+    `scatter_to_primary` and its sigma likewise. `basis` names the estimators that were fused.
+    """
+
+    scale: float | None
+    relative_uncertainty: float | None
+    scatter_to_primary: float | None
+    scatter_to_primary_sigma: float | None
+    basis: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseModel:
+    """Noise of one loop: variance of ln I is `a / level` per pixel; `lag1_time` and `lag1_space` are correlations.
+
+    `pixel_sigma_od` is the median 1-sigma noise of one pixel's opacity in one frame after scatter correction.
+    """
+
+    a: float
+    lag1_time: float
+    lag1_space: float
+    pixel_sigma_od: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpreadMaps:
+    """Contrast kinetics per pixel, in the reference pose (that of the mask frames).
+
+    All maps are (rows, columns) float32, NaN where undefined. Opacity is natural-log units, scatter-corrected.
+    `arrival_s` is the first time at which opacity rises through `arrival_threshold_od` and stays for two frames.
+    `region` is the contrast region in the last frames; `region_by_frame` (frames, rows, columns) the same in each
+    frame's own geometry. `detection_limit_od` is the faintest 3 mm patch (or 84 pixels where there are no millimetres)
+    that the last frames could show at 3 sigma.
+    """
+
+    peak_od: FloatArray
+    arrival_s: FloatArray
+    time_to_peak_s: FloatArray
+    washout_per_s: FloatArray
+    transit_s: FloatArray
+    region: BoolArray
+    region_by_frame: BoolArray
+    arrival_threshold_od: float
+    region_threshold_od: float
+    detection_limit_od: float
+
+    def __post_init__(self) -> None:
+        for name in ("peak_od", "arrival_s", "time_to_peak_s", "washout_per_s", "transit_s"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float32))
+        for name in ("region", "region_by_frame"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.bool_))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpreadMeasurements:
+    """Numbers about the spread; a pixel value stands beside every millimetre value, None = cannot be had.
+
+    `along_px` is the extent along the spine axis, `across_px` across it; `cranial_px` and `caudal_px` from the tip;
+    `direction_deg` points from the tip to the centroid (from +column towards +row); `front_speed_px_s` is the median
+    speed of the front away from the tip in the image plane. `area_by_frame_px` and `mean_od_by_frame` are (frames,).
+    `reasons` says why a number is missing, one sentence each.
+    """
+
+    area_px: int
+    area_mm2: float | None
+    along_px: float | None
+    along_mm: float | None
+    across_px: float | None
+    across_mm: float | None
+    cranial_px: float | None
+    cranial_mm: float | None
+    caudal_px: float | None
+    caudal_mm: float | None
+    centroid_px: Point | None
+    direction_deg: float | None
+    front_speed_px_s: float | None
+    front_speed_mm_s: float | None
+    first_arrival_s: float | None
+    median_time_to_peak_s: float | None
+    peak_od: float | None
+    area_by_frame_px: DoubleArray
+    mean_od_by_frame: DoubleArray
+    reasons: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("area_by_frame_px", "mean_od_by_frame"):
+            object.__setattr__(self, name, read_only(getattr(self, name), np.float64))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunOff:
+    """The strongest tubular component that moved, anywhere in the field.
+
+    `score` is relative to the detector's alarm threshold: 1 or more raises a warning. `kind` says which detector spoke.
+    `path_px` is (nodes, 2) in the reference pose; `frames` the first and last frame of the event. `smallest_seen_od` is the
+    opacity a path-long run-off needed to be found in this loop. `reason` is set where the search could not be made.
+    """
+
+    score: float
+    kind: Literal["transient", "persistent"] | None
+    path_px: DoubleArray
+    frames: tuple[int, int] | None
+    smallest_seen_od: float | None
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path_px", read_only(self.path_px, np.float64))
