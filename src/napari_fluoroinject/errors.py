@@ -4,6 +4,7 @@
   x UnreadableObjectError      a file or object that cannot be read as a cine loop
   x UncalibratedError          millimetres were asked of a loop that has no calibration
   x ProcedureError             an unknown procedure key, or a procedure file that is not valid
+  x AnnotationError            marks of a person that cannot be used
   x AnalysisError              a loop that can be read but not analysed
   x BackendUnavailableError    the compute backend that was asked for is not there
   x PhantomError               a synthetic scene that does not exist
@@ -52,6 +53,10 @@ class UncalibratedError(FluoroinjectError):
 
 class ProcedureError(FluoroinjectError):
     """An unknown procedure key, or a procedure file that is not valid."""
+
+
+class AnnotationError(FluoroinjectError):
+    """Marks of a person that cannot be used."""
 
 
 class AnalysisError(FluoroinjectError):

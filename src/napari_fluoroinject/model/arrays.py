@@ -17,7 +17,7 @@ StoredArray = npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.in
 
 
 def read_only(array: npt.ArrayLike, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Return `array` as a read-only array of `dtype`; copies only where the dtype differs or the caller could still write."""
+    """Return `array` read-only as `dtype`; copied where the caller could still write."""
     result = np.asarray(array, dtype=dtype)
     if result.flags.writeable:
         result = result.view() if result is not array else result.copy()

@@ -1,4 +1,4 @@
-"""The cine loop: frames as stored, what their values mean, when they were taken, what a pixel measures."""
+"""The cine loop: frames as stored, what their values mean, when they were taken."""
 
 from __future__ import annotations
 
@@ -21,12 +21,20 @@ Relationship = Literal["linear", "log", "display", "unknown"]
 
 
 class Frames(Protocol):
-    """Stored pixel values, one frame at a time or all at once; `shape` is (frames, rows, columns)."""
+    """Stored pixel values, one frame at a time or all at once."""
 
     @property
-    def shape(self) -> tuple[int, int, int]: ...
-    def frame(self, index: int, /) -> StoredArray: ...
-    def every(self) -> StoredArray: ...
+    def shape(self) -> tuple[int, int, int]:
+        """(frames, rows, columns)."""
+        ...
+
+    def frame(self, index: int, /) -> StoredArray:
+        """One frame, (rows, columns)."""
+        ...
+
+    def every(self) -> StoredArray:
+        """All frames, (frames, rows, columns)."""
+        ...
 
 
 class ArrayFrames:
@@ -45,7 +53,8 @@ class ArrayFrames:
 
     def frame(self, index: int, /) -> StoredArray:
         """One frame, (rows, columns)."""
-        return self._stored[index]
+        picked: StoredArray = self._stored[index]
+        return picked
 
     def every(self) -> StoredArray:
         """All frames, (frames, rows, columns)."""
@@ -112,7 +121,8 @@ class CineLoop:
     detector_mm_per_px
         ImagerPixelSpacing; None when unknown.
     open_field
-        (rows, columns), True where the header's shutter is open and pixels are data; None when the header names no shutter.
+        (rows, columns), True where the header's shutter is open and pixels are data; None when the
+        header names no shutter.
     sha256
         Hash over the data sets the loop was read from.
     notes

@@ -41,7 +41,10 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """C-arm angles in degrees (PositionerPrimaryAngle, PositionerSecondaryAngle) and the view's name; None = unknown."""
+    """C-arm angles (PositionerPrimaryAngle, PositionerSecondaryAngle) and the view's name.
+
+    None = unknown.
+    """
 
     primary_angle_deg: float | None = None
     secondary_angle_deg: float | None = None
@@ -54,5 +57,5 @@ def length_px(start: Point, end: Point) -> float:
 
 
 def axis_deg(hub: Point, tip: Point) -> float:
-    """Angle from the image's +column axis towards +row, pointing from hub to tip, in [0, 360) degrees."""
+    """Angle of hub to tip in degrees, [0, 360), from the +column axis towards +row."""
     return degrees(atan2(tip[0] - hub[0], tip[1] - hub[1])) % 360.0

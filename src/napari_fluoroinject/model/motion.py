@@ -16,14 +16,16 @@ class Motion:
     Attributes
     ----------
     shift_px
-        (frames, 2) float64, (row, column): what stands at p in the reference pose stands at p + shift in frame k.
+        (frames, 2) float64, (row, column): what stands at p in the reference pose stands at
+        p + shift in frame k.
         The reference pose is that of the mask frames: their mean shift is zero.
     residual
-        (frames,) robust sigma of the aligned residual, relative to the loop's median: 1 is ordinary.
+        (frames,) robust sigma of the aligned residual over the loop's median: 1 is ordinary.
     locked
         (frames,) False where the registration was lost; such frames are not assessable.
     bone_weight
-        (rows, columns) float32, 0 to 1: how much each pixel of the reference pose was trusted to move with bone.
+        (rows, columns) float32, 0 to 1: how far each pixel of the reference pose was trusted to
+        move with bone.
     uncertainty_px
         1 sigma of one frame's shift, both axes pooled.
     """
@@ -48,7 +50,8 @@ class Motion:
 class Injection:
     """When contrast came: `mask_frames` are before it; `onset_frame` is None when none was seen.
 
-    `onset_frame` is the first frame whose exposure contains contrast, `onset_score` the strength of the
+    `onset_frame` is the first frame whose exposure contains contrast, `onset_score` the
+    strength of the
     evidence in standard deviations.
     """
 

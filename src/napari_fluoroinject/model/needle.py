@@ -18,7 +18,8 @@ class Needle:
     Attributes
     ----------
     tip_px, hub_px
-        In the geometry of `frame`. The hub end is where the shaft is last seen: a lower bound of its length.
+        In the geometry of `frame`. The hub end is where the shaft is last seen: a lower bound
+        of its length.
     frame
         The frame whose geometry the points are in.
     tip_uncertainty_px, hub_uncertainty_px
@@ -28,7 +29,8 @@ class Needle:
     source
         `detected`, or `given` by a person.
     tip_end_by
-        What told the tip from the hub: it `moved`, `contrast` left it, `centre` (how people aim; the weakest), or it was `given`.
+        What told the tip from the hub: it `moved`, `contrast` left it, `centre` (how people
+        aim; the weakest), or it was `given`.
     at_rest_from_frame
         First frame from which the needle stands still; 0 when it stood from the start.
     """

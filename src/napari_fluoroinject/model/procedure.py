@@ -1,4 +1,4 @@
-"""The schema of `procedures/*.toml`: what is known about a procedure, each fact with its source."""
+"""The schema of `procedures/*.toml`: what is known of a procedure, each fact with its source."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 Grade = Literal["S", "M", "D"]
-"""Evidence grade: S stated in the named source, M from memory (unverified), D derived or proposed here."""
+"""S stated in the named source, M from memory (unverified), D derived or proposed here."""
 
 
 class Checked:
@@ -18,7 +18,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sourced(Checked):
-    """A number or range with its evidence; `low` equals `high` for a single number."""
+    """A number or range with its evidence; `low` equals `high` for one number."""
 
     low: float
     high: float
@@ -30,7 +30,7 @@ class Sourced(Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewRule(Checked):
-    """A C-arm view: oblique angle range in degrees (ipsilateral positive, contralateral negative), and what it is for."""
+    """A C-arm view and what it is for; ipsilateral oblique is positive, contralateral negative."""
 
     name: str
     role: str
@@ -42,7 +42,7 @@ class ViewRule(Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TargetRule(Checked):
-    """Where the tip belongs, in words and by landmarks, with the tolerance the literature gives."""
+    """Where the tip belongs, in words and by landmarks, with its tolerance."""
 
     name: str
     landmarks: tuple[str, ...]
@@ -68,7 +68,11 @@ class Source(Checked):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure(Checked):
-    """One procedure as data. `concept` is (code value, scheme, meaning); `clinician_signed_off` is stated, never assumed."""
+    """One procedure as data.
+
+    `concept` and `anatomic_region` are (code value, scheme, meaning); `clinician_signed_off` is
+    stated, never assumed.
+    """
 
     key: str
     name: str

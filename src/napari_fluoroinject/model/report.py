@@ -7,6 +7,7 @@ from typing import Literal
 
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.cine import CineLoop
+from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 from napari_fluoroinject.model.procedure import Procedure
@@ -23,7 +24,7 @@ Severity = Literal["critical", "high", "moderate", "info"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One warning of the contract's list. `score` 1 or more means the procedure's threshold was reached."""
+    """One warning of the contract's list; at a `score` of 1 the threshold is reached."""
 
     id: str
     severity: Severity
@@ -43,7 +44,7 @@ class Assessable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance:
-    """What made a result: software, backend and parameters. `parameters` are (name, value) pairs in a fixed order."""
+    """What made a result; `parameters` are (name, value) pairs in a fixed order."""
 
     software: str
     version: str
@@ -57,7 +58,8 @@ class Provenance:
 class Report:
     """What was found in one loop.
 
-    `maps` and `measurements` are None where opacity could not be had at all (no mask frames); `noise` likewise.
+    `maps` and `measurements` are None where opacity could not be had at all (no mask frames);
+    `noise` likewise.
     """
 
     loop: CineLoop
@@ -74,3 +76,18 @@ class Report:
     findings: tuple[Finding, ...]
     assessable: Assessable
     provenance: Provenance
+
+    @property
+    def tip_target_px(self) -> float | None:
+        """Distance of tip and target in pixels, in the reference pose; None without either."""
+        if self.annotation.target_px is None or not isinstance(self.needle, Needle):
+            return None
+        shift_row, shift_column = self.motion.shift_px[self.needle.frame]
+        tip = (self.needle.tip_px[0] - shift_row, self.needle.tip_px[1] - shift_column)
+        return length_px(tip, self.annotation.target_px)
+
+    @property
+    def tip_target_mm(self) -> float | None:
+        """The same in millimetres of the calibrated plane; None when uncalibrated."""
+        distance_px, mm_per_px = self.tip_target_px, self.loop.mm_per_px
+        return None if distance_px is None or mm_per_px is None else distance_px * mm_per_px

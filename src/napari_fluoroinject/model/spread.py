@@ -28,9 +28,12 @@ class OpacityScale:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoiseModel:
-    """Noise of one loop: variance of ln I is `a / level` per pixel; `lag1_time` and `lag1_space` are correlations.
+    """Noise of one loop: the variance of ln I is `a / level` per pixel.
 
-    `pixel_sigma_od` is the median 1-sigma noise of one pixel's opacity in one frame after scatter correction.
+    `lag1_time` and `lag1_space` are correlations of neighbouring frames and pixels.
+
+    `pixel_sigma_od` is the median 1-sigma noise of one pixel's opacity in one frame after
+    scatter correction.
     """
 
     a: float
@@ -43,10 +46,14 @@ class NoiseModel:
 class SpreadMaps:
     """Contrast kinetics per pixel, in the reference pose (that of the mask frames).
 
-    All maps are (rows, columns) float32, NaN where undefined. Opacity is natural-log units, scatter-corrected.
-    `arrival_s` is the first time at which opacity rises through `arrival_threshold_od` and stays for two frames.
-    `region` is the contrast region in the last frames; `region_by_frame` (frames, rows, columns) the same in each
-    frame's own geometry. `detection_limit_od` is the faintest 3 mm patch (or 84 pixels where there are no millimetres)
+    All maps are (rows, columns) float32, NaN where undefined. Opacity is natural-log units,
+    scatter-corrected.
+    `arrival_s` is the first time at which opacity rises through `arrival_threshold_od` and
+    stays for two frames.
+    `region` is the contrast region in the last frames; `region_by_frame` (frames, rows,
+    columns) the same in each
+    frame's own geometry. `detection_limit_od` is the faintest 3 mm patch (or 84 pixels where
+    there are no millimetres)
     that the last frames could show at 3 sigma.
     """
 
@@ -70,11 +77,14 @@ class SpreadMaps:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SpreadMeasurements:
-    """Numbers about the spread; a pixel value stands beside every millimetre value, None = cannot be had.
+    """Numbers about the spread; pixels stand beside every millimetre value, None = cannot be had.
 
-    `along_px` is the extent along the spine axis, `across_px` across it; `cranial_px` and `caudal_px` from the tip;
-    `direction_deg` points from the tip to the centroid (from +column towards +row); `front_speed_px_s` is the median
-    speed of the front away from the tip in the image plane. `area_by_frame_px` and `mean_od_by_frame` are (frames,).
+    `along_px` is the extent along the spine axis, `across_px` across it; `cranial_px` and
+    `caudal_px` from the tip;
+    `direction_deg` points from the tip to the centroid (from +column towards +row);
+    `front_speed_px_s` is the median
+    speed of the front away from the tip in the image plane. `area_by_frame_px` and
+    `mean_od_by_frame` are (frames,).
     `reasons` says why a number is missing, one sentence each.
     """
 
@@ -108,9 +118,12 @@ class SpreadMeasurements:
 class RunOff:
     """The strongest tubular component that moved, anywhere in the field.
 
-    `score` is relative to the detector's alarm threshold: 1 or more raises a warning. `kind` says which detector spoke.
-    `path_px` is (nodes, 2) in the reference pose; `frames` the first and last frame of the event. `smallest_seen_od` is the
-    opacity a path-long run-off needed to be found in this loop. `reason` is set where the search could not be made.
+    `score` is relative to the detector's alarm threshold: 1 or more raises a warning. `kind`
+    says which detector spoke.
+    `path_px` is (nodes, 2) in the reference pose; `frames` the first and last frame of the
+    event. `smallest_seen_od` is the
+    opacity a path-long run-off needed to be found in this loop. `reason` is set where the
+    search could not be made.
     """
 
     score: float

@@ -1,0 +1,316 @@
+"""Accuracy against truth: phantoms of many seeds and doses through the whole analysis."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import product
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_fluoroinject.model.needle import Needle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+    from napari_fluoroinject.model.report import Report
+    from napari_fluoroinject.phantom import Truth
+
+DOSES_NGY = (5.0, 20.0, 50.0)
+"""Detector doses per frame at which every scene is exposed."""
+
+TWINS = (
+    "none",
+    "vascular",
+    "vascular_persistent",
+    "vascular_mixed",
+    "vascular_remote",
+    "no_contrast",
+)
+"""The twins that the seeds run through in turn."""
+
+ASSESSED_OD = 0.15
+"""Arrival and opacity slope are scored where the true peak opacity is above this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One scene to build: a procedure key, a seed, a twin, with a needle or without."""
+
+    key: str
+    seed: int
+    twin: str
+    needle: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Errors of one loop against its truth; None = does not apply to this loop.
+
+    `motion_px` holds one error per frame. `slope` is measured over true opacity, `slope_sigma` its
+    stated 1-sigma relative uncertainty. `alarm`: vascular uptake was warned of; `run_off`: there
+    was some.
+    """
+
+    case: Case
+    dose_ngy: float
+    motion_px: tuple[float, ...]
+    tip_px: float | None
+    tip_sigma_px: float | None
+    needle_found: bool
+    onset_frames: float | None
+    onset_false: bool
+    onset_missed: bool
+    arrival_frames: float | None
+    arrival_coverage: float | None
+    dice: float | None
+    slope: float | None
+    slope_sigma: float | None
+    alarm: bool
+    run_off: bool
+    cpu_s: float
+
+
+def cases(keys: Sequence[str], *, seeds: int, first_seed: int) -> Iterator[Case]:
+    """List the scenes: `seeds` loops per key, twins in turn, and a quarter as many without needle."""
+    for key, index in product(keys, range(seeds)):
+        yield Case(key=key, seed=first_seed + index, twin=TWINS[index % len(TWINS)], needle=True)
+    for key, index in product(keys, range(-(-seeds // 4))):
+        yield Case(key=key, seed=first_seed + 500 + index, twin="none", needle=False)
+
+
+def run_benchmark(
+    todo: Sequence[Case],
+    *,
+    doses_ngy: Sequence[float] = DOSES_NGY,
+    jobs: int = 2,
+    progress: Callable[[str, float], None] = lambda _step, _fraction: None,
+) -> tuple[Score, ...]:
+    """Build, expose, analyse and score every case at every dose, `jobs` at a time.
+
+    Every second seed states its needle's gauge, as some users do and some do not.
+    """
+    scores: list[Score] = []
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        futures = [pool.submit(score_case, case, tuple(doses_ngy)) for case in todo]
+        for done, (case, future) in enumerate(zip(todo, futures, strict=True)):
+            progress(f"{case.key} {case.twin} seed {case.seed}", done / len(todo))
+            scores.extend(future.result())
+    progress("done", 1.0)
+    return tuple(scores)
+
+
+def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
+    """Build one scene, expose it at each dose, analyse and score each loop."""
+    from time import process_time
+
+    from napari_fluoroinject.model.annotation import Annotation
+    from napari_fluoroinject.phantom import PhantomSettings, build_scene, expose
+    from napari_fluoroinject.workflow import analyze
+
+    settings = PhantomSettings(seed=case.seed, twin=case.twin, needle=case.needle)
+    scene = build_scene(case.key, settings)
+    scores = []
+    for dose_ngy in doses_ngy:
+        phantom = expose(scene, dose_ngy=dose_ngy)
+        gauge = phantom.truth.gauge if case.needle and case.seed % 2 == 0 else None
+        start_s = process_time()
+        report = analyze(phantom.loop, case.key, Annotation(gauge=gauge))
+        cpu_s = process_time() - start_s
+        scores.append(
+            score_report(report, phantom.truth, case=case, dose_ngy=dose_ngy, cpu_s=cpu_s)
+        )
+    return tuple(scores)
+
+
+def score_report(
+    report: Report, truth: Truth, *, case: Case, dose_ngy: float, cpu_s: float
+) -> Score:
+    """Compare one report with its truth (definitions: contract, section 4)."""
+    tip_px, tip_sigma_px = _tip(report, truth) if case.needle else (None, None)
+    onset, true_onset = report.injection.onset_frame, truth.onset_frame
+    arrival = _arrival(report, truth)
+    slope, slope_sigma = _slope(report, truth)
+    return Score(
+        case=case,
+        dose_ngy=dose_ngy,
+        motion_px=tuple(_motion(report, truth).tolist()),
+        tip_px=tip_px,
+        tip_sigma_px=tip_sigma_px,
+        needle_found=isinstance(report.needle, Needle),
+        onset_frames=None if onset is None or true_onset is None else float(onset - true_onset),
+        onset_false=onset is not None and true_onset is None,
+        onset_missed=onset is None and true_onset is not None,
+        arrival_frames=None if arrival is None else arrival[0],
+        arrival_coverage=None if arrival is None else arrival[1],
+        dice=_dice(report, truth),
+        slope=slope,
+        slope_sigma=slope_sigma,
+        alarm=any(finding.id == "vascular_uptake" for finding in report.findings),
+        run_off="vascular_uptake" in truth.warnings_expected,
+        cpu_s=cpu_s,
+    )
+
+
+def _motion(report: Report, truth: Truth) -> DoubleArray:
+    """Error of each frame's shift in pixels, both relative to the report's own mask frames."""
+    mask = list(report.injection.mask_frames) or list(range(len(truth.shift_px)))
+    true = truth.shift_px - truth.shift_px[mask].mean(axis=0)
+    error: DoubleArray = np.hypot(*(report.motion.shift_px - true).T)
+    return error
+
+
+def _tip(report: Report, truth: Truth) -> tuple[float | None, float | None]:
+    if not isinstance(report.needle, Needle):
+        return None, None
+    true = truth.tip_px[report.needle.frame]
+    error = float(np.hypot(*(np.asarray(report.needle.tip_px) - true)))
+    return error, report.needle.tip_uncertainty_px
+
+
+def _in_reference_pose(truth: Truth, report: Report) -> FloatArray:
+    """True opacity of every frame moved into the pose of the report's mask frames."""
+    mask = list(report.injection.mask_frames) or [0]
+    shift = truth.shift_px - truth.shift_px[mask].mean(axis=0)
+    return np.stack(
+        [
+            ndimage.shift(od.astype(np.float32), -s, order=1, mode="nearest")
+            for od, s in zip(truth.od, shift, strict=True)
+        ]
+    )
+
+
+def _arrival(report: Report, truth: Truth) -> tuple[float, float] | None:
+    """Mean absolute error in frames, and the share of true arrivals that were given one."""
+    if report.maps is None or truth.onset_frame is None:
+        return None
+    od = _in_reference_pose(truth, report)
+    peak_od = od.max(axis=0)
+    threshold_od = report.maps.arrival_threshold_od
+    if abs(threshold_od - truth.arrival_threshold_od) < 1e-6:
+        true_s = truth.arrival_s
+    else:
+        true_s = crossing_s(od, truth.times_s, threshold_od)
+    scored = (peak_od > ASSESSED_OD) & np.isfinite(true_s)
+    both = scored & np.isfinite(report.maps.arrival_s)
+    if not both.any():
+        return None
+    frame_s = float(np.median(np.diff(truth.times_s)))
+    error_s = np.abs(report.maps.arrival_s[both] - true_s[both])
+    return float(error_s.mean()) / frame_s, float(both.sum() / scored.sum())
+
+
+def crossing_s(od: FloatArray, times_s: DoubleArray, threshold_od: float) -> FloatArray:
+    """First rise through the threshold that holds for two frames, interpolated."""
+    above = od >= threshold_od
+    starts = above[:-1] & above[1:]
+    starts[1:] &= ~above[:-2]
+    first = starts.argmax(axis=0)
+    before = np.maximum(first - 1, 0)
+    low = np.take_along_axis(od, before[None], 0)[0]
+    high = np.take_along_axis(od, first[None], 0)[0]
+    part = np.where(high > low, (threshold_od - low) / np.where(high > low, high - low, 1.0), 0.0)
+    at = times_s[before] + np.clip(part, 0.0, 1.0) * (times_s[first] - times_s[before])
+    result: FloatArray = np.where(starts.any(axis=0), at, np.nan).astype(np.float32)
+    return result
+
+
+def _dice(report: Report, truth: Truth) -> float | None:
+    """Overlap of the contrast region in the last frame with the truth above the stated threshold."""
+    if report.maps is None:
+        return None
+    true: BoolArray = truth.od[-1] > report.maps.region_threshold_od
+    found = report.maps.region_by_frame[-1]
+    total = int(true.sum() + found.sum())
+    return None if not true.any() or total == 0 else float(2 * (true & found).sum() / total)
+
+
+def _slope(report: Report, truth: Truth) -> tuple[float | None, float | None]:
+    """Measured over true peak opacity where there is contrast to measure."""
+    sigma = report.opacity.relative_uncertainty
+    if report.maps is None or sigma is None or truth.onset_frame is None:
+        return None, None
+    true = _in_reference_pose(truth, report).max(axis=0)
+    scored = (true > ASSESSED_OD) & np.isfinite(report.maps.peak_od) & report.maps.region
+    if int(scored.sum()) < 50:  # too few for a median
+        return None, None
+    return float(np.median(report.maps.peak_od[scored] / true[scored])), sigma
+
+
+def table(
+    scores: Iterable[Score], *, doses_ngy: Sequence[float]
+) -> dict[str, Mapping[str, float | int | None]]:
+    """Condense scores into the figures of each dose: errors against truth, rates, coverage."""
+    listed = list(scores)
+    return {
+        f"{dose:g} nGy": _figures([s for s in listed if s.dose_ngy == dose]) for dose in doses_ngy
+    }
+
+
+def _figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
+    with_needle = [s for s in scores if s.case.needle]
+    tips = [s.tip_px for s in with_needle if s.tip_px is not None]
+    motion = [e for s in scores for e in s.motion_px]
+    slopes = [(s.slope, s.slope_sigma) for s in scores if s.slope and s.slope_sigma]
+    covered = [abs(slope - 1.0) <= 2.0 * sigma for slope, sigma in slopes]
+    told = [s for s in with_needle if s.tip_px is not None and s.tip_sigma_px]
+    run_offs = [s for s in scores if s.run_off]
+    quiet = [s for s in scores if not s.run_off]
+    return {
+        "loops": len(scores),
+        "tip error mean px": _mean(tips),
+        "tip error p95 px": _p95(tips),
+        "tip within 2 sigma": _mean(
+            [
+                s.tip_px <= 2 * s.tip_sigma_px
+                for s in told
+                if s.tip_px is not None and s.tip_sigma_px
+            ]
+        ),
+        "needles missed": sum(not s.needle_found for s in with_needle),
+        "false needles": sum(s.needle_found for s in scores if not s.case.needle),
+        "loops without needle": sum(not s.case.needle for s in scores),
+        "motion error mean px": _mean(motion),
+        "motion error p95 px": _p95(motion),
+        "onset error mean frames": _mean(
+            [abs(s.onset_frames) for s in scores if s.onset_frames is not None]
+        ),
+        "onsets missed": sum(s.onset_missed for s in scores),
+        "false onsets": sum(s.onset_false for s in scores),
+        "arrival error mean frames": _mean(
+            [s.arrival_frames for s in scores if s.arrival_frames is not None]
+        ),
+        "arrival coverage": _mean(
+            [s.arrival_coverage for s in scores if s.arrival_coverage is not None]
+        ),
+        "Dice mean": _mean([s.dice for s in scores if s.dice is not None]),
+        "Dice median": _median([s.dice for s in scores if s.dice is not None]),
+        "opacity slope median": _median([slope for slope, _ in slopes]),
+        "opacity slope p5": _percentile([slope for slope, _ in slopes], 5),
+        "opacity slope p95": _p95([slope for slope, _ in slopes]),
+        "slope within 2 sigma": _mean(covered),
+        "run-offs found": sum(s.alarm for s in run_offs),
+        "run-offs": len(run_offs),
+        "false alarms": sum(s.alarm for s in quiet),
+        "loops without run-off": len(quiet),
+        "CPU s per loop": _mean([s.cpu_s for s in scores]),
+    }
+
+
+def _percentile(values: Sequence[float], percent: float) -> float | None:
+    return float(np.percentile(values, percent)) if len(values) else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return float(np.mean(values)) if len(values) else None
+
+
+def _median(values: Sequence[float]) -> float | None:
+    return _percentile(values, 50)
+
+
+def _p95(values: Sequence[float]) -> float | None:
+    return _percentile(values, 95)
