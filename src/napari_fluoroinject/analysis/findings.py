@@ -51,12 +51,8 @@ def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
 
 
 def judge(evidence: Evidence, procedure: Procedure) -> tuple[Finding, ...]:
-    """Apply the procedure's rules, in its order, as far as this version can measure them."""
-    found = (
-        _RULES[rule.id](evidence, rule, procedure)
-        for rule in procedure.warnings
-        if rule.id in _RULES
-    )
+    """Apply the procedure's rules in its order."""
+    found = (RULES[rule.id](evidence, rule, procedure) for rule in procedure.warnings)
     return tuple(finding for finding in found if finding is not None)
 
 
@@ -80,22 +76,18 @@ def _contrast_not_seen(evidence: Evidence, rule: WarningRule, _: Procedure) -> F
     return Finding(
         id=rule.id,
         severity=rule.severity,
-        text="No contrast was seen in the field: if contrast was injected, find out where it went.",
+        text="No contrast was seen in the field: if some was injected, find out where it went.",
         score=1.0,
         frames=None,
     )
 
 
 def _tip_off_target(evidence: Evidence, rule: WarningRule, _: Procedure) -> Finding | None:
-    needle, target, mm_per_px = (
-        evidence.needle,
-        evidence.annotation.target_px,
-        evidence.loop.mm_per_px,
-    )
+    needle, target = evidence.needle, evidence.annotation.target_px
+    mm_per_px = evidence.loop.mm_per_px
     if target is None or mm_per_px is None or not isinstance(needle, Needle):
         return None
-    shift = evidence.motion.shift_px[needle.frame]
-    tip = (needle.tip_px[0] - shift[0], needle.tip_px[1] - shift[1])
+    tip = evidence.motion.in_reference_pose(needle.tip_px, needle.frame)
     distance_mm = length_px(tip, target) * mm_per_px
     margin_mm = 2.0 * needle.tip_uncertainty_px * mm_per_px
     if distance_mm - margin_mm <= rule.threshold.low:
@@ -148,11 +140,12 @@ def _subtractable(evidence: Evidence, procedure: Procedure) -> bool:
     return len(evidence.injection.mask_frames) >= needed
 
 
-_Rule = Callable[[Evidence, WarningRule, Procedure], Finding | None]
+Rule = Callable[[Evidence, WarningRule, Procedure], Finding | None]
 
-_RULES: dict[str, _Rule] = {
+RULES: dict[str, Rule] = {
     "vascular_uptake": _vascular_uptake,
     "contrast_not_seen": _contrast_not_seen,
     "tip_off_target": _tip_off_target,
     "image_unfit": _image_unfit,
 }
+"""How each warning that a procedure may list is judged."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
+from napari_fluoroinject.model.geometry import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,6 +45,11 @@ class Motion:
             ("bone_weight", np.float32),
         ):
             object.__setattr__(self, name, read_only(getattr(self, name), dtype))
+
+    def in_reference_pose(self, point: Point, frame: int) -> Point:
+        """Where a point of the anatomy seen in `frame` stands in the reference pose."""
+        row, column = self.shift_px[frame]
+        return point[0] - float(row), point[1] - float(column)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,8 +82,7 @@ class Report:
         """Distance of tip and target in pixels, in the reference pose; None without either."""
         if self.annotation.target_px is None or not isinstance(self.needle, Needle):
             return None
-        shift_row, shift_column = self.motion.shift_px[self.needle.frame]
-        tip = (self.needle.tip_px[0] - shift_row, self.needle.tip_px[1] - shift_column)
+        tip = self.motion.in_reference_pose(self.needle.tip_px, self.needle.frame)
         return length_px(tip, self.annotation.target_px)
 
     @property

@@ -1,0 +1,192 @@
+"""The procedure's rules: what is warned of, what is withheld, what is said about the frames."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from napari_fluoroinject import procedures
+from napari_fluoroinject.analysis.findings import RULES, Evidence, assess, judge
+from napari_fluoroinject.model.annotation import Annotation
+from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
+from napari_fluoroinject.model.geometry import Calibration
+from napari_fluoroinject.model.motion import Injection, Motion
+from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.model.spread import RunOff
+
+FRAMES = 20
+IL = procedures.get("esi_il_lumbar")
+
+
+def loop(**changes):
+    fields = {
+        "frames": ArrayFrames(np.zeros((FRAMES, 4, 4), np.uint16)),
+        "times_s": np.arange(FRAMES) / 15,
+        "intensity": IntensityScale(relationship="linear", ln_beam=np.zeros(4, np.float32)),
+        "reference": LoopReference(
+            study_instance_uid="1.2",
+            series_instance_uid="1.3",
+            sop_instance_uid="1.4",
+            sop_class_uid="1.5",
+        ),
+        "sha256": "0" * 64,
+        "calibration": Calibration(mm_per_px=0.5, basis="iso_ermf"),
+    }
+    return CineLoop(**(fields | changes))
+
+
+def motion(**changes):
+    fields = {
+        "shift_px": np.zeros((FRAMES, 2)),
+        "residual": np.ones(FRAMES),
+        "locked": np.ones(FRAMES, bool),
+        "bone_weight": np.ones((4, 4), np.float32),
+        "uncertainty_px": 0.05,
+    }
+    return Motion(**(fields | changes))
+
+
+def needle(tip=(100.0, 100.0), sigma=0.5):
+    followed = np.tile(np.array(tip), (FRAMES, 1))
+    return Needle(
+        tip_px=tip,
+        hub_px=(50.0, 60.0),
+        frame=3,
+        tip_uncertainty_px=sigma,
+        hub_uncertainty_px=1.0,
+        tip_by_frame_px=followed,
+        hub_by_frame_px=followed,
+        source="detected",
+        tip_end_by="contrast",
+    )
+
+
+def run_off(score=0.2, kind=None, **changes):
+    fields = {
+        "score": score,
+        "kind": kind,
+        "path_px": np.zeros((0, 2)),
+        "frames": None,
+        "smallest_seen_od": 0.05,
+    }
+    return RunOff(**(fields | changes))
+
+
+def evidence(**changes):
+    fields = {
+        "loop": loop(),
+        "annotation": Annotation(),
+        "motion": motion(),
+        "injection": Injection(mask_frames=(2, 3, 4, 5), onset_frame=8, onset_score=9.0),
+        "needle": needle(),
+        "run_off": run_off(),
+    }
+    return Evidence(**(fields | changes))
+
+
+def ids(findings):
+    return [finding.id for finding in findings]
+
+
+def test_an_ordinary_run_raises_no_warning_and_every_frame_counts():
+    assert judge(evidence(), IL) == ()
+    assert assess(evidence(), IL).frames == FRAMES
+    assert assess(evidence(), IL).reasons == ()
+
+
+def test_a_run_off_at_the_threshold_is_warned_of_with_its_frames():
+    found = judge(evidence(run_off=run_off(1.0, "transient", frames=(9, 14))), IL)
+    assert ids(found) == ["vascular_uptake"]
+    assert found[0].severity == "critical"
+    assert found[0].frames == (9, 14)
+    assert judge(evidence(run_off=run_off(0.99, "transient")), IL) == ()
+
+
+def test_contrast_that_never_came_is_warned_of_only_where_a_procedure_expects_it():
+    unseen = evidence(injection=Injection(mask_frames=(2, 3), onset_frame=None, onset_score=0.0))
+    assert ids(judge(unseen, IL)) == ["contrast_not_seen"]
+    assert judge(unseen, procedures.get("generic")) == ()
+
+
+@pytest.mark.parametrize(("off_px", "warned"), [(3.0, False), (4.9, False), (7.0, True)])
+def test_a_tip_is_off_target_only_beyond_tolerance_and_uncertainty(off_px, warned):
+    marked = Annotation(target_px=(100.0, 100.0 + off_px))
+    assert (ids(judge(evidence(annotation=marked), IL)) == ["tip_off_target"]) is warned
+
+
+def test_the_tip_is_compared_with_the_target_in_the_pose_of_the_mask_frames():
+    marked = Annotation(target_px=(100.0, 100.0))
+    moved = motion(shift_px=np.tile([0.0, 20.0], (FRAMES, 1)))
+    there = evidence(annotation=marked, motion=moved, needle=needle(tip=(100.0, 120.0)))
+    assert judge(there, IL) == ()
+
+
+def test_no_distance_is_judged_without_millimetres_or_needle():
+    marked = Annotation(target_px=(0.0, 0.0))
+    assert judge(evidence(annotation=marked, loop=loop(calibration=None)), IL) == ()
+    assert judge(evidence(annotation=marked, needle=NoNeedle(reason="none seen")), IL) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {
+                "loop": loop(
+                    intensity=IntensityScale(
+                        relationship="display", ln_beam=np.zeros(4, np.float32)
+                    )
+                )
+            },
+            "display",
+        ),
+        ({"loop": loop(times_s=None)}, "frame times"),
+        ({"loop": loop(lossy=True)}, "with loss"),
+        (
+            {"injection": Injection(mask_frames=(0,), onset_frame=1, onset_score=5.0)},
+            "1 frames before contrast",
+        ),
+        (
+            {"motion": motion(locked=np.arange(FRAMES) < 15)},
+            "more than a fifth",
+        ),
+    ],
+)
+def test_an_unfit_image_says_why(changes, told):
+    found = judge(evidence(**changes), IL)
+    assert ids(found) == ["image_unfit"]
+    assert told in found[0].text
+    assert any(told in reason for reason in assess(evidence(**changes), IL).reasons)
+
+
+def test_without_a_mask_no_frame_is_assessable():
+    blind = evidence(injection=Injection(mask_frames=(), onset_frame=0, onset_score=5.0))
+    assert assess(blind, IL).frames == 0
+
+
+def test_lost_and_badly_registered_frames_are_not_assessable():
+    residual = np.ones(FRAMES)
+    residual[7] = 2.0
+    counted = assess(evidence(motion=motion(residual=residual, locked=np.arange(FRAMES) != 3)), IL)
+    assert counted.frames == FRAMES - 2
+    assert "2 frames" in counted.reasons[0]
+
+
+def test_a_run_off_search_that_could_not_be_made_is_told():
+    told = assess(evidence(run_off=run_off(reason="too few frames")), IL).reasons
+    assert told == ("run-off search: too few frames",)
+
+
+def test_a_stricter_procedure_threshold_is_obeyed():
+    rule = IL.warnings[0]
+    strict = replace(rule, threshold=replace(rule.threshold, low=2.0, high=2.0))
+    procedure = replace(IL, warnings=(strict,))
+    assert judge(evidence(run_off=run_off(1.5, "persistent")), procedure) == ()
+    assert judge(evidence(run_off=run_off(2.0, "persistent")), procedure)[0].score == 1.0
+
+
+@pytest.mark.parametrize("key", procedures.all_keys())
+def test_every_warning_that_a_procedure_lists_can_be_judged(key):
+    assert {rule.id for rule in procedures.get(key).warnings} <= set(RULES)
