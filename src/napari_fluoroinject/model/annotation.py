@@ -72,7 +72,7 @@ def parse_annotation(text: str, *, name: str) -> Annotation:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise AnnotationError(
-            f"{name}: {error!r}; expected points as [row, column], whole numbers for frame and gauge"
+            f"{name}: {error!r}; expected [row, column] points, whole numbers for gauge and frame"
         ) from error
 
 

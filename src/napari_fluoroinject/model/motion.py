@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
-from napari_fluoroinject.model.geometry import Point
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.geometry import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

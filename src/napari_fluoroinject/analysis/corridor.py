@@ -1,0 +1,91 @@
+"""Where the needle's shaft lies in the reference pose, over the whole loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.model.needle import Needle, NoNeedle
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.registered import RegisteredLoop
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
+
+HALF_WIDTH_PX = 4.0
+"""Half the width of the widest usual needle (18G) with its blur."""
+_POSE_STEP_PX = 0.5
+"""Poses closer than this cover the same pixels."""
+
+
+def needle_corridor(
+    registered: RegisteredLoop,
+    needle: Needle | NoNeedle,
+    *,
+    half_width_px: float = HALF_WIDTH_PX,
+    frames: tuple[int, ...] | None = None,
+) -> BoolArray:
+    """Pixels of the reference pose that the shaft covers in any of the frames.
+
+    The hub end is only where the shaft is last seen, so the corridor runs on to the picture's
+    edge there. Empty where there is no needle.
+
+    Parameters
+    ----------
+    registered, needle
+        The loop, and its needle.
+    half_width_px
+        On either side of the axis.
+    frames
+        Frames to look at; all of them by default.
+
+    Returns
+    -------
+    BoolArray
+        (rows, columns).
+    """
+    shape = registered.field.shape
+    corridor = np.zeros(shape, dtype=np.bool_)
+    if isinstance(needle, NoNeedle):
+        return corridor
+    for tip, hub in _poses(registered, needle, frames):
+        corridor |= _near_shaft(shape, tip, hub, half_width_px)
+    return corridor
+
+
+def tip_in_reference(registered: RegisteredLoop, needle: Needle) -> DoubleArray:
+    """Where the tip stands in the reference pose once it rests, (row, column).
+
+    The median over the frames from which the needle stands still and in which it was followed.
+    """
+    tips = needle.tip_by_frame_px - registered.motion.shift_px
+    rest = tips[needle.at_rest_from_frame :]
+    rest = rest[np.isfinite(rest).all(axis=1)]
+    if not len(rest):
+        return np.subtract(needle.tip_px, registered.motion.shift_px[needle.frame])
+    return np.asarray(np.median(rest, axis=0))
+
+
+def _poses(
+    registered: RegisteredLoop, needle: Needle, frames: tuple[int, ...] | None
+) -> list[tuple[DoubleArray, DoubleArray]]:
+    chosen = np.arange(len(registered.ln)) if frames is None else np.asarray(frames, dtype=int)
+    shift = registered.motion.shift_px[chosen]
+    ends = np.concatenate(
+        [needle.tip_by_frame_px[chosen] - shift, needle.hub_by_frame_px[chosen] - shift], axis=1
+    )
+    ends = ends[np.isfinite(ends).all(axis=1)]
+    different = np.unique(np.round(ends / _POSE_STEP_PX), axis=0) * _POSE_STEP_PX
+    return [(row[:2], row[2:]) for row in different]
+
+
+def _near_shaft(
+    shape: tuple[int, ...], tip: DoubleArray, hub: DoubleArray, half_width_px: float
+) -> BoolArray:
+    axis = hub - tip
+    axis = axis / max(float(np.hypot(*axis)), 1e-6)
+    row = np.arange(shape[0])[:, None] - tip[0]
+    column = np.arange(shape[1])[None, :] - tip[1]
+    along = row * axis[0] + column * axis[1]
+    across = row * axis[1] - column * axis[0]
+    return np.asarray((np.abs(across) <= half_width_px) & (along >= -half_width_px))

@@ -1,0 +1,190 @@
+"""Numbers about the spread, for the report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import cos, radians, sin
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.analysis.corridor import tip_in_reference
+from napari_fluoroinject.analysis.pose import looked_up
+from napari_fluoroinject.model.geometry import Point, axis_deg
+from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.model.spread import SpreadMaps, SpreadMeasurements
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+
+CRANIAL_DEG = 270.0
+"""Up in the picture: how C-arm pictures are usually shown, and nothing in the file says so."""
+RING_PX = 2.0
+"""Width of the rings about the tip in which the front's arrival is read."""
+FEWEST_RINGS = 5
+FEWEST_IN_RING = 3
+FRONT_QUANTILE = 0.1
+"""The front is the early edge of a ring, robust against single noisy pixels."""
+FIRST_QUANTILE = 0.01
+PEAK_QUANTILE = 0.95
+
+
+def measure(
+    maps: SpreadMaps,
+    opacity: Opacity,
+    registered: RegisteredLoop,
+    needle: Needle | NoNeedle,
+    *,
+    spine_axis_deg: float = CRANIAL_DEG,
+) -> SpreadMeasurements:
+    """Measure the region and its kinetics.
+
+    Extents are those of the region's pixels with their width; `first_arrival_s` is the region's
+    1st percentile, `peak_od` its 95th percentile, `front_speed_px_s` the inverse of the median
+    slope (Theil 1950) of the front's arrival against distance from the tip.
+
+    Parameters
+    ----------
+    maps, opacity, registered, needle
+        As measured before.
+    spine_axis_deg
+        Direction of cranial in the picture, from +column towards +row. The default is up.
+    """
+    tip = None if isinstance(needle, NoNeedle) else tip_in_reference(registered, needle)
+    reasons = _reasons(maps, registered, tip)
+    mm = registered.loop.mm_per_px
+    area_px = int(maps.region.sum())
+    extent = _extent(maps.region, tip, spine_axis_deg)
+    centroid = _centroid(maps.region)
+    speed = None if tip is None else _front_speed(maps, tip)
+    if speed is None and tip is not None and area_px:
+        reasons.append("front speed: the front could not be followed over enough distance")
+    return SpreadMeasurements(
+        area_px=area_px,
+        area_mm2=None if mm is None else area_px * mm**2,
+        along_px=extent.along,
+        along_mm=_times(extent.along, mm),
+        across_px=extent.across,
+        across_mm=_times(extent.across, mm),
+        cranial_px=extent.cranial,
+        cranial_mm=_times(extent.cranial, mm),
+        caudal_px=extent.caudal,
+        caudal_mm=_times(extent.caudal, mm),
+        centroid_px=centroid,
+        direction_deg=_direction(tip, centroid),
+        front_speed_px_s=speed,
+        front_speed_mm_s=_times(speed, mm),
+        first_arrival_s=_quantile(maps.arrival_s[maps.region], FIRST_QUANTILE),
+        median_time_to_peak_s=_quantile(maps.time_to_peak_s[maps.region], 0.5),
+        peak_od=_quantile(maps.peak_od[maps.region], PEAK_QUANTILE),
+        area_by_frame_px=_area_by_frame(maps, registered),
+        mean_od_by_frame=_mean_by_frame(maps, opacity, registered),
+        reasons=tuple(reasons),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Extent:
+    along: float | None = None
+    across: float | None = None
+    cranial: float | None = None
+    caudal: float | None = None
+
+
+def _reasons(maps: SpreadMaps, registered: RegisteredLoop, tip: DoubleArray | None) -> list[str]:
+    """What is missing or assumed, one sentence each."""
+    reasons = []
+    if registered.loop.mm_per_px is None:
+        reasons.append("no millimetres: the loop has no calibration")
+    if registered.loop.times_s is None:
+        reasons.append("no times: the file does not tell when frames were taken")
+    if registered.injection.onset_frame is None:
+        reasons.append("no contrast was seen: there is no spread to measure")
+    elif not maps.region.any():
+        reasons.append("no region: nothing was certain enough to be called contrast")
+    else:
+        reasons.append("extents along the spine assume that up in the picture is cranial")
+        if tip is None:
+            reasons.append("no needle: extents from the tip, direction and speed are unknown")
+    return reasons
+
+
+def _extent(region: BoolArray, tip: DoubleArray | None, spine_axis_deg: float) -> _Extent:
+    """Extents of the region's pixels, one pixel wide each, along and across the spine."""
+    rows, columns = np.nonzero(region)
+    if not len(rows):
+        return _Extent()
+    axis = radians(spine_axis_deg)
+    up = np.array([sin(axis), cos(axis)])
+    # Half the width of a unit square seen along either direction.
+    half = 0.5 * float(np.abs(up).sum())
+    along = rows * up[0] + columns * up[1]
+    across = columns * up[0] - rows * up[1]
+    extent = _Extent(
+        along=float(np.ptp(along) + 2 * half), across=float(np.ptp(across) + 2 * half)
+    )
+    if tip is None:
+        return extent
+    from_tip = float(tip @ up)
+    return replace(
+        extent,
+        cranial=max(float(along.max() + half) - from_tip, 0.0),
+        caudal=max(from_tip - float(along.min() - half), 0.0),
+    )
+
+
+def _centroid(region: BoolArray) -> Point | None:
+    rows, columns = np.nonzero(region)
+    return (float(rows.mean()), float(columns.mean())) if len(rows) else None
+
+
+def _direction(tip: DoubleArray | None, centroid: Point | None) -> float | None:
+    if tip is None or centroid is None:
+        return None
+    return axis_deg((float(tip[0]), float(tip[1])), centroid)
+
+
+def _front_speed(maps: SpreadMaps, tip: DoubleArray) -> float | None:
+    """Median speed of the front away from the tip in px/s, None where it cannot be followed."""
+    rows, columns = np.nonzero(maps.region & np.isfinite(maps.arrival_s))
+    if not len(rows):
+        return None
+    rings = (np.hypot(rows - tip[0], columns - tip[1]) / RING_PX).astype(np.int64)
+    times = maps.arrival_s[rows, columns].astype(np.float64)
+    count = np.bincount(rings)
+    followed = np.flatnonzero(count >= FEWEST_IN_RING)
+    if len(followed) < FEWEST_RINGS:
+        return None
+    front = np.array([np.quantile(times[rings == ring], FRONT_QUANTILE) for ring in followed])
+    distance = (followed + 0.5) * RING_PX
+    later, earlier = np.triu_indices(len(front), 1)[::-1]
+    slope = float(
+        np.median((front[later] - front[earlier]) / (distance[later] - distance[earlier]))
+    )
+    return 1.0 / slope if slope > 0 else None
+
+
+def _area_by_frame(maps: SpreadMaps, registered: RegisteredLoop) -> DoubleArray:
+    area = maps.region_by_frame.sum(axis=(1, 2)).astype(np.float64)
+    return np.where(registered.motion.locked, area, np.nan)
+
+
+def _mean_by_frame(maps: SpreadMaps, opacity: Opacity, registered: RegisteredLoop) -> DoubleArray:
+    """Mean opacity of the region as far as it had grown, NaN before it has any pixel."""
+    mean = np.full(len(maps.region_by_frame), np.nan)
+    for frame, here in enumerate(maps.region_by_frame):
+        down, right = np.round(registered.motion.shift_px[frame]).astype(int)
+        inside = looked_up(here, int(down), int(right))
+        if inside.any():
+            mean[frame] = opacity.od[frame][inside].mean()
+    return mean
+
+
+def _quantile(values: FloatArray, share: float) -> float | None:
+    known = values[np.isfinite(values)]
+    return float(np.quantile(known, share)) if known.size else None
+
+
+def _times(value: float | None, mm_per_px: float | None) -> float | None:
+    return None if value is None or mm_per_px is None else value * mm_per_px

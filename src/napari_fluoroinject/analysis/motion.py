@@ -1,0 +1,219 @@
+"""How the anatomy moved from frame to frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import binary_erosion
+from scipy.ndimage import shift as move
+
+from napari_fluoroinject.analysis.smoothing import smooth_track
+from napari_fluoroinject.analysis.tracking import first_poses, fit_poses
+from napari_fluoroinject.analysis.trust import (
+    bone_weight,
+    gain_weight,
+    noise_of,
+    residuals,
+    robust_weight,
+    shifted_field,
+)
+from napari_fluoroinject.model.motion import Motion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_fluoroinject.compute.backend import Backend, Kernels
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+
+_NOMINAL_SIZE_PX = 512
+_COARSE_BAND_PX, _FINE_BAND_PX = (4.0, 16.0), (2.0, 12.0)
+"""Sigmas at the nominal size. Between them lies bone; noise is finer, scatter, exposure and most
+soft tissue are coarser."""
+_SIGMA_BINS = 1.0
+"""The finer sigma in bins: its band ends below what such bins can hold, so binning loses nothing."""
+_BORDER_PX = 20.0
+"""At the nominal size: what motion brings in and out, and where the band pass lacks a side."""
+_COARSE_ROUNDS, _FINE_ROUNDS, _GAIN_ROUNDS = 3, 3, 3
+_FIRST_ITERATIONS, _ITERATIONS = 15, 4
+_LEAST_RANGE_PX = 0.6
+"""With less motion lagging tissue cannot be told from bone, and does no harm."""
+_LOST = 1.5
+"""A residual this much above the usual, noise taken into account, is no longer the same scene."""
+_LEAST_NOISE = 0.3
+"""No frame is believed to be better than this share of the usual noise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Band:
+    """Binned, band-passed frames, the part that is safe to use, and pixels per bin."""
+
+    frames: FloatArray
+    field: FloatArray
+    factor: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Fit:
+    """Poses in bins, and what was learned on the way to them.
+
+    `robust` (frames, rows, columns) is the weight against what does not fit, `trust` the same with
+    bone preferred, `gain` (rows, columns) against lagging tissue, `sigma` and `noise` (frames,) of
+    the residual, smoothed and fine.
+    """
+
+    pose: DoubleArray
+    robust: FloatArray
+    trust: FloatArray
+    gain: FloatArray
+    sigma: DoubleArray
+    noise: DoubleArray
+
+
+def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
+    """Return the displacement of the anatomy in each frame, zero on average over all frames.
+
+    Gauss-Newton registration of band-passed log frames to a template that is the robust mean of
+    all aligned frames. Contrast, needle and gas lose their weight because they do not fit or vary,
+    soft tissue because it lags behind. A rotation about the centre of the picture is solved for,
+    too, so that it is not taken for a shift.
+
+    Parameters
+    ----------
+    ln
+        (frames, rows, columns) natural log of the beam intensity.
+    field
+        (rows, columns), True inside the open field.
+
+    Returns
+    -------
+    Motion
+        A single frame has shift 0 and uncertainty infinity; so have fewer than five frames, whose
+        shifts are estimated but cannot be judged by their smoothness.
+    """
+    kernels = on.kernels
+    fine = _band(ln, field, _FINE_BAND_PX, kernels)
+    if len(ln) < 2 or not fine.field.any():
+        return _still(ln.shape)
+    coarse = _band(ln, field, _COARSE_BAND_PX, kernels)
+    pose = first_poses(
+        coarse.frames, coarse.field, kernels=kernels, iterations=_FIRST_ITERATIONS
+    )
+    fit = _begin(coarse, pose)
+    for _ in range(_COARSE_ROUNDS):
+        fit = _improved(coarse, fit, kernels)
+    finer = coarse.factor / fine.factor
+    fit = _begin(fine, fit.pose * (finer, finer, 1))
+    for _ in range(_FINE_ROUNDS):
+        fit = _improved(fine, fit, kernels)
+    if np.ptp(fit.pose[:, :2], axis=0).max() * fine.factor > _LEAST_RANGE_PX:
+        for _ in range(_GAIN_ROUNDS):
+            fit = _improved(fine, _without_lag(fine, fit, kernels), kernels)
+    return _motion(fine, fit, ln.shape)
+
+
+def re_reference(motion: Motion, mask_frames: Sequence[int]) -> Motion:
+    """Return the same motion relative to the mean pose of the mask frames; without any, as it is."""
+    if not mask_frames:
+        return motion
+    pose = motion.shift_px[list(mask_frames)].mean(axis=0)
+    return replace(
+        motion,
+        shift_px=motion.shift_px - pose,
+        # What stood at p now stands at p + pose.
+        bone_weight=move(motion.bone_weight, pose, order=1),
+    )
+
+
+def _band(
+    ln: FloatArray, field: BoolArray, band_px: tuple[float, float], kernels: Kernels
+) -> _Band:
+    scale = max(1.0, max(ln.shape[1:]) / _NOMINAL_SIZE_PX)
+    fine_px, coarse_px = (sigma * scale for sigma in band_px)
+    factor = max(1, round(fine_px / _SIGMA_BINS))
+    weight = field.astype(np.float32)
+    share = kernels.bin_frames(weight[None], np.ones_like(weight), factor)[0]
+    open_ = (share > 0.5).astype(np.float32)
+    binned = kernels.bin_frames(ln, weight, factor)
+    border = max(1, round(min(_BORDER_PX * scale / factor, min(open_.shape) / 8)))
+    return _Band(
+        frames=kernels.band_pass(binned, open_, fine_px / factor, coarse_px / factor),
+        field=binary_erosion(open_, iterations=border).astype(np.float32),
+        factor=factor,
+    )
+
+
+def _begin(band: _Band, pose: DoubleArray) -> _Fit:
+    seen = shifted_field(band.field, pose)
+    flat = np.ones(len(pose))
+    gain = np.ones_like(band.field)
+    return _Fit(pose=pose, robust=seen, trust=seen, gain=gain, sigma=flat, noise=flat)
+
+
+def _improved(band: _Band, fit: _Fit, kernels: Kernels) -> _Fit:
+    """One round: align all frames, renew template and weights, align again."""
+    aligned = kernels.warp(band.frames, fit.pose)
+    template = kernels.weighted_mean(aligned, fit.robust)
+    residual = residuals(aligned, template, fit.robust)
+    robust, sigma = robust_weight(residual, band.field, kernels=kernels)
+    robust *= shifted_field(band.field, fit.pose)
+    template = kernels.weighted_mean(aligned, robust)
+    trust = robust * (bone_weight(template, band.field, kernels=kernels) * fit.gain)
+    pose = fit_poses(
+        band.frames, template, trust, fit.pose, kernels=kernels, iterations=_ITERATIONS
+    )
+    return replace(
+        fit,
+        pose=pose - pose.mean(axis=0),
+        robust=robust,
+        trust=trust,
+        sigma=sigma,
+        noise=noise_of(residual, band.field),
+    )
+
+
+def _without_lag(band: _Band, fit: _Fit, kernels: Kernels) -> _Fit:
+    """The same fit with pixels that lag behind bone known by their gain."""
+    aligned = kernels.warp(band.frames, fit.pose)
+    template = kernels.weighted_mean(aligned, fit.robust)
+    residual = residuals(aligned, template, fit.robust)
+    gain = gain_weight(residual, template, fit.pose, band.field, kernels=kernels)
+    return replace(fit, gain=gain)
+
+
+def _motion(band: _Band, fit: _Fit, shape: tuple[int, ...]) -> Motion:
+    pose = fit.pose * (band.factor, band.factor, 1)
+    usual = max(float(np.median(fit.sigma)), np.finfo(np.float32).tiny)
+    residual = fit.sigma / usual
+    noise = fit.noise / max(float(np.median(fit.noise)), np.finfo(np.float32).tiny)
+    # A frame may be noisier than the others and yet lie where it should.
+    unexplained = residual / np.maximum(noise, 1)
+    smooth, uncertainty_px = smooth_track(pose, np.maximum(residual, _LEAST_NOISE))
+    return Motion(
+        shift_px=smooth[:, :2],
+        residual=residual,
+        locked=unexplained <= _LOST,
+        bone_weight=_unbinned(fit.trust.mean(axis=0), band.factor, shape[1:]),
+        uncertainty_px=uncertainty_px,
+    )
+
+
+def _unbinned(weight: FloatArray, factor: int, shape: tuple[int, ...]) -> FloatArray:
+    """The weight for every pixel, its highest value 1."""
+    full = np.repeat(np.repeat(weight, factor, axis=0), factor, axis=1)
+    rows, columns = shape
+    padded = np.pad(full, ((0, rows - full.shape[0]), (0, columns - full.shape[1])))
+    return (padded / max(float(padded.max()), np.finfo(np.float32).tiny)).astype(np.float32)
+
+
+def _still(shape: tuple[int, ...]) -> Motion:
+    """What can be said where nothing can be compared."""
+    count = shape[0]
+    return Motion(
+        shift_px=np.zeros((count, 2)),
+        residual=np.ones(count),
+        locked=np.ones(count, dtype=np.bool_),
+        bone_weight=np.zeros(shape[1:], dtype=np.float32),
+        uncertainty_px=float("inf"),
+    )

@@ -1,0 +1,128 @@
+"""Which end of a shaft is the tip: its motion, the contrast that leaves it, and how people aim."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_fluoroinject.analysis.needle.curves import end_present
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.needle.curves import Curves
+    from napari_fluoroinject.analysis.needle.follow import Track
+    from napari_fluoroinject.analysis.registered import RegisteredLoop
+
+EARLY_FRAMES = range(1, 5)
+MISSING, THERE = 0.6, 0.75
+CONTRAST_RADIUS_PX = 12.0
+CONTRAST_FRAMES = 20
+CONTRAST_DELAY = 4
+SIGMAS, LEAD_SIGMAS = 3.0, 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TipEnd:
+    """Which end is the tip: `outward` +1 for the end of larger positions, and what told."""
+
+    outward: int
+    by: Literal["moved", "contrast", "centre"]
+
+
+def choose_tip_end(
+    registered: RegisteredLoop,
+    track: Track,
+    curves: Curves,
+    ends_px: tuple[float, float],
+    *,
+    rest: tuple[int, ...],
+    scale: float,
+) -> TipEnd:
+    """Tell the tip from the hub by the strongest evidence there is.
+
+    An end that was missing in the first frames while the other was there has moved in; else
+    contrast
+    leaves the tip; else people centre and collimate on the tip, the weakest evidence.
+    """
+    advanced = _advanced(curves, ends_px, rest, scale)
+    if advanced is not None:
+        return TipEnd(outward=advanced, by="moved")
+    stained = _stained(registered, track, ends_px, scale)
+    if stained is not None:
+        return TipEnd(outward=stained, by="contrast")
+    return TipEnd(outward=_central(registered, track, ends_px, rest[-1]), by="centre")
+
+
+def _advanced(
+    curves: Curves, ends_px: tuple[float, float], rest: tuple[int, ...], scale: float
+) -> int | None:
+    first, last = (
+        end_present(curves, end, outward=outward, frames=rest, scale=scale)
+        for end, outward in zip(ends_px, (-1, 1), strict=True)
+    )
+    early = [k for k in EARLY_FRAMES if k < rest[0] or k in rest]
+    if not early:
+        return None
+    there = float(np.median(first[early])), float(np.median(last[early]))
+    if there[0] > THERE and there[1] < MISSING:
+        return 1
+    if there[1] > THERE and there[0] < MISSING:
+        return -1
+    return None
+
+
+def _stained(
+    registered: RegisteredLoop, track: Track, ends_px: tuple[float, float], scale: float
+) -> int | None:
+    """The end around which more contrast appears; None where that is not certain."""
+    onset = registered.injection.onset_frame
+    before = registered.injection.mask_frames
+    frames = len(registered.ln)
+    if onset is None or not before or onset + CONTRAST_DELAY >= frames:
+        return None
+    after = range(onset + CONTRAST_DELAY, min(onset + CONTRAST_DELAY + CONTRAST_FRAMES, frames))
+    radius = CONTRAST_RADIUS_PX * scale
+    rise, sigma = [], []
+    for end in ends_px:
+        then = [_mean_near(registered, track, k, end, radius) for k in before]
+        now = [_mean_near(registered, track, k, end, radius) for k in after]
+        rise.append(float(np.median(now) - np.median(then)))
+        sigma.append(float(np.std(then)) + 1e-6)
+    lead = rise[1] - rise[0]
+    doubt = float(np.hypot(*sigma))
+    larger = 1 if lead > 0 else 0
+    if rise[larger] > SIGMAS * sigma[larger] and abs(lead) > LEAD_SIGMAS * doubt:
+        return 1 if larger else -1
+    return None
+
+
+def _mean_near(
+    registered: RegisteredLoop, track: Track, frame: int, end_px: float, radius: float
+) -> float:
+    """Mean opacity in a disc about an end against that of the field: exposure falls out."""
+    row, column = track.lines[frame].at(end_px)
+    rows, columns = registered.field.shape
+    r = slice(max(int(row - radius), 0), max(min(int(row + radius) + 2, rows), 1))
+    c = slice(max(int(column - radius), 0), max(min(int(column + radius) + 2, columns), 1))
+    near = np.hypot(
+        np.arange(r.start, r.stop)[:, None] - row, np.arange(c.start, c.stop)[None, :] - column
+    )
+    disc = (near <= radius) & registered.field[r, c]
+    if not disc.any():
+        return 0.0
+    level = float(np.median(registered.ln[frame, ::8, ::8]))
+    return level - float(registered.ln[frame, r, c][disc].mean())
+
+
+def _central(
+    registered: RegisteredLoop, track: Track, ends_px: tuple[float, float], frame: int
+) -> int:
+    """The end nearer to the centre of the open field."""
+    rows, columns = np.nonzero(registered.field)
+    centre = float(rows.mean()), float(columns.mean())
+    distance = [
+        float(np.hypot(point[0] - centre[0], point[1] - centre[1]))
+        for point in (track.lines[frame].at(end) for end in ends_px)
+    ]
+    return 1 if distance[1] < distance[0] else -1

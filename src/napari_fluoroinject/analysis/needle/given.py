@@ -1,0 +1,83 @@
+"""A needle that a person marked in one frame, carried to the others by bone."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.errors import AnalysisError
+from napari_fluoroinject.model.needle import Needle
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.registered import RegisteredLoop
+    from napari_fluoroinject.model.annotation import NeedleTrajectory
+    from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.model.geometry import Point
+
+HAND_SIGMA_PX = 1.5
+"""How well a person marks a point on a screen: assumed, not measured."""
+
+
+def given_needle(trajectory: NeedleTrajectory, registered: RegisteredLoop) -> Needle:
+    """A person's hub and tip, carried to every frame by the motion of bone.
+
+    Frames in which registration was lost get NaN, except the one that was marked. The
+    uncertainty is that
+    of a hand (`HAND_SIGMA_PX`).
+
+    Parameters
+    ----------
+    trajectory
+        Hub and tip in the geometry of `trajectory.frame`.
+    registered
+        The loop.
+
+    Raises
+    ------
+    AnalysisError
+        The frame does not exist, a point lies outside the picture, or hub and tip are one point.
+    """
+    frames, rows, columns = registered.ln.shape
+    frame = trajectory.frame
+    if not 0 <= frame < frames:
+        raise AnalysisError(
+            f"the needle was marked in frame {frame}, but the loop has frames 0 to {frames - 1}; "
+            "give one of them (counted from 0)"
+        )
+    for name, point in (("hub", trajectory.hub_px), ("tip", trajectory.tip_px)):
+        _check_inside(name, point, rows, columns)
+    if trajectory.hub_px == trajectory.tip_px:
+        raise AnalysisError(
+            f"hub and tip of the needle are the same point {trajectory.tip_px}; "
+            "expected two points; mark the shaft where it is first seen, then the tip"
+        )
+    shift = registered.motion.shift_px
+    step = np.where(registered.motion.locked[:, None], shift - shift[frame], np.nan)
+    step[frame] = 0.0
+    return Needle(
+        tip_px=trajectory.tip_px,
+        hub_px=trajectory.hub_px,
+        frame=frame,
+        tip_uncertainty_px=HAND_SIGMA_PX,
+        hub_uncertainty_px=HAND_SIGMA_PX,
+        tip_by_frame_px=_carried(trajectory.tip_px, step),
+        hub_by_frame_px=_carried(trajectory.hub_px, step),
+        source="given",
+        tip_end_by="given",
+    )
+
+
+def _check_inside(name: str, point: Point, rows: int, columns: int) -> None:
+    row, column = point
+    inside = -0.5 <= row <= rows - 0.5 and -0.5 <= column <= columns - 0.5
+    if not (isfinite(row) and isfinite(column) and inside):
+        raise AnalysisError(
+            f"the {name} of the needle was marked at (row, column) = {point}, outside the "
+            f"picture; expected rows 0 to {rows - 1} and columns 0 to {columns - 1}; mark it again"
+        )
+
+
+def _carried(point: Point, step: DoubleArray) -> DoubleArray:
+    return np.asarray(point, dtype=np.float64) + step

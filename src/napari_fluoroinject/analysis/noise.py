@@ -1,0 +1,174 @@
+"""Noise of a loop: how strong, how correlated, and what it hides."""
+
+from __future__ import annotations
+
+from math import pi, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.model.spread import NoiseModel
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.compute.backend import Backend
+    from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+
+PATCH_MM = 3.0
+"""Diameter of the patch of the detection limit."""
+PATCH_PX = 84.0
+"""Area of the patch where there are no millimetres: 3 mm at 0.29 mm per pixel."""
+LIMIT_SIGMAS = 3.0
+"""A patch is seen from this many standard deviations."""
+HIGH_PASS_PX = 6.0
+"""Anatomy that registration left behind is coarser than this and no noise."""
+FEWEST_FRAMES = 3
+"""With fewer frames a lag-1 correlation says nothing."""
+_QUIET = 0.9
+"""This share of the pixels, the least changing, tells the correlation in time."""
+_MAD = 1.4826
+"""Standard deviation of a normal variable over its median absolute deviation."""
+
+
+def measure_noise(ln: FloatArray, od: FloatArray, valid: BoolArray, *, on: Backend) -> NoiseModel:
+    """Measure the noise of the mask frames.
+
+    Parameters
+    ----------
+    ln, od
+        The mask frames as log intensity and as opacity, (mask frames, rows, columns), aligned.
+    valid
+        (rows, columns), True where they may be used.
+
+    Returns
+    -------
+    NoiseModel
+        NaN throughout where there are fewer than two mask frames or no valid pixel.
+    """
+    count = len(ln)
+    if count < 2 or not valid.any():
+        return NoiseModel(a=np.nan, lag1_time=np.nan, lag1_space=np.nan, pixel_sigma_od=np.nan)
+    fine = _noise_of(ln, valid, on)
+    lag1_time = _lag1_time(fine, valid)
+    level = np.exp(ln.mean(axis=0))
+    variance = _variance(fine, lag1_time)
+    od_variance = _variance(_noise_of(od, valid, on), lag1_time)
+    typical = _median_over_mean(count - 1)
+    return NoiseModel(
+        a=float(np.median((variance * level)[valid])) / typical,
+        lag1_time=lag1_time,
+        lag1_space=_lag1_space(fine, valid),
+        pixel_sigma_od=sqrt(float(np.median(od_variance[valid])) / typical),
+    )
+
+
+def effective_frames(count: float, lag1: float) -> float:
+    """Independent frames that average as well as `count` frames correlated by `lag1`, at least 1.
+
+    For a first-order recursive filter of weight r the variance of a long mean is inflated by
+    (1 + r) / (1 - r).
+    """
+    if not np.isfinite(lag1) or lag1 <= 0:
+        return max(count, 1.0)
+    return max(count * (1.0 - lag1) / (1.0 + lag1), 1.0)
+
+
+def detection_limit_od(
+    mask_od: FloatArray, valid: BoolArray, *, last: int, lag1_time: float, mm_per_px: float | None
+) -> float:
+    """Return the faintest patch that the mean of the last frames shows at three sigma.
+
+    It is measured, not modelled: the scatter of patch means between mask frames, which contains
+    what correlation and imperfect registration do.
+
+    Parameters
+    ----------
+    mask_od
+        Opacity of the mask frames, (mask frames, rows, columns).
+    valid
+        (rows, columns), True where opacity can be judged.
+    last
+        How many last frames are averaged.
+    lag1_time
+        Correlation of neighbouring frames.
+    mm_per_px
+        None where there is no calibration: the patch is then 84 pixels.
+    """
+    area_px = PATCH_PX if mm_per_px is None else pi / 4 * (PATCH_MM / mm_per_px) ** 2
+    side = max(round(sqrt(area_px)), 1)
+    count = len(mask_od)
+    if count < 2:
+        return float("nan")
+    means = _patch_means(mask_od - mask_od.mean(axis=0), side)
+    whole = _patch_means(valid[None].astype(np.float32), side)[0] > 0.99
+    if not whole.any():
+        return float("nan")
+    noise = means[:, whole]
+    noise = noise - np.median(noise, axis=1, keepdims=True)
+    sigma = _MAD * float(np.median(np.abs(noise))) * sqrt(count / (count - 1))
+    frames = 1.0 / effective_frames(last, lag1_time) + 1.0 / effective_frames(count, lag1_time)
+    return LIMIT_SIGMAS * sigma * sqrt(frames * side * side / area_px)
+
+
+def robust_sigma(values: FloatArray) -> float:
+    """Standard deviation of the bulk of `values`, NaN where there are none."""
+    if values.size == 0:
+        return float("nan")
+    return _MAD * float(np.median(np.abs(values - np.median(values))))
+
+
+def _noise_of(frames: FloatArray, valid: BoolArray, on: Backend) -> FloatArray:
+    """What changes between frames and is finer than the high pass."""
+    change = frames - frames.mean(axis=0)
+    fine: FloatArray = change - on.kernels.smooth(change, valid.astype(np.float32), HIGH_PASS_PX)
+    return fine
+
+
+def _variance(fine: FloatArray, lag1: float) -> FloatArray:
+    """Variance of one frame, per pixel, from the scatter about the mean of correlated frames."""
+    count = len(fine)
+    seen = max(1.0 - 1.0 / effective_frames(count, lag1), 1.0 / count)
+    variance: FloatArray = np.square(fine).mean(axis=0) / np.float32(seen)
+    return variance
+
+
+def _median_over_mean(freedom: int) -> float:
+    """Median of a chi-squared variable over its mean (Wilson and Hilferty 1931)."""
+    return float((1.0 - 2.0 / (9.0 * freedom)) ** 3)
+
+
+def _lag1_time(fine: FloatArray, valid: BoolArray) -> float:
+    """Correlation of neighbouring frames, free of the bias that the mean of few frames brings.
+
+    Kendall 1954 (Biometrika 41:403): the estimate from n samples is low by (1 + 3 r) / n.
+    """
+    count = len(fine)
+    if count < FEWEST_FRAMES:
+        return 0.0
+    noise = fine[:, valid]
+    energy = np.square(noise).mean(axis=0)
+    quiet = energy <= np.quantile(energy, _QUIET)  # gas and the needle move: that is no noise
+    own = float(energy[quiet].sum()) * (count - 1)
+    both = float((noise[1:, quiet] * noise[:-1, quiet]).sum())
+    seen = both / own if own > 0 else 0.0
+    corrected = (seen + 1.0 / count) / (1.0 - 3.0 / count) if count > 6 else seen
+    return float(np.clip(corrected, -0.95, 0.95))
+
+
+def _lag1_space(fine: FloatArray, valid: BoolArray) -> float:
+    across = valid[:, 1:] & valid[:, :-1]
+    down = valid[1:] & valid[:-1]
+    own = float(np.square(fine[:, valid]).mean())
+    if own <= 0 or not (across.any() and down.any()):
+        return 0.0
+    beside = float((fine[:, :, 1:] * fine[:, :, :-1])[:, across].mean())
+    below = float((fine[:, 1:] * fine[:, :-1])[:, down].mean())
+    return float(np.clip(0.5 * (beside + below) / own, -1.0, 1.0))
+
+
+def _patch_means(frames: FloatArray, side: int) -> FloatArray:
+    """Means of neighbouring squares of `side` pixels, edges left over dropped."""
+    count, rows, columns = frames.shape
+    down, across = rows // side, columns // side
+    cut = frames[:, : down * side, : across * side]
+    means: FloatArray = cut.reshape(count, down, side, across, side).mean(axis=(2, 4))
+    return means

@@ -1,0 +1,125 @@
+"""Which pixels tell how bone moved: weights against contrast, gas, needle and lagging tissue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d, maximum_filter1d
+
+from napari_fluoroinject.analysis.tracking import slopes
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.compute.backend import Kernels
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+
+_BONE_PERCENTILE = 80.0
+_ROBUST_SIGMAS = 2.0
+_RESIDUAL_SIGMA_PX = 1.5
+_VARIANCE_SIGMA_PX = 2.0
+_LEAST_VARIANCE = 0.5
+_GAIN_SIGMA_PX = 5.0
+_GAIN_WIDTH = 0.06
+_GAIN_LEAST_PEAK = 0.3
+_GAIN_BINS = np.linspace(-0.5, 1.5, 101)
+_MAD_TO_SIGMA = 1.4826
+
+
+def bone_weight(template: FloatArray, field: FloatArray, *, kernels: Kernels) -> FloatArray:
+    """Return weights 0 to 1 that favour few strong edges (bone) over many weak ones (tissue, gas)."""
+    smooth = kernels.smooth(template[None], np.ones_like(field), 0.5)[0]
+    strength = (slopes(smooth) ** 2).sum(axis=0)
+    inside = strength[field > 0]
+    knee = np.float32(np.percentile(inside, _BONE_PERCENTILE)) if inside.size else np.float32(0)
+    result: FloatArray = field * strength / np.maximum(strength + knee, np.finfo(np.float32).tiny)
+    return result
+
+
+def residuals(
+    aligned: FloatArray, template: FloatArray, weight: FloatArray
+) -> FloatArray:
+    """Return aligned frames less template less each frame's weighted mean difference."""
+    left = aligned - template
+    total = np.maximum(weight.sum(axis=(1, 2), dtype=np.float64), 1e-9)
+    offset = np.einsum("nrc,nrc->n", left, weight, dtype=np.float64) / total
+    return left - offset[:, None, None].astype(np.float32)
+
+
+def robust_weight(
+    residual: FloatArray, valid: FloatArray, *, kernels: Kernels
+) -> tuple[FloatArray, DoubleArray]:
+    """Return weights (frames, rows, columns) against what does not fit, and each frame's sigma.
+
+    The residual is judged smoothed: contrast fainter than the noise of a pixel shows then. A factor
+    for the pixel's variance over time takes out gas, the needle and blinking overlays.
+    """
+    seen = kernels.smooth(residual, valid, _RESIDUAL_SIGMA_PX)
+    inside = valid > 0
+    sigma = _MAD_TO_SIGMA * np.median(np.abs(seen[:, inside]), axis=1).astype(np.float64)
+    sigma = np.maximum(sigma, np.finfo(np.float32).tiny)
+    scaled = seen / (_ROBUST_SIGMAS * sigma[:, None, None]).astype(np.float32)
+    weight = 1 / (1 + scaled**2)
+    if len(residual) > 2:
+        spread = kernels.smooth(residual.var(axis=0)[None], valid, _VARIANCE_SIGMA_PX)[0]
+        usual = np.maximum(np.median(spread[inside]), np.finfo(np.float32).tiny)
+        weight /= np.maximum(spread / usual, _LEAST_VARIANCE)
+    return weight, sigma
+
+
+def noise_of(residual: FloatArray, field: FloatArray) -> DoubleArray:
+    """Return each frame's fine noise (frames,), from differences of neighbours."""
+    inside = (field[:, 1:] > 0) & (field[:, :-1] > 0)
+    steps = np.diff(residual, axis=2)[:, inside]
+    result: DoubleArray = np.median(np.abs(steps), axis=1).astype(np.float64)
+    return result
+
+
+def gain_weight(
+    residual: FloatArray,
+    template: FloatArray,
+    pose: DoubleArray,
+    field: FloatArray,
+    *,
+    kernels: Kernels,
+) -> FloatArray:
+    """Return weights (rows, columns) for what moves with bone, against what lags.
+
+    b(x) = 1 - sum r e / sum e^2 with e the change that the motion would make at x: 1 where a
+    pixel moves as estimated, less where it lags. Bone is the uppermost peak of the histogram of b.
+    """
+    expected = expected_change(template, pose)
+    energy = (expected**2).sum(axis=0)
+    product = (expected * residual).sum(axis=0)
+    both = kernels.smooth(np.stack([energy, product]), field, _GAIN_SIGMA_PX)
+    gain = 1 - both[1] / np.maximum(both[0], np.finfo(np.float32).tiny)
+    inside = field > 0
+    histogram, _ = np.histogram(gain[inside], bins=_GAIN_BINS, weights=energy[inside])
+    smooth = gaussian_filter1d(histogram.astype(np.float64), 1.0)
+    peak = (smooth == maximum_filter1d(smooth, 5)) & (smooth >= _GAIN_LEAST_PEAK * smooth.max())
+    centres = (_GAIN_BINS[1:] + _GAIN_BINS[:-1]) / 2
+    bone = float(centres[np.flatnonzero(peak)[-1]])
+    weight = np.exp(-0.5 * ((gain - bone) / _GAIN_WIDTH) ** 2).astype(np.float32)
+    return weight * field
+
+
+def expected_change(template: FloatArray, pose: DoubleArray) -> FloatArray:
+    """Return (frames, rows, columns): how the template would change if it moved by the pose."""
+    rows, columns = template.shape
+    down, right = slopes(template)
+    y = np.arange(rows, dtype=np.float32)[:, None] - (rows - 1) / 2
+    x = np.arange(columns, dtype=np.float32)[None, :] - (columns - 1) / 2
+    turn = (down * x - right * y).astype(np.float32)
+    away = (pose - pose.mean(axis=0)).astype(np.float32)
+    result: FloatArray = np.tensordot(away, np.stack([down, right, turn]), axes=1)
+    return result
+
+
+def shifted_field(field: BoolArray | FloatArray, pose: DoubleArray) -> FloatArray:
+    """Return (frames, rows, columns): 1 where the reference pose's pixel was open in the frame."""
+    rows, columns = field.shape
+    shifted = np.empty((len(pose), rows, columns), dtype=np.float32)
+    for out, (down, right, _) in zip(shifted, pose, strict=True):
+        row = np.clip(np.arange(rows) + round(down), 0, rows - 1)
+        column = np.clip(np.arange(columns) + round(right), 0, columns - 1)
+        out[:] = field[row[:, None], column[None, :]]
+    return shifted

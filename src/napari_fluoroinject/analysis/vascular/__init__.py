@@ -1,0 +1,7 @@
+"""Does contrast run away through a vessel?"""
+
+from __future__ import annotations
+
+from napari_fluoroinject.analysis.vascular.run_off import find_run_off
+
+__all__ = ["find_run_off"]

@@ -1,0 +1,275 @@
+"""`fluoroinject doctor`: what is installed, what is missing, and what to do about it."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import socket
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_fluoroinject.cli.readable import line, section
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_BASE = (
+    *("numpy", "scipy", "numba", "pydicom", "highdicom", "pynetdicom", "imagecodecs"),
+    *("matplotlib", "pydantic", "jsonschema", "typer", "rich"),
+)
+_EXTRAS = {
+    "napari": "viewer",
+    "qtpy": "viewer",
+    "pyqtgraph": "viewer",
+    "PySide6-Essentials": "pyside",
+    "cupy-cuda12x": "cuda12",
+    "cupy-cuda13x": "cuda13",
+    "dask": "batch",
+    "dicomweb-client": "dicomweb",
+}
+_TOOLS = {
+    "dcmdump": "dcmtk (shows DICOM files)",
+    "dsrdump": "dcmtk (shows structured reports)",
+    "dciodvfy": "dicom3tools (validates DICOM objects)",
+}
+_OLDEST_PYTHON = (3, 11)
+_NEEDED_BYTES = 1 << 30
+_DICOM_PORT = 11112
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What one probe found; `core` is False for what the product works without."""
+
+    topic: str
+    name: str
+    works: bool
+    found: str
+    core: bool = True
+    advice: str = ""
+
+
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
+) -> None:
+    """Say what is installed, what is missing and what to do about it."""
+    checks = examine()
+    works = all(check.works for check in checks if check.core)
+    if as_json:
+        document = {"works": works, "checks": [asdict(check) for check in checks]}
+        typer.echo(json.dumps(document, indent=1))
+    else:
+        typer.echo(_page(checks, works=works))
+    raise typer.Exit(0 if works else 1)
+
+
+def examine() -> tuple[Check, ...]:
+    """Every probe's findings; a probe that fails is a finding too."""
+    checks: list[Check] = []
+    for topic, probe in _PROBES.items():
+        try:
+            checks += probe()
+        except Exception as error:  # a doctor never falls ill: the fault itself is the finding
+            checks.append(
+                Check(
+                    topic=topic,
+                    name="probe",
+                    works=False,
+                    found=f"{type(error).__name__}: {error}",
+                    advice="Reinstall: pip install --force-reinstall napari-fluoroinject",
+                )
+            )
+    return tuple(checks)
+
+
+def _python() -> Iterator[Check]:
+    yield Check(
+        topic="Python",
+        name=platform.python_implementation(),
+        works=sys.version_info >= _OLDEST_PYTHON,
+        found=f"{platform.python_version()} on {platform.system()} {platform.machine()}",
+        advice="Python 3.11 or later is needed",
+    )
+    yield Check(
+        topic="Python",
+        name="processors",
+        works=True,
+        found=f"{os.cpu_count()} cores",
+    )
+
+
+def _packages() -> Iterator[Check]:
+    for name in ("napari-fluoroinject", *_BASE):
+        version = _version(name)
+        yield Check(
+            topic="Packages",
+            name=name,
+            works=version is not None,
+            found=version or "missing",
+            advice=f"pip install {name}",
+        )
+
+
+def _extras() -> Iterator[Check]:
+    for name, extra in _EXTRAS.items():
+        version = _version(name)
+        yield Check(
+            topic="Extras",
+            name=name,
+            works=version is not None,
+            found=version or "not installed",
+            core=False,
+            advice=f'pip install "napari-fluoroinject[{extra}]"',
+        )
+
+
+def _decoders() -> Iterator[Check]:
+    from napari_fluoroinject.cli.trial import try_decoders
+
+    for syntax, fault in try_decoders():
+        yield Check(
+            topic="Decoders",
+            name=syntax,
+            works=fault is None,
+            found=fault or "a tiny image came back right",
+            advice="pip install --upgrade imagecodecs pydicom",
+        )
+
+
+def _backends() -> Iterator[Check]:
+    from napari_fluoroinject.compute.backend import Wish, choose
+    from napari_fluoroinject.errors import BackendUnavailableError
+
+    wishes: tuple[tuple[Wish, bool], ...] = (("cpu", True), ("cuda", False))
+    for wish, core in wishes:
+        try:
+            backend = choose(wish)
+        except BackendUnavailableError as error:
+            yield Check(topic="Compute", name=wish, works=False, found=str(error), core=core)
+        else:
+            found = f"{backend.device}, {backend.version}"
+            yield Check(topic="Compute", name=wish, works=True, found=found, core=core)
+
+
+def _display() -> Iterator[Check]:
+    there = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+    yield Check(
+        topic="Display",
+        name="screen",
+        works=there,
+        found="there" if there else "none: everything but the viewer works",
+        core=False,
+        advice="The viewer needs a desktop session",
+    )
+
+
+def _tools() -> Iterator[Check]:
+    for name, package in _TOOLS.items():
+        path = shutil.which(name)
+        yield Check(
+            topic="Tools",
+            name=name,
+            works=path is not None,
+            found=path or "not found",
+            core=False,
+            advice=f"Install {package}; it is for checking, nothing needs it",
+        )
+
+
+def _storage() -> Iterator[Check]:
+    from napari_fluoroinject.spool.store import Spool
+
+    with tempfile.TemporaryDirectory() as folder, Spool(Path(folder) / "spool") as spool:
+        part = spool.incoming / "probe.part"
+        part.write_bytes(b"probe")
+        spool.admit(part, uid="1.2.3")
+    yield Check(topic="Storage", name="spool", works=True, found="keeps objects durably")
+    free = shutil.disk_usage(Path.cwd()).free
+    yield Check(
+        topic="Storage",
+        name="free space here",
+        works=free >= _NEEDED_BYTES,
+        found=f"{free / (1 << 30):.1f} GiB",
+        core=False,
+        advice="A spool wants 1 GiB at least",
+    )
+    writable = os.access(Path.cwd(), os.W_OK)
+    yield Check(
+        topic="Storage",
+        name="this folder",
+        works=writable,
+        found="writable" if writable else "not writable",
+        core=False,
+        advice="Give --out a folder that you may write to",
+    )
+
+
+def _network() -> Iterator[Check]:
+    import napari_fluoroinject.endpoints.receive  # noqa: F401 - that it loads is the finding
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield Check(
+            topic="Network",
+            name="loopback",
+            works=True,
+            found=f"a free port can be had ({server.getsockname()[1]})",
+        )
+    try:
+        socket.create_server(("127.0.0.1", _DICOM_PORT)).close()
+    except OSError as error:
+        taken = error.strerror or "taken"
+    else:
+        taken = ""
+    yield Check(
+        topic="Network",
+        name=f"DICOM port {_DICOM_PORT}",
+        works=not taken,
+        found=taken or "free",
+        core=False,
+        advice="Another program listens there; choose another port for the receiver",
+    )
+
+
+_PROBES: dict[str, Callable[[], Iterator[Check]]] = {
+    "Python": _python,
+    "Packages": _packages,
+    "Decoders": _decoders,
+    "Compute": _backends,
+    "Storage": _storage,
+    "Network": _network,
+    "Display": _display,
+    "Extras": _extras,
+    "Tools": _tools,
+}
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _page(checks: tuple[Check, ...], *, works: bool) -> str:
+    blocks = []
+    for topic in dict.fromkeys(check.topic for check in checks):
+        lines = [_line(check) for check in checks if check.topic == topic]
+        blocks.append(section(topic, lines))
+    verdict = "The core works." if works else "The core does NOT work: see the lines marked NO."
+    return "\n\n".join([*blocks, verdict])
+
+
+def _line(check: Check) -> str:
+    mark = "ok" if check.works else ("NO" if check.core else "--")
+    advice = "" if check.works or not check.advice else f" -> {check.advice}"
+    return line(f"{mark}  {check.name}", f"{check.found}{advice}")

@@ -1,0 +1,47 @@
+"""`fluoroinject phantom`: a synthetic loop with its truth."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from typing import Annotated, Literal
+
+import typer
+
+from napari_fluoroinject.cli.console import wrong_usage
+from napari_fluoroinject.errors import PhantomError
+
+
+def phantom(  # noqa: PLR0913 - one parameter per option of the command
+    key: Annotated[str, typer.Argument(help="Scene, for example esi_il_lumbar.")],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for loop, truth.json and truth.npz.")],
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
+    twin: Annotated[str, typer.Option(help="What goes wrong in the scene.")] = "none",
+    view: Annotated[str | None, typer.Option(help="View; without it the usual one.")] = None,
+    dose: Annotated[float, typer.Option(help="Dose in nGy per frame.")] = 20.0,
+    frames: Annotated[int, typer.Option(help="Number of frames.")] = 90,
+    size: Annotated[int, typer.Option(help="Rows and columns.")] = 512,
+    intensity: Annotated[
+        Literal["linear", "log", "display"], typer.Option(help="What stored values mean.")
+    ] = "linear",
+    kind: Annotated[
+        str, typer.Option(help="SOP class: xa, rf, enhanced_xa, enhanced_xrf, sc, ...")
+    ] = "xa",
+) -> None:
+    """Write a synthetic cine loop as DICOM, with everything that is true of it beside it."""
+    from napari_fluoroinject.phantom import PhantomSettings
+    from napari_fluoroinject.workflow import make_phantom_files
+
+    with wrong_usage(PhantomError):
+        settings = PhantomSettings(
+            seed=seed,
+            twin=twin,
+            view=view,
+            dose_ngy=dose,
+            frames=frames,
+            size=size,
+            intensity=intensity,
+        )
+        paths = make_phantom_files(key, settings, out=out, kind=kind)
+    for path in paths:
+        typer.echo(path)

@@ -1,0 +1,127 @@
+"""Where the array work runs: one definition, fast twins, chosen once per run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import numpy as np
+
+from napari_fluoroinject.errors import BackendUnavailableError
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+
+BackendName = Literal["reference", "cpu", "cuda"]
+Wish = Literal["auto", "cpu", "cuda", "reference"]
+
+
+class Kernels(Protocol):
+    """The array operations an analysis needs; a module satisfies it.
+
+    Frames are (frames, rows, columns) float32 and a picture is (rows, columns) float32, in and
+    out. A pose is (row, column, angle): what stands at p in the reference stands at
+    `p + (row, column) + angle * (x, -y)` in the frame, (y, x) being p seen from the centre of the
+    picture, the angle in radians. Poses are float64 and few. Nothing here moves memory between
+    devices or knows DICOM.
+    """
+
+    def bin_frames(self, frames: FloatArray, field: FloatArray, factor: int, /) -> FloatArray:
+        """Mean of the open pixels (`field` > 0) of each factor x factor block, 0 where none is open."""
+        ...
+
+    def smooth(self, frames: FloatArray, weight: FloatArray, sigma_px: float, /) -> FloatArray:
+        """Gaussian mean of the pixels that have weight, G(I w) / G(w); 0 where nothing is near."""
+        ...
+
+    def band_pass(
+        self, frames: FloatArray, field: FloatArray, fine_px: float, coarse_px: float, /
+    ) -> FloatArray:
+        """`smooth` by the fine sigma less `smooth` by the coarse one, 0 outside the field."""
+        ...
+
+    def warp(self, frames: FloatArray, pose: DoubleArray, /) -> FloatArray:
+        """Every frame as seen in the reference pose; `pose` is (frames, 3); edges are repeated."""
+        ...
+
+    def motion_equations(
+        self,
+        aligned: FloatArray,
+        template: FloatArray,
+        gradient: FloatArray,
+        weight: FloatArray,
+        /,
+    ) -> tuple[DoubleArray, DoubleArray]:
+        """Normal equations (frames, 4, 4) and (frames, 4) of one Gauss-Newton step.
+
+        Unknowns are the step of the pose (row, column, angle) and a brightness offset.
+        `gradient` is (2, rows, columns), `weight` (frames, rows, columns).
+        """
+        ...
+
+    def weighted_mean(self, frames: FloatArray, weight: FloatArray, /) -> FloatArray:
+        """Mean over frames, `weight` being (frames, rows, columns); 0 where no weight is."""
+        ...
+
+    def best_curve(
+        self, frames: FloatArray, curves: FloatArray, /
+    ) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
+        """Least squares of A * curve, A >= 0, per pixel over all `curves` (curves, frames).
+
+        Returns the index of the best curve (the first of equals), A, and how much of the sum of
+        squares it explains, each (rows, columns). No curve may be 0 throughout.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """What does the array work: its name, the device, the version of what runs there."""
+
+    name: BackendName
+    device: str
+    version: str
+    kernels: Kernels
+
+
+def choose(wish: Wish = "auto", /) -> Backend:
+    """Return the backend to run on; nothing falls back silently.
+
+    `auto` takes the fastest that is there, `reference` is the definition in plain NumPy.
+
+    Raises
+    ------
+    BackendUnavailableError
+        Where the backend that was asked for is not there.
+    """
+    if wish == "cuda":
+        raise BackendUnavailableError(
+            "a CUDA backend was asked for, but this version ships no CUDA kernels yet; "
+            "run with --on cpu (or --on auto), which computes the same"
+        )
+    if wish == "reference":
+        return _reference()
+    if wish in ("auto", "cpu"):
+        return _cpu()
+    raise BackendUnavailableError(
+        f"there is no backend {wish!r}; expected one of auto, cpu, cuda, reference"
+    )
+
+
+def _reference() -> Backend:
+    from napari_fluoroinject.compute import reference
+
+    return Backend(
+        name="reference", device="numpy", version=f"numpy {np.__version__}", kernels=reference
+    )
+
+
+def _cpu() -> Backend:
+    # Numba is slow to import and only the analysis needs it.
+    from napari_fluoroinject.compute import cpu
+
+    return Backend(
+        name="cpu", device=cpu.device(), version=f"numba {cpu.version()}", kernels=cpu
+    )

@@ -1,0 +1,90 @@
+"""Lines through a picture: sampled in one direction, and the best segment of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numba as nb
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator]  # numba ships no types
+def sample_lines(
+    image: FloatArray, field: BoolArray, cosine: float, sine: float, step: float
+) -> tuple[FloatArray, BoolArray]:
+    """Parallel lines of one direction, 1 px apart, sampled every `step` px, bilinear.
+
+    Parameters
+    ----------
+    image
+        (rows, columns) float32.
+    field
+        (rows, columns), True where a sample may be used.
+    cosine, sine
+        Of the direction's angle from +column towards +row.
+    step
+        Distance of the samples along a line, px.
+
+    Returns
+    -------
+    tuple
+        Values (lines, samples) float32 and where they are inside `field`. Line `i`, sample `j`
+        stands at
+        centre + (j - (samples - 1) / 2) step along and i - (lines - 1) / 2 across, the normal
+        being
+        (row, column) = (cosine, -sine) and the centre that of the picture.
+    """
+    rows, columns = image.shape
+    diagonal = np.hypot(rows, columns)
+    lines, samples = int(np.ceil(diagonal)), int(np.ceil(diagonal / step))
+    values = np.zeros((lines, samples), np.float32)
+    inside = np.zeros((lines, samples), np.bool_)
+    for i in range(lines):
+        across = i - 0.5 * (lines - 1)
+        for j in range(samples):
+            along = (j - 0.5 * (samples - 1)) * step
+            row = 0.5 * (rows - 1) + along * sine + across * cosine
+            column = 0.5 * (columns - 1) + along * cosine - across * sine
+            if row < 0 or column < 0 or row >= rows - 1 or column >= columns - 1:
+                continue
+            r, c = int(row), int(column)
+            fr, fc = np.float32(row - r), np.float32(column - c)
+            top = image[r, c] + fc * (image[r, c + 1] - image[r, c])
+            bottom = image[r + 1, c] + fc * (image[r + 1, c + 1] - image[r + 1, c])
+            values[i, j] = top + fr * (bottom - top)
+            inside[i, j] = field[r + (fr >= 0.5), c + (fc >= 0.5)]
+    return values, inside
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator]  # numba ships no types
+def best_segments(score: FloatArray) -> tuple[FloatArray, np.ndarray]:
+    """The contiguous piece of each row with the largest sum (Kadane's algorithm; Bentley 1984).
+
+    Parameters
+    ----------
+    score
+        (lines, samples) float32.
+
+    Returns
+    -------
+    tuple
+        Sum (lines,) float32 and (lines, 2) int64 first and last sample of the piece; the sum
+        is 0 and the piece
+        (0, 0) where no sample is positive.
+    """
+    lines, samples = score.shape
+    best = np.zeros(lines, np.float32)
+    piece = np.zeros((lines, 2), np.int64)
+    for i in range(lines):
+        total, start = np.float32(0), 0
+        for j in range(samples):
+            if total <= 0:
+                total, start = np.float32(0), j
+            total += score[i, j]
+            if total > best[i]:
+                best[i] = total
+                piece[i, 0], piece[i, 1] = start, j
+    return best, piece

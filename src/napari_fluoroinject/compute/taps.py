@@ -1,0 +1,80 @@
+"""The weights of the linear filters, computed once for every backend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, exp
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+
+TAPS = 6
+"""Samples per axis of the interpolation."""
+_REACH = TAPS // 2
+_TRUNCATE = 3.5
+"""Gaussians end at this many sigma: 0.05 % of the weight is left out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WarpTaps:
+    """Weights of a small rigid motion as two shears, down the columns first.
+
+    `row_start` (columns,) is the first sample's row less the output row, `row_taps` (6, columns)
+    the weights; `column_start` (rows,) and `column_taps` (6, rows) likewise along the rows.
+    """
+
+    row_start: npt.NDArray[np.int64]
+    row_taps: FloatArray
+    column_start: npt.NDArray[np.int64]
+    column_taps: FloatArray
+
+
+def gaussian_taps(sigma_px: float) -> FloatArray:
+    """Weights of a Gaussian, odd in number, of sum 1; sigma 0 leaves a picture as it is."""
+    reach = ceil(_TRUNCATE * sigma_px)
+    taps = [exp(-0.5 * (i / sigma_px) ** 2) if i else 1.0 for i in range(-reach, reach + 1)]
+    return np.asarray(taps / np.sum(taps), dtype=np.float32)
+
+
+def warp_taps(pose: DoubleArray, rows: int, columns: int) -> WarpTaps:
+    """Weights that bring a frame with the pose (row, column, angle) into the reference pose.
+
+    A rotation by `angle` is two shears up to angle^2 / 2 of the radius: 0.001 px at 0.25 degrees.
+    """
+    down, right, angle = (float(value) for value in pose)
+    x = np.arange(columns) - (columns - 1) / 2
+    y = np.arange(rows) - (rows - 1) / 2
+    # The second shear moves the place at which the first was looked up; `right` is taken back.
+    row_start, row_taps = _interpolation(down + angle * (x - right))
+    column_start, column_taps = _interpolation(right - angle * y)
+    return WarpTaps(
+        row_start=row_start,
+        row_taps=row_taps,
+        column_start=column_start,
+        column_taps=column_taps,
+    )
+
+
+def _interpolation(shift_px: DoubleArray) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Six-sample Lanczos weights (6, shifts) with unit sum and exact first moment.
+
+    Six samples keep 0.78 to 1 of the sigma of white noise per axis (0.93 to 1 of a detector's
+    coloured noise), bilinear 0.5 to 1. Plain Lanczos weights are off by up to 0.02 px; a least
+    change of the weights makes straight slopes come out exactly.
+    """
+    whole = np.floor(shift_px)
+    place = np.arange(1 - _REACH, _REACH + 1)[:, None] - (shift_px - whole)[None, :]
+    taps = np.sinc(place) * np.sinc(place / _REACH)
+    miss_sum = 1.0 - taps.sum(axis=0)
+    miss_moment = -(taps * place).sum(axis=0)
+    first, second = place.sum(axis=0), (place**2).sum(axis=0)
+    determinant = TAPS * second - first**2
+    constant = (second * miss_sum - first * miss_moment) / determinant
+    slope = (TAPS * miss_moment - first * miss_sum) / determinant
+    taps = taps + constant + slope * place
+    return whole.astype(np.int64) + (1 - _REACH), taps.astype(np.float32)

@@ -1,0 +1,215 @@
+"""Every coded concept that the results use, once.
+
+Standard codes are those of PS3.16 (annexes B and D) with the meanings listed there. Where none was
+found the private scheme `99FLUOROINJECT` names the concept; SNOMED identifiers are never guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydicom.sr.coding import Code
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.geometry import Side
+
+PRIVATE_SCHEME = "99FLUOROINJECT"
+PRIVATE_SCHEME_NAME = "napari-fluoroinject private codes"
+PRIVATE_SCHEME_ORGANIZATION = "The napari-fluoroinject developers"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateConcept:
+    """One concept of the private scheme: code value, the words it is shown with, explanation."""
+
+    value: str
+    meaning: str
+    explanation: str
+
+    @property
+    def code(self) -> Code:
+        """The concept as the triplet that DICOM carries."""
+        return Code(self.value, PRIVATE_SCHEME, self.meaning)
+
+
+# Document (TID 1500) and what is in it.
+IMAGING_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
+"""CID 100; Fluoroscopy is not in that context group."""
+IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
+DEVICE = Code("121007", "DCM", "Device")
+QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
+"""TID 1500 row 12; UMLS is the one scheme here that pydicom's dictionaries do not hold."""
+ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
+ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
+ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
+COMMENT = Code("121106", "DCM", "Comment")
+LATERALITY = Code("272741003", "SCT", "Laterality")
+
+# What is measured on, and what is measured.
+NEEDLE = Code("79068005", "SCT", "Needle")
+CONTRAST_MEDIA = Code("385420005", "SCT", "Contrast media")
+TARGET = Code("112162", "DCM", "Target")
+PHYSICAL_OBJECT = Code("260787004", "SCT", "Physical object")
+SUBSTANCE = Code("105590001", "SCT", "Substance")
+LENGTH = Code("410668003", "SCT", "Length")
+ANGLE = Code("1483009", "SCT", "Angle")
+AREA = Code("42798000", "SCT", "Area")
+DISTANCE = Code("121206", "DCM", "Distance")
+ARRIVAL_TIME = Code("126371", "DCM", "Bolus Arrival Time")
+TIME_TO_PEAK = Code("113069", "DCM", "Time To Peak")
+QUANTITY = Code("246205007", "SCT", "Quantity")
+UNDETERMINED = Code("373068000", "SCT", "Undetermined")
+
+# How an object came about.
+SEGMENTATION = Code("113076", "DCM", "Segmentation")
+PERFUSION_ANALYSIS = Code("129104", "DCM", "Perfusion image analysis")
+SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
+MASK_IMAGE = Code("121321", "DCM", "Mask image for image processing operation")
+OTHER_PLANE = Code("121314", "DCM", "Other image of biplane pair")
+ACQUISITION_EQUIPMENT = Code("109101", "DCM", "Acquisition Equipment")
+PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
+NEIGHBORHOOD_ANALYSIS = Code("123101", "DCM", "Neighborhood Analysis")
+EDGE_DETECTION = Code("123103", "DCM", "Edge Detection")
+MANUAL_PROCESSING = Code("123109", "DCM", "Manual Processing")
+
+# Units.
+MM = Code("mm", "UCUM", "mm")
+MM2 = Code("mm2", "UCUM", "square millimeter")
+MM_PER_S = Code("mm/s", "UCUM", "millimeter/second")
+DEGREE = Code("deg", "UCUM", "Degree")
+SECOND = Code("s", "UCUM", "second")
+PER_SECOND = Code("/s", "UCUM", "/s")
+NO_UNITS = Code("1", "UCUM", "no units")
+PERCENT = Code("%", "UCUM", "Percent")
+RATIO = Code("{ratio}", "UCUM", "ratio")
+ARBITRARY = Code("[arb'U]", "UCUM", "arbitrary unit")
+# UCUM annotations in curly braces are dimensionless and free: these follow the rule, no list.
+PIXELS = Code("{pixels}", "UCUM", "pixels")
+PIXELS_PER_S = Code("{pixels}/s", "UCUM", "pixels per second")
+FRAMES = Code("{frames}", "UCUM", "frames")
+ARBITRARY_PER_SECOND = Code("[arb'U]/s", "UCUM", "arbitrary units per second")
+
+SIDES: dict[Side, Code] = {
+    "left": Code("7771000", "SCT", "Left"),
+    "right": Code("24028007", "SCT", "Right"),
+    "bilateral": Code("51440002", "SCT", "Bilateral"),
+}
+"""CID 244."""
+
+BODY_PARTS: dict[str, str] = {
+    "122494005": "CSPINE",
+    "122495006": "TSPINE",
+    "122496007": "LSPINE",
+    "54735007": "SSPINE",
+    "64688005": "COCCYX",
+}
+"""Body Part Examined of an anatomic region (SCT), PS3.16 annex L."""
+
+_STATEMENTS = (
+    ("intended-use", "Intended use", "What the report is for, and what it must not be used for."),
+    (
+        "procedure",
+        "Procedure assumed",
+        "Whose rules were applied; named by a person, not observed.",
+    ),
+    ("rules", "Rules of the procedure", "Whether a clinician has reviewed them."),
+    ("level", "Level as stated", "Spinal level as a person stated it; never inferred."),
+    ("side", "Side as stated", "Side as a person or the loop's header stated it; never inferred."),
+    ("assessable", "Assessable frames", "Frames that could be judged, and why not all."),
+    ("warnings", "Warnings", "How many warnings were raised; none is not a finding."),
+    ("grey-values", "Grey values", "What stored values say of the beam (PS3.3 C.8.7.1.1.2)."),
+    ("calibration", "Calibration", "Whether there are millimetres, why, and in which plane."),
+    ("time-axis", "Time axis", "Whether the loop states when its frames were taken."),
+    ("needle", "Needle", "How the needle was found, or why none is reported."),
+    ("target", "Target", "Whether a target was given, and how the distance was taken."),
+    ("contrast", "Contrast", "What was seen of contrast, and how faint it could be."),
+    ("vascular-search", "Search for vascular uptake", "What the search came to."),
+    ("not-measured", "Not measured", "A quantity that this loop does not give, and why."),
+    ("not-written", "Result not written", "A result that was not made from this loop, and why."),
+    ("reader-note", "Note on the loop", "Something odd or unknown about the loop as stored."),
+)
+_MEASURES = (
+    ("frames-judged", "Assessable frames, count", "Number of frames that could be judged."),
+    ("frames-total", "Frames in the loop", "Number of frames of the loop."),
+    ("tip-sigma", "Tip position uncertainty (1 sigma)", "Along the axis, in the image plane."),
+    ("tip-target", "Distance from needle tip to target", "In the image plane; no depth."),
+    ("extent-along", "Extent along the spine", "Of the contrast region, along the spine's axis."),
+    ("extent-across", "Extent across the spine", "Of the contrast region, across that axis."),
+    ("extent-cranial", "Extent cranial of the tip", "From the needle tip towards the head."),
+    ("extent-caudal", "Extent caudal of the tip", "From the needle tip towards the feet."),
+    ("spread-direction", "Direction from tip to centroid", "Image right towards image bottom."),
+    ("front-speed", "Front speed away from the tip", "Median, in the image plane; no flow."),
+    ("peak-opacity", "Peak opacity", "Largest natural-log attenuation, corrected for scatter."),
+    ("peak-relative", "Peak opacity, relative", "The same in log units of unknown scale."),
+    ("washout-rate", "Washout rate", "Rate at which opacity falls after its peak."),
+    ("washout-relative", "Washout rate, relative", "The same in log units of unknown scale."),
+    ("transit-time", "Transit time", "Time for which opacity stays above half of its peak."),
+    (
+        "detection-limit",
+        "Faintest patch that could be seen",
+        "Opacity, 3 mm, 3 sigma, at the end.",
+    ),
+    ("opacity-scale", "Opacity scale", "Factor on the log difference for scatter and veiling."),
+    ("opacity-sigma", "Opacity scale uncertainty (1 sigma)", "Relative, of all opacities."),
+    ("scatter-primary", "Scatter to primary ratio", "Scatter and veiling over primary intensity."),
+    (
+        "run-off-score",
+        "Run-off score (1 = alarm threshold)",
+        "Strongest moving tubular component.",
+    ),
+    ("run-off-limit", "Faintest run-off that could be seen", "Opacity needed to be found here."),
+    ("run-off-length", "Length of the run-off path", "Along the path, in the image plane."),
+    ("warning-score", "Warning score (1 = threshold)", "Strength over the procedure's threshold."),
+)
+_ANSWERS = (
+    ("contrast-spread", "Contrast spread", "The contrast region in the last frames, all parts."),
+    ("run-off", "Tubular run-off", "A moving tubular component; artery and vein are not told."),
+    ("assessment", "Assessment of the loop", "What could be judged in the loop as a whole."),
+    ("severity", "Severity of the warning", "As the procedure's rules give it."),
+    ("critical", "Critical", "Most severe of four."),
+    ("high", "High", "Second of four."),
+    ("moderate", "Moderate", "Third of four."),
+    ("info", "Information", "Least severe of four."),
+    ("raised", "Warning raised, review the loop", "The rule's threshold was reached."),
+)
+_WARNINGS = (
+    ("vascular-uptake", "Possible vascular uptake", "vascular_uptake"),
+    ("no-contrast-seen", "Contrast not seen", "contrast_not_seen"),
+    ("intrathecal-like", "Intrathecal-like pattern", "intrathecal_like"),
+    ("subdural-like", "Subdural-like pattern", "subdural_like"),
+    ("intradiscal-like", "Intradiscal-like pattern", "intradiscal_like"),
+    ("retrodural-like", "Retrodural or facet-like pattern", "retrodural_facet_like"),
+    ("intramuscular-lk", "Intramuscular-like pattern", "intramuscular_like"),
+    ("intraosseous-lk", "Intraosseous-like pattern", "intraosseous_like"),
+    ("pleural-visceral", "Pleural or visceral-like pattern", "pleural_visceral_like"),
+    ("tip-past-limit", "Needle tip past the limit", "tip_past_limit"),
+    ("tip-off-target", "Needle tip off target", "tip_off_target"),
+    ("missing-view", "View missing", "missing_view"),
+    ("wrong-level-side", "Level or side does not match", "wrong_level_or_side"),
+    ("order-violation", "Order of steps not kept", "order_violation"),
+    ("dose-alert", "Dose alert", "dose_alert"),
+    ("image-unfit", "Image unfit for a full assessment", "image_unfit"),
+)
+"""Third column: the warning's id in the contract, too long for a code value (16 characters)."""
+
+PRIVATE_CONCEPTS: tuple[PrivateConcept, ...] = tuple(
+    PrivateConcept(value=value, meaning=meaning, explanation=explanation)
+    for value, meaning, explanation in (*_STATEMENTS, *_MEASURES, *_ANSWERS, *_WARNINGS)
+)
+"""The private scheme in full; a code once given keeps its meaning for ever."""
+
+_BY_VALUE = {concept.value: concept.code for concept in PRIVATE_CONCEPTS}
+_BY_WARNING = {
+    finding_id: Code(value, PRIVATE_SCHEME, words) for value, words, finding_id in _WARNINGS
+}
+
+
+def private(value: str) -> Code:
+    """Return the private concept of that code value."""
+    return _BY_VALUE[value]
+
+
+def warning(finding_id: str) -> Code:
+    """Return the private concept of a warning id of the contract."""
+    return _BY_WARNING[finding_id]

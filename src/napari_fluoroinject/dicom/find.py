@@ -1,0 +1,224 @@
+"""Which files under folders are cine loops, and which single frames make one together."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydicom.uid import UID
+
+from napari_fluoroinject.dicom.attributes import first_item, only_text, text, texts
+from napari_fluoroinject.dicom.identity import sha256_of
+from napari_fluoroinject.dicom.intensity import MACRO as INTENSITY
+from napari_fluoroinject.dicom.opened import (
+    CINE_CLASSES,
+    OpenedObject,
+    announced_class,
+    one_error,
+    open_object,
+)
+from napari_fluoroinject.dicom.order import in_order
+from napari_fluoroinject.errors import UnreadableObjectError
+from napari_fluoroinject.model.cine import LoopReference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pydicom.dataset import Dataset
+
+log = logging.getLogger(__name__)
+
+_OTHER_DOCUMENTS = frozenset(
+    (
+        *(".md", ".txt", ".rst", ".pdf", ".html", ".htm", ".css", ".js", ".py", ".sh", ".log"),
+        *(".json", ".toml", ".yaml", ".yml", ".xml", ".csv", ".ini", ".lock", ".sqlite"),
+        *(".png", ".jpg", ".jpeg", ".gif", ".svg", ".tif", ".tiff", ".bmp", ".mp4", ".avi"),
+        *(".npz", ".npy", ".zip", ".gz", ".tar", ".part", ".partial"),
+    )
+)
+"""Files of a folder that do not claim to be DICOM. Everything else does: archives name objects by
+their UID or not at all."""
+_RESULT_OF_PROCESSING = "121322"
+"""DCM code: the source image was processed into this one (PS3.16 CID 7202)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopFiles:
+    """The files of one loop, in the order of its frames, and what DICOM calls it."""
+
+    paths: tuple[Path, ...]
+    reference: LoopReference
+
+
+def find_loops(
+    paths: Iterable[Path], *, skipped: Counter[str] | None = None
+) -> Iterator[LoopFiles | UnreadableObjectError]:
+    """Find the cine loops among files and below folders.
+
+    Single frames of one series, of the same class, size and plane, are one loop. An image that
+    was made from another one of them is not the next frame; it stands alone, as does a frame
+    without fellows. What cannot be read is an item too, so that the rest is found.
+
+    Parameters
+    ----------
+    paths
+        Files and folders. A file that is named by itself and is no loop is an error; one that
+        merely lies in a folder is skipped when it does not claim to be one.
+    skipped
+        Counts what was skipped, by what it is.
+
+    Yields
+    ------
+    Loops in the order of their paths, then those of single frames; errors where they occur.
+    """
+    search = _Search(Counter() if skipped is None else skipped)
+    for path, named in _files(paths):
+        found = search.look(path, named=named)
+        if found is not None:
+            yield found
+    yield from search.joined()
+    if search.skipped:
+        log.info("skipped: %s", ", ".join(f"{n} x {what}" for what, n in search.skipped.items()))
+
+
+def reference_of(objects: tuple[OpenedObject, ...]) -> LoopReference:
+    """Return what DICOM calls the loop of these objects, which stand in the order of its frames."""
+    first = objects[0]
+    uids = tuple(one.structure.sop_instance_uid for one in objects)
+    return LoopReference(
+        study_instance_uid=str(first.header.StudyInstanceUID),
+        series_instance_uid=str(first.header.SeriesInstanceUID),
+        sop_instance_uid=uids[0],
+        sop_class_uid=first.sop_class_uid,
+        frame_instance_uids=uids if len(uids) > 1 else (),
+    )
+
+
+def fellowship(one: OpenedObject) -> tuple[object, ...]:
+    """What single frames must have in common to be one loop."""
+    return (
+        str(one.header.StudyInstanceUID),
+        str(one.header.SeriesInstanceUID),
+        one.sop_class_uid,
+        one.frames.shape[1:],
+        one.pixels.bits_stored,
+        one.pixels.signed,
+        one.pixels.photometric,
+        only_text(one.header, INTENSITY, "PixelIntensityRelationship"),
+        _plane(one.header),
+    )
+
+
+class _Search:
+    """What was found so far."""
+
+    def __init__(self, skipped: Counter[str]) -> None:
+        self.skipped = skipped
+        self._seen: dict[str, Path] = {}
+        self._single: dict[tuple[object, ...], list[OpenedObject]] = {}
+
+    def look(self, path: Path, *, named: bool) -> LoopFiles | UnreadableObjectError | None:
+        """Judge one file; None when it was skipped, or kept until its fellows are known."""
+        try:
+            if not named and self._skip(path):
+                return None
+            one = open_object(path)
+            with one_error(path.name):
+                return self._take(one, named=named)
+        except UnreadableObjectError as error:
+            return error
+
+    def joined(self) -> Iterator[LoopFiles | UnreadableObjectError]:
+        """Yield the loops of single frames."""
+        for fellows in self._single.values():
+            uids = {one.structure.sop_instance_uid for one in fellows}
+            frames = tuple(one for one in fellows if not _sources(one.header) & uids)
+            alone = [one for one in fellows if one not in frames]
+            for objects in (frames, *((one,) for one in alone)):
+                try:
+                    if objects:
+                        yield _loop(in_order(objects))
+                except UnreadableObjectError as error:
+                    yield error
+
+    def _skip(self, path: Path) -> bool:
+        if path.suffix.lower() in _OTHER_DOCUMENTS:
+            self.skipped["not DICOM"] += 1
+            return True
+        uid = announced_class(path)
+        if uid and uid not in CINE_CLASSES:
+            self.skipped[UID(uid).name] += 1
+            return True
+        return False
+
+    def _take(self, one: OpenedObject, *, named: bool) -> LoopFiles | None:
+        uid = one.structure.sop_instance_uid
+        if uid in self._seen:
+            self._check_copy(self._seen[uid], one)
+            self.skipped["copy"] += 1
+            return None
+        self._seen[uid] = one.path
+        if _is_result(one):
+            if named:
+                raise UnreadableObjectError(
+                    one.path.name, seen="the result of an analysis", expected="an acquired loop"
+                )
+            self.skipped["result"] += 1
+            return None
+        if one.pixels.frames > 1:
+            return _loop((one,))
+        self._single.setdefault(fellowship(one), []).append(one)
+        return None
+
+    def _check_copy(self, first: Path, one: OpenedObject) -> None:
+        if sha256_of([first]) != sha256_of([one.path]):
+            raise UnreadableObjectError(
+                one.path.name,
+                seen=f"the SOP Instance UID of {first.name} with other content",
+                expected="one content for one UID",
+            )
+
+
+def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Files, and whether each was named by itself; hidden files of folders are left alone."""
+    for path in paths:
+        if not path.is_dir():
+            yield path, True
+            continue
+        for below in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in below.relative_to(path).parts)
+            if below.is_file() and not hidden:
+                yield below, False
+
+
+def _loop(objects: tuple[OpenedObject, ...]) -> LoopFiles:
+    return LoopFiles(paths=tuple(one.path for one in objects), reference=reference_of(objects))
+
+
+def _plane(header: Dataset) -> str:
+    """Third value of Image Type: the plane of a biplane system (PS3.3 C.8.7.1.1.1)."""
+    kinds = texts(header, "ImageType")
+    return kinds[2] if len(kinds) > 2 else ""
+
+
+def _sources(header: Dataset) -> set[str]:
+    items = header.get("SourceImageSequence") or ()
+    return {str(item.get("ReferencedSOPInstanceUID")) for item in items}
+
+
+def _is_result(one: OpenedObject) -> bool:
+    """Whether the object is a map or a picture made from a loop: not an acquired loop."""
+    if text(one.header, "ImageType") != "DERIVED":
+        return False
+    if one.header.get("RealWorldValueMappingSequence"):
+        return True
+    sources = one.header.get("SourceImageSequence") or ()
+    purposes = (first_item(item, "PurposeOfReferenceCodeSequence") for item in sources)
+    processed = any(
+        purpose is not None and text(purpose, "CodeValue") == _RESULT_OF_PROCESSING
+        for purpose in purposes
+    )
+    return processed and one.pixels.frames == 1

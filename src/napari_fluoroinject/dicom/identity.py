@@ -1,0 +1,257 @@
+"""Which loop a result belongs to: its source read afresh, and UIDs and dates derived from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.uid import UID
+
+from napari_fluoroinject.errors import IdentityMismatchError
+from napari_fluoroinject.model.report import Provenance, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+NAMESPACE = uuid.UUID("6d9ef4c2-9e2f-5b5c-8a54-1f0b8c7d3e21")
+"""Namespace of every UID derived here; changing it would make every result anew."""
+
+UNKNOWN_MOMENT = datetime(1900, 1, 1)
+"""Content date where the source tells none: the attribute is of type 1 and cannot be empty."""
+
+_CHUNK_BYTES = 1 << 20
+
+_MOMENTS = (
+    ("ContentDate", "ContentTime"),
+    ("AcquisitionDate", "AcquisitionTime"),
+    ("AcquisitionDateTime", None),
+    ("SeriesDate", "SeriesTime"),
+    ("StudyDate", "StudyTime"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageReference:
+    """One image, or one frame of it, as DICOM points to it.
+
+    `frame_number` counts from 1 and is None where the instance has one frame or all are meant.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    frame_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Identity:
+    """What every result of one report shares.
+
+    Attributes
+    ----------
+    headers
+        The source's data sets without pixels, one per instance, in the order of the frames.
+    frames
+        Number of frames of the loop.
+    seed
+        Digest of all that the results depend on: the same seed, the same bytes.
+    moment
+        Content date and time of every result, in the source's own time zone.
+    provenance
+        What made the results.
+    """
+
+    headers: tuple[Dataset, ...]
+    frames: int
+    seed: str
+    moment: datetime
+    provenance: Provenance
+
+    @property
+    def source(self) -> Dataset:
+        """The data set of the first (or only) instance."""
+        return self.headers[0]
+
+    def uid(self, *names: str) -> UID:
+        """Return the UID of that name among the results: same inputs, same UID (PS3.5 B.2)."""
+        return derived_uid(self.seed, *names)
+
+    def tracking_uid(self, *names: str) -> UID:
+        """Return a UID that stays the same over versions and parameters, for one loop."""
+        return derived_uid(str(self.source.SOPInstanceUID), *names)
+
+    def whole(self) -> tuple[ImageReference, ...]:
+        """Return references to the whole loop, one per instance."""
+        return tuple(_reference(header, None) for header in self.headers)
+
+    def frame(self, index: int) -> ImageReference:
+        """Return the reference to one frame, counted from 0."""
+        if len(self.headers) > 1:
+            return _reference(self.headers[index], None)
+        return _reference(self.source, index + 1 if self.frames > 1 else None)
+
+
+def identify(
+    report: Report, source_paths: Sequence[Path], *, content_time: datetime | None = None
+) -> Identity:
+    """Read the source again, check that it is the loop of the report, and derive the identity.
+
+    Parameters
+    ----------
+    report
+        The analysed loop.
+    source_paths
+        The file of the loop; for a loop of single frames one file per frame, in any order.
+    content_time
+        When the results were made. None takes the source's own date, so that the same input gives
+        the same bytes and a retry is not a second report. A time with a zone is turned into the
+        source's zone where that is known.
+
+    Raises
+    ------
+    IdentityMismatchError
+        The files are not those that the report was made from, or do not belong together.
+    """
+    headers = _fresh_headers(report, source_paths)
+    moment = _moment_of(headers[0]) if content_time is None else _local(content_time, headers[0])
+    return Identity(
+        headers=headers,
+        frames=report.loop.shape[0],
+        seed=_seed(report, content_time),
+        moment=moment,
+        provenance=report.provenance,
+    )
+
+
+def derived_uid(*names: str) -> UID:
+    """Return the UID that belongs to these names, for ever (PS3.5 B.2, a UUID as an integer)."""
+    return UID(f"2.25.{uuid.uuid5(NAMESPACE, chr(0).join(names)).int}")
+
+
+def sha256_of(paths: Sequence[Path]) -> str:
+    """Hash the files of a loop: one file's own SHA-256, or that over the digests of several."""
+    digests = [_sha256(path) for path in paths]
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
+
+
+def _fresh_headers(report: Report, source_paths: Sequence[Path]) -> tuple[Dataset, ...]:
+    reference = report.loop.reference
+    wanted = reference.frame_instance_uids or (reference.sop_instance_uid,)
+    found = {}
+    for path in source_paths:
+        header = _header(path)
+        found[str(header.get("SOPInstanceUID"))] = (path, header)
+    if set(found) != set(wanted) or len(source_paths) != len(wanted):
+        raise IdentityMismatchError(
+            f"the source files hold {len(found)} instances beginning with "
+            f"{min(found, default='none')}, the report was made from {len(wanted)} beginning with "
+            f"{wanted[0]}; give the files that were analysed"
+        )
+    ordered = [found[uid] for uid in wanted]
+    _check_study(report, [header for _, header in ordered])
+    seen = sha256_of([path for path, _ in ordered])
+    if seen != report.loop.sha256:
+        raise IdentityMismatchError(
+            f"{ordered[0][0].name} has SHA-256 {seen}, the analysed loop had "
+            f"{report.loop.sha256}: the file changed since; analyse it again"
+        )
+    return tuple(header for _, header in ordered)
+
+
+def _header(path: Path) -> Dataset:
+    try:
+        return pydicom.dcmread(path, stop_before_pixels=True)
+    except (OSError, InvalidDicomError) as error:
+        raise IdentityMismatchError(
+            f"{path.name} cannot be read again ({error}); results are only written into the "
+            "study of a source that is still there"
+        ) from error
+
+
+def _check_study(report: Report, headers: Sequence[Dataset]) -> None:
+    """All instances lie in the study of the report and belong to one patient."""
+    studies = {str(header.get("StudyInstanceUID")) for header in headers}
+    if studies != {report.loop.reference.study_instance_uid}:
+        raise IdentityMismatchError(
+            f"the source lies in {len(studies)} studies beginning with {min(studies)}, the report "
+            f"was made from {report.loop.reference.study_instance_uid}"
+        )
+    patients = {(str(h.get("PatientID")), str(h.get("PatientName"))) for h in headers}
+    if len(patients) > 1:
+        raise IdentityMismatchError(
+            f"the frames of one loop name {len(patients)} patients; expected one"
+        )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _seed(report: Report, content_time: datetime | None) -> str:
+    """Digest of everything that can change a byte of the results."""
+    depends_on = (
+        report.loop.reference.sop_instance_uid,
+        report.loop.sha256,
+        repr(report.provenance),
+        repr(report.procedure),
+        repr(report.annotation),
+        None if content_time is None else content_time.isoformat(),
+    )
+    return hashlib.sha256(json.dumps(depends_on).encode("utf-8")).hexdigest()
+
+
+def _reference(header: Dataset, frame_number: int | None) -> ImageReference:
+    return ImageReference(
+        sop_class_uid=str(header.SOPClassUID),
+        sop_instance_uid=str(header.SOPInstanceUID),
+        frame_number=frame_number,
+    )
+
+
+def _moment_of(source: Dataset) -> datetime:
+    """Return the first date that the source tells, the most specific first."""
+    for date_keyword, time_keyword in _MOMENTS:
+        date = str(source.get(date_keyword) or "")
+        time = str(source.get(time_keyword) or "") if time_keyword else date[8:]
+        moment = _parsed(date[:8], time)
+        if moment is not None:
+            return moment
+    return UNKNOWN_MOMENT
+
+
+def _parsed(date: str, time: str) -> datetime | None:
+    """Read DA and TM (PS3.5 table 6.2-1); a time that cannot be read is midnight."""
+    try:
+        day = datetime.strptime(date, "%Y%m%d")
+    except ValueError:
+        return None
+    clock = time.split("+")[0].split("-")[0].split(".")
+    digits = (clock[0] + "000000")[:6]
+    fraction = (clock[1] if len(clock) > 1 else "") + "000000"
+    try:
+        return datetime.strptime(date + digits + fraction[:6], "%Y%m%d%H%M%S%f")
+    except ValueError:
+        return day
+
+
+def _local(moment: datetime, source: Dataset) -> datetime:
+    """Return `moment` in the source's time zone, without the zone."""
+    offset = str(source.get("TimezoneOffsetFromUTC") or "")
+    if moment.tzinfo is not None and len(offset) == 5:  # &ZZXX
+        sign = -1 if offset[0] == "-" else 1
+        shift = sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
+        moment = moment.astimezone(timezone(shift))
+    return moment.replace(tzinfo=None)

@@ -1,0 +1,119 @@
+"""The measurement report: a Comprehensive SR by template TID 1500."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import highdicom.sr as hd
+
+from napari_fluoroinject.dicom import codes
+from napari_fluoroinject.dicom.header import referenced_series, result_header
+from napari_fluoroinject.dicom.identity import derived_uid
+from napari_fluoroinject.dicom.items import item, plain
+from napari_fluoroinject.dicom.sr_groups import measurement_groups
+from napari_fluoroinject.dicom.sr_statements import Omission, Statement, statements
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pydicom.dataset import Dataset
+
+    from napari_fluoroinject.dicom.identity import Identity
+    from napari_fluoroinject.model.report import Provenance, Report
+
+COMPREHENSIVE_SR_STORAGE = "1.2.840.10008.5.1.4.1.1.88.33"
+"""All shapes are two-dimensional, so the older class does, which every archive knows."""
+
+
+def encode_report(
+    report: Report,
+    identity: Identity,
+    *,
+    evidence: Sequence[Dataset] = (),
+    omissions: tuple[Omission, ...] = (),
+) -> Dataset:
+    """Encode what was measured and what is said about it.
+
+    highdicom makes the content tree; the document around it is made here, because highdicom's
+    stamps it with the clock.
+
+    Parameters
+    ----------
+    report
+        The analysed loop.
+    identity
+        Of its source.
+    evidence
+        Other results of the same report, listed beside the source.
+    omissions
+        Results that were not made, and why: the report says so.
+    """
+    dataset = result_header(identity, "report", COMPREHENSIVE_SR_STORAGE, modality="SR")
+    dataset.SeriesDescription = "Research: injection measurements"
+    # 2: no procedure step is known that this report belongs to.
+    dataset.ReferencedPerformedProcedureStepSequence = []
+    dataset.PerformedProcedureCodeSequence = []
+    dataset.CompletionFlag, dataset.VerificationFlag = "PARTIAL", "UNVERIFIED"
+    dataset.PreliminaryFlag = "PRELIMINARY"
+    dataset.CurrentRequestedProcedureEvidenceSequence = [
+        item(
+            StudyInstanceUID=identity.source.StudyInstanceUID,
+            ReferencedSeriesSequence=referenced_series(
+                [*identity.headers, *evidence], instances="ReferencedSOPSequence"
+            ),
+        )
+    ]
+    dataset.update(_content(report, identity, omissions))
+    return dataset
+
+
+def _content(report: Report, identity: Identity, omissions: tuple[Omission, ...]) -> Dataset:
+    content = hd.MeasurementReport(
+        observation_context=hd.ObservationContext(
+            observer_device_context=hd.ObserverContext(
+                hd.CodedConcept.from_code(codes.DEVICE), _device(report.provenance)
+            )
+        ),
+        procedure_reported=codes.IMAGING_PROCEDURE,
+        imaging_measurements=measurement_groups(report, identity),
+        title=codes.IMAGING_MEASUREMENT_REPORT,
+    )
+    root: Dataset = content[0]
+    root.ContentSequence.append(_evaluations(statements(report, omissions)))
+    _separate(root)
+    return root
+
+
+def _separate(container: Dataset) -> None:
+    """Mark content as separate items, not as running text: only then do viewers show headings."""
+    container.ContinuityOfContent = "SEPARATE"
+    for child in container.ContentSequence:
+        if child.ValueType == "CONTAINER":
+            _separate(child)
+
+
+def _device(made: Provenance) -> hd.DeviceObserverIdentifyingAttributes:
+    return hd.DeviceObserverIdentifyingAttributes(
+        uid=derived_uid("device", made.software, made.version),
+        name=plain(made.software),
+        manufacturer_name=plain(made.software),
+        model_name=plain(made.software),
+        serial_number=plain(made.version),
+    )
+
+
+def _evaluations(said: Sequence[Statement]) -> hd.ContainerContentItem:
+    """Qualitative Evaluations, TID 1500 rows 12 to 14; highdicom has no class for them."""
+    container = hd.ContainerContentItem(
+        name=codes.QUALITATIVE_EVALUATIONS,
+        relationship_type=hd.RelationshipTypeValues.CONTAINS,
+    )
+    container.ContentSequence = hd.ContentSequence([_evaluation(s) for s in said])
+    return container
+
+
+def _evaluation(said: Statement) -> hd.ContentItem:
+    contains = hd.RelationshipTypeValues.CONTAINS
+    if said.answer is not None:
+        return hd.CodeContentItem(said.heading, said.answer, contains)
+    return hd.TextContentItem(said.heading, said.text, contains)

@@ -1,0 +1,294 @@
+"""Which measurement groups the report has: TID 1501, needle, target, contrast, run-off, scale."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.dicom import codes
+from napari_fluoroinject.dicom.maps import is_quantitative
+from napari_fluoroinject.dicom.sr_writer import Group, GroupWriter, Number, Shape
+from napari_fluoroinject.model.drawing import Outline, outlines
+from napari_fluoroinject.model.geometry import length_px
+from napari_fluoroinject.model.needle import Needle
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.dicom.identity import Identity
+    from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.model.report import Finding, Report
+    from napari_fluoroinject.model.spread import SpreadMeasurements
+
+LARGEST_OUTLINES = 5
+"""So many parts of the contrast region are outlined; the Segmentation holds all of them."""
+
+_MOST_POINTS = 8191
+"""A 16-bit length of 32-bit pairs (PS3.5 7.1.2, VR FL) holds no more."""
+
+
+def measurement_groups(report: Report, identity: Identity) -> list[Group]:
+    """Return all groups of the report; there is always at least that of the assessment.
+
+    Lengths are in millimetres where the loop is calibrated, else in pixels; there is no group, and
+    no number in a group, for what could not be measured.
+    """
+    write = GroupWriter(report, identity)
+    groups = (
+        _assessment(write),
+        *(_warning(write, finding) for finding in report.findings),
+        *_needle(write),
+        _target(write),
+        *_outlines(write),
+        _spread(write),
+        _kinetics(write),
+        *_run_off(write),
+        _opacity_scale(write),
+    )
+    return [group for group in groups if group is not None]
+
+
+def outline_frame(report: Report) -> int | None:
+    """Return the last frame on which any contrast region lies; None when there is none."""
+    if report.maps is None:
+        return None
+    seen = np.flatnonzero(report.maps.region_by_frame.any(axis=(1, 2)))
+    return int(seen[-1]) if seen.size else None
+
+
+def _assessment(write: GroupWriter) -> Group | None:
+    """Count the frames; the one group that names every instance of a loop of single frames."""
+    assessable, instances = write.report.assessable, len(write.identity.headers)
+    return write.group(
+        "assessment",
+        codes.private("assessment"),
+        (
+            Number(
+                name=codes.private("frames-judged"),
+                value=assessable.frames,
+                unit=codes.FRAMES,
+            ),
+            Number(name=codes.private("frames-total"), value=assessable.of, unit=codes.FRAMES),
+        ),
+        frames=(0, instances - 1) if instances > 1 else None,
+    )
+
+
+def _warning(write: GroupWriter, finding: Finding) -> Group | None:
+    return write.group(
+        f"warning {finding.id}",
+        codes.warning(finding.id),
+        (Number(name=codes.private("warning-score"), value=finding.score, unit=codes.RATIO),),
+        frames=finding.frames,
+        answers=(
+            (codes.warning(finding.id), codes.private("raised")),
+            (codes.private("severity"), codes.private(finding.severity)),
+        ),
+    )
+
+
+def _needle(write: GroupWriter) -> tuple[Group | None, ...]:
+    needle = write.report.needle
+    if not isinstance(needle, Needle):
+        return ()
+    trajectory = write.group(
+        "needle trajectory",
+        codes.NEEDLE,
+        (
+            write.length(codes.LENGTH, length_px(needle.hub_px, needle.tip_px)),
+            Number(name=codes.ANGLE, value=needle.axis_deg, unit=codes.DEGREE),
+        ),
+        shape=Shape(tool="Length", points_px=[needle.hub_px, needle.tip_px], frame=needle.frame),
+    )
+    tip = write.group(
+        "needle tip",
+        codes.NEEDLE,
+        (write.length(codes.private("tip-sigma"), needle.tip_uncertainty_px),),
+        shape=Shape(tool="Probe", points_px=[needle.tip_px], frame=needle.frame),
+    )
+    return trajectory, tip
+
+
+def _target(write: GroupWriter) -> Group | None:
+    """The target is given in the pose of the mask frames, so it is shown on one of them."""
+    target, masks = write.report.annotation.target_px, write.report.injection.mask_frames
+    if target is None:
+        return None
+    frame = masks[-1] if masks else 0
+    shift = write.report.motion.shift_px[frame]
+    return write.group(
+        "target",
+        codes.TARGET,
+        (write.length(codes.DISTANCE, write.report.tip_target_px, write.report.tip_target_mm),),
+        shape=Shape(
+            tool="Probe",
+            points_px=[(target[0] + shift[0], target[1] + shift[1])],
+            frame=frame,
+        ),
+    )
+
+
+def _outlines(write: GroupWriter) -> tuple[Group | None, ...]:
+    maps, frame = write.report.maps, outline_frame(write.report)
+    if maps is None or frame is None:
+        return ()
+    found = outlines(maps.region_by_frame[frame])[:LARGEST_OUTLINES]
+    return tuple(_outline(write, number, part, frame) for number, part in enumerate(found, 1))
+
+
+def _outline(write: GroupWriter, number: int, part: Outline, frame: int) -> Group | None:
+    return write.group(
+        f"contrast outline {number}",
+        codes.CONTRAST_MEDIA,
+        (_area(write, part.area_px),),
+        shape=Shape(tool="PlanarFreehandROI", points_px=_thinned(part.points_px), frame=frame),
+    )
+
+
+def _area(write: GroupWriter, px: float, mm2: float | None = None) -> Number:
+    scale = write.report.loop.mm_per_px
+    if scale is None:
+        return Number(name=codes.AREA, value=px, unit=codes.PIXELS)
+    return Number(name=codes.AREA, value=px * scale**2 if mm2 is None else mm2, unit=codes.MM2)
+
+
+def _thinned(points_px: DoubleArray) -> DoubleArray:
+    """Leave out every other point until the shape fits; the last stays equal to the first."""
+    ring = points_px[:-1]
+    while len(ring) > _MOST_POINTS - 1:
+        ring = ring[::2]
+    return np.concatenate([ring, ring[:1]])
+
+
+def _spread(write: GroupWriter) -> Group | None:
+    spread = write.report.measurements
+    if spread is None or spread.area_px == 0:
+        return None
+    return write.group(
+        "contrast spread",
+        codes.private("contrast-spread"),
+        (
+            _area(write, spread.area_px, spread.area_mm2),
+            write.length(codes.private("extent-along"), spread.along_px, spread.along_mm),
+            write.length(codes.private("extent-across"), spread.across_px, spread.across_mm),
+            write.length(codes.private("extent-cranial"), spread.cranial_px, spread.cranial_mm),
+            write.length(codes.private("extent-caudal"), spread.caudal_px, spread.caudal_mm),
+            Number(
+                name=codes.private("spread-direction"),
+                value=spread.direction_deg,
+                unit=codes.DEGREE,
+            ),
+            _speed(spread),
+        ),
+    )
+
+
+def _speed(spread: SpreadMeasurements) -> Number:
+    name = codes.private("front-speed")
+    if spread.front_speed_mm_s is not None:
+        return Number(name=name, value=spread.front_speed_mm_s, unit=codes.MM_PER_S)
+    return Number(name=name, value=spread.front_speed_px_s, unit=codes.PIXELS_PER_S)
+
+
+def _kinetics(write: GroupWriter) -> Group | None:
+    """Times, and opacities in natural-log units or, on an unknown scale, as relative values."""
+    spread, maps = write.report.measurements, write.report.maps
+    if spread is None or maps is None:
+        return None
+    absolute = is_quantitative(write.report)
+    unit = codes.NO_UNITS if absolute else codes.ARBITRARY
+    peak = codes.private("peak-opacity" if absolute else "peak-relative")
+    timed = write.report.loop.times_s is not None
+    return write.group(
+        "contrast kinetics",
+        codes.CONTRAST_MEDIA,
+        (
+            Number(
+                name=codes.ARRIVAL_TIME,
+                value=spread.first_arrival_s if timed else None,
+                unit=codes.SECOND,
+            ),
+            Number(
+                name=codes.TIME_TO_PEAK,
+                value=spread.median_time_to_peak_s if timed else None,
+                unit=codes.SECOND,
+            ),
+            Number(name=peak, value=spread.peak_od, unit=unit),
+            Number(
+                name=codes.private("detection-limit"), value=maps.detection_limit_od, unit=unit
+            ),
+        ),
+    )
+
+
+def _run_off(write: GroupWriter) -> tuple[Group | None, ...]:
+    """Score of the search; and the path, but only where an alarm was raised."""
+    report, run_off = write.report, write.report.run_off
+    if run_off.reason is not None:
+        answer = write.group(
+            "vascular search",
+            codes.private("run-off"),
+            (),
+            answers=((codes.warning("vascular_uptake"), codes.UNDETERMINED),),
+        )
+        return (answer,)
+    raised = any(finding.id == "vascular_uptake" for finding in report.findings)
+    absolute = is_quantitative(report)
+    search = write.group(
+        "vascular search",
+        codes.private("run-off"),
+        (
+            Number(name=codes.private("run-off-score"), value=run_off.score, unit=codes.RATIO),
+            Number(
+                name=codes.private("run-off-limit"),
+                value=run_off.smallest_seen_od,
+                unit=codes.NO_UNITS if absolute else codes.ARBITRARY,
+            ),
+        ),
+        frames=run_off.frames if raised else None,
+        answers=() if raised else ((codes.warning("vascular_uptake"), codes.UNDETERMINED),),
+    )
+    return search, _path(write) if raised else None
+
+
+def _path(write: GroupWriter) -> Group | None:
+    """Draw the path on the last frame of the event, in that frame's own geometry."""
+    run_off = write.report.run_off
+    if run_off.frames is None or len(run_off.path_px) < 2:
+        return None
+    frame = run_off.frames[1]
+    steps = np.diff(run_off.path_px, axis=0)
+    return write.group(
+        "run-off path",
+        codes.private("run-off"),
+        (
+            write.length(
+                codes.private("run-off-length"), float(np.hypot(steps[:, 0], steps[:, 1]).sum())
+            ),
+        ),
+        shape=Shape(
+            tool="PlanarFreehandROI",
+            points_px=run_off.path_px + write.report.motion.shift_px[frame],
+            frame=frame,
+        ),
+    )
+
+
+def _opacity_scale(write: GroupWriter) -> Group | None:
+    scale = write.report.opacity
+    return write.group(
+        "opacity scale",
+        codes.CONTRAST_MEDIA,
+        (
+            Number(name=codes.private("opacity-scale"), value=scale.scale, unit=codes.RATIO),
+            Number(
+                name=codes.private("opacity-sigma"),
+                value=scale.relative_uncertainty,
+                unit=codes.RATIO,
+            ),
+            Number(
+                name=codes.private("scatter-primary"),
+                value=scale.scatter_to_primary,
+                unit=codes.RATIO,
+            ),
+        ),
+    )

@@ -1,0 +1,183 @@
+"""A report as DICOM objects: all of them encoded together, then written as files."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydicom.dataset import Dataset
+
+from napari_fluoroinject.dicom.identity import derived_uid, identify
+from napari_fluoroinject.dicom.maps import KINDS, encode_maps, map_kinds
+from napari_fluoroinject.dicom.seg import encode_segmentation, segments_of
+from napari_fluoroinject.dicom.sr import encode_report
+from napari_fluoroinject.dicom.sr_statements import Omission
+from napari_fluoroinject.errors import EncodingError, StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from napari_fluoroinject.dicom.seg import SegProfile
+    from napari_fluoroinject.model.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EncodedObject:
+    """One result; `name` is unique within a report and becomes the file's name."""
+
+    name: str
+    dataset: Dataset
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputFile:
+    """One written file, as the summary lists it."""
+
+    file: str
+    sop_class_uid: str
+    sop_instance_uid: str
+
+
+def encode_results(
+    report: Report,
+    source_paths: Sequence[Path],
+    *,
+    seg_profile: SegProfile = "strict",
+    content_time: datetime | None = None,
+) -> tuple[EncodedObject, ...]:
+    """Encode a report as measurement report, segmentation and maps.
+
+    Same report, same source, same bytes: UIDs and dates are derived, no clock is read. What is
+    not written, and why, is told by `omissions` and stands in the measurement report.
+
+    Parameters
+    ----------
+    report
+        The analysed loop.
+    source_paths
+        The file of the loop; for a loop of single frames one file per frame, in any order.
+    seg_profile
+        `strict` without invented geometry, or `viewer` with a nominal one.
+    content_time
+        See `identity.identify`.
+
+    Raises
+    ------
+    IdentityMismatchError
+        The files are not those that the report was made from.
+    """
+    identity = identify(report, source_paths, content_time=content_time)
+    segmentation = encode_segmentation(report, identity, profile=seg_profile)
+    results = [
+        *(() if segmentation is None else (_sealed("segmentation", segmentation),)),
+        *(_sealed(f"map_{kind.name}", made) for kind, made in encode_maps(report, identity)),
+    ]
+    measured = encode_report(
+        report,
+        identity,
+        evidence=[result.dataset for result in results],
+        omissions=omissions(report),
+    )
+    return (_sealed("report", measured), *results)
+
+
+def omissions(report: Report) -> tuple[Omission, ...]:
+    """Return the results that `encode_results` does not make of this report, and why."""
+    left_out = []
+    if not segments_of(report):
+        left_out.append(
+            Omission(
+                name="Segmentation",
+                reason="no contrast region and no needle was found, so there is nothing to mark",
+            )
+        )
+    given = {kind.name for kind in map_kinds(report)}
+    reason = (
+        "there are no usable frames before contrast"
+        if report.maps is None
+        else "the loop does not state when its frames were taken"
+    )
+    left_out.extend(
+        Omission(name=f"Map of {kind.name.replace('_', ' ')}", reason=reason)
+        for kind in KINDS
+        if kind.name not in given
+    )
+    return tuple(left_out)
+
+
+def encoded_bytes(dataset: Dataset) -> bytes:
+    """Return the bytes of a DICOM file that holds `dataset`.
+
+    Raises
+    ------
+    EncodingError
+        A value that its value representation cannot carry.
+    """
+    buffer = io.BytesIO()
+    try:
+        dataset.save_as(buffer, enforce_file_format=True)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise EncodingError(f"{dataset.SOPClassUID.name} could not be encoded: {error}") from error
+    return buffer.getvalue()
+
+
+def write_objects(objects: Sequence[EncodedObject], folder: Path) -> tuple[OutputFile, ...]:
+    """Write each result to `folder/NAME.dcm`, whole or not at all.
+
+    A file that is there already is replaced.
+
+    Raises
+    ------
+    EncodingError
+        See `encoded_bytes`.
+    StorageError
+        The folder cannot be written.
+    """
+    written = []
+    for encoded in objects:
+        content = encoded_bytes(encoded.dataset)
+        target = folder / f"{encoded.name}.dcm"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _replace(target, content)
+        except OSError as error:
+            raise StorageError(
+                f"{target} could not be written: {error}; choose a folder that can be"
+            ) from error
+        written.append(
+            OutputFile(
+                file=target.name,
+                sop_class_uid=str(encoded.dataset.SOPClassUID),
+                sop_instance_uid=str(encoded.dataset.SOPInstanceUID),
+            )
+        )
+    return tuple(written)
+
+
+def _sealed(name: str, dataset: Dataset) -> EncodedObject:
+    """Let the SOP Instance UID depend on every byte: other content can never have the same UID."""
+    digest = hashlib.sha256(encoded_bytes(dataset)).hexdigest()
+    dataset.SOPInstanceUID = derived_uid(str(dataset.SOPInstanceUID), digest)
+    dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+    return EncodedObject(name=name, dataset=dataset)
+
+
+def _replace(target: Path, content: bytes) -> None:
+    """Write beside the target and rename: a reader sees the old file or the new one."""
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,138 @@
+"""The needle: where tip and hub are in every frame, and how much steel the beam meets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, read_only
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.phantom.beam import Beam
+
+OUTER_MM = {18: 1.27, 20: 0.908, 22: 0.718, 25: 0.515}
+INNER_MM = {18: 0.84, 20: 0.603, 22: 0.413, 25: 0.26}
+"""Outer and inner diameter by gauge (ISO 9626, from memory)."""
+
+STEEL_G_CM3 = 8.0
+PLASTIC_G_CM3 = 1.1
+_LONGEST_CHORD_MM = 90.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shaft:
+    """A needle as it lies at rest in the reference pose: tip and hub (3,) in patient millimetres.
+
+    `advance_mm` (frames,) is how far the tip still is from its place, along the shaft.
+    """
+
+    gauge: int
+    stylet: bool
+    tip_mm: DoubleArray
+    hub_mm: DoubleArray
+    advance_mm: DoubleArray
+    hub_metal_mm: float
+
+    @property
+    def direction(self) -> DoubleArray:
+        """Unit vector from tip to hub."""
+        along = self.hub_mm - self.tip_mm
+        result: DoubleArray = along / np.linalg.norm(along)
+        return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rod:
+    """A straight tube seen by the beam: ends in pixels (row, column), diameters and density.
+
+    `mm_per_px` holds at the start and the end; `lengthening` is one over the sine of the angle between rod and ray;
+    `bevel_px` is over how much of the start the wall is ground away.
+    """
+
+    start: DoubleArray
+    end: DoubleArray
+    outer_mm: float
+    inner_mm: float
+    g_cm3: float
+    mm_per_px: tuple[float, float]
+    lengthening: float
+    bevel_px: float = 0.0
+
+
+def draw_shaft(
+    tip_mm: DoubleArray, direction: DoubleArray, *, gauge: int, stylet: bool, advance_mm: DoubleArray, random: np.random.Generator
+) -> Shaft:
+    """A needle of usual length whose tip is at rest at `tip_mm` and whose hub lies in `direction` (unit)."""
+    length = float(random.choice([75.0, 88.0, 90.0]))
+    return Shaft(
+        gauge=gauge,
+        stylet=stylet,
+        tip_mm=read_only(tip_mm, np.float64),
+        hub_mm=read_only(tip_mm + length * direction, np.float64),
+        advance_mm=read_only(advance_mm, np.float64),
+        hub_metal_mm=float(random.uniform(6.0, 8.0)),
+    )
+
+
+def rods(shaft: Shaft, beam: Beam, *, tip: DoubleArray, hub: DoubleArray, frame: int) -> tuple[Rod, ...]:
+    """Shaft, hub metal and hub plastic for tip and hub at these pixels of one frame."""
+    direction = shaft.direction
+    back = shaft.advance_mm[frame] * direction
+    near, far = (float(v) for v in beam.mm_per_px_at(np.stack([shaft.tip_mm + back, shaft.hub_mm + back])))
+    # 1/sin of the angle between rod and ray; seen end-on, a rod is no longer than itself.
+    sine = max(float(np.linalg.norm(np.cross(direction, beam.depth_axis))), 0.02)
+    outer = OUTER_MM[shaft.gauge]
+    length_px = float(np.linalg.norm(hub - tip))
+    along = (hub - tip) / max(length_px, 1e-6)
+    metal = hub + along * shaft.hub_metal_mm * sine / far
+    plastic = hub + along * 18.0 * sine / far
+    return (
+        Rod(
+            start=tip,
+            end=hub,
+            outer_mm=outer,
+            inner_mm=0.0 if shaft.stylet else INNER_MM[shaft.gauge],
+            g_cm3=STEEL_G_CM3,
+            mm_per_px=(near, far),
+            lengthening=1 / sine,
+            bevel_px=1.6 * outer * sine / near,
+        ),
+        Rod(start=hub, end=metal, outer_mm=2.4, inner_mm=1.7, g_cm3=STEEL_G_CM3, mm_per_px=(far, far), lengthening=1 / sine),
+        Rod(start=hub, end=plastic, outer_mm=6.0, inner_mm=2.4, g_cm3=PLASTIC_G_CM3, mm_per_px=(far, far), lengthening=1 / sine),
+    )
+
+
+def shade(rod: Rod, size: int) -> tuple[tuple[slice, slice], FloatArray] | None:
+    """Areal density of a rod, g/cm2, on the window it shades; None where it lies outside a picture of `size`."""
+    reach = rod.outer_mm / 2 / min(rod.mm_per_px) + 2
+    low = [max(floor(min(a, b) - reach), 0) for a, b in zip(rod.start, rod.end, strict=True)]
+    high = [min(ceil(max(a, b) + reach) + 1, size) for a, b in zip(rod.start, rod.end, strict=True)]
+    if low[0] >= high[0] or low[1] >= high[1]:
+        return None
+    fine = (np.arange(3) - 1) / 3
+    rows = (np.arange(low[0], high[0])[:, None] + fine).reshape(-1)
+    columns = (np.arange(low[1], high[1])[:, None] + fine).reshape(-1)
+    density = _chords(rod, rows.astype(np.float32)[:, None], columns.astype(np.float32)[None, :])
+    shape = (high[0] - low[0], 3, high[1] - low[1], 3)
+    window = (slice(low[0], high[0]), slice(low[1], high[1]))
+    return window, density.reshape(shape).mean(axis=(1, 3))
+
+
+def _chords(rod: Rod, rows: FloatArray, columns: FloatArray) -> FloatArray:
+    length = max(float(np.linalg.norm(rod.end - rod.start)), 1e-3)
+    r, c = (np.float32(v) for v in (rod.end - rod.start) / length)
+    rows, columns = rows - np.float32(rod.start[0]), columns - np.float32(rod.start[1])
+    along = rows * r + columns * c
+    across = rows * c - columns * r
+    share = np.clip(along * np.float32(1 / length), 0, 1)
+    across = across * (np.float32(rod.mm_per_px[0]) + share * np.float32(rod.mm_per_px[1] - rod.mm_per_px[0]))
+    across *= across
+    chord = np.sqrt(np.maximum(np.float32(rod.outer_mm**2 / 4) - across, 0))
+    if rod.inner_mm > 0:
+        chord -= np.sqrt(np.maximum(np.float32(rod.inner_mm**2 / 4) - across, 0))
+    chord = np.minimum(2 * chord * np.float32(rod.lengthening), np.float32(_LONGEST_CHORD_MM))
+    ends = np.clip(along / np.float32(max(rod.bevel_px, 0.05)), 0, 1) * (along <= length)
+    return chord * ends * np.float32(rod.g_cm3 / 10)

@@ -1,0 +1,258 @@
+"""The picture panels: a frame with its overlays, opacity, arrival times."""
+
+from __future__ import annotations
+
+from math import hypot
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_fluoroinject.rendering import palette, scene
+from napari_fluoroinject.rendering.statement import moment, span
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.model.report import Report
+    from napari_fluoroinject.model.spread import SpreadMaps
+
+SMALLEST_OPACITY_SPAN = 0.1
+"""Upper end of the opacity bar is at least this, so that noise alone does not fill the colours."""
+
+
+def draw_frame(axes: Axes, report: Report, frame: int) -> None:
+    """One frame in its own geometry with needle, target, contrast, run-off and scale bar."""
+    _show_gray(axes, scene.gray(report, frame))
+    draw_overlays(axes, report, frame)
+    draw_scale(axes, report)
+    _corner(axes, moment(report, frame))
+
+
+def draw_opacity(axes: Axes, report: Report) -> Any:
+    """Peak opacity in the reference pose; returns what its colour bar shows, None without maps."""
+    if report.maps is None:
+        _show_gray(axes, np.zeros(report.loop.shape[1:], np.float32))
+        _notice(axes, "no opacity:\nno frames before the contrast")
+        return None
+    peak = report.maps.peak_od
+    # Undefined pixels are masked: matplotlib leaves them transparent.
+    drawn = axes.imshow(
+        np.ma.masked_invalid(peak),
+        cmap=palette.OPACITY_MAP,
+        vmin=0.0,
+        vmax=_opacity_top(report.maps),
+        interpolation="antialiased",
+    )
+    draw_overlays(axes, report, None)
+    return drawn
+
+
+def draw_arrival(axes: Axes, report: Report) -> Any:
+    """Arrival times in the region, over dimmed anatomy; returns what its bar shows, or None."""
+    _show_gray(axes, 0.55 * scene.gray(report, _reference_frame(report)))
+    mask = scene.region(report, None)
+    if report.maps is None or mask is None:
+        _notice(axes, "no contrast seen" if report.maps is not None else "no arrival times")
+        return None
+    if report.loop.times_s is None:
+        _notice(axes, "no frame times: no seconds")
+        return None
+    arrival = np.where(mask, report.maps.arrival_s, np.nan)
+    known = arrival[np.isfinite(arrival)]
+    if known.size == 0:
+        _notice(axes, "no arrival above the threshold")
+        return None
+    low, high = float(known.min()), float(known.max())
+    drawn = axes.imshow(
+        np.ma.masked_invalid(arrival),
+        cmap=palette.TIME_MAP,
+        vmin=low,
+        vmax=max(high, low + 0.1),
+        interpolation="nearest",
+    )
+    _draw_shaft(axes, report, None)
+    _draw_run_off(axes, report, None)
+    return drawn
+
+
+def draw_overlays(axes: Axes, report: Report, frame: int | None) -> None:
+    """Contrast outline, run-off, needle and target, in `frame` or (None) in the reference pose."""
+    mask = scene.region(report, frame)
+    if mask is not None and min(mask.shape) > 1:
+        axes.contour(
+            mask.astype(np.float32), levels=[0.5], colors=[palette.REGION], linewidths=1.1
+        )
+    _draw_run_off(axes, report, frame)
+    _draw_shaft(axes, report, frame)
+    _draw_target(axes, report, frame)
+
+
+def draw_scale(axes: Axes, report: Report) -> None:
+    """A scale bar of a round length: millimetres when calibrated, else pixels, said so."""
+    _, rows, columns = report.loop.shape
+    mm_per_px = report.loop.mm_per_px
+    unit_px = 1.0 if mm_per_px is None else 1.0 / mm_per_px
+    length = _round_length(0.22 * columns / unit_px)
+    bar_px = length * unit_px
+    label = f"{length:g} px (uncalibrated)" if mm_per_px is None else f"{length:g} mm"
+    right, bottom = columns - 0.5 - 0.04 * columns, rows - 0.5 - 0.04 * rows
+    tick = 0.010 * rows
+    ends = (right - bar_px, right)
+    strokes = [
+        (ends, (bottom, bottom)),
+        *[((end, end), (bottom - tick, bottom + tick)) for end in ends],
+    ]
+    for line, width in ((palette.BACKGROUND, 4.5), (palette.TEXT, 2.0)):
+        for columns_px, rows_px in strokes:
+            axes.plot(
+                columns_px, rows_px, color=line, linewidth=width, solid_capstyle="projecting"
+            )
+    _label(axes, (bottom - 1.6 * tick, right - bar_px / 2), label, palette.TEXT, anchor="bottom")
+
+
+def _draw_shaft(axes: Axes, report: Report, frame: int | None) -> None:
+    needle = scene.shaft(report, frame)
+    if needle is None:
+        return
+    (hub_row, hub_column), (tip_row, tip_column) = needle.hub_px, needle.tip_px
+    length = hypot(tip_row - hub_row, tip_column - hub_column)
+    if length == 0:
+        return
+    along = np.array([tip_row - hub_row, tip_column - hub_column]) / length
+    across = np.array([-along[1], along[0]])
+    # Two thin rails beside the steel leave the shaft itself in sight.
+    beside = 0.008 * max(report.loop.shape[1:])
+    clear_of_tip = 2.5 * beside
+    for sign in (-1, 1):
+        start = np.array(needle.hub_px) + sign * beside * across
+        end = np.array(needle.tip_px) + sign * beside * across - clear_of_tip * along
+        axes.plot(
+            [start[1], end[1]], [start[0], end[0]], color=palette.NEEDLE, linewidth=1.0, alpha=0.9
+        )
+    _draw_tip(axes, np.array(needle.tip_px), along, spread_px=needle.spread_px)
+
+
+def _draw_tip(axes: Axes, tip: DoubleArray, along: DoubleArray, *, spread_px: float) -> None:
+    """A cross at the tip; its arm along the shaft is two sigma long, when that can be seen."""
+    across = np.array([-along[1], along[0]])
+    arm = 0.018 * float(np.ptp(axes.get_xlim()))
+    for direction, reach in ((along, max(2 * spread_px, arm)), (across, arm)):
+        ends = np.stack([tip - reach * direction, tip + reach * direction])
+        for line, width in ((palette.BACKGROUND, 3.0), (palette.NEEDLE, 1.8)):
+            axes.plot(ends[:, 1], ends[:, 0], color=line, linewidth=width, solid_capstyle="butt")
+
+
+def _draw_target(axes: Axes, report: Report, frame: int | None) -> None:
+    target = scene.target(report, frame)
+    if target is None:
+        return
+    for line, width in ((palette.BACKGROUND, 4.0), (palette.TARGET, 2.0)):
+        axes.plot(
+            [target[1]],
+            [target[0]],
+            marker="o",
+            markersize=13,
+            markerfacecolor="none",
+            markeredgecolor=line,
+            markeredgewidth=width,
+        )
+
+
+def _draw_run_off(axes: Axes, report: Report, frame: int | None) -> None:
+    path = scene.run_off_path(report, frame)
+    if path is None:
+        return
+    # A corridor beside the path, not a line on it: the reader must see what it stands on.
+    beside = _offsets(path, 0.016 * max(report.loop.shape[1:]))
+    for line, width in ((palette.BACKGROUND, 3.2), (palette.RUN_OFF, 1.6)):
+        axes.plot(beside[:, 1], beside[:, 0], color=line, linewidth=width, linestyle=(0, (4, 1.6)))
+    if frame is not None:
+        when = "" if report.run_off.frames is None else f"\n{span(report, report.run_off.frames)}"
+        place = _beyond(path, np.array(report.loop.shape[1:]))
+        _label(axes, place, f"possible run-off{when}", palette.RUN_OFF, anchor="center")
+
+
+def _offsets(path: DoubleArray, distance: float) -> DoubleArray:
+    """The closed outline that runs `distance` beside a path of (row, column) nodes."""
+    along = np.gradient(path, axis=0)
+    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    across = distance * np.stack([-along[:, 1], along[:, 0]], axis=1)
+    outline = np.concatenate([path + across, (path - across)[::-1]])
+    return np.concatenate([outline, outline[:1]])
+
+
+def _beyond(path: DoubleArray, size: DoubleArray) -> tuple[float, float]:
+    """Where a path's label stands: past the end that lies farther out, inside the picture."""
+    from_centre = np.linalg.norm(path[[0, -1]] - size / 2, axis=1)
+    end, inner = (path[0], path[1]) if from_centre[0] > from_centre[1] else (path[-1], path[-2])
+    outward = (end - inner) / max(float(np.linalg.norm(end - inner)), 1e-9)
+    row, column = np.clip(
+        end + outward * size * (0.07, 0.14), size * (0.06, 0.16), size * (0.94, 0.84)
+    )
+    return float(row), float(column)
+
+
+def _show_gray(axes: Axes, image: FloatArray) -> None:
+    axes.imshow(image, cmap="gray", vmin=0.0, vmax=1.0, interpolation="antialiased")
+
+
+def _reference_frame(report: Report) -> int:
+    """A frame in or near the reference pose: the last mask frame, else the first frame."""
+    return report.injection.mask_frames[-1] if report.injection.mask_frames else 0
+
+
+def _opacity_top(maps: SpreadMaps) -> float:
+    inside = maps.peak_od[maps.region]
+    values = inside if inside.size else maps.peak_od
+    known = values[np.isfinite(values)]
+    top = float(np.percentile(known, 98)) if known.size else 0.0
+    return max(top, SMALLEST_OPACITY_SPAN)
+
+
+def _round_length(longest: float) -> float:
+    """The largest of 1, 2, 5 times a power of ten that is not longer than `longest`."""
+    decade = 10.0 ** np.floor(np.log10(longest))
+    return float(max(step * decade for step in (1, 2, 5) if step * decade <= longest))
+
+
+def _corner(axes: Axes, text: str) -> None:
+    axes.text(
+        0.02,
+        0.98,
+        text,
+        transform=axes.transAxes,
+        va="top",
+        ha="left",
+        color=palette.TEXT,
+        fontsize=9.5,
+        bbox={"facecolor": palette.BACKGROUND, "alpha": 0.7, "edgecolor": "none", "pad": 3},
+    )
+
+
+def _notice(axes: Axes, text: str) -> None:
+    axes.text(
+        0.5,
+        0.5,
+        text,
+        transform=axes.transAxes,
+        va="center",
+        ha="center",
+        color=palette.MUTED,
+        fontsize=12,
+        bbox={"facecolor": palette.BACKGROUND, "alpha": 0.75, "edgecolor": "none", "pad": 6},
+    )
+
+
+def _label(axes: Axes, point: tuple[float, float], text: str, colour: str, *, anchor: str) -> None:
+    axes.text(
+        point[1],
+        point[0],
+        text,
+        color=colour,
+        ha="center",
+        va=anchor,
+        fontsize=9.5,
+        clip_on=True,
+        bbox={"facecolor": palette.BACKGROUND, "alpha": 0.7, "edgecolor": "none", "pad": 2},
+    )

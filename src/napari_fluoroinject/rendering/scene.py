@@ -1,0 +1,119 @@
+"""The frame that stands for a loop in a picture, and where things lie in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.model.geometry import Point
+from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.rendering.statement import in_frame
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+    from napari_fluoroinject.model.report import Report
+
+GRAY_PERCENTILES = (0.5, 99.5)
+"""Window of the gray picture over the open field: clips direct beam and dead pixels, not bone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shaft:
+    """A needle in the drawn frame; `spread_px` is 1 sigma of the tip along the shaft."""
+
+    hub_px: Point
+    tip_px: Point
+    spread_px: float
+
+
+def shown_frame(report: Report) -> int:
+    """0-based frame to draw.
+
+    The middle of a run-off's event, else the frame that is fullest of contrast, else the last one
+    whose registration held.
+    """
+    if shows_run_off(report) and report.run_off.frames is not None:
+        first, last = report.run_off.frames
+        return (first + last) // 2
+    locked = np.flatnonzero(report.motion.locked)
+    last_locked = int(locked[-1]) if len(locked) else report.loop.shape[0] - 1
+    if report.injection.onset_frame is None or report.measurements is None:
+        return last_locked
+    load = np.nan_to_num(
+        report.measurements.area_by_frame_px * report.measurements.mean_od_by_frame
+    )
+    load = np.where(report.motion.locked, load, 0.0)
+    return int(np.argmax(load)) if load.max() > 0 else last_locked
+
+
+def shows_run_off(report: Report) -> bool:
+    """Whether a run-off is drawn: it reached the detector's threshold, or the procedure's."""
+    if len(report.run_off.path_px) < 2:
+        return False
+    return report.run_off.score >= 1 or any(
+        found.id == "vascular_uptake" for found in report.findings
+    )
+
+
+def gray(report: Report, frame: int) -> FloatArray:
+    """One frame as (rows, columns) float32, 0 to 1, bright beam bright; 0 behind the shutter."""
+    ln = report.loop.intensity.ln(report.loop.frames.frame(frame))
+    field = report.loop.open_field
+    inside = ln if field is None or not field.any() else ln[field]
+    low, high = np.percentile(inside[np.isfinite(inside)], GRAY_PERCENTILES)
+    level = np.clip((ln - low) / max(float(high - low), 1e-6), 0.0, 1.0)
+    if field is not None:
+        level = np.where(field, level, 0.0)
+    picture: FloatArray = np.nan_to_num(level).astype(np.float32)
+    return picture
+
+
+def shaft(report: Report, frame: int | None) -> Shaft | None:
+    """The needle in `frame`, or (None) in the reference pose; None where there is no needle."""
+    needle = report.needle
+    if not isinstance(needle, Needle):
+        return None
+    if frame is not None:
+        followed = needle.hub_by_frame_px[frame], needle.tip_by_frame_px[frame]
+        if np.isfinite(followed).all():
+            return Shaft(
+                hub_px=_point(followed[0]),
+                tip_px=_point(followed[1]),
+                spread_px=needle.tip_uncertainty_px,
+            )
+    return Shaft(
+        hub_px=in_frame(report.motion, needle.hub_px, drawn_in=needle.frame, into=frame),
+        tip_px=in_frame(report.motion, needle.tip_px, drawn_in=needle.frame, into=frame),
+        spread_px=needle.tip_uncertainty_px,
+    )
+
+
+def region(report: Report, frame: int | None) -> BoolArray | None:
+    """The contrast region in `frame`, or (None) the final one in the reference pose."""
+    if report.maps is None:
+        return None
+    mask = report.maps.region if frame is None else report.maps.region_by_frame[frame]
+    return mask if mask.any() else None
+
+
+def target(report: Report, frame: int | None) -> Point | None:
+    """The target in `frame`, or in the reference pose; None when nobody marked one."""
+    if report.annotation.target_px is None:
+        return None
+    moved = (0.0, 0.0) if frame is None else report.motion.shift_px[frame]
+    row, column = report.annotation.target_px
+    return row + float(moved[0]), column + float(moved[1])
+
+
+def run_off_path(report: Report, frame: int | None) -> DoubleArray | None:
+    """The run-off's path (nodes, 2) in `frame`, or (None) in the reference pose."""
+    if not shows_run_off(report):
+        return None
+    moved = np.zeros(2) if frame is None else report.motion.shift_px[frame]
+    return report.run_off.path_px + moved
+
+
+def _point(array: DoubleArray) -> Point:
+    return float(array[0]), float(array[1])

@@ -1,0 +1,269 @@
+"""What a report says in words: findings, numbers with their units, and what is not known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.report import Severity
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.geometry import CalibrationBasis, Point
+    from napari_fluoroinject.model.motion import Motion
+    from napari_fluoroinject.model.report import Report
+    from napari_fluoroinject.model.spread import SpreadMeasurements
+
+RESEARCH_ONLY = "Research software - not for diagnostic use"
+"""Stands on every picture."""
+
+_SEVERITIES: tuple[Severity, ...] = ("critical", "high", "moderate", "info")
+
+_BASIS: dict[CalibrationBasis, str] = {
+    "iso_ermf": "isocentre plane, header factor",
+    "iso_sid_sod": "isocentre plane, SID/SOD",
+    "pixel_spacing_fiducial": "fiducial in the picture",
+    "needle_gauge": "estimated from the needle's gauge",
+    "none": "no basis",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One warning as a person reads it; `when` is empty for a warning about the whole loop."""
+
+    severity: Severity
+    name: str
+    text: str
+    when: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One measured value with its unit, and what qualifies it."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+def title(report: Report) -> str:
+    """Procedure, level and side."""
+    side = report.annotation.side or report.loop.laterality
+    asked = [report.annotation.level, f"side {side}" if side else None]
+    return " · ".join([report.procedure.name, *[part for part in asked if part]])
+
+
+def subtitle(report: Report) -> str:
+    """What kind of loop it is: size, rate, view, intensity, millimetres."""
+    frames, rows, columns = report.loop.shape
+    parts = [f"{columns} x {rows} px", f"{frames} frame{'s' * (frames != 1)}"]
+    rate = frames_per_s(report)
+    if report.loop.times_s is None:
+        parts.append("frame times unknown")
+    elif rate is not None:
+        parts.append(f"{rate:.3g} frames/s")
+    parts.append(f"view {report.loop.view.name}" if report.loop.view.name else "view unknown")
+    if report.loop.calibration is None:
+        parts.append("uncalibrated")
+    else:
+        calibration = report.loop.calibration
+        parts.append(f"{calibration.mm_per_px:.3f} mm/px ({_BASIS[calibration.basis]})")
+    return " · ".join(parts)
+
+
+def notices(report: Report) -> tuple[Notice, ...]:
+    """Every warning, the most severe first."""
+    ranked = sorted(
+        report.findings, key=lambda found: (_SEVERITIES.index(found.severity), -found.score)
+    )
+    return tuple(
+        Notice(
+            severity=found.severity,
+            name=found.id.replace("_", " "),
+            text=found.text,
+            when="" if found.frames is None else span(report, found.frames),
+        )
+        for found in ranked
+    )
+
+
+def verdict(report: Report) -> tuple[Severity | None, str]:
+    """The one line that is read first: the gravest warning, or what may be said without one."""
+    found = notices(report)
+    if not found:
+        return None, all_quiet(report)
+    more = f" (+{len(found) - 1} more)" if len(found) > 1 else ""
+    when = f" · {found[0].when}" if found[0].when else ""
+    return found[0].severity, f"{found[0].severity.upper()} · {found[0].name}{when}{more}"
+
+
+def all_quiet(report: Report) -> str:
+    """What may be said when there is no warning: never that nothing is there."""
+    judged, of = report.assessable.frames, report.assessable.of
+    if judged == 0:
+        return f"Not assessable: none of {of} frames could be judged."
+    return f"Nothing detected in {judged} of {of} assessable frames; not a clearance."
+
+
+def measured(report: Report) -> tuple[Row, ...]:
+    """The numbers of the report, each with its unit."""
+    return (*_needle_rows(report), *_spread_rows(report), *_limit_rows(report))
+
+
+def unknowns(report: Report) -> tuple[str, ...]:
+    """What is not known about the loop, one sentence each; no sentence is said twice."""
+    loop = report.loop
+    lines = []
+    if loop.calibration is None:
+        lines.append("No millimetres: the loop is uncalibrated, lengths are in pixels.")
+    if loop.intensity.relationship == "display":
+        lines.append("Display-processed pixels: opacity is relative, not quantitative.")
+    elif not loop.intensity.quantitative:
+        lines.append("The meaning of the pixel values is unknown: opacity is relative.")
+    if loop.times_s is None:
+        lines.append("No frame times: seconds cannot be given.")
+    if loop.laterality is None and report.annotation.side is None:
+        lines.append("Laterality unknown: the picture does not say left or right.")
+    if report.injection.onset_frame is None:
+        lines.append("No arrival of contrast was seen.")
+    reason = report.run_off.reason
+    if reason is not None and not any(reason in line for line in report.assessable.reasons):
+        lines.append(f"Run-off search: {reason}")
+    spread = () if report.measurements is None else report.measurements.reasons
+    return tuple(dict.fromkeys((*lines, *report.assessable.reasons, *spread, *loop.notes)))
+
+
+def made_by(report: Report) -> str:
+    """Software, version and device."""
+    made = report.provenance
+    return f"{made.software} {made.version} · {made.backend} ({made.device})"
+
+
+def moment(report: Report, frame: int) -> str:
+    """A frame as a person counts it (from 1), with its time where there is one."""
+    frames = report.loop.shape[0]
+    if report.loop.times_s is None:
+        return f"frame {frame + 1} of {frames}"
+    return f"frame {frame + 1} of {frames}, {report.loop.times_s[frame]:.2f} s"
+
+
+def span(report: Report, frames: tuple[int, int]) -> str:
+    """First and last frame of an event as a person counts them, in seconds where there are any."""
+    first, last = frames
+    if report.loop.times_s is None:
+        return f"frames {first + 1} to {last + 1}"
+    start, end = report.loop.times_s[[first, last]]
+    return f"{start:.1f} to {end:.1f} s"
+
+
+def frames_per_s(report: Report) -> float | None:
+    """Mean frame rate; None without frame times or with a single frame."""
+    times = report.loop.times_s
+    if times is None or len(times) < 2 or times[-1] <= times[0]:
+        return None
+    return (len(times) - 1) / float(times[-1] - times[0])
+
+
+def in_frame(motion: Motion, point: Point, *, drawn_in: int, into: int | None) -> Point:
+    """A point seen in one frame, moved into another or (None) into the reference pose."""
+    row, column = motion.shift_px[drawn_in]
+    to_row, to_column = (0.0, 0.0) if into is None else motion.shift_px[into]
+    return point[0] - row + to_row, point[1] - column + to_column
+
+
+def _needle_rows(report: Report) -> tuple[Row, ...]:
+    needle = report.needle
+    if not isinstance(needle, Needle):
+        return (Row(label="Needle", value="not found", note=needle.reason),)
+    how = "marked by a person" if needle.source == "given" else "detected"
+    sigma = f"\N{PLUS-MINUS SIGN} {needle.tip_uncertainty_px:.1f} px along the shaft"
+    tip = Row(
+        label="Needle tip",
+        value=f"row {needle.tip_px[0]:.1f}, column {needle.tip_px[1]:.1f} px",
+        note=f"{sigma}; {how}, frame {needle.frame + 1}",
+    )
+    axis = Row(
+        label="Needle axis",
+        value=f"{needle.axis_deg:.0f}\N{DEGREE SIGN}",
+        note="hub to tip, from image right towards image bottom",
+    )
+    return (tip, axis, *_target_rows(report))
+
+
+def _target_rows(report: Report) -> tuple[Row, ...]:
+    distance_px = report.tip_target_px
+    if distance_px is None:
+        return ()
+    value = _length(report.tip_target_mm, distance_px)
+    return (Row(label="Tip to target", value=value, note="in the image plane"),)
+
+
+def _spread_rows(report: Report) -> tuple[Row, ...]:
+    spread = report.measurements
+    if spread is None:
+        return (Row(label="Contrast", value="not measured"),)
+    if spread.area_px == 0:
+        return (Row(label="Contrast", value="none seen"),)
+    area = f"{spread.area_px} px" if spread.area_mm2 is None else f"{spread.area_mm2:.0f} mm²"
+    rows = [Row(label="Spread area", value=area, note="at the end of the loop")]
+    rows.extend(_extent_rows(spread))
+    if spread.front_speed_px_s is not None:
+        rows.append(
+            Row(
+                label="Front speed",
+                value=f"{_length(spread.front_speed_mm_s, spread.front_speed_px_s)}/s",
+                note="median, away from the tip, in the image plane",
+            )
+        )
+    if spread.first_arrival_s is not None:
+        rows.append(Row(label="First arrival", value=f"{spread.first_arrival_s:.2f} s"))
+    return tuple(rows)
+
+
+def _extent_rows(spread: SpreadMeasurements) -> list[Row]:
+    rows = []
+    for label, mm, px in (
+        ("Along the spine", spread.along_mm, spread.along_px),
+        ("Across the spine", spread.across_mm, spread.across_px),
+    ):
+        if px is not None:
+            rows.append(Row(label=label, value=_length(mm, px)))
+    if spread.cranial_px is not None and spread.caudal_px is not None:
+        cranial = _length(spread.cranial_mm, spread.cranial_px)
+        caudal = _length(spread.caudal_mm, spread.caudal_px)
+        rows.append(Row(label="From the tip", value=f"{cranial} cranial, {caudal} caudal"))
+    return rows
+
+
+def _limit_rows(report: Report) -> tuple[Row, ...]:
+    rows = []
+    scale = report.opacity
+    if scale.scale is not None and scale.relative_uncertainty is not None:
+        sigma = f"\N{PLUS-MINUS SIGN} {100 * scale.relative_uncertainty:.0f} %"
+        rows.append(
+            Row(
+                label="Opacity scale",
+                value=f"x {scale.scale:.2f} {sigma}",
+                note="correction for scatter and veiling",
+            )
+        )
+    if report.maps is not None:
+        limit = report.maps.detection_limit_od
+        patch = "84 px patch" if report.loop.calibration is None else "3 mm patch"
+        rows.append(Row(label="Faintest visible", value=f"{limit:.2f} opacity, {patch}"))
+    if report.run_off.kind is not None:
+        seen = report.run_off.smallest_seen_od
+        note = "" if seen is None else f"a run-off fainter than {seen:.2f} opacity is missed"
+        rows.append(
+            Row(
+                label="Run-off score",
+                value=f"{report.run_off.score:.2f} (alarm at 1)",
+                note=f"{report.run_off.kind}; {note}" if note else report.run_off.kind,
+            )
+        )
+    return tuple(rows)
+
+
+def _length(mm: float | None, px: float) -> str:
+    return f"{px:.0f} px" if mm is None else f"{mm:.1f} mm"

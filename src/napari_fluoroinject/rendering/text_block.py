@@ -1,0 +1,127 @@
+"""Columns of wrapped text in a figure, measured with the font that draws them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from napari_fluoroinject.rendering import palette
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Box:
+    """A rectangle of the figure in pixels from its top-left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One paragraph; `mark` colours the bar on its left (None: no bar), `gap_px` is kept above."""
+
+    text: str
+    colour: str = palette.TEXT
+    size_pt: float = 9.5
+    bold: bool = False
+    mark: str | None = None
+    gap_px: float = 3.0
+
+
+LINE_FACTOR = 1.32
+"""Line height as a multiple of the font size."""
+INDENT_PX = 11.0
+
+
+def write_block(figure: Figure, entries: tuple[Entry, ...], box: Box) -> int:
+    """Write paragraphs into `box`; returns how many did not fit, which the last line then says."""
+    cursor = box.top
+    room_for_note = _line_px(figure, Entry(text=""))
+    for index, entry in enumerate(entries):
+        lines = _wrapped(figure, entry, box.width)
+        height = len(lines) * _line_px(figure, entry)
+        last = index == len(entries) - 1
+        if cursor + entry.gap_px + height > box.top + box.height - (0 if last else room_for_note):
+            left_out = len(entries) - index
+            _write_line(
+                figure,
+                Entry(text=f"... {left_out} more in the report", colour=palette.MUTED),
+                f"... {left_out} more in the report",
+                left=box.left,
+                top=cursor + 3.0,
+            )
+            return left_out
+        cursor += entry.gap_px
+        if entry.mark is not None:
+            _draw_mark(figure, entry.mark, Box(left=box.left, top=cursor, width=4, height=height))
+        for line in lines:
+            indent = INDENT_PX if entry.mark is not None else 0.0
+            _write_line(figure, entry, line, left=box.left + indent, top=cursor)
+            cursor += _line_px(figure, entry)
+    return 0
+
+
+def wrap(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
+    """Lines of `text` no wider than `width`, broken at blanks; a wider word stands alone."""
+    lines: list[str] = []
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and measure(longer) <= width:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return lines or [""]
+
+
+def _wrapped(figure: Figure, entry: Entry, width: float) -> list[str]:
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(size=entry.size_pt, weight="bold" if entry.bold else "normal")
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # only Agg has one
+
+    def measure(text: str) -> float:
+        return float(renderer.get_text_width_height_descent(text, font, False)[0])
+
+    return wrap(entry.text, width - (INDENT_PX if entry.mark is not None else 0.0), measure)
+
+
+def _write_line(figure: Figure, entry: Entry, line: str, *, left: float, top: float) -> None:
+    width, height = figure.canvas.get_width_height()
+    figure.text(
+        left / width,
+        1.0 - top / height,
+        line,
+        color=entry.colour,
+        fontsize=entry.size_pt,
+        fontweight="bold" if entry.bold else "normal",
+        va="top",
+        ha="left",
+        parse_math=False,
+    )
+
+
+def _draw_mark(figure: Figure, colour: str, box: Box) -> None:
+    from matplotlib.patches import Rectangle
+
+    width, height = figure.canvas.get_width_height()
+    figure.add_artist(
+        Rectangle(
+            (box.left / width, 1.0 - (box.top + box.height) / height),
+            box.width / width,
+            box.height / height,
+            facecolor=colour,
+            edgecolor="none",
+            transform=figure.transFigure,
+        )
+    )
+
+
+def _line_px(figure: Figure, entry: Entry) -> float:
+    return LINE_FACTOR * entry.size_pt * float(figure.dpi) / 72.0

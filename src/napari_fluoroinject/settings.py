@@ -1,0 +1,136 @@
+"""What a site sets up once, from `fluoroinject.toml`: named endpoints and defaults."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from napari_fluoroinject.errors import SettingsError
+
+FILE_NAME = "fluoroinject.toml"
+ENVIRONMENT = "FLUOROINJECT_CONFIG"
+"""Names the settings file where no path is given."""
+
+_CHOICES = {"on": ("auto", "cpu", "cuda"), "seg_profile": ("strict", "viewer")}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What `analyze` uses where the command line says nothing; `procedure` None = `generic`."""
+
+    procedure: str | None = None
+    on: str = "auto"
+    seg_profile: str = "strict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Settings:
+    """Endpoint URLs by name, and defaults; `path` is the file they come from, None without one."""
+
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    defaults: Defaults = field(default_factory=Defaults)
+    path: Path | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "endpoints", MappingProxyType(dict(self.endpoints)))
+
+    def resolve(self, source: str) -> str:
+        """Replace the name of an endpoint by its URL; everything else stands for itself.
+
+        A query (`name?StudyInstanceUID=...`) is kept.
+        """
+        name, mark, query = source.partition("?")
+        return self.endpoints[name] + mark + query if name in self.endpoints else source
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """Read the settings file: `path`, or the one the environment names, or the one in this folder.
+
+    Where there is none, everything has its default.
+
+    Raises
+    ------
+    SettingsError
+        If a named file is not there, or a file is not valid; every fault is told with its path.
+    """
+    named = path or (Path(os.environ[ENVIRONMENT]) if os.environ.get(ENVIRONMENT) else None)
+    file = named or Path(FILE_NAME)
+    if named is None and not file.is_file():
+        return Settings()
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file}: cannot be read: {error}; expected a TOML file") from error
+    return parse_settings(text, path=file)
+
+
+def parse_settings(text: str, *, path: Path) -> Settings:
+    """Read the text of a settings file.
+
+    Raises
+    ------
+    SettingsError
+        As `load_settings`.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path}: not valid TOML: {error}") from error
+    faults = [
+        *_unknown(document, ("endpoints", "defaults"), at=""),
+        *_endpoint_faults(document.get("endpoints", {})),
+        *_default_faults(document.get("defaults", {})),
+    ]
+    if faults:
+        raise SettingsError(f"{path}: {'; '.join(faults)}")
+    return Settings(
+        endpoints={name: one["url"] for name, one in document.get("endpoints", {}).items()},
+        defaults=Defaults(**document.get("defaults", {})),
+        path=path,
+    )
+
+
+def _endpoint_faults(endpoints: Any) -> list[str]:
+    if not isinstance(endpoints, dict):
+        return [f"endpoints: seen {endpoints!r}; expected a table of named endpoints"]
+    faults = []
+    for name, endpoint in endpoints.items():
+        at = f"endpoints.{name}"
+        if not isinstance(endpoint, dict):
+            faults.append(f'{at}: seen {endpoint!r}; expected a table such as {{url = "..."}}')
+            continue
+        faults += _unknown(endpoint, ("url",), at=at)
+        if not isinstance(endpoint.get("url"), str) or not endpoint["url"]:
+            faults.append(f"{at}.url: seen {endpoint.get('url')!r}; expected a URL or a folder")
+    return faults
+
+
+def _default_faults(defaults: Any) -> list[str]:
+    if not isinstance(defaults, dict):
+        return [f"defaults: seen {defaults!r}; expected a table"]
+    known = tuple(one.name for one in fields(Defaults))
+    faults = _unknown(defaults, known, at="defaults")
+    for name in known:
+        value = defaults.get(name, "unset")
+        expected = _CHOICES.get(name)
+        if not isinstance(value, str):
+            faults.append(f"defaults.{name}: seen {value!r}; expected text")
+        elif name in defaults and expected and value not in expected:
+            faults.append(
+                f"defaults.{name}: seen {value!r}; expected one of {', '.join(expected)}"
+            )
+    return faults
+
+
+def _unknown(table: Mapping[str, Any], known: tuple[str, ...], *, at: str) -> list[str]:
+    prefix = f"{at}." if at else ""
+    return [
+        f"{prefix}{key}: unknown key; expected one of {', '.join(known)}"
+        for key in table
+        if key not in known
+    ]

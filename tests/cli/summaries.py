@@ -1,0 +1,98 @@
+"""A summary as `analyze` writes it, to be changed by each test."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+_SUMMARY: dict[str, Any] = {
+    "schema": "fluoroinject-summary/1",
+    "software": {"name": "napari-fluoroinject", "version": "0.1.0"},
+    "source": {
+        "sop_instance_uid": "1.2.3",
+        "sha256": "0" * 64,
+        "rows": 512,
+        "columns": 512,
+        "frames": 31,
+        "times_s": [frame / 15 for frame in range(31)],
+        "intensity": "linear",
+        "quantitative": True,
+        "mm_per_px": 0.25,
+        "mm_per_px_basis": "iso_ermf",
+        "view": {"name": "AP", "primary_angle_deg": 0.0, "secondary_angle_deg": 0.0},
+        "laterality": None,
+        "body_part": "LSPINE",
+        "lossy": False,
+    },
+    "procedure": "esi_il_lumbar",
+    "level": "L4-L5",
+    "side": "left",
+    "backend": {"name": "cpu", "device": "x86_64", "version": "numba"},
+    "parameters": {},
+    "mask_frames": [0, 1, 2, 3, 4, 5],
+    "contrast_onset_frame": 9,
+    "motion": {"shift_px": [[0.0, 0.0]] * 31, "uncertainty_px": 0.02},
+    "needle": {
+        "tip_px": [250.4, 255.6],
+        "hub_px": [400.0, 260.0],
+        "frame": 5,
+        "axis_deg": 268.3,
+        "tip_uncertainty_px": 0.4,
+        "hub_uncertainty_px": 2.0,
+        "source": "detected",
+        "tip_end_by": "contrast",
+        "at_rest_from_frame": 0,
+        "tip_by_frame_px": [[250.4, 255.6]] * 31,
+        "hub_by_frame_px": [[400.0, 260.0]] * 31,
+    },
+    "needle_reason": None,
+    "target": None,
+    "spread": {
+        "area_px": 1600,
+        "area_mm2": 100.0,
+        "along_px": 80.0,
+        "along_mm": 20.0,
+        "across_px": 40.0,
+        "across_mm": 10.0,
+        "cranial_px": 50.0,
+        "cranial_mm": 12.5,
+        "caudal_px": 30.0,
+        "caudal_mm": 7.5,
+        "direction_deg": 270.0,
+        "front_speed_px_s": 60.0,
+        "front_speed_mm_s": 15.0,
+        "first_arrival_s": 0.62,
+        "median_time_to_peak_s": 1.4,
+        "peak_od": 0.55,
+        "centroid_px": [240.0, 256.0],
+        "area_by_frame_px": [0.0] * 31,
+        "mean_od_by_frame": [0.0] * 31,
+        "arrival_threshold_od": 0.06,
+        "region_threshold_od": 0.05,
+        "detection_limit_od": 0.031,
+        "opacity_scale": 1.3,
+        "opacity_relative_uncertainty": 0.1,
+        "scatter_to_primary": 0.3,
+        "scatter_to_primary_sigma": 0.1,
+        "opacity_basis": ["needle"],
+        "reasons": [],
+    },
+    "run_off": {
+        "score": 0.2,
+        "kind": None,
+        "frames": None,
+        "path_px": [],
+        "smallest_seen_od": 0.08,
+        "reason": None,
+    },
+    "warnings": [],
+    "assessable": {"frames": 29, "of": 31, "reasons": ["Frames 4 and 5 moved too fast."]},
+    "notes": [],
+    "outputs": [],
+    "intended_use": "Research software. Not a medical device: no warning is not a clearance.",
+}
+
+
+def summary() -> dict[str, Any]:
+    """A calibrated loop with a needle, contrast, and no warning."""
+    return copy.deepcopy(_SUMMARY)

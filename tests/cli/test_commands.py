@@ -1,0 +1,174 @@
+"""The commands do what the contract says, with its exit status and its streams."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_fluoroinject.cli import app, doctor, main
+from napari_fluoroinject.cli.analyze import parse_needle, parse_point
+from napari_fluoroinject.procedures import every
+
+
+def run(*arguments: str):
+    return CliRunner().invoke(app, list(arguments))
+
+
+def test_help_comes_in_half_a_second():
+    def seconds() -> float:
+        begin = time.monotonic()
+        subprocess.run(
+            [sys.executable, "-m", "napari_fluoroinject", "--help"],
+            check=True,
+            capture_output=True,
+        )
+        return time.monotonic() - begin
+
+    assert min(seconds() for _ in range(3)) < 0.5
+
+
+def test_every_command_of_this_version_is_there_and_has_help():
+    listed = run("--help").stdout
+    for command in ("demo", "analyze", "phantom", "procedures", "doctor"):
+        assert command in listed
+        assert run(command, "--help").exit_code == 0
+
+
+def test_the_version_is_printed():
+    result = run("--version")
+    assert result.exit_code == 0
+    assert result.stdout.strip() == "0.1.0"
+
+
+def test_procedures_are_listed():
+    result = run("procedures")
+    assert result.exit_code == 0
+    for procedure in every():
+        assert procedure.key in result.stdout
+
+
+def test_procedures_as_json_are_one_document():
+    listed = json.loads(run("procedures", "--json").stdout)
+    assert [one["key"] for one in listed] == [one.key for one in every()]
+    one = json.loads(run("procedures", "mbb_lumbar", "--json").stdout)
+    assert one["key"] == "mbb_lumbar"
+
+
+@pytest.mark.parametrize("key", [procedure.key for procedure in every()])
+def test_a_procedure_in_full_cites_every_source_and_grade(key):
+    result = run("procedures", key)
+    (procedure,) = [one for one in every() if one.key == key]
+    assert result.exit_code == 0
+    page = " ".join(result.stdout.split())
+    for source in procedure.sources:
+        assert source.citation in page
+    for warning in procedure.warnings:
+        assert warning.id.replace("_", " ") in page
+    assert ("reviewed by a clinician no" in page) != procedure.clinician_signed_off
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("procedures", "nothing"),
+        ("analyze", "--out", "x"),
+        ("analyze", "a.dcm"),
+        ("analyze", "a.dcm", "--out", "x", "--procedure", "nothing"),
+        ("analyze", "a.dcm", "--out", "x", "--needle", "1,2,3"),
+        ("analyze", "a.dcm", "--out", "x", "--target", "one,two"),
+        ("analyze", "a.dcm", "--out", "x", "--side", "up"),
+        ("analyze", "a.dcm", "--out", "x", "--on", "abacus"),
+        ("analyze", "a.dcm", "--out", "x", "--gauge", "3"),
+        ("analyze", "a.dcm", "--out", "x", "--annotation", "absent.json"),
+        ("analyze", "a.dcm", "--out", "x", "--config", "absent.toml"),
+        ("phantom", "nothing", "--out", "x"),
+        ("phantom", "esi_il_lumbar", "--twin", "nothing", "--out", "x"),
+        ("phantom", "esi_il_lumbar", "--size", "3", "--out", "x"),
+        ("dance",),
+    ],
+)
+def test_wrong_usage_leaves_with_2_and_says_why_on_stderr(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    assert "Error" in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_points_are_row_and_column_and_a_needle_is_hub_then_tip():
+    assert parse_point("10.5,-3") == (10.5, -3.0)
+    needle = parse_needle("1,2,3,4")
+    assert (needle.hub_px, needle.tip_px) == ((1.0, 2.0), (3.0, 4.0))
+
+
+@pytest.mark.parametrize("text", ["1", "1,2,3", "a,b", "nan,1", "1,inf", ""])
+def test_what_is_no_point_is_refused(text):
+    with pytest.raises(ValueError, match="R,C"):
+        parse_point(text)
+
+
+def test_a_source_that_cannot_be_read_is_named_and_leaves_with_1(tmp_path):
+    (tmp_path / "note.dcm").write_text("no DICOM")
+    result = run(
+        "analyze",
+        str(tmp_path / "note.dcm"),
+        str(tmp_path / "absent"),
+        "--out",
+        str(tmp_path / "o"),
+    )
+    assert result.exit_code == 1
+    assert "note.dcm" in result.stderr
+    assert "absent" in result.stderr
+    assert result.stdout == ""
+
+
+def test_a_folder_without_a_loop_leaves_with_1(tmp_path):
+    result = run("analyze", str(tmp_path), "--out", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "no cine loop found" in result.stderr
+
+
+def test_the_doctor_finds_the_core_working():
+    result = run("doctor")
+    assert result.exit_code == 0, result.output
+    assert "The core works." in result.stdout
+    assert "HTJ2K" in result.stdout
+
+
+def test_the_doctor_speaks_json():
+    document = json.loads(run("doctor", "--json").stdout)
+    assert document["works"] is True
+    topics = {check["topic"] for check in document["checks"]}
+    assert topics >= {"Python", "Packages", "Decoders", "Compute", "Storage", "Network", "Extras"}
+
+
+def test_the_doctor_reports_a_probe_that_breaks_and_goes_on(monkeypatch):
+    import sys as system
+
+    def fall_ill():
+        raise OSError("no entropy")
+
+    module = system.modules["napari_fluoroinject.cli.doctor"]
+    monkeypatch.setitem(module._PROBES, "Storage", fall_ill)
+    result = run("doctor")
+    assert result.exit_code == 1
+    assert "OSError: no entropy" in result.stdout
+    assert "does NOT work" in result.stdout
+    assert "Network" in result.stdout
+
+
+def test_main_turns_a_fault_into_a_sentence_and_status_1(monkeypatch, capsys):
+    def burst():
+        raise RuntimeError("burst")
+
+    monkeypatch.setattr("napari_fluoroinject.cli.app", burst)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert "RuntimeError: burst" in capsys.readouterr().err

@@ -1,0 +1,266 @@
+"""A complete report of a small loop, made without any analysis: every value is chosen here."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pydicom
+import sources
+
+from napari_fluoroinject.dicom.write import encode_results
+from napari_fluoroinject.model.annotation import Annotation
+from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
+from napari_fluoroinject.model.geometry import Calibration, View
+from napari_fluoroinject.model.motion import Injection, Motion
+from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.procedure import Procedure
+from napari_fluoroinject.model.report import Assessable, Finding, Provenance, Report
+from napari_fluoroinject.model.spread import (
+    NoiseModel,
+    OpacityScale,
+    RunOff,
+    SpreadMaps,
+    SpreadMeasurements,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ONSET = 4
+"""First frame with contrast of the example, when it has more than one frame."""
+
+
+def example_report(paths: list[Path], **changes: Any) -> Report:
+    """Return a report of the loop in these files; `changes` replace fields of the report.
+
+    Each frame k is displaced by (k / 10, -k / 5) pixels; a disc of contrast grows from the tip.
+    """
+    headers = _in_frame_order(paths)
+    loop = example_loop(paths, headers)
+    frames = loop.shape[0]
+    shift = np.stack([np.arange(frames) / 10, -np.arange(frames) / 5], axis=1)
+    needle = example_needle(shift)
+    report = Report(
+        loop=loop,
+        procedure=example_procedure(),
+        annotation=Annotation(target_px=(26.0, 33.0), gauge=22, level="L4/5", side="left"),
+        motion=Motion(
+            shift_px=shift,
+            residual=np.ones(frames),
+            locked=np.ones(frames, bool),
+            bone_weight=np.ones(loop.shape[1:], np.float32),
+            uncertainty_px=0.05,
+        ),
+        injection=Injection(
+            mask_frames=tuple(range(min(3, frames))), onset_frame=ONSET, onset_score=12.0
+        ),
+        needle=needle,
+        opacity=OpacityScale(
+            scale=1.35,
+            relative_uncertainty=0.12,
+            scatter_to_primary=0.35,
+            scatter_to_primary_sigma=0.1,
+            basis=("field edge", "needle of 22 G"),
+        ),
+        noise=NoiseModel(a=0.001, lag1_time=0.2, lag1_space=0.3, pixel_sigma_od=0.03),
+        maps=example_maps(loop.shape, shift),
+        measurements=example_measurements(frames),
+        run_off=RunOff(
+            score=0.4,
+            kind="transient",
+            path_px=np.array([[10.0, 20.0], [12.0, 30.0], [13.0, 41.0]]),
+            frames=(min(5, frames - 1), min(7, frames - 1)),
+            smallest_seen_od=0.08,
+        ),
+        findings=(),
+        assessable=Assessable(
+            frames=max(frames - 1, 1),
+            of=frames,
+            reasons=() if frames == 1 else ("1 frame could not be registered to the mask frames",),
+        ),
+        provenance=Provenance(
+            software="napari-fluoroinject",
+            version="0.1.0",
+            backend="reference",
+            device="any processor",
+            backend_version="2.0",
+            parameters=(("needle_gauge", "22"), ("smoothing_px", "1.5")),
+        ),
+    )
+    return replace(report, **changes)
+
+
+def written_source(kind: str, folder: Path) -> list[Path]:
+    """Write the source of that kind and return its files."""
+    return sources.write_source(sources.SOURCES[kind](), folder / kind)
+
+
+def encoded(report: Report, paths: list[Path], **options: Any) -> dict[str, pydicom.Dataset]:
+    """Encode the results and return them by name."""
+    return {made.name: made.dataset for made in encode_results(report, paths, **options)}
+
+
+def vascular_finding() -> Finding:
+    return Finding(
+        id="vascular_uptake",
+        severity="critical",
+        text="Possible vascular uptake: a transient tubular run-off was seen; review the run.",
+        score=1.8,
+        frames=(5, 7),
+    )
+
+
+def example_loop(paths: list[Path], headers: list[pydicom.Dataset]) -> CineLoop:
+    first = headers[0]
+    frames = len(headers) if len(headers) > 1 else int(first.get("NumberOfFrames") or 1)
+    return CineLoop(
+        frames=ArrayFrames(np.zeros((frames, first.Rows, first.Columns), np.uint16)),
+        times_s=np.arange(frames) / 15,
+        intensity=IntensityScale(
+            relationship="linear", ln_beam=np.log(np.arange(1, 4097, dtype=np.float32))
+        ),
+        reference=LoopReference(
+            study_instance_uid=first.StudyInstanceUID,
+            series_instance_uid=first.SeriesInstanceUID,
+            sop_instance_uid=first.SOPInstanceUID,
+            sop_class_uid=first.SOPClassUID,
+            frame_instance_uids=tuple(h.SOPInstanceUID for h in headers)
+            if len(headers) > 1
+            else (),
+        ),
+        sha256=_sha256(paths, headers),
+        calibration=Calibration(mm_per_px=0.588, basis="iso_ermf", relative_uncertainty=0.05),
+        detector_mm_per_px=0.84,
+        view=View(primary_angle_deg=-25.0, secondary_angle_deg=5.0),
+        kvp=78.0,
+        notes=("The first frame is brighter than the others.",),
+    )
+
+
+def example_needle(shift: np.ndarray) -> Needle:
+    hub, tip = np.array([8.0, 44.0]), np.array([24.25, 30.5])
+    frame = len(shift) - 1
+    return Needle(
+        tip_px=tuple(tip + shift[frame]),
+        hub_px=tuple(hub + shift[frame]),
+        frame=frame,
+        tip_uncertainty_px=0.6,
+        hub_uncertainty_px=2.0,
+        tip_by_frame_px=tip + shift,
+        hub_by_frame_px=hub + shift,
+        source="detected",
+        tip_end_by="contrast",
+    )
+
+
+def example_maps(shape: tuple[int, int, int], shift: np.ndarray) -> SpreadMaps:
+    frames, rows, columns = shape
+    row, column = np.mgrid[:rows, :columns]
+    region = np.zeros(shape, bool)
+    for k in range(ONSET, frames):
+        centre = np.array([24.0, 30.0]) + shift[k]
+        region[k] = np.hypot(row - centre[0], column - centre[1]) < 1.5 * (k - ONSET + 1)
+    last = np.hypot(row - 24, column - 30)
+    arrival = np.where(last < 12, last / 12 * 0.5, np.nan)
+    return SpreadMaps(
+        peak_od=np.where(last < 12, np.exp(-last / 8), 0.01),
+        arrival_s=arrival,
+        time_to_peak_s=arrival + 0.2,
+        washout_per_s=np.where(np.isfinite(arrival), 0.05 - arrival / 5, np.nan),
+        transit_s=arrival / 2,
+        region=last < 12 if frames > ONSET else np.zeros((rows, columns), bool),
+        region_by_frame=region,
+        arrival_threshold_od=0.06,
+        region_threshold_od=0.05,
+        detection_limit_od=0.031,
+    )
+
+
+def example_measurements(frames: int) -> SpreadMeasurements:
+    mm = 0.588
+    return SpreadMeasurements(
+        area_px=441,
+        area_mm2=441 * mm**2,
+        along_px=24.0,
+        along_mm=24 * mm,
+        across_px=22.5,
+        across_mm=22.5 * mm,
+        cranial_px=14.0,
+        cranial_mm=14 * mm,
+        caudal_px=10.0,
+        caudal_mm=10 * mm,
+        centroid_px=(24.0, 30.0),
+        direction_deg=243.4,
+        front_speed_px_s=18.0,
+        front_speed_mm_s=18 * mm,
+        first_arrival_s=0.267,
+        median_time_to_peak_s=0.533,
+        peak_od=1.02,
+        area_by_frame_px=np.linspace(0, 441, frames),
+        mean_od_by_frame=np.linspace(0, 0.4, frames),
+        reasons=("Mean transit time: the run ended before opacity fell.",),
+    )
+
+
+def example_procedure() -> Procedure:
+    return Procedure(
+        key="esi_il_lumbar",
+        name="Lumbar interlaminar epidural injection",
+        region="lumbar",
+        concept=("esi_il_lumbar", "99FLUOROINJECT", "Lumbar interlaminar epidural injection"),
+        anatomic_region=("122496007", "SCT", "Lumbar spine"),
+        clinician_signed_off=False,
+        expected_spread="Epidural sheet.",
+    )
+
+
+def uncalibrated(report: Report) -> Report:
+    """The same report of a loop without millimetres."""
+    assert report.measurements is not None
+    without_mm = {
+        name: None
+        for name in report.measurements.__slots__
+        if name.endswith(("_mm", "_mm2", "_mm_s"))
+    }
+    return replace(
+        report,
+        loop=replace(report.loop, calibration=None, detector_mm_per_px=None),
+        measurements=replace(report.measurements, **without_mm),
+    )
+
+
+def display_processed(report: Report) -> Report:
+    """The same report of a loop whose grey values are not quantitative."""
+    intensity = IntensityScale(
+        relationship="display", ln_beam=report.loop.intensity.ln_beam, scale_known=False
+    )
+    return replace(
+        report,
+        loop=replace(report.loop, intensity=intensity),
+        opacity=OpacityScale(
+            scale=None,
+            relative_uncertainty=None,
+            scatter_to_primary=None,
+            scatter_to_primary_sigma=None,
+            basis=(),
+        ),
+    )
+
+
+def _in_frame_order(paths: list[Path]) -> list[pydicom.Dataset]:
+    headers = [pydicom.dcmread(path, stop_before_pixels=True) for path in paths]
+    return sorted(headers, key=lambda header: int(header.get("InstanceNumber") or 0))
+
+
+def _sha256(paths: list[Path], headers: list[pydicom.Dataset]) -> str:
+    by_uid = {}
+    for path in paths:
+        uid = pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID
+        by_uid[uid] = hashlib.sha256(path.read_bytes()).hexdigest()
+    digests = [by_uid[header.SOPInstanceUID] for header in headers]
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -1,0 +1,151 @@
+"""The embedded archive keeps objects and answers what it was asked."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+from small_loops import SERIES, STUDY, dcmtk, make_loop, pacs_of, write
+
+from napari_fluoroinject.endpoints.archive import Archive
+from napari_fluoroinject.endpoints.base import Query
+from napari_fluoroinject.endpoints.storage_scp import dataset_sha256
+from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
+from napari_fluoroinject.spool.store import Spool
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pydicom import Dataset
+
+pytestmark = pytest.mark.network
+
+OTHER_STUDY = "1.2.826.0.1.3680043.8.498.2"
+
+
+def other_study() -> Dataset:
+    loop = make_loop(seed=7)
+    loop.StudyInstanceUID, loop.SeriesInstanceUID = OTHER_STUDY, f"{OTHER_STUDY}.1"
+    loop.PatientID, loop.PatientName, loop.StudyDate = "SYNTH-2", "Phantom^Cervical", "20260301"
+    return loop
+
+
+@pytest.fixture
+def filled(archive: Archive) -> Archive:
+    pacs_of(archive).store([make_loop(seed=0), make_loop(seed=1), other_study()])
+    return archive
+
+
+def studies(archive: Archive, **keys: str) -> list[str]:
+    asked = Query(keys={"StudyInstanceUID": "", **keys})
+    return [answer["StudyInstanceUID"] for answer in pacs_of(archive).query(asked)]
+
+
+def test_each_study_is_answered_once_with_what_was_asked_for(filled):
+    keys = {
+        "StudyInstanceUID": STUDY,
+        "PatientID": "",
+        "ModalitiesInStudy": "",
+        "NumberOfStudyRelatedSeries": "",
+        "NumberOfStudyRelatedInstances": "",
+        "AccessionNumber": "",
+    }
+    (answer,) = pacs_of(filled).query(Query(keys=keys))
+    assert answer["PatientID"] == "SYNTH-1"
+    assert answer["ModalitiesInStudy"] == "XA"
+    assert answer["NumberOfStudyRelatedSeries"] == "1"
+    assert answer["NumberOfStudyRelatedInstances"] == "2"
+    assert answer["AccessionNumber"] == ""
+    assert answer["RetrieveAETitle"] == "ARCHIVE"
+    assert "PatientName" not in answer
+
+
+def test_series_and_objects_are_found_under_their_study(filled):
+    pacs = pacs_of(filled)
+    keys = {"StudyInstanceUID": STUDY, "SeriesInstanceUID": "", "SeriesDescription": ""}
+    (series,) = pacs.query(Query(level="SERIES", keys=keys))
+    assert (series["SeriesInstanceUID"], series["SeriesDescription"]) == (SERIES, "fluoro")
+    found = pacs.find(Query(keys={"StudyInstanceUID": STUDY, "SeriesInstanceUID": SERIES}))
+    assert {one.sop_instance_uid for one in found} == {
+        make_loop(seed=seed).SOPInstanceUID for seed in (0, 1)
+    }
+
+
+@pytest.mark.parametrize(
+    ("keys", "found"),
+    [
+        ({}, [STUDY, OTHER_STUDY]),
+        ({"PatientID": "SYNTH-2"}, [OTHER_STUDY]),
+        ({"PatientID": "SYNTH-*"}, [STUDY, OTHER_STUDY]),
+        ({"PatientID": "SYNTH-?"}, [STUDY, OTHER_STUDY]),
+        ({"PatientID": "SYNTH"}, []),
+        ({"PatientName": "phantom^c*"}, [OTHER_STUDY]),
+        ({"StudyDate": "20260102"}, [STUDY]),
+        ({"StudyDate": "20260101-20260131"}, [STUDY]),
+        ({"StudyDate": "20260201-"}, [OTHER_STUDY]),
+        ({"StudyDate": "-20260201"}, [STUDY]),
+        ({"StudyInstanceUID": f"{STUDY}\\{OTHER_STUDY}"}, [STUDY, OTHER_STUDY]),
+        ({"StudyInstanceUID": "1.2.3"}, []),
+        ({"AccessionNumber": "A1"}, []),
+    ],
+)
+def test_studies_match_as_the_standard_says(filled, keys, found):
+    assert sorted(studies(filled, **keys)) == sorted(found)
+
+
+def test_a_query_without_the_uid_of_the_level_above_is_refused(filled):
+    with pytest.raises(RefusedError, match="0xA900"):
+        pacs_of(filled).query(Query(level="IMAGE", keys={"SOPInstanceUID": ""}))
+
+
+def test_a_word_that_is_no_keyword_is_told(archive):
+    with pytest.raises(EndpointError, match="PatientIdentifier"):
+        pacs_of(archive).query(Query(keys={"PatientIdentifier": "x"}))
+
+
+def test_an_empty_archive_gives_an_empty_answer(archive):
+    assert studies(archive) == []
+
+
+def test_what_was_kept_is_found_after_a_restart(tmp_path):
+    for run in range(2):
+        with Spool(tmp_path / "a", digest=dataset_sha256) as spool, Archive(spool) as archive:
+            if run == 0:
+                pacs_of(archive).store([make_loop()])
+            assert studies(archive) == [STUDY]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_nobody_there_is_unreachable_for_every_request(tmp_path):
+    with Spool(tmp_path / "a") as spool, Archive(spool) as archive:
+        pacs = pacs_of(archive)
+    for request in (pacs.echo, lambda: pacs.query(Query()), lambda: pacs.store([make_loop()])):
+        with pytest.raises(UnreachableError, match="nobody answers"):
+            request()
+
+
+def test_a_class_that_the_peer_does_not_take_is_a_refusal(archive):
+    loop = make_loop()
+    loop.SOPClassUID = loop.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    with pytest.raises(RefusedError, match="accepted none"):
+        pacs_of(archive).store([loop])
+    with pytest.raises(RefusedError, match="no presentation context"):
+        pacs_of(archive).store([make_loop(), loop])
+
+
+@pytest.mark.validator
+def test_dcmtk_stores_and_finds(archive, tmp_path: Path):
+    path = write(make_loop(), tmp_path / "loop.dcm")
+    peer = ["-aec", "ARCHIVE", "127.0.0.1", str(archive.port)]
+    subprocess.run([dcmtk("storescu"), *peer, str(path)], check=True, timeout=20)
+    keys = ["-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID", "-k", "PatientID=SYN*"]
+    done = subprocess.run(
+        [dcmtk("findscu"), "-S", *keys, *peer],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert STUDY in done.stdout + done.stderr
+    assert "SYNTH-1" in done.stdout + done.stderr

@@ -1,0 +1,90 @@
+"""Settings are strict: what is not known is told with its path."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.settings import Defaults, load_settings
+
+GOOD = """
+[endpoints.archive]
+url = "pacs://FLUOROINJECT:ARCHIVE@10.0.0.5:104"
+[endpoints.share]
+url = "/data/loops"
+[defaults]
+procedure = "esi_il_lumbar"
+seg_profile = "viewer"
+"""
+
+
+@pytest.fixture(autouse=True)
+def somewhere_else(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FLUOROINJECT_CONFIG", raising=False)
+
+
+def test_without_a_file_everything_has_its_default():
+    settings = load_settings()
+    assert settings.defaults == Defaults()
+    assert not settings.endpoints
+    assert settings.path is None
+
+
+def test_endpoints_have_names_and_defaults_are_read(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text(GOOD)
+    settings = load_settings(path)
+    assert settings.endpoints["share"] == "/data/loops"
+    assert settings.defaults == Defaults(procedure="esi_il_lumbar", seg_profile="viewer")
+    assert settings.path == path
+
+
+def test_the_path_given_goes_before_the_environment_and_that_before_this_folder(
+    tmp_path, monkeypatch
+):
+    for name in ("fluoroinject.toml", "environment.toml", "given.toml"):
+        (tmp_path / name).write_text(f'[endpoints.{name[:5]}]\nurl = "/x"\n')
+    assert set(load_settings().endpoints) == {"fluor"}
+    monkeypatch.setenv("FLUOROINJECT_CONFIG", str(tmp_path / "environment.toml"))
+    assert set(load_settings().endpoints) == {"envir"}
+    assert set(load_settings(tmp_path / "given.toml").endpoints) == {"given"}
+
+
+def test_a_name_stands_for_its_url_and_keeps_the_query(tmp_path):
+    (tmp_path / "fluoroinject.toml").write_text(GOOD)
+    settings = load_settings()
+    assert settings.resolve("share") == "/data/loops"
+    assert settings.resolve("archive?StudyInstanceUID=1.2") == (
+        "pacs://FLUOROINJECT:ARCHIVE@10.0.0.5:104?StudyInstanceUID=1.2"
+    )
+    assert settings.resolve("./share") == "./share"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("colour = 1", "colour: unknown key; expected one of endpoints, defaults"),
+        ('[endpoints.a]\nurl = "/x"\nprot = "pacs"', "endpoints.a.prot: unknown key"),
+        ("[endpoints.a]\nurl = 3", "endpoints.a.url: seen 3"),
+        ('[endpoints]\na = "/x"', "endpoints.a: seen '/x'; expected a table"),
+        ("endpoints = 3", "endpoints: seen 3"),
+        ("defaults = 3", "defaults: seen 3"),
+        ('[defaults]\non = "gpu"', "defaults.on: seen 'gpu'; expected one of auto, cpu, cuda"),
+        ("[defaults]\nprocedure = 1", "defaults.procedure: seen 1; expected text"),
+        ('[defaults]\nlevel = "L4"', "defaults.level: unknown key"),
+        ("[defaults", "not valid TOML"),
+    ],
+)
+def test_each_fault_is_told_with_its_path(tmp_path, text, told):
+    path = tmp_path / "fluoroinject.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as error:
+        load_settings()
+    assert told in str(error.value)
+    assert "fluoroinject.toml" in str(error.value)
+
+
+def test_a_named_file_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(SettingsError, match=r"absent\.toml"):
+        load_settings(tmp_path / "absent.toml")
