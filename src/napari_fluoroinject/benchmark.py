@@ -15,6 +15,7 @@ from napari_fluoroinject.model.needle import Needle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.phantom import Truth
@@ -44,6 +45,8 @@ class Case:
     seed: int
     twin: str
     needle: bool
+    size: int = 512
+    frames: int = 90
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +78,7 @@ class Score:
 
 
 def cases(keys: Sequence[str], *, seeds: int, first_seed: int) -> Iterator[Case]:
-    """List the scenes: `seeds` loops per key, twins in turn, and a quarter as many without needle."""
+    """List `seeds` loops per key, their twins in turn, and a quarter as many without a needle."""
     for key, index in product(keys, range(seeds)):
         yield Case(key=key, seed=first_seed + index, twin=TWINS[index % len(TWINS)], needle=True)
     for key, index in product(keys, range(-(-seeds // 4))):
@@ -111,8 +114,14 @@ def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
     from napari_fluoroinject.phantom import PhantomSettings, build_scene, expose
     from napari_fluoroinject.workflow import analyze
 
-    settings = PhantomSettings(seed=case.seed, twin=case.twin, needle=case.needle)
-    scene = build_scene(case.key, settings)
+    settings = PhantomSettings(
+        seed=case.seed,
+        twin=case.twin,
+        needle=case.needle,
+        size=case.size,
+        frames=case.frames,
+    )
+    scene = build_scene(case.key, settings=settings)
     scores = []
     for dose_ngy in doses_ngy:
         phantom = expose(scene, dose_ngy=dose_ngy)
@@ -164,36 +173,35 @@ def _motion(report: Report, truth: Truth) -> DoubleArray:
 
 
 def _tip(report: Report, truth: Truth) -> tuple[float | None, float | None]:
-    if not isinstance(report.needle, Needle):
+    if not isinstance(report.needle, Needle) or truth.tip_px is None:
         return None, None
     true = truth.tip_px[report.needle.frame]
     error = float(np.hypot(*(np.asarray(report.needle.tip_px) - true)))
     return error, report.needle.tip_uncertainty_px
 
 
-def _in_reference_pose(truth: Truth, report: Report) -> FloatArray:
-    """True opacity of every frame moved into the pose of the report's mask frames."""
-    mask = list(report.injection.mask_frames) or [0]
-    shift = truth.shift_px - truth.shift_px[mask].mean(axis=0)
-    return np.stack(
-        [
-            ndimage.shift(od.astype(np.float32), -s, order=1, mode="nearest")
-            for od, s in zip(truth.od, shift, strict=True)
-        ]
-    )
+def _in_report_pose(
+    truth_map: FloatArray, report: Report, truth: Truth, *, order: int
+) -> FloatArray:
+    """A true map in the pose of the mask frames that the report chose."""
+    mask = list(report.injection.mask_frames)
+    offset = truth.shift_px[mask].mean(axis=0) if mask else np.zeros(2)
+    moved: FloatArray = ndimage.shift(truth_map, offset, order=order, mode="nearest")
+    return moved
 
 
 def _arrival(report: Report, truth: Truth) -> tuple[float, float] | None:
     """Mean absolute error in frames, and the share of true arrivals that were given one."""
     if report.maps is None or truth.onset_frame is None:
         return None
-    od = _in_reference_pose(truth, report)
-    peak_od = od.max(axis=0)
     threshold_od = report.maps.arrival_threshold_od
-    if abs(threshold_od - truth.arrival_threshold_od) < 1e-6:
-        true_s = truth.arrival_s
-    else:
-        true_s = crossing_s(od, truth.times_s, threshold_od)
+    true_s = truth.arrival_s
+    if abs(threshold_od - truth.arrival_threshold_od) > 1e-6:
+        posed = zip(truth.od, truth.shift_px, strict=True)
+        still = [ndimage.shift(od.astype(np.float32), -shift, order=1) for od, shift in posed]
+        true_s = crossing_s(np.stack(still), truth.times_s, threshold_od)
+    true_s = _in_report_pose(true_s, report, truth, order=0)
+    peak_od = _in_report_pose(truth.peak_od, report, truth, order=1)
     scored = (peak_od > ASSESSED_OD) & np.isfinite(true_s)
     both = scored & np.isfinite(report.maps.arrival_s)
     if not both.any():
@@ -219,7 +227,7 @@ def crossing_s(od: FloatArray, times_s: DoubleArray, threshold_od: float) -> Flo
 
 
 def _dice(report: Report, truth: Truth) -> float | None:
-    """Overlap of the contrast region in the last frame with the truth above the stated threshold."""
+    """Overlap of the last frame's region with the truth above the stated threshold."""
     if report.maps is None:
         return None
     true: BoolArray = truth.od[-1] > report.maps.region_threshold_od
@@ -233,7 +241,7 @@ def _slope(report: Report, truth: Truth) -> tuple[float | None, float | None]:
     sigma = report.opacity.relative_uncertainty
     if report.maps is None or sigma is None or truth.onset_frame is None:
         return None, None
-    true = _in_reference_pose(truth, report).max(axis=0)
+    true = _in_report_pose(truth.peak_od, report, truth, order=1)
     scored = (true > ASSESSED_OD) & np.isfinite(report.maps.peak_od) & report.maps.region
     if int(scored.sum()) < 50:  # too few for a median
         return None, None

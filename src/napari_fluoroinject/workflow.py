@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.analysis.pipeline import analyze_loop
-from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.compute.backend import Wish, choose
 from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
+from napari_fluoroinject.dicom.seg import SegProfile
 from napari_fluoroinject.errors import FluoroinjectError, UnreadableObjectError
 from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory, parse_annotation
 from napari_fluoroinject.model.geometry import Point, Side
@@ -44,8 +45,8 @@ class AnalysisRequest:
     target_px: Point | None = None
     gauge: int | None = None
     annotation_file: Path | None = None
-    on: str = "auto"
-    seg_profile: str = "strict"
+    on: Wish = "auto"
+    seg_profile: SegProfile = "strict"
 
     def annotation(self) -> Annotation:
         """Return what was marked: the annotation file, overridden by what stands beside it.
@@ -143,7 +144,7 @@ def analyze(
     procedure: str = procedures.GENERIC,
     annotation: Annotation | None = None,
     *,
-    on: str = "auto",
+    on: Wish = "auto",
     progress: Progress = _silent,
 ) -> Report:
     """Measure needle, contrast spread and run-off in one loop.
@@ -176,7 +177,7 @@ def analyze(
 
 
 def save(
-    report: Report, source_paths: Sequence[Path], *, out: Path, seg_profile: str = "strict"
+    report: Report, source_paths: Sequence[Path], *, out: Path, seg_profile: SegProfile = "strict"
 ) -> LoopResult:
     """Write picture, DICOM objects and summary of a report under `out`.
 
@@ -252,20 +253,22 @@ def make_phantom_files(
     write_cine(encode_cine(phantom.loop, kind=kind, identity=identity), loop_path)
     truth = (json.dumps(phantom.truth.to_json(), indent=1) + "\n").encode()
     _write(out / "truth.json", truth)
-    np.savez_compressed(out / "truth.npz", **phantom.truth.to_npz())
+    np.savez_compressed(out / "truth.npz", allow_pickle=False, **phantom.truth.to_npz())
     return loop_path, out / "truth.json", out / "truth.npz"
 
 
 def _loops(sources: Sequence[str]) -> Iterator[LoopFiles | UnreadableObjectError]:
-    """Find the loops of each source; a source that does not exist is one failure, not the end."""
+    """Find the loops of all sources; one that does not exist is one failure, not the end.
+
+    They are searched together: the single frames of a series may be named one by one.
+    """
+    there = [Path(source) for source in sources if Path(source).exists()]
     for source in sources:
-        path = Path(source)
-        if not path.exists():
+        if not Path(source).exists():
             yield UnreadableObjectError(
                 source, seen="no such file or folder", expected="a DICOM file or a folder of them"
             )
-            continue
-        yield from find_loops([path])
+    yield from find_loops(there)
 
 
 def _told(error: Exception) -> str:

@@ -110,6 +110,14 @@ def test_contrast_that_never_came_is_warned_of_only_where_a_procedure_expects_it
     assert judge(unseen, procedures.get("generic")) == ()
 
 
+def test_a_run_off_alone_is_contrast_that_was_seen():
+    lone = evidence(
+        injection=Injection(mask_frames=(2, 3), onset_frame=None, onset_score=0.0),
+        run_off=run_off(1.4, "transient"),
+    )
+    assert ids(judge(lone, IL)) == ["vascular_uptake"]
+
+
 @pytest.mark.parametrize(("off_px", "warned"), [(3.0, False), (4.9, False), (7.0, True)])
 def test_a_tip_is_off_target_only_beyond_tolerance_and_uncertainty(off_px, warned):
     marked = Annotation(target_px=(100.0, 100.0 + off_px))

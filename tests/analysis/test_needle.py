@@ -1,19 +1,22 @@
-"""The needle: found where it is, followed, honest about absence, indifferent to how the picture lies."""
+"""The needle: found, followed, honest about absence, indifferent to how the picture lies."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from needle_scenes import ONSET, Scene, SceneSettings, make_scene
 
 from napari_fluoroinject.analysis.needle import find_needle
-from napari_fluoroinject.analysis.registered import RegisteredLoop
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.registered import RegisteredLoop
 
 ON = choose("cpu")
 

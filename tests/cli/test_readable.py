@@ -25,9 +25,9 @@ def test_the_summary_of_these_tests_is_one_that_analyze_writes():
 
 
 def test_what_was_measured_has_its_unit():
-    text = statement(summary())
+    text = statement(summary(), title="Lumbar epidural")
     for part in (
-        "esi_il_lumbar, L4-L5, left",
+        "Lumbar epidural, L4-L5, left",
         "31 frames of 512 x 512 pixels - 15 frames/s - view AP - 0.250 mm per pixel",
         "row 250.4, column 255.6 (1 sigma 0.4 px along the needle) in frame 6",
         "contrast left it",
@@ -36,12 +36,14 @@ def test_what_was_measured_has_its_unit():
         "15.0 mm/s",
         "0.62 s",
         "0.031 (natural log)",
+        "0.20 of what raises a warning",
+        "0.080 (natural log)",
     ):
         assert part in re.sub(r"\s+", " ", text)
 
 
 def test_without_a_warning_nothing_reads_as_a_clearance():
-    text = statement(summary())
+    text = statement(summary(), title="Lumbar epidural")
     assert "none raised" in text
     assert "not a clearance" in text
     assert "29 of 31 frames could be judged" in text
@@ -55,7 +57,7 @@ def test_warnings_come_with_severity_frames_and_seconds_the_worst_first():
         {"id": "tip_off_target", "severity": "info", "text": "Off.", "score": 1.0, "frames": None},
         WARNING,
     ]
-    text = statement(told)
+    text = statement(told, title="Lumbar epidural")
     assert "vascular uptake in frames 16 to 21 (1.0 to 1.3 s)" in text
     assert text.index("CRITICAL") < text.index("INFO")
     assert "none raised" not in text
@@ -67,7 +69,7 @@ def test_pixels_stand_where_there_are_no_millimetres():
     for name in list(told["spread"]):
         if "_mm" in name:
             told["spread"][name] = None
-    text = statement(told)
+    text = statement(told, title="Lumbar epidural")
     assert "1600 pixels" in text
     assert "60.0 pixels/s" in text
     assert "uncalibrated" in text
@@ -92,7 +94,7 @@ def test_everything_that_is_unknown_is_said_once():
     }
     told["run_off"]["reason"] = "no frames after contrast"
     told["warnings"] = [WARNING]
-    text = re.sub(r"\s+", " ", statement(told))
+    text = re.sub(r"\s+", " ", statement(told, title="Lumbar epidural"))
     for part in (
         "frame times unknown",
         "view unknown",
@@ -117,11 +119,13 @@ def test_the_distance_to_a_given_target_is_told_or_unknown(distance):
         "tip_distance_mm": distance,
     }
     assert f"tip to target             {'not known' if distance is None else '3.2 mm'}" in (
-        statement(told)
+        statement(told, title="Lumbar epidural")
     )
 
 
 def test_no_line_is_wider_than_a_terminal():
     told = summary()
     told["notes"] = ["A very long sentence. " * 20]
-    assert max(len(line) for line in statement(told).splitlines()) <= WIDTH
+    assert (
+        max(len(line) for line in statement(told, title="Lumbar epidural").splitlines()) <= WIDTH
+    )

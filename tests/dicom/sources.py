@@ -1,4 +1,4 @@
-"""Small valid cine objects of every kind that results are written for; a plain pattern, no phantom.
+"""Small valid cine objects of every kind that results are written for; a pattern, no phantom.
 
 UIDs are derived from names, so that two processes build the same bytes.
 """
@@ -273,7 +273,7 @@ SOURCES = {
 
 
 def write_source(datasets: list[Dataset], folder: Path) -> list[Path]:
-    """Write the instances of one loop, the last first: nothing may depend on the order of files."""
+    """Write the instances of one loop, the last first: the order of files must not matter."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for k, dataset in reversed(list(enumerate(datasets))):

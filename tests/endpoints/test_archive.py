@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from small_loops import SERIES, STUDY, dcmtk, make_loop, pacs_of, write
+from small_loops import CONNECTION_REFUSED, SERIES, STUDY, dcmtk, make_loop, pacs_of, write
 
 from napari_fluoroinject.endpoints.archive import Archive
 from napari_fluoroinject.endpoints.base import Query
@@ -104,6 +104,11 @@ def test_a_word_that_is_no_keyword_is_told(archive):
         pacs_of(archive).query(Query(keys={"PatientIdentifier": "x"}))
 
 
+def test_a_key_that_is_not_text_is_told(archive):
+    with pytest.raises(EndpointError, match="cannot be asked for"):
+        pacs_of(archive).query(Query(keys={"Rows": "many"}))
+
+
 def test_an_empty_archive_gives_an_empty_answer(archive):
     assert studies(archive) == []
 
@@ -116,7 +121,7 @@ def test_what_was_kept_is_found_after_a_restart(tmp_path):
             assert studies(archive) == [STUDY]
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@CONNECTION_REFUSED
 def test_nobody_there_is_unreachable_for_every_request(tmp_path):
     with Spool(tmp_path / "a") as spool, Archive(spool) as archive:
         pacs = pacs_of(archive)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from math import hypot, isfinite
+from typing import TYPE_CHECKING
 
 from napari_fluoroinject.analysis.ratio import PRIOR_KVP, prior_ratio
-from napari_fluoroinject.analysis.registered import RegisteredLoop
 from napari_fluoroinject.analysis.wedge import OUTER_DIAMETER_MM, primary_fraction
 from napari_fluoroinject.model.geometry import Calibration
 from napari_fluoroinject.model.needle import Needle, NoNeedle
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.registered import RegisteredLoop
 
 START_MM_PER_PX = 0.3
 """Where the search begins: only the width of the profile's window depends on it."""
@@ -38,7 +41,7 @@ def calibrate_by_gauge(
     ratio = prior_ratio(loop.kvp)
     expected = 1.0 / (1.0 + ratio.value)
     kvp = PRIOR_KVP[1] if loop.kvp is None else loop.kvp
-    mm_per_px = START_MM_PER_PX
+    mm_per_px, error = START_MM_PER_PX, 0.0
     for _ in range(_ROUNDS):
         wedge = primary_fraction(registered, needle, gauge=gauge, kvp=kvp, mm_per_px=mm_per_px)
         if wedge is None or wedge.fraction <= 0 or not isfinite(wedge.fraction):
@@ -47,12 +50,12 @@ def calibrate_by_gauge(
         mm_per_px *= step
         if not PLAUSIBLE_MM_PER_PX[0] <= mm_per_px <= PLAUSIBLE_MM_PER_PX[1]:
             return None
+        error = wedge.error / wedge.fraction
         if abs(step - 1.0) < _SETTLED:
             break
     ratio_sigma = ratio.sigma * expected  # d ln F / dk = -1 / (1 + k)
-    fit_sigma = wedge.error / max(wedge.fraction, 1e-6)
     return Calibration(
         mm_per_px=mm_per_px,
         basis="needle_gauge",
-        relative_uncertainty=hypot(ratio_sigma, ANATOMY_SIGMA, fit_sigma),
+        relative_uncertainty=hypot(ratio_sigma, ANATOMY_SIGMA, error),
     )

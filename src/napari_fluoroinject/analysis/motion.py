@@ -10,7 +10,7 @@ from scipy.ndimage import binary_erosion
 from scipy.ndimage import shift as move
 
 from napari_fluoroinject.analysis.smoothing import smooth_track
-from napari_fluoroinject.analysis.tracking import first_poses, fit_poses
+from napari_fluoroinject.analysis.tracking import Freedom, first_poses, fit_poses
 from napari_fluoroinject.analysis.trust import (
     bone_weight,
     gain_weight,
@@ -35,7 +35,7 @@ _SIGMA_BINS = 1.0
 """The finer sigma in bins: its band ends below what such bins can hold, so binning loses nothing."""
 _BORDER_PX = 20.0
 """At the nominal size: what motion brings in and out, and where the band pass lacks a side."""
-_COARSE_ROUNDS, _FINE_ROUNDS, _GAIN_ROUNDS = 3, 3, 3
+_COARSE_ROUNDS, _FINE_ROUNDS, _LAG_ROUNDS, _TURN_ROUNDS = 3, 3, 2, 3
 _FIRST_ITERATIONS, _ITERATIONS = 15, 4
 _LEAST_RANGE_PX = 0.6
 """With less motion lagging tissue cannot be told from bone, and does no harm."""
@@ -102,14 +102,16 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
     )
     fit = _begin(coarse, pose)
     for _ in range(_COARSE_ROUNDS):
-        fit = _improved(coarse, fit, kernels)
+        fit = _improved(coarse, fit, "shift", kernels)
     finer = coarse.factor / fine.factor
     fit = _begin(fine, fit.pose * (finer, finer, 1))
     for _ in range(_FINE_ROUNDS):
-        fit = _improved(fine, fit, kernels)
-    if np.ptp(fit.pose[:, :2], axis=0).max() * fine.factor > _LEAST_RANGE_PX:
-        for _ in range(_GAIN_ROUNDS):
-            fit = _improved(fine, _without_lag(fine, fit, kernels), kernels)
+        fit = _improved(fine, fit, "shift", kernels)
+    lag = np.ptp(fit.pose[:, :2], axis=0).max() * fine.factor > _LEAST_RANGE_PX
+    # Turning comes last: tissue that lags on one side of the picture looks like a turn.
+    for freedom in _LAG_ROUNDS * ("shift",) + _TURN_ROUNDS * ("rigid",):
+        if lag: fit = _without_lag(fine, fit, kernels)
+        fit = _improved(fine, fit, freedom, kernels)
     return _motion(fine, fit, ln.shape)
 
 
@@ -151,7 +153,7 @@ def _begin(band: _Band, pose: DoubleArray) -> _Fit:
     return _Fit(pose=pose, robust=seen, trust=seen, gain=gain, sigma=flat, noise=flat)
 
 
-def _improved(band: _Band, fit: _Fit, kernels: Kernels) -> _Fit:
+def _improved(band: _Band, fit: _Fit, freedom: Freedom, kernels: Kernels) -> _Fit:
     """One round: align all frames, renew template and weights, align again."""
     aligned = kernels.warp(band.frames, fit.pose)
     template = kernels.weighted_mean(aligned, fit.robust)
@@ -161,7 +163,13 @@ def _improved(band: _Band, fit: _Fit, kernels: Kernels) -> _Fit:
     template = kernels.weighted_mean(aligned, robust)
     trust = robust * (bone_weight(template, band.field, kernels=kernels) * fit.gain)
     pose = fit_poses(
-        band.frames, template, trust, fit.pose, kernels=kernels, iterations=_ITERATIONS
+        band.frames,
+        template,
+        trust,
+        fit.pose,
+        kernels=kernels,
+        iterations=_ITERATIONS,
+        freedom=freedom,
     )
     return replace(
         fit,

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject import __version__
+import numpy as np
+
 from napari_fluoroinject.analysis.field import find_open_field
 from napari_fluoroinject.analysis.findings import Evidence, assess, judge
+from napari_fluoroinject.analysis.gauge import calibrate_by_gauge
 from napari_fluoroinject.analysis.measure import measure
 from napari_fluoroinject.analysis.motion import estimate_motion, re_reference
 from napari_fluoroinject.analysis.needle import find_needle, given_needle
@@ -17,6 +21,13 @@ from napari_fluoroinject.analysis.registered import RegisteredLoop
 from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.analysis.vascular import find_run_off
 from napari_fluoroinject.model.report import Provenance, Report
+from napari_fluoroinject.model.spread import (
+    NoiseModel,
+    OpacityScale,
+    RunOff,
+    SpreadMaps,
+    SpreadMeasurements,
+)
 
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.needle import Needle, NoNeedle
     from napari_fluoroinject.model.procedure import Procedure
 
+SOFTWARE = "napari-fluoroinject"
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction that is done."""
 
@@ -57,51 +69,51 @@ def analyze_loop(
     AnalysisError
         An annotation lies outside the picture.
     """
-    progress("reading frames", 0.0)
-    ln = loop.intensity.ln(loop.frames.every())
-    field = find_open_field(ln, loop.open_field)
-
-    progress("following the anatomy", 0.1)
-    motion = estimate_motion(ln, field, on=on)
-    injection = find_injection(ln, field, motion, on=on)
-    motion = re_reference(motion, injection.mask_frames)
-    registered = RegisteredLoop(loop=loop, ln=ln, field=field, motion=motion, injection=injection)
+    progress("following the anatomy", 0.0)
+    registered = register(loop, on=on)
 
     progress("finding the needle", 0.4)
     needle = _needle(registered, annotation, on)
+    registered = _calibrated(registered, needle, annotation.gauge)
 
-    progress("measuring opacity", 0.5)
-    opacity = measure_opacity(registered, needle, gauge=annotation.gauge, on=on)
-    maps = spread_maps(opacity, registered, needle, on=on)
-    measurements = measure(maps, opacity, registered, needle)
+    progress("measuring contrast", 0.5)
+    contrast = _contrast(registered, needle, annotation.gauge, on)
 
-    progress("searching for run-off", 0.8)
-    run_off = find_run_off(opacity, registered, needle, on=on)
     evidence = Evidence(
-        loop=loop,
+        loop=registered.loop,
         annotation=annotation,
-        motion=motion,
-        injection=injection,
+        motion=registered.motion,
+        injection=registered.injection,
         needle=needle,
-        run_off=run_off,
+        run_off=contrast.run_off,
     )
     progress("done", 1.0)
     return Report(
-        loop=loop,
+        loop=registered.loop,
         procedure=procedure,
         annotation=annotation,
-        motion=motion,
-        injection=injection,
+        motion=registered.motion,
+        injection=registered.injection,
         needle=needle,
-        opacity=opacity.scale,
-        noise=opacity.noise,
-        maps=maps,
-        measurements=measurements,
-        run_off=run_off,
+        opacity=contrast.scale,
+        noise=contrast.noise,
+        maps=contrast.maps,
+        measurements=contrast.measurements,
+        run_off=contrast.run_off,
         findings=judge(evidence, procedure),
         assessable=assess(evidence, procedure),
         provenance=_provenance(annotation, on),
     )
+
+
+def register(loop: CineLoop, *, on: Backend) -> RegisteredLoop:
+    """Decode a loop, follow its anatomy, and find when contrast came."""
+    ln = loop.intensity.ln(loop.frames.every())
+    field = find_open_field(ln, loop.open_field)
+    motion = estimate_motion(ln, field, on=on)
+    injection = find_injection(ln, field, motion, on=on)
+    motion = re_reference(motion, injection.mask_frames)
+    return RegisteredLoop(loop=loop, ln=ln, field=field, motion=motion, injection=injection)
 
 
 def _needle(registered: RegisteredLoop, annotation: Annotation, on: Backend) -> Needle | NoNeedle:
@@ -110,11 +122,67 @@ def _needle(registered: RegisteredLoop, annotation: Annotation, on: Backend) -> 
     return find_needle(registered, gauge=annotation.gauge, on=on)
 
 
+def _calibrated(
+    registered: RegisteredLoop, needle: Needle | NoNeedle, gauge: int | None
+) -> RegisteredLoop:
+    """The same loop with millimetres from the needle, where the file gives none."""
+    if registered.loop.calibration is not None:
+        return registered
+    calibration = calibrate_by_gauge(registered, needle, gauge=gauge)
+    return replace(registered, loop=replace(registered.loop, calibration=calibration))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contrast:
+    """What contrast did; without frames before it, only that this could not be measured."""
+
+    scale: OpacityScale
+    noise: NoiseModel | None
+    maps: SpreadMaps | None
+    measurements: SpreadMeasurements | None
+    run_off: RunOff
+
+
+def _contrast(
+    registered: RegisteredLoop, needle: Needle | NoNeedle, gauge: int | None, on: Backend
+) -> _Contrast:
+    if not registered.injection.mask_frames:
+        return _unmeasured("no frames before contrast to subtract")
+    opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
+    maps = spread_maps(opacity, registered, needle, on=on)
+    return _Contrast(
+        scale=opacity.scale,
+        noise=opacity.noise,
+        maps=maps,
+        measurements=measure(maps, opacity, registered, needle),
+        run_off=find_run_off(opacity, registered, needle, on=on),
+    )
+
+
+def _unmeasured(why: str) -> _Contrast:
+    scale = OpacityScale(
+        scale=None,
+        relative_uncertainty=None,
+        scatter_to_primary=None,
+        scatter_to_primary_sigma=None,
+        basis=(why,),
+    )
+    run_off = RunOff(
+        score=0.0,
+        kind=None,
+        path_px=np.empty((0, 2)),
+        frames=None,
+        smallest_seen_od=None,
+        reason=why,
+    )
+    return _Contrast(scale=scale, noise=None, maps=None, measurements=None, run_off=run_off)
+
+
 def _provenance(annotation: Annotation, on: Backend) -> Provenance:
     gauge = "unknown" if annotation.gauge is None else str(annotation.gauge)
     return Provenance(
-        software="napari-fluoroinject",
-        version=__version__,
+        software=SOFTWARE,
+        version=version(SOFTWARE),
         backend=on.name,
         device=on.device,
         backend_version=on.version,

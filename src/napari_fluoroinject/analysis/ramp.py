@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,7 @@ RISES = (2.0, 4.0, 7.0, 14.0, 28.0)
 DECAYS = (np.inf, 24.0, 6.0)
 """Time constants of the wash-out after the rise that are tried, in frame intervals."""
 START_STEP = 0.5
+BASELINE_FRAMES = 10.0
 EARLIEST = 2.0
 """Ramps may start this long before onset: the onset is found from the whole field."""
 
@@ -44,11 +46,17 @@ class RampFit:
     t: FloatArray
     positions: DoubleArray
 
-    def at(self, position: float) -> FloatArray:
-        """Fitted opacity of every pixel at one position, (rows, columns)."""
+    def at(self, position: float | FloatArray) -> FloatArray:
+        """Fitted opacity of every pixel at one position or each at its own, (rows, columns)."""
         up = np.clip((position - self.start) / self.rise, 0.0, 1.0)
         down = np.exp(-np.maximum(position - self.start - self.rise, 0.0) / self.decay)
         return np.asarray(self.plateau * up * down, dtype=np.float32)
+
+    def highest(self) -> FloatArray:
+        """Highest fitted opacity until the last frame, (rows, columns)."""
+        top = self.start + self.rise
+        reached = self.positions[np.searchsorted(self.positions, top.clip(max=self.positions[-1]))]
+        return self.at(reached.astype(np.float32))
 
     def crossing(self, threshold: float) -> FloatArray:
         """Position at which the ramp rises through `threshold`, NaN where it never does."""
@@ -60,7 +68,9 @@ class RampFit:
 def fit_ramps(smoothed: FloatArray, registered: RegisteredLoop, *, on: Backend) -> RampFit:
     """Fit a ramp to the opacity of every pixel, by least squares over a grid of shapes.
 
-    The mask frames and all locked frames from shortly before onset count.
+    All locked frames from the first mask frame on count. The mask frames' own noise stands in
+    every frame as a constant, so a baseline is fitted too, held near 0 as if by `BASELINE_FRAMES`
+    more frames.
 
     Parameters
     ----------
@@ -73,16 +83,14 @@ def fit_ramps(smoothed: FloatArray, registered: RegisteredLoop, *, on: Backend) 
     """
     positions = frame_positions(registered)
     onset = registered.injection.onset_frame or 0
-    used = np.zeros(len(smoothed), dtype=np.bool_)
-    used[list(registered.injection.mask_frames)] = True
-    used[max(onset - int(EARLIEST), 0) :] = True
-    used &= registered.motion.locked
+    used = registered.motion.locked.copy()
+    used[: min(registered.injection.mask_frames)] = False
     shapes = _shapes(float(positions[onset]) - EARLIEST, float(positions[-1]))
     curves = _curves(shapes, positions[used])
     seen = np.square(curves).sum(axis=1) > 0
-    shapes, curves = shapes[seen], curves[seen].astype(np.float32)
-    frames = np.ascontiguousarray(smoothed[used])
-    best, plateau, explained = on.kernels.best_curve(frames, curves)
+    shapes, curves = shapes[seen], _without_baseline(curves[seen].T).T
+    frames = _without_baseline(smoothed[used])
+    best, plateau, explained = on.kernels.best_curve(frames, np.ascontiguousarray(curves))
     residual = np.maximum(np.einsum("nrc,nrc->rc", frames, frames) - explained, 1e-12)
     start, rise, decay = (shapes[:, column][best].astype(np.float32) for column in range(3))
     return RampFit(
@@ -124,3 +132,15 @@ def _curves(shapes: DoubleArray, positions: DoubleArray) -> DoubleArray:
     up = np.clip((positions - start) / rise, 0.0, 1.0)
     down = np.exp(-np.maximum(positions - start - rise, 0.0) / decay)
     return np.asarray(up * down)
+
+
+def _without_baseline(curves: DoubleArray | FloatArray) -> FloatArray:
+    """Curves (frames, ...) whose plain least squares is that with a baseline held near 0.
+
+    With b ~ N(0, s^2 / m) the baseline drops out of the likelihood of n frames and leaves the
+    weight matrix 1 - J / (n + m), J all ones; this multiplies by its root.
+    """
+    count = len(curves)
+    share = (1.0 - sqrt(BASELINE_FRAMES / (count + BASELINE_FRAMES))) / count
+    total = curves.sum(axis=0, dtype=np.float64)
+    return (curves - (share * total)).astype(np.float32)

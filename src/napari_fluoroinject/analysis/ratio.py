@@ -25,7 +25,7 @@ PRIOR_SIGMA = 0.20
 BLIND_RATIO = 0.65
 BLIND_SIGMA = 0.23
 """The middle of the range and its spread where the voltage is not told."""
-NEEDLE_SIGMA = 0.12
+NEEDLE_SIGMA = 0.10
 """1 sigma of the needle's ratio from the anatomy beside it, measured on simulated scenes."""
 _FARTHEST = 2.5
 """A needle that contradicts the prior by more sigmas is hollow, tilted or of another gauge."""
@@ -62,7 +62,7 @@ def estimate_ratio(
     gauge
         The needle's gauge, None when unknown.
     """
-    prior = _prior(registered.loop.kvp)
+    prior = prior_ratio(registered.loop.kvp)
     wedge, why = _wedge(registered, needle, gauge)
     if wedge is None:
         return ScatterRatio(value=prior.value, sigma=prior.sigma, basis=(*prior.basis, why))
@@ -82,7 +82,7 @@ def estimate_ratio(
     )
 
 
-def _prior(kvp: float | None) -> ScatterRatio:
+def prior_ratio(kvp: float | None) -> ScatterRatio:
     if kvp is None:
         return ScatterRatio(
             value=BLIND_RATIO, sigma=BLIND_SIGMA, basis=("prior, tube voltage unknown",)
@@ -120,7 +120,7 @@ def _invert(
     falling = np.minimum.accumulate(expected)
     ratio = float(np.interp(-wedge.fraction, -falling, _TRIED))
     slope = float(np.interp(ratio, _TRIED, np.abs(np.gradient(falling, _TRIED))))
-    return ratio, hypot(NEEDLE_SIGMA, 0.5 * wedge.error / max(slope, 1e-3))
+    return ratio, hypot(NEEDLE_SIGMA, wedge.error / max(slope, 1e-3))
 
 
 def _expected(

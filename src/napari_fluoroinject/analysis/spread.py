@@ -7,13 +7,19 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import uniform_filter1d
 
 from napari_fluoroinject.analysis.noise import detection_limit_od, robust_sigma
 from napari_fluoroinject.analysis.opacity import LAST_FRAMES
 from napari_fluoroinject.analysis.pose import last_frames
 from napari_fluoroinject.analysis.ramp import RampFit, fit_ramps, frame_interval_s
-from napari_fluoroinject.analysis.region import LEAST_T, find_region, region_in_frames
+from napari_fluoroinject.analysis.region import (
+    GAS_ALLOWANCE,
+    LEAST_T,
+    find_region,
+    region_in_frames,
+)
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 from napari_fluoroinject.model.spread import SpreadMaps
 
@@ -30,6 +36,10 @@ UNSCALED_MULTIPLE = 3.0
 """The same where opacity has no unit and noise is all that is known."""
 SMOOTHING_PX = 1.3
 """Sigma of the blur before curves are fitted: wider and thin capsules widen."""
+REGION_T = 3.0
+"""Evidence that arrival needs inside the region, which is certain as a whole."""
+MEDIAN_PX = 7
+"""Side of the square whose median arrival is a pixel's: 2 mm, less than a film is wide."""
 PEAK_FRAMES = 5
 """Peaks are those of the mean of so many frames."""
 PEAK_SHARE = 0.95
@@ -74,10 +84,11 @@ def spread_maps(
     if registered.injection.onset_frame is None:
         return _nothing(registered, threshold=threshold, limit=limit)
     fit = fit_ramps(stack, registered, on=on)
-    late = stack[last].mean(axis=0)
     region_threshold = max(REGION_THRESHOLD_OD, limit)
-    region = find_region(fit, late, opacity, registered, needle, threshold=region_threshold)
-    arrival = _arrival(fit, opacity, threshold)
+    region = find_region(
+        fit, stack[last].mean(axis=0), opacity, registered, needle, threshold=region_threshold
+    )
+    arrival = _arrival(fit, opacity, region, threshold)
     kinetics = _kinetics(stack, fit, arrival, opacity.valid)
     interval_s = frame_interval_s(registered.loop.times_s)
     unit_s = np.float32(np.nan if interval_s is None else interval_s)
@@ -139,20 +150,42 @@ def _frame_sigma(mask_frames: FloatArray, valid: BoolArray) -> float:
     return float(np.median(sigmas)) * sqrt(count / (count - 1))
 
 
-def _arrival(fit: RampFit, opacity: Opacity, threshold: float) -> FloatArray:
-    """Position at which contrast arrives, NaN where it does not or where it is not certain."""
+def _arrival(fit: RampFit, opacity: Opacity, region: BoolArray, threshold: float) -> FloatArray:
+    """Position at which contrast arrives, NaN where it does not or where it is not certain.
+
+    Neighbours are filled one after the other, so the median of those that have an arrival is a
+    better estimate than a pixel's own.
+    """
     arrival = fit.crossing(threshold)
     lag = opacity.noise.lag1_time
     if lag > LAG_WORTH_CORRECTING:
         arrival = arrival - np.float32(lag / (1.0 - lag))
     # The contract wants two frames above the threshold: the last frame cannot confirm itself.
-    certain = (fit.t > LEAST_T) & opacity.valid & (arrival <= fit.positions[-2])
-    return np.where(certain, np.maximum(arrival, 0.0), np.float32(np.nan)).astype(np.float32)
+    confirmed = opacity.valid & (arrival <= fit.positions[-2])
+    doubt = np.sqrt(opacity.residue) / GAS_ALLOWANCE
+    certain = fit.t > np.where(region, REGION_T, LEAST_T * np.maximum(doubt, 1.0))
+    arrival = np.where(confirmed & certain, np.maximum(arrival, 0.0), np.float32(np.nan))
+    return _median_of_neighbours(arrival.astype(np.float32), MEDIAN_PX)
+
+
+def _median_of_neighbours(values: FloatArray, side: int) -> FloatArray:
+    """Median of the known values in the square around every known value."""
+    rows, columns = np.nonzero(np.isfinite(values))
+    if not len(rows):
+        return values
+    padded = np.pad(values, side // 2, constant_values=np.nan)
+    windows = sliding_window_view(padded, (side, side))[rows, columns].reshape(len(rows), -1)
+    ordered = np.sort(windows, axis=1)  # NaN goes to the end
+    known = np.isfinite(ordered).sum(axis=1)
+    each = np.arange(len(rows))
+    result = values.copy()
+    result[rows, columns] = 0.5 * (ordered[each, (known - 1) // 2] + ordered[each, known // 2])
+    return result
 
 
 def _kinetics(stack: FloatArray, fit: RampFit, arrival: FloatArray, valid: BoolArray) -> _Kinetics:
     smooth = uniform_filter1d(stack, min(PEAK_FRAMES, len(stack)), axis=0, mode="nearest")
-    peak = np.where(valid, smooth.max(axis=0), np.float32(np.nan))
+    peak = np.where(valid, fit.highest(), np.float32(np.nan))
     here = np.isfinite(arrival)
     curves, top = smooth[:, here], peak[here]
     positions = fit.positions[:, None]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Kernels
     from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+
+Freedom = Literal["shift", "rigid"]
+"""What a pose may do: move, or move and turn."""
 
 _TOLERANCE_PX = 0.002
 _LARGEST_STEP_PX = 2.0
@@ -29,6 +32,7 @@ def fit_poses(
     *,
     kernels: Kernels,
     iterations: int,
+    freedom: Freedom,
 ) -> DoubleArray:
     """Return the poses (frames, 3) that lay each frame over the template, from `pose` on.
 
@@ -43,6 +47,8 @@ def fit_poses(
     for _ in range(iterations):
         aligned = kernels.warp(frames[moving], pose[moving])
         matrix, vector = kernels.motion_equations(aligned, template, gradient, weight[moving])
+        if freedom == "shift":
+            matrix, vector = _without_angle(matrix, vector)
         step = _solve(matrix, vector, radius)
         pose[moving] += step
         far = np.abs(step * (1, 1, radius)).max(axis=1) > _TOLERANCE_PX
@@ -77,6 +83,7 @@ def first_poses(
                 pose[last : last + 1],
                 kernels=kernels,
                 iterations=iterations,
+                freedom="shift",
             )[0]
             share = np.float32(1 / min(age + 2, _MEMORY))
             running += share * (kernels.warp(one, pose[index : index + 1])[0] - running)
@@ -89,6 +96,16 @@ def slopes(picture: FloatArray) -> FloatArray:
     """Central differences, (2, rows, columns)."""
     down, right = np.gradient(picture)
     return np.stack([down, right]).astype(np.float32)
+
+
+def _without_angle(matrix: DoubleArray, vector: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """The same equations with the angle's step held at zero."""
+    matrix, vector = matrix.copy(), vector.copy()
+    free = matrix[:, 2, 2].copy()
+    matrix[:, 2, :] = matrix[:, :, 2] = 0
+    matrix[:, 2, 2] = free
+    vector[:, 2] = 0
+    return matrix, vector
 
 
 def _solve(matrix: DoubleArray, vector: DoubleArray, radius: float) -> DoubleArray:

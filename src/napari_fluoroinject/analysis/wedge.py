@@ -8,13 +8,14 @@ T the transmission of a steel cylinder of known diameter.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import hypot, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+from napari_fluoroinject.model.geometry import length_px
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import RegisteredLoop
@@ -31,6 +32,10 @@ OUTER_DIAMETER_MM = {
     25: 0.515,
 }
 """Nominal outer diameters by gauge (ISO 9626)."""
+LENGTH_MM = 88.9
+"""The usual spinal needle, 3.5 inch."""
+LENGTH_SIGMA_MM = 9.0
+"""1 sigma of how long the needle is and how well its hub end is seen."""
 STEEL_G_CM3 = 8.0
 """Density of SS304 (Fe 69, Cr 19, Ni 10, Mn 2)."""
 
@@ -52,6 +57,8 @@ _HUB_MARGIN_PX = 4.0
 _FEWEST_STATIONS = 20
 """A shorter shaft gives no median worth having."""
 _STEP_PX = 0.5
+_HUB_ROOM_PX = 10
+"""A shaft that ends nearer to the field's edge may go on beyond it."""
 _WING_PX = 4.5
 """Background on either side of the needle's shadow."""
 _BLUR_PX = 3.2
@@ -101,14 +108,17 @@ def steel_dip_mm(gauge: int, kvp: float, *, lengthening: float = 1.0) -> float:
 def primary_fraction(
     registered: RegisteredLoop, needle: Needle, *, gauge: int, kvp: float, mm_per_px: float
 ) -> PrimaryFraction | None:
-    """Measure F along the shaft in the mask frames; None where the shaft is too short to tell.
+    """Measure F along the shaft in the mask frames; None where the shaft cannot tell.
+
+    A needle is seldom parallel to the picture. How far it is tilted follows from how short it
+    looks: the hub must be in the picture, and the needle is taken for one of the usual length.
 
     Parameters
     ----------
     registered
         Its mask frames are looked at, each along its own shaft.
     needle
-        The shaft, assumed solid (stylet in) and parallel to the picture.
+        Assumed solid (stylet in).
     gauge, kvp
         For the steel's shadow.
     mm_per_px
@@ -118,23 +128,23 @@ def primary_fraction(
     inner = radius_px + _BLUR_PX
     across = np.arange(-(inner + _WING_PX), inner + _WING_PX + _STEP_PX / 2, _STEP_PX)
     profiles, places = _profiles(registered, needle, across)
-    if len(profiles) < _FEWEST_STATIONS:
+    seen_mm = length_px(needle.tip_px, needle.hub_px) * mm_per_px
+    if len(profiles) < _FEWEST_STATIONS or not _hub_in_field(registered, needle):
         return None
     background = _background(profiles, across, inner)
-    dips = 1.0 - profiles / background
-    template = np.median(dips, axis=0)
-    template = 0.5 * (template + template[::-1])
-    template[np.abs(across) > inner] = 0.0
-    area_px = float(template.sum()) * _STEP_PX
-    if area_px <= 0:
-        return None
-    amplitude = _amplitudes(profiles, across, template / area_px)
-    fraction = amplitude * mm_per_px / steel_dip_mm(gauge, kvp)
-    middle = float(np.median(fraction))
-    spread = 1.4826 * float(np.median(np.abs(fraction - middle)))
-    error = 1.25 * spread / sqrt(max(len(fraction) / _STATIONS_PER_SAMPLE, 1.0))
+    areas_mm = _dip_areas(profiles, background, across, inner) * mm_per_px
+    area_mm = float(np.median(areas_mm))
+    spread_mm = 1.4826 * float(np.median(np.abs(areas_mm - area_mm)))
+    error_mm = 1.25 * spread_mm / sqrt(max(len(areas_mm) / _STATIONS_PER_SAMPLE, 1.0))
+    usual, shorter, longer = (
+        area_mm / steel_dip_mm(gauge, kvp, lengthening=max(length_mm / seen_mm, 1.0))
+        for length_mm in (LENGTH_MM, LENGTH_MM - LENGTH_SIGMA_MM, LENGTH_MM + LENGTH_SIGMA_MM)
+    )
     return PrimaryFraction(
-        fraction=middle, error=error, places_px=places, beside=background[:, len(across) // 2]
+        fraction=usual,
+        error=hypot(usual * error_mm / area_mm, 0.5 * (shorter - longer)),
+        places_px=places,
+        beside=background[:, len(across) // 2],
     )
 
 
@@ -151,6 +161,8 @@ def _profiles(
     places: DoubleArray | None = None
     count = 0
     for frame in registered.injection.mask_frames:
+        if frame < needle.at_rest_from_frame:
+            continue
         tip, hub = needle.tip_by_frame_px[frame], needle.hub_by_frame_px[frame]
         if not (np.isfinite(tip).all() and np.isfinite(hub).all()):
             continue
@@ -204,8 +216,27 @@ def _background(profiles: DoubleArray, across: DoubleArray, inner: float) -> Dou
     return np.asarray(np.exp(np.log(np.maximum(profiles[:, wings], 1e-30)) @ solve.T @ basis.T))
 
 
-def _amplitudes(profiles: DoubleArray, across: DoubleArray, template: DoubleArray) -> DoubleArray:
-    """Area of the dip of every station relative to its background, in px."""
-    basis = np.stack([np.ones_like(across), across, across**2, -template], axis=1)
+def _dip_areas(
+    profiles: DoubleArray, background: DoubleArray, across: DoubleArray, inner: float
+) -> DoubleArray:
+    """Area of every station's dip relative to its background, px.
+
+    The shape is the loop's own: blur, pixel and a shaft that is not quite straight are in it.
+    """
+    template = np.median(1.0 - profiles / background, axis=0)
+    template = 0.5 * (template + template[::-1])
+    template[np.abs(across) > inner] = 0.0
+    area_px = max(float(template.sum()) * _STEP_PX, 1e-6)
+    basis = np.stack([np.ones_like(across), across, across**2, -template / area_px], axis=1)
     fitted = profiles @ np.linalg.pinv(basis).T
     return np.asarray(fitted[:, 3] / fitted[:, 0])
+
+
+def _hub_in_field(registered: RegisteredLoop, needle: Needle) -> bool:
+    row, column = (round(place) for place in needle.hub_px)
+    field = registered.field
+    near = field[
+        max(row - _HUB_ROOM_PX, 0) : row + _HUB_ROOM_PX + 1,
+        max(column - _HUB_ROOM_PX, 0) : column + _HUB_ROOM_PX + 1,
+    ]
+    return near.shape == (2 * _HUB_ROOM_PX + 1, 2 * _HUB_ROOM_PX + 1) and bool(near.all())

@@ -8,6 +8,7 @@ import typer
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.cli.analyze import analyze
+from napari_fluoroinject.cli.benchmark import benchmark
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
 from napari_fluoroinject.cli.phantom import phantom
@@ -23,7 +24,7 @@ app = typer.Typer(
     # a traceback with local values would show patient data
     pretty_exceptions_enable=False,
 )
-for _command in (demo, analyze, phantom, procedures, doctor):
+for _command in (demo, analyze, phantom, procedures, doctor, benchmark):
     app.command()(_command)
 
 

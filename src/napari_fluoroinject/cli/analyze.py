@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,19 +12,25 @@ from napari_fluoroinject.cli.console import finish, progress, settings_from, wro
 from napari_fluoroinject.errors import AnnotationError, ProcedureError
 from napari_fluoroinject.model.annotation import NeedleTrajectory
 from napari_fluoroinject.model.geometry import (
-    Point,  # noqa: TC001 - typer reads annotations when it runs
-    Side,  # noqa: TC001 - likewise
+    Side,  # noqa: TC001 - typer reads annotations when it runs
 )
 
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.geometry import Point
 
-def parse_point(text: str) -> Point:
-    """Read `R,C`: row and column."""
+
+def parse_point(text: str | None) -> Point | None:
+    """Read `R,C`, row and column; wrong usage where it is none."""
+    if text is None:
+        return None
     row, column = _numbers(text, 2, "R,C")
     return row, column
 
 
-def parse_needle(text: str) -> NeedleTrajectory:
-    """Read `R,C,R,C`: hub, then tip, each row and column."""
+def parse_needle(text: str | None) -> NeedleTrajectory | None:
+    """Read `R,C,R,C`, hub, then tip; wrong usage where it is none."""
+    if text is None:
+        return None
     hub_row, hub_column, tip_row, tip_column = _numbers(text, 4, "R,C,R,C (hub, then tip)")
     return NeedleTrajectory(hub_px=(hub_row, hub_column), tip_px=(tip_row, tip_column))
 
@@ -35,7 +41,9 @@ def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
     except ValueError:
         values = ()
     if len(values) != count or not all(isfinite(value) for value in values):
-        raise ValueError(f"{text!r} is not {form}: expected {count} numbers with commas between")
+        raise typer.BadParameter(
+            f"{text!r} is not {form}: expected {count} numbers with commas between"
+        )
     return values
 
 
@@ -55,17 +63,10 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     level: Annotated[str | None, typer.Option(help="Level, for example L4-L5.")] = None,
     side: Annotated[Side | None, typer.Option(help="Side.")] = None,
     needle: Annotated[
-        NeedleTrajectory | None,
-        typer.Option(
-            metavar="R,C,R,C",
-            parser=parse_needle,
-            help="Hub, then tip, in pixels: replaces detection.",
-        ),
+        str | None,
+        typer.Option(metavar="R,C,R,C", help="Hub, then tip, in pixels: replaces detection."),
     ] = None,
-    target: Annotated[
-        tuple[float, float] | None,
-        typer.Option(metavar="R,C", parser=parse_point, help="Target, in pixels."),
-    ] = None,
+    target: Annotated[str | None, typer.Option(metavar="R,C", help="Target, in pixels.")] = None,
     gauge: Annotated[int | None, typer.Option(min=10, max=30, help="Needle gauge.")] = None,
     annotation: Annotated[
         Path | None,
@@ -83,7 +84,9 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     ] = None,
 ) -> None:
     """Measure needle and contrast spread in cine loops; write pictures, numbers and DICOM."""
+    given_needle, target_px = parse_needle(needle), parse_point(target)
     from napari_fluoroinject.cli.readable import statement
+    from napari_fluoroinject.procedures import get
     from napari_fluoroinject.workflow import AnalysisRequest, analyze_sources
 
     settings = settings_from(config)
@@ -91,8 +94,8 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         procedure=procedure or settings.defaults.procedure,
         level=level,
         side=side,
-        needle=needle,
-        target_px=target,
+        needle=given_needle,
+        target_px=target_px,
         gauge=gauge,
         annotation_file=annotation,
         on=on or settings.defaults.on,
@@ -103,7 +106,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
             [settings.resolve(source) for source in sources], request, out=out, progress=tell
         )
     for result in outcome.results:
-        typer.echo(statement(result.summary))
+        typer.echo(statement(result.summary, title=get(result.summary["procedure"]).name))
         typer.echo(f"\n  Results: {result.folder}\n")
     if not outcome.results and not outcome.failures:
         finish([(", ".join(sources), "no cine loop found; expected DICOM files of a cine loop")])

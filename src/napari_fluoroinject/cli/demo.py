@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SCENE = "esi_il_lumbar"
 TWIN = "vascular_mixed"
 C_ARM = "CARM"
+FRAMES = 90
+SIZE = 512
 
 
 def demo(
@@ -31,6 +33,8 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another synthetic patient.")] = 0,
 ) -> None:
     """Push a synthetic loop from a simulated C-arm, analyse it, archive and query the results."""
+    from napari_fluoroinject.procedures import get
+
     begin = time.monotonic()
     with progress() as tell:
         tell("making a synthetic cine loop", 0.0)
@@ -38,7 +42,7 @@ def demo(
         outcome, told = _through_the_network(loop, out, tell)
     for result in outcome.results:
         typer.echo(_scene(truth))
-        typer.echo("\n" + statement(result.summary))
+        typer.echo("\n" + statement(result.summary, title=get(SCENE).name))
         typer.echo("\n" + section("What happened", told))
         typer.echo("\n" + _files(result.folder, loop, out))
     typer.echo(f"\n{time.monotonic() - begin:.0f} s in all. {_INTENDED_USE}")
@@ -52,7 +56,7 @@ def _make_loop(folder: Path, seed: int) -> tuple[Path, dict[str, Any]]:
     from napari_fluoroinject.phantom import PhantomSettings
     from napari_fluoroinject.workflow import make_phantom_files
 
-    settings = PhantomSettings(seed=seed, twin=TWIN)
+    settings = PhantomSettings(seed=seed, twin=TWIN, frames=FRAMES, size=SIZE)
     loop, truth, _ = make_phantom_files(SCENE, settings, out=folder)
     return loop, json.loads(truth.read_text(encoding="utf-8"))
 
@@ -127,8 +131,8 @@ def _archive(pacs: Pacs, files: Sequence[Path]) -> list[str]:
         lines += [
             line(
                 f"C-FIND series {one['Modality']}",
-                f"{one['SeriesDescription'] or 'without description'}, "
-                f"{one['NumberOfSeriesRelatedInstances']} object(s)",
+                f"{one['SeriesDescription'] or 'without description'}, objects: "
+                f"{one['NumberOfSeriesRelatedInstances']}",
             )
             for one in pacs.query(Query(level="SERIES", keys=keys))
         ]

@@ -10,6 +10,11 @@ import typer
 from napari_fluoroinject.cli.console import wrong_usage
 from napari_fluoroinject.errors import PhantomError
 
+Kind = Literal[
+    "xa", "rf", "enhanced_xa", "enhanced_xrf", "sc", "sc_bit", "sc_byte", "sc_word", "sc_color"
+]
+"""As `dicom.cine_object` names them; spelled again, since help comes before heavy imports."""
+
 
 def phantom(  # noqa: PLR0913 - one parameter per option of the command
     key: Annotated[str, typer.Argument(help="Scene, for example esi_il_lumbar.")],
@@ -24,9 +29,7 @@ def phantom(  # noqa: PLR0913 - one parameter per option of the command
     intensity: Annotated[
         Literal["linear", "log", "display"], typer.Option(help="What stored values mean.")
     ] = "linear",
-    kind: Annotated[
-        str, typer.Option(help="SOP class: xa, rf, enhanced_xa, enhanced_xrf, sc, ...")
-    ] = "xa",
+    kind: Annotated[Kind, typer.Option(help="SOP class.")] = "xa",
 ) -> None:
     """Write a synthetic cine loop as DICOM, with everything that is true of it beside it."""
     from napari_fluoroinject.phantom import PhantomSettings

@@ -25,9 +25,9 @@ _TIP_ENDS = {
 Summary = Mapping[str, Any]
 
 
-def statement(summary: Summary) -> str:
+def statement(summary: Summary, *, title: str) -> str:
     """The whole summary as text; the unknown is said, and no silence reads as a clearance."""
-    parts = [_heading(summary), _warnings(summary), _measured(summary), _unknown(summary)]
+    parts = [_heading(summary, title), _warnings(summary), _measured(summary), _unknown(summary)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -38,6 +38,9 @@ def line(label: str, value: str) -> str:
         width=WIDTH,
         initial_indent=f"  {label:<{_LABEL}}" if len(label) < _LABEL else f"  {label}  ",
         subsequent_indent=" " * (_LABEL + 2),
+        # paths and identifiers are copied from the terminal: they stay whole
+        break_long_words=False,
+        break_on_hyphens=False,
     )
 
 
@@ -46,7 +49,7 @@ def section(title: str, lines: list[str]) -> str:
     return "\n".join([title, *lines]) if lines else ""
 
 
-def _heading(summary: Summary) -> str:
+def _heading(summary: Summary, title: str) -> str:
     source = summary["source"]
     rate = _frame_rate(source["times_s"])
     parts = [
@@ -57,9 +60,9 @@ def _heading(summary: Summary) -> str:
         if source["mm_per_px"] is None
         else f"{source['mm_per_px']:.3f} mm per pixel ({_BASES[source['mm_per_px_basis']]})",
     ]
-    asked = ", ".join(str(part) for part in (summary["level"], summary["side"]) if part)
-    name = f"{summary['procedure']}{f', {asked}' if asked else ''}"
-    return section(f"Procedure {name}", [fill(" - ".join(parts), WIDTH, initial_indent="  ")])
+    asked = [str(part) for part in (summary["level"], summary["side"]) if part]
+    kind = fill(" - ".join(parts), WIDTH, initial_indent="  ", subsequent_indent="  ")
+    return section(", ".join([title, *asked]), [kind])
 
 
 def _warnings(summary: Summary) -> str:
@@ -86,9 +89,7 @@ def _warnings(summary: Summary) -> str:
 
 def _measured(summary: Summary) -> str:
     lines = [*_needle_lines(summary), *_spread_lines(summary["spread"])]
-    faintest = _quantity(summary["run_off"]["smallest_seen_od"], "(natural log)", 3)
-    if faintest is not None:
-        lines.append(line("faintest run-off to show", faintest))
+    lines += _run_off_lines(summary)
     return section("Measured", lines)
 
 
@@ -125,6 +126,18 @@ def _spread_lines(spread: Summary) -> Iterator[str]:
     ):
         if value is not None:
             yield line(label, value)
+
+
+def _run_off_lines(summary: Summary) -> Iterator[str]:
+    found = summary["run_off"]
+    if found["score"] is not None and found["reason"] is None:
+        yield line(
+            "strongest run-off",
+            f"{found['score']:.2f} of what raises a warning{_when(summary, found['frames'])}",
+        )
+    faintest = _quantity(found["smallest_seen_od"], "(natural log)", 3)
+    if faintest is not None:
+        yield line("faintest run-off to show", faintest)
 
 
 def _unknown(summary: Summary) -> str:

@@ -62,14 +62,15 @@ def first_item(dataset: Dataset, keyword: str) -> Dataset | None:
     return sequence[0] if sequence else None
 
 
+def functional_groups(header: Dataset) -> tuple[Dataset, ...]:
+    """Functional groups of an enhanced object: the shared ones, then those of each frame."""
+    return (*(header.get(_SHARED) or ()), *(header.get(_PER_FRAME) or ()))
+
+
 def macro_items(header: Dataset, macro: str) -> tuple[Dataset, ...]:
     """Items of a functional group macro: the shared one, or one per frame in their order."""
-    shared = first_item(header, _SHARED)
-    own = shared and first_item(shared, macro)
-    if own is not None:
-        return (own,)
-    groups = header.get(_PER_FRAME) or ()
-    return tuple(item for item in (first_item(group, macro) for group in groups) if item)
+    items = (first_item(group, macro) for group in functional_groups(header))
+    return tuple(item for item in items if item is not None)
 
 
 def places(header: Dataset, macro: str) -> Iterator[Dataset]:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from pydicom.sr.coding import Code
 
+from napari_fluoroinject.errors import EncodingError
+
 if TYPE_CHECKING:
     from napari_fluoroinject.model.geometry import Side
 
@@ -40,11 +42,6 @@ IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
 DEVICE = Code("121007", "DCM", "Device")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 """TID 1500 row 12; UMLS is the one scheme here that pydicom's dictionaries do not hold."""
-ALGORITHM_NAME = Code("111001", "DCM", "Algorithm Name")
-ALGORITHM_VERSION = Code("111003", "DCM", "Algorithm Version")
-ALGORITHM_PARAMETERS = Code("111002", "DCM", "Algorithm Parameters")
-COMMENT = Code("121106", "DCM", "Comment")
-LATERALITY = Code("272741003", "SCT", "Laterality")
 
 # What is measured on, and what is measured.
 NEEDLE = Code("79068005", "SCT", "Needle")
@@ -127,6 +124,7 @@ _STATEMENTS = (
     ("vascular-search", "Search for vascular uptake", "What the search came to."),
     ("not-measured", "Not measured", "A quantity that this loop does not give, and why."),
     ("not-written", "Result not written", "A result that was not made from this loop, and why."),
+    ("software", "Computed by", "Software, backend and parameters."),
     ("reader-note", "Note on the loop", "Something odd or unknown about the loop as stored."),
 )
 _MEASURES = (
@@ -211,5 +209,15 @@ def private(value: str) -> Code:
 
 
 def warning(finding_id: str) -> Code:
-    """Return the private concept of a warning id of the contract."""
+    """Return the private concept of a warning id of the contract.
+
+    Raises
+    ------
+    EncodingError
+        The contract knows no such warning.
+    """
+    if finding_id not in _BY_WARNING:
+        raise EncodingError(
+            f"the warning {finding_id!r} has no code; expected one of {', '.join(_BY_WARNING)}"
+        )
     return _BY_WARNING[finding_id]

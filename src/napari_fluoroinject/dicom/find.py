@@ -85,7 +85,7 @@ def find_loops(
 
 
 def reference_of(objects: tuple[OpenedObject, ...]) -> LoopReference:
-    """Return what DICOM calls the loop of these objects, which stand in the order of its frames."""
+    """Return what DICOM calls the loop of these objects, given in the order of its frames."""
     first = objects[0]
     uids = tuple(one.structure.sop_instance_uid for one in objects)
     return LoopReference(

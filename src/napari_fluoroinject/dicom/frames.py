@@ -91,7 +91,8 @@ class NativeFrames:
         """
         index = range(self._pixels.frames)[index]
         with _named(self._data.source, f"frame number {index + 1}"):
-            return self._values(index, 1)[0]
+            single: StoredArray = self._values(index, 1)[0]
+        return single
 
     def every(self) -> StoredArray:
         """All frames, (frames, rows, columns); mapped, not copied, where no bit is to be cleared.

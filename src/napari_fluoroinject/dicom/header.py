@@ -97,7 +97,7 @@ def result_header(
 
 
 def say_where(dataset: Dataset, identity: Identity, region: tuple[str, str, str] | None) -> None:
-    """Write the body part into an image: the source's, else the procedure's, else empty (unknown).
+    """Write the body part into an image: the source's, else the procedure's, else nothing.
 
     Parameters
     ----------
@@ -112,9 +112,19 @@ def say_where(dataset: Dataset, identity: Identity, region: tuple[str, str, str]
     part = source.get("BodyPartExamined") or _coded_part(source) or _part(region)
     if part:
         dataset.BodyPartExamined = part
-    laterality = source.get("Laterality")
-    if laterality or not part:
+
+
+def say_side(dataset: Dataset, identity: Identity) -> None:
+    """Write the laterality that an X-ray or captured image needs beside its body part.
+
+    2C: absent for the spine, which is not paired; empty where the body part is unknown (PS3.3
+    C.7.3.1). A Segmentation has none: it tells sides in its segments.
+    """
+    part, laterality = dataset.get("BodyPartExamined"), identity.source.get("Laterality")
+    if part is None:
         dataset.Laterality = laterality or ""
+    elif laterality and part not in codes.BODY_PARTS.values():
+        dataset.Laterality = laterality
 
 
 def anatomic_region(identity: Identity, region: tuple[str, str, str] | None) -> Code | None:
@@ -185,14 +195,14 @@ def algorithm_parameters(provenance: Provenance) -> tuple[str, ...]:
     )
 
 
-_SERIES = {"report": 91, "segmentation": 92, "maps": 93}
+_SERIES = {"report": 91, "segmentation": 92, "maps": 93, "segmentation viewer": 94}
 
 
 def _series_number(source: Dataset, kind: str) -> int:
     """Number result series after the source's: series 5 gives 591, 592, 593."""
     number = source.get("SeriesNumber")
-    own = int(number) if number is not None and 0 < int(number) < 1_000_000 else 0
-    return own * 100 + _SERIES[kind]
+    known = isinstance(number, int) and 0 < number < 1_000_000
+    return (int(number) if known else 0) * 100 + _SERIES[kind]
 
 
 def _stamp(dataset: Dataset, identity: Identity) -> None:
@@ -253,10 +263,12 @@ def _region_items(source: Dataset) -> Sequence[Dataset]:
     """Anatomic region of a classic source, or of an enhanced one's shared functional group."""
     if source.get("AnatomicRegionSequence"):
         return list(source.AnatomicRegionSequence)
-    for shared in source.get("SharedFunctionalGroupsSequence") or ():
-        for anatomy in shared.get("FrameAnatomySequence") or ():
-            return list(anatomy.get("AnatomicRegionSequence") or ())
-    return ()
+    return [
+        region
+        for shared in source.get("SharedFunctionalGroupsSequence") or ()
+        for anatomy in shared.get("FrameAnatomySequence") or ()
+        for region in anatomy.get("AnatomicRegionSequence") or ()
+    ]
 
 
 def _coded_part(source: Dataset) -> str | None:

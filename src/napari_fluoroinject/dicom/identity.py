@@ -5,21 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
+import warnings
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
-import pydicom
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import UID
 
-from napari_fluoroinject.errors import IdentityMismatchError
+from napari_fluoroinject.dicom.opened import open_object
+from napari_fluoroinject.errors import IdentityMismatchError, UnreadableObjectError
 from napari_fluoroinject.model.report import Provenance, Report
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from pydicom.tag import BaseTag
 
 NAMESPACE = uuid.UUID("6d9ef4c2-9e2f-5b5c-8a54-1f0b8c7d3e21")
 """Namespace of every UID derived here; changing it would make every result anew."""
@@ -168,13 +171,34 @@ def _fresh_headers(report: Report, source_paths: Sequence[Path]) -> tuple[Datase
 
 
 def _header(path: Path) -> Dataset:
+    """Read the header as the reader does, with its checks, and keep what can be understood."""
     try:
-        return pydicom.dcmread(path, stop_before_pixels=True)
-    except (OSError, InvalidDicomError) as error:
+        header = open_object(path).header
+    except (OSError, UnreadableObjectError) as error:
         raise IdentityMismatchError(
             f"{path.name} cannot be read again ({error}); results are only written into the "
             "study of a source that is still there"
         ) from error
+    # pydicom warns and logs by quoting values, which may be a patient's.
+    with disable_value_validation(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for tag in list(header.keys()):
+            if tag.is_private or not _understood(header, tag):
+                del header[tag]
+    return header
+
+
+def _understood(header: Dataset, tag: BaseTag) -> bool:
+    """Convert an element from its bytes; a value that cannot be understood cannot be copied."""
+    try:
+        element = header[tag]
+        for item in element.value or () if element.VR == "SQ" else ():
+            item.remove_private_tags()
+            for _ in item.iterall():
+                pass
+    except Exception:  # a border: pydicom raises what the conversion of that value raises
+        return False
+    return True
 
 
 def _check_study(report: Report, headers: Sequence[Dataset]) -> None:

@@ -10,10 +10,11 @@ import numpy as np
 
 from napari_fluoroinject.dicom.attributes import (
     first_item,
-    macro_items,
+    functional_groups,
     numbers,
     only,
     only_text,
+    text,
 )
 from napari_fluoroinject.model.cine import IntensityScale
 
@@ -128,19 +129,24 @@ def _ln_log(
             return table, True, ()
         said = "The Modality LUT runs against the direction of the stored values and is not used."
     else:
-        said = "The file lacks the Modality LUT that brings LOG values back to the beam."
+        said = "The file lacks the one table that brings its LOG values back to the beam."
     table = (stored - stored[0]) / (stored[-1] - stored[0]) * NOMINAL_LOG_RANGE
     return (table[::-1] if backwards else table), False, (f"{said} Opacity is relative.",)
 
 
 def _to_linear(header: Dataset, stored: DoubleArray) -> DoubleArray | None:
     """Beam intensity of each stored value, from the file's own look-up table; None without one."""
-    lut = first_item(header, "ModalityLUTSequence")
-    for place in macro_items(header, MACRO):
-        for entry in place.get("PixelIntensityRelationshipLUTSequence") or ():
-            if only_text(entry, MACRO, "LUTFunction") == "TO_LINEAR":
-                lut = entry
-    return None if lut is None else _looked_up(lut, stored)
+    own = first_item(header, "ModalityLUTSequence")
+    luts = [] if own is None else [own]
+    for group in functional_groups(header):
+        entries = group.get("PixelIntensityRelationshipLUTSequence") or ()
+        luts += [entry for entry in entries if text(entry, "LUTFunction") == "TO_LINEAR"]
+    tables = [_looked_up(lut, stored) for lut in luts]
+    usable = [table for table in tables if table is not None]
+    if not usable or len(usable) < len(tables):
+        return None
+    same = all(np.array_equal(table, usable[0]) for table in usable)
+    return usable[0] if same else None
 
 
 def _looked_up(lut: Dataset, stored: DoubleArray) -> DoubleArray | None:

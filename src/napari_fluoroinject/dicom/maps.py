@@ -18,8 +18,10 @@ from pydicom.sr.coding import Code
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.header import (
     algorithm_parameters,
+    anatomic_region,
     compression_of,
     result_header,
+    say_side,
     say_where,
 )
 from napari_fluoroinject.dicom.items import coded, item, plain
@@ -218,6 +220,10 @@ def _encode(kind: MapKind, values: FloatArray, report: Report, identity: Identit
     dataset.SeriesDescription = "Research: contrast kinetics"
     dataset.InstanceNumber = 1 + [k.name for k in KINDS].index(kind.name)
     say_where(dataset, identity, report.procedure.anatomic_region)
+    say_side(dataset, identity)
+    region = anatomic_region(identity, report.procedure.anatomic_region)
+    if region is not None:
+        dataset.AnatomicRegionSequence = [coded(region)]
     dataset.update(compression_of(report.loop, identity))
     _describe_derivation(dataset, kind, report, identity)
     stored, mapping = _mapped(values, kind)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
@@ -27,13 +28,15 @@ from pydicom.uid import (
 from napari_fluoroinject.dicom.content import Content, inflate, mapped, open_content
 from napari_fluoroinject.dicom.decode import check_frame, check_syntax
 from napari_fluoroinject.dicom.frames import EncodedFrames, FileBytes, MemoryBytes, NativeFrames
-from napari_fluoroinject.dicom.pixels import PixelFormat, frame_spans, pixel_format
+from napari_fluoroinject.dicom.pixels import PixelFormat, frame_spans, pixel_format, pixel_span
 from napari_fluoroinject.dicom.scan import Structure, scan_content
 from napari_fluoroinject.errors import UnreadableObjectError
 from napari_fluoroinject.model.cine import Frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from napari_fluoroinject.dicom.walk import PixelSpan
 
 CAPTURED = frozenset(
     (
@@ -99,8 +102,8 @@ def open_object(path: Path) -> OpenedObject:
                 seen=f"SOP class {structure.sop_class_uid}",
                 expected="X-ray angiography, radiofluoroscopy or secondary capture",
             )
-        pixels = pixel_format(structure)
-        header = _header(content, structure)
+        span, pixels = pixel_span(structure), pixel_format(structure)
+        header = _header(content, end=span.element)
         frames = _frames(path, content, structure, pixels)
     return OpenedObject(
         path=path,
@@ -108,7 +111,7 @@ def open_object(path: Path) -> OpenedObject:
         pixels=pixels,
         header=header,
         frames=frames,
-        notes=(*structure.notes, *_pixel_notes(structure, pixels)),
+        notes=(*structure.notes, *_pixel_notes(span, pixels)),
     )
 
 
@@ -134,8 +137,9 @@ def one_error(source: str) -> Iterator[None]:
         In place of any other exception.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # they quote values, which may be a patient's
+        # pydicom warns and logs by quoting values, which may be a patient's
+        with disable_value_validation(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     except UnreadableObjectError:
         raise
@@ -148,9 +152,8 @@ def one_error(source: str) -> Iterator[None]:
         ) from error
 
 
-def _header(content: Content, structure: Structure) -> Dataset:
+def _header(content: Content, *, end: int) -> Dataset:
     """Parse what stands before the pixel data."""
-    end = structure.pixels.element if structure.pixels else len(content.data)
     stream = io.BytesIO(content.data[content.start : end])
     header = read_dataset(stream, content.syntax == ImplicitVRLittleEndian, True)
     for keyword in _UIDS:
@@ -162,16 +165,14 @@ def _header(content: Content, structure: Structure) -> Dataset:
 
 
 def _frames(path: Path, content: Content, structure: Structure, pixels: PixelFormat) -> Frames:
-    span = structure.pixels
-    data: FileBytes | MemoryBytes = FileBytes(path)
+    span = pixel_span(structure)
+    data: FileBytes | MemoryBytes = FileBytes(path.absolute())
     if isinstance(content.data, bytes):
         data = MemoryBytes(content.data, path.name)
-    if span is None:  # pixel_format has refused it
-        raise AssertionError
     if span.length is not None:
         return NativeFrames(data, pixels, span.offset)
     check_syntax(content.syntax, path.name)
-    spans = frame_spans(structure, content.data)
+    spans = frame_spans(structure, span, content.data)
     for number, parts in enumerate(spans, 1):
         encoded = b"".join(content.data[offset : offset + length] for offset, length in parts)
         fault = check_frame(encoded, pixels, content.syntax)
@@ -184,10 +185,9 @@ def _frames(path: Path, content: Content, structure: Structure, pixels: PixelFor
     return EncodedFrames(data, pixels, spans, syntax=content.syntax)
 
 
-def _pixel_notes(structure: Structure, pixels: PixelFormat) -> tuple[str, ...]:
+def _pixel_notes(span: PixelSpan, pixels: PixelFormat) -> tuple[str, ...]:
     notes = []
-    span = structure.pixels
-    if span is not None and span.length is not None:
+    if span.length is not None:
         bits = pixels.frames * pixels.frame_samples * pixels.bits_allocated
         surplus = span.length - (bits + 7) // 8
         if surplus > 1:  # one byte makes the length even

@@ -70,19 +70,29 @@ class PixelFormat:
         return self.rows * self.columns * self.stored_samples
 
 
-def pixel_format(structure: Structure) -> PixelFormat:
-    """Read the image pixel description of a cine object.
+def pixel_span(structure: Structure) -> PixelSpan:
+    """Return where the pixel data lie.
 
     Raises
     ------
     UnreadableObjectError
-        No pixel data, or pixels that are neither grey of 1, 8 or 16 bits nor colour of 8 bits; or
-        a pixel length unlike the declared one.
+        No pixel data, or not those that the header declares.
     """
     if structure.fault is not None:
         _fail(structure, structure.fault, "whole pixel data as long as the header declares")
     if structure.pixels is None:
         _fail(structure, "no pixel data", "frames")
+    return structure.pixels
+
+
+def pixel_format(structure: Structure) -> PixelFormat:
+    """Read the image pixel description of a cine object whose pixel data are whole.
+
+    Raises
+    ------
+    UnreadableObjectError
+        Pixels that are neither grey of 1, 8 or 16 bits nor colour of 8 bits.
+    """
     allocated = structure.number(scan.BITS_ALLOCATED) or 0
     stored = structure.number(scan.BITS_STORED) or allocated
     high_bit = structure.number(scan.HIGH_BIT)
@@ -102,7 +112,9 @@ def pixel_format(structure: Structure) -> PixelFormat:
     return result
 
 
-def frame_spans(structure: Structure, data: Bytes) -> tuple[tuple[Span, ...], ...]:
+def frame_spans(
+    structure: Structure, span: PixelSpan, data: Bytes
+) -> tuple[tuple[Span, ...], ...]:
     """Tell which fragments hold which frame of encapsulated pixel data (PS3.5 A.4).
 
     One fragment per frame is the rule; else the basic offset table tells, else a frame begins
@@ -113,10 +125,7 @@ def frame_spans(structure: Structure, data: Bytes) -> tuple[tuple[Span, ...], ..
     UnreadableObjectError
         The frames cannot be told apart.
     """
-    span, frames = structure.pixels, structure.frames
-    if span is None or frames is None:
-        _fail(structure, "no pixel data", "frames")
-    fragments = span.fragments
+    fragments, frames = span.fragments, structure.frames or 0
     if len(fragments) == frames:
         return tuple((fragment,) for fragment in fragments)
     if frames == 1:

@@ -51,8 +51,9 @@ def read_loop(*paths: str | PathLike[str]) -> CineLoop:
     """
     if not paths:
         raise UnreadableObjectError("read_loop", seen="no file", expected="the files of a loop")
-    objects = in_order(tuple(open_object(Path(path)) for path in paths))
+    objects = tuple(open_object(Path(path)) for path in paths)
     _check_fellows(objects)
+    objects = in_order(objects)
     with one_error(objects[0].path.name):
         return _loop(objects)
 

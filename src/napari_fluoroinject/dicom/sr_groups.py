@@ -8,22 +8,18 @@ import numpy as np
 
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.maps import is_quantitative
-from napari_fluoroinject.dicom.sr_writer import Group, GroupWriter, Number, Shape
+from napari_fluoroinject.dicom.sr_writer import Group, GroupWriter, Number, Shape, thinned
 from napari_fluoroinject.model.drawing import Outline, outlines
 from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.needle import Needle
 
 if TYPE_CHECKING:
     from napari_fluoroinject.dicom.identity import Identity
-    from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.report import Finding, Report
     from napari_fluoroinject.model.spread import SpreadMeasurements
 
 LARGEST_OUTLINES = 5
 """So many parts of the contrast region are outlined; the Segmentation holds all of them."""
-
-_MOST_POINTS = 8191
-"""A 16-bit length of 32-bit pairs (PS3.5 7.1.2, VR FL) holds no more."""
 
 
 def measurement_groups(report: Report, identity: Identity) -> list[Group]:
@@ -47,12 +43,15 @@ def measurement_groups(report: Report, identity: Identity) -> list[Group]:
     return [group for group in groups if group is not None]
 
 
-def outline_frame(report: Report) -> int | None:
-    """Return the last frame on which any contrast region lies; None when there is none."""
+def last_outlines(report: Report) -> tuple[int, tuple[Outline, ...]] | None:
+    """Return the last frame on which contrast lies and its outlines there; None without any."""
     if report.maps is None:
         return None
     seen = np.flatnonzero(report.maps.region_by_frame.any(axis=(1, 2)))
-    return int(seen[-1]) if seen.size else None
+    if not seen.size:
+        return None
+    frame = int(seen[-1])
+    return frame, outlines(report.maps.region_by_frame[frame])
 
 
 def _assessment(write: GroupWriter) -> Group | None:
@@ -128,11 +127,14 @@ def _target(write: GroupWriter) -> Group | None:
 
 
 def _outlines(write: GroupWriter) -> tuple[Group | None, ...]:
-    maps, frame = write.report.maps, outline_frame(write.report)
-    if maps is None or frame is None:
+    found = last_outlines(write.report)
+    if found is None:
         return ()
-    found = outlines(maps.region_by_frame[frame])[:LARGEST_OUTLINES]
-    return tuple(_outline(write, number, part, frame) for number, part in enumerate(found, 1))
+    frame, parts = found
+    return tuple(
+        _outline(write, number, part, frame)
+        for number, part in enumerate(parts[:LARGEST_OUTLINES], start=1)
+    )
 
 
 def _outline(write: GroupWriter, number: int, part: Outline, frame: int) -> Group | None:
@@ -140,7 +142,7 @@ def _outline(write: GroupWriter, number: int, part: Outline, frame: int) -> Grou
         f"contrast outline {number}",
         codes.CONTRAST_MEDIA,
         (_area(write, part.area_px),),
-        shape=Shape(tool="PlanarFreehandROI", points_px=_thinned(part.points_px), frame=frame),
+        shape=Shape(tool="PlanarFreehandROI", points_px=thinned(part.points_px), frame=frame),
     )
 
 
@@ -149,14 +151,6 @@ def _area(write: GroupWriter, px: float, mm2: float | None = None) -> Number:
     if scale is None:
         return Number(name=codes.AREA, value=px, unit=codes.PIXELS)
     return Number(name=codes.AREA, value=px * scale**2 if mm2 is None else mm2, unit=codes.MM2)
-
-
-def _thinned(points_px: DoubleArray) -> DoubleArray:
-    """Leave out every other point until the shape fits; the last stays equal to the first."""
-    ring = points_px[:-1]
-    while len(ring) > _MOST_POINTS - 1:
-        ring = ring[::2]
-    return np.concatenate([ring, ring[:1]])
 
 
 def _spread(write: GroupWriter) -> Group | None:

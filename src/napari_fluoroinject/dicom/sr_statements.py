@@ -13,6 +13,8 @@ from pydicom.sr.coding import Code
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.header import algorithm_parameters
 from napari_fluoroinject.dicom.items import plain
+from napari_fluoroinject.dicom.maps import is_quantitative
+from napari_fluoroinject.dicom.sr_groups import LARGEST_OUTLINES, last_outlines
 from napari_fluoroinject.model.needle import Needle
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Omission:
 
 
 def statements(report: Report, omissions: tuple[Omission, ...]) -> tuple[Statement, ...]:
-    """Return everything that the report says in words, the most important first.
+    """Return everything that the report says in words: coded answers, then the most important.
 
     Parameters
     ----------
@@ -86,9 +88,10 @@ def statements(report: Report, omissions: tuple[Omission, ...]) -> tuple[Stateme
         *_contrast(report),
         *(_say("not-written", f"{o.name}: {o.reason}") for o in omissions),
         *(_say("reader-note", note) for note in report.loop.notes),
-        *_made_by(report),
+        _made_by(report),
     )
-    return tuple(s for s in said if s.answer is not None or s.text)
+    # The template wants coded answers before words (TID 1500 rows 13 and 14, order significant).
+    return tuple(sorted(said, key=lambda statement: statement.answer is None))
 
 
 def frame_span(frames: tuple[int, int]) -> str:
@@ -107,11 +110,11 @@ def _warnings(report: Report) -> list[Statement]:
         return [
             _say(
                 "warnings",
-                f"None raised {judged}. This does not rule anything out.",
+                f"None raised{judged}. This does not rule anything out.",
             )
         ]
     count = len(report.findings)
-    said = [_say("warnings", f"{count} raised {judged}; review the loop.")]
+    said = [_say("warnings", f"{count} raised{judged}; review the loop.")]
     for finding in report.findings:
         where = "" if finding.frames is None else f" ({frame_span(finding.frames)})"
         text = f"{finding.severity.upper()}: {finding.text}{where}"
@@ -129,17 +132,22 @@ def _vascular(report: Report) -> Statement:
     elif report.assessable.frames == 0:
         text = "Undetermined: no frame of the loop could be judged."
     else:
-        text = f"Undetermined: nothing detected {_judged(report)}."
+        text = f"Undetermined: nothing detected{_judged(report)}."
         if run_off.smallest_seen_od is not None:
-            text += f" A run-off fainter than opacity {run_off.smallest_seen_od:.2f} is missed."
+            limit = f"{_opacity(report)} {run_off.smallest_seen_od:.2f}"
+            text += f" A run-off fainter than {limit} is missed."
     return _say("vascular-search", text)
+
+
+def _opacity(report: Report) -> str:
+    return "opacity" if is_quantitative(report) else "relative opacity"
 
 
 def _judged(report: Report) -> str:
     count, of = report.assessable.frames, report.assessable.of
     if count == 0:
-        return f"although none of {of} frames could be judged"
-    return f"in {count} assessable of {of} frames"
+        return f"; none of {of} frames could be judged"
+    return f" in {count} assessable of {of} frames"
 
 
 def _assessable(report: Report) -> Statement:
@@ -243,20 +251,28 @@ def _contrast(report: Report) -> list[Statement]:
     return [
         _say(
             "contrast",
-            f"{seen}. In the last frames a patch fainter than opacity "
-            f"{maps.detection_limit_od:.3f} is not seen.",
+            f"{seen}. In the last frames a patch fainter than {_opacity(report)} "
+            f"{maps.detection_limit_od:.3f} is not seen. {_outlined(report)}",
         ),
         *(_say("not-measured", reason) for reason in measured.reasons),
     ]
 
 
-def _made_by(report: Report) -> list[Statement]:
+def _outlined(report: Report) -> str:
+    found = last_outlines(report)
+    if found is None:
+        return "Nothing is outlined."
+    frame, parts = found
+    where = frame_span((frame, frame))
+    if len(parts) <= LARGEST_OUTLINES:
+        return f"Outlined on {where}."
+    return (
+        f"Outlined on {where}: the {LARGEST_OUTLINES} largest of {len(parts)} parts; "
+        "all are in the segmentation."
+    )
+
+
+def _made_by(report: Report) -> Statement:
     made = report.provenance
-    return [
-        Statement(heading=codes.ALGORITHM_NAME, text=plain(made.software)),
-        Statement(heading=codes.ALGORITHM_VERSION, text=plain(made.version)),
-        *(
-            Statement(heading=codes.ALGORITHM_PARAMETERS, text=parameter)
-            for parameter in algorithm_parameters(made)
-        ),
-    ]
+    parts = (f"{made.software} {made.version}", *algorithm_parameters(made))
+    return _say("software", "; ".join(parts))

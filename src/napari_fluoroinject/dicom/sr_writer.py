@@ -7,18 +7,20 @@ from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Literal
 
 import highdicom.sr as hd
+import numpy as np
 import numpy.typing as npt
 from pydicom.sr.coding import Code
 
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.graphic import graphic_data
-from napari_fluoroinject.dicom.header import anatomic_region
+from napari_fluoroinject.dicom.header import algorithm_parameters, anatomic_region
 from napari_fluoroinject.dicom.items import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from napari_fluoroinject.dicom.identity import Identity, ImageReference
+    from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.report import Report
 
 Group = hd.MeasurementsAndQualitativeEvaluations
@@ -26,6 +28,10 @@ Group = hd.MeasurementsAndQualitativeEvaluations
 
 _TOOL = "Cornerstone3DTools@^0.1.0"
 """Tracking identifiers begin with it where Cornerstone's adapters restore the shape as a tool."""
+
+
+MOST_POINTS = 8191
+"""As many 32-bit pairs as a 16-bit length holds (PS3.5 7.1.2, VR FL)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,14 @@ class Shape:
     frame: int
 
 
+def thinned(points_px: DoubleArray) -> DoubleArray:
+    """Leave out every other point of a closed shape until it fits; it stays closed."""
+    ring = points_px[:-1]
+    while len(ring) > MOST_POINTS - 1:
+        ring = ring[::2]
+    return np.concatenate([ring, ring[:1]])
+
+
 class GroupWriter:
     """Writes numbers and shapes of one report as TID 1501 groups."""
 
@@ -54,8 +68,6 @@ class GroupWriter:
         self.identity = identity
         region = anatomic_region(identity, report.procedure.anatomic_region)
         self._sites = None if region is None else [hd.FindingSite(region)]
-        made = report.provenance
-        self._algorithm = hd.AlgorithmIdentification(plain(made.software), plain(made.version))
 
     def length(self, name: Code, px: float | None, mm: float | None = None) -> Number:
         """Return a length in mm where there are mm, else in pixels."""
@@ -89,11 +101,17 @@ class GroupWriter:
             hd.TrackingIdentifier(self.identity.tracking_uid("group", label), shown),
             finding_type=finding,
             finding_sites=self._sites,
-            algorithm_id=self._algorithm,
+            algorithm_id=self._algorithm(finding),
             source_images=None if shape is not None else self._sources(frames),
             measurements=measured,
             qualitative_evaluations=[hd.QualitativeEvaluation(*answer) for answer in answers],
         )
+
+    def _algorithm(self, finding: Code) -> hd.AlgorithmIdentification:
+        """Name and version; the parameters, the same for all, only with the assessment."""
+        made = self.report.provenance
+        told = algorithm_parameters(made) if finding == codes.private("assessment") else None
+        return hd.AlgorithmIdentification(plain(made.software), plain(made.version), told)
 
     def _measurement(
         self, name: Code, value: float, unit: Code, shape: Shape | None
@@ -139,7 +157,8 @@ def _reference(image: ImageReference) -> tuple[str, str, list[int] | None]:
 
 
 def _rounded(value: float) -> float:
-    """Four significant digits, counts and large values whole: more would be false precision."""
-    if value == 0 or value == int(value):
+    """Four significant digits, three below 1, counts whole: more would be false precision."""
+    if value == int(value):
         return int(value)
-    return round(value, max(0, 3 - floor(log10(abs(value)))))
+    digits = 4 if abs(value) >= 1 else 3
+    return round(value, max(0, digits - 1 - floor(log10(abs(value)))))

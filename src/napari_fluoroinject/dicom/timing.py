@@ -26,7 +26,7 @@ _FRAME_TIME, _FRAME_TIME_VECTOR = 0x00181063, 0x00181065
 _MS = 1e-3
 _CONFLICT = 0.05
 """Frame Time and Cine Rate that differ by more contradict each other."""
-_RATE_ROUNDING_HZ = 0.5
+_RATE_ROUNDING_HZ = 0.6
 """Cine Rate is an integer: 7.5 frames per second are written as 7 or 8."""
 
 _MOMENTS = (
@@ -105,9 +105,7 @@ def moment_of(header: Dataset) -> datetime | None:
     for date_keyword, time_keyword in _MOMENTS:
         date, time = text(header, date_keyword), text(header, time_keyword)
         if date and time:
-            day, clock = DA(date), TM(time)
-            if day is not None and clock is not None:
-                return datetime.combine(day, clock)
+            return datetime.combine(DA(date), TM(time))
     return None
 
 

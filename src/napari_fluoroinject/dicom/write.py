@@ -122,8 +122,9 @@ def encoded_bytes(dataset: Dataset) -> bytes:
     buffer = io.BytesIO()
     try:
         dataset.save_as(buffer, enforce_file_format=True)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise EncodingError(f"{dataset.SOPClassUID.name} could not be encoded: {error}") from error
+    except (ValueError, TypeError, OSError) as error:  # pydicom names a bad number an OSError
+        said = str(error).partition("\n")[0]
+        raise EncodingError(f"{dataset.SOPClassUID.name} could not be encoded: {said}") from error
     return buffer.getvalue()
 
 

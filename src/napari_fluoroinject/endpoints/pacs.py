@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from pydicom import Dataset
-from pydicom.datadict import tag_for_keyword
+from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
+from pydicom.valuerep import STR_VR
+from pynetdicom import evt
 from pynetdicom.presentation import PresentationContext, build_context
 
 from napari_fluoroinject.endpoints.base import Query, Receipt, Storable
@@ -33,9 +35,11 @@ from napari_fluoroinject.errors import (
 from napari_fluoroinject.model.cine import LoopReference
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable, Iterator, Mapping
 
     from pynetdicom.association import Association
+    from pynetdicom.events import Event
 
 _PENDING = (0xFF00, 0xFF01)
 _CONTEXTS_PER_ASSOCIATION = 128  # odd one-byte identifiers, PS3.8 9.3.2.2
@@ -75,7 +79,7 @@ class Pacs:
         UnreachableError, RefusedError
             If nobody answers, or the query fails; a refusal is never an empty answer.
         EndpointError
-            If a keyword is not a DICOM keyword.
+            If a keyword is not a DICOM keyword, or its value is not text.
         """
         return tuple(_text(answer) for answer in self._answers(_identifier(query)))
 
@@ -128,9 +132,8 @@ class Pacs:
         return Receipt(sop_instance_uid=instance, destination=str(self), status=status)
 
     def _answers(self, identifier: Dataset) -> Iterator[Dataset]:
-        model = STUDY_ROOT_FIND
-        with self._associated([build_context(model)]) as association:
-            for response, answer in association.send_c_find(identifier, model):
+        with self._associated([build_context(STUDY_ROOT_FIND)]) as association:
+            for response, answer in association.send_c_find(identifier, STUDY_ROOT_FIND):
                 status = status_of(response, peer=str(self), request="C-FIND")
                 if status in _PENDING and answer is not None:
                     yield answer
@@ -139,20 +142,27 @@ class Pacs:
 
     @contextmanager
     def _associated(self, contexts: list[PresentationContext]) -> Iterator[Association]:
-        association = new_ae(self.calling).associate(
-            self.host, self.port, contexts, ae_title=self.called
-        )
-        if not association.is_established:
-            raise self._not_established(association)
-        connection = association.dul.socket and association.dul.socket.socket
-        # pynetdicom forgets to close a socket that its peer has already shut down
-        with nullcontext() if connection is None else closing(connection):
+        opened: list[socket.socket] = []
+        try:
+            association = new_ae(self.calling).associate(
+                self.host,
+                self.port,
+                contexts,
+                ae_title=self.called,
+                evt_handlers=[(evt.EVT_CONN_OPEN, _note_socket, [opened])],
+            )
+            if not association.is_established:
+                raise self._not_established(association)
             try:
                 yield association
             except BaseException:
                 association.abort()
                 raise
             association.release()
+        finally:
+            # pynetdicom forgets to close a socket that its peer has already shut down
+            for connection in opened:
+                connection.close()
 
     def _not_established(self, association: Association) -> EndpointError:
         if association.is_rejected:
@@ -171,6 +181,12 @@ class Pacs:
             f"nobody answers as {self}; expected a DICOM application entity: see address, port "
             "and firewall"
         )
+
+
+def _note_socket(event: Event, opened: list[socket.socket]) -> None:
+    connection = event.assoc.dul.socket
+    if connection is not None and connection.socket is not None:
+        opened.append(connection.socket)
 
 
 def parse_pacs(url: str) -> Pacs:
@@ -207,7 +223,9 @@ def _identifier(query: Query) -> Dataset:
     for keyword, text in query.keys.items():
         if tag_for_keyword(keyword) is None:
             raise EndpointError(f"{keyword!r} is not a DICOM keyword; expected one of PS3.6")
-        setattr(identifier, keyword, text)
+        if text and dictionary_VR(keyword) not in STR_VR:
+            raise EndpointError(f"{keyword} is no text and cannot be asked for; ask for its value")
+        setattr(identifier, keyword, text or None)
     return identifier
 
 

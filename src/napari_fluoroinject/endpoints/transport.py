@@ -51,7 +51,6 @@ class Part:
         descriptor, self.name = tempfile.mkstemp(suffix=".part", dir=folder)
         self.file = self
         self.failure: str | None = None
-        self.judged = False
         self._size = 0
         self._open = os.fdopen(descriptor, "wb")
 
@@ -66,10 +65,6 @@ class Part:
 
     def flush(self) -> None:
         """Nothing is flushed per fragment: only the complete file counts."""
-
-    def tell(self) -> int:
-        """Bytes that came so far."""
-        return self._size
 
     def complete(self) -> None:
         """Bring everything that came into the file; `failure` tells whether that worked."""
@@ -227,7 +222,7 @@ def hang_up(association: Association) -> None:
         with suppress(OSError):
             connection.socket.shutdown(socket.SHUT_RDWR)
     # read as the request that did not come in time
-    association.dul.to_user_queue.put(None)  # type: ignore[arg-type] # None is what a timeout is
+    association.dul.to_user_queue.put(None)
 
 
 _reading = threading.local()

@@ -15,8 +15,9 @@ from napari_fluoroinject.phantom.spectra import SPECTRA, Spectrum
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.settings import PhantomSettings
 
-# Shares of the steady dose that the generator gives from the first pulse on, read from the headers of real fluoroscopy and
-# cine loops; the display gain hides them but for a brighter first fluoroscopy frame.
+# Shares of the steady dose that the generator gives from the first pulse on, read from the headers
+# of real fluoroscopy and cine loops; the display gain hides them but for a brighter first
+# fluoroscopy frame.
 FLUORO_START_UP = (0.21, 0.93, 1.23, 0.83, 0.92, 0.99)
 CINE_START_UP = (0.66, 0.86, 0.93, 0.97, 0.99)
 FLUORO_FIRST_BRIGHTNESS = 1.095
@@ -25,7 +26,7 @@ FLUORO_RECURSIVE_WEIGHT = 0.37
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Plan:
-    """The loop's timetable: frame times, frames for the mask, onset, and the needle's advance (frames,), millimetres."""
+    """The loop's timetable: times, mask frames, onset, the needle's advance (frames,)."""
 
     times_s: DoubleArray
     mask_frames: tuple[int, ...]
@@ -36,9 +37,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Acquisition:
-    """Everything about how a loop was taken but the dose; `blades` is the transmission of the shutter (rows, columns).
+    """How a loop was taken, but for the dose.
 
-    `off_target` (2,) standard deviations by which the isocentre misses the target; `start_up`, `ripple` and `brightness` are
+    `blades` is the transmission of the shutter (rows, columns). `off_target` (2,) standard
+    deviations by which the isocentre misses the target; `start_up`, `ripple` and `brightness` are
     (frames,); `control` the strength of exposure control.
     """
 
@@ -55,7 +57,7 @@ class Acquisition:
     recursive_weight: float
 
     def regulated(self, load: DoubleArray) -> Acquisition:
-        """The same with exposure control reacting to the mean signal `load` (frames,) of each frame."""
+        """The same with exposure control reacting to the mean signal `load` (frames,)."""
         level, regulation = 1.0, []
         for share, ripple in zip(load, self.ripple, strict=True):
             regulation.append(level * ripple)
@@ -68,7 +70,10 @@ class Acquisition:
 
 
 def draw_acquisition(
-    settings: PhantomSettings, view: tuple[tuple[float, float], tuple[float, float]], side: int, random: np.random.Generator
+    settings: PhantomSettings,
+    view: tuple[tuple[float, float], tuple[float, float]],
+    side: int,
+    random: np.random.Generator,
 ) -> Acquisition:
     """Draw how a loop is taken; `side` is +1 for a needle on the left."""
     oblique, tilt = random.uniform(*view[0]), random.uniform(*view[1])
@@ -87,7 +92,9 @@ def draw_acquisition(
     return Acquisition(
         stand=stand,
         spectrum=SPECTRA[name],
-        scatter_to_primary=ratio if settings.scatter_to_primary is None else settings.scatter_to_primary,
+        scatter_to_primary=ratio
+        if settings.scatter_to_primary is None
+        else settings.scatter_to_primary,
         blades=draw_shutter(settings.shutter, settings.size, random),
         off_target=read_only(np.clip(random.standard_normal(2), -2, 2), np.float64),
         plan=plan,
@@ -95,12 +102,20 @@ def draw_acquisition(
         ripple=read_only(1 + 0.01 * random.standard_normal(frames), np.float64),
         brightness=brightness,
         control=float(random.choice([0.0, random.uniform(0.05, 0.4)])),
-        recursive_weight=weight if settings.recursive_weight is None else settings.recursive_weight,
+        recursive_weight=weight
+        if settings.recursive_weight is None
+        else settings.recursive_weight,
     )
 
 
-def _stand(settings: PhantomSettings, oblique_deg: float, tilt_deg: float, random: np.random.Generator) -> Stand:
-    sid, sod = (1000.0, 700.0) if random.uniform() < 0.5 else (random.uniform(930, 1060), random.uniform(650, 740))
+def _stand(
+    settings: PhantomSettings, oblique_deg: float, tilt_deg: float, random: np.random.Generator
+) -> Stand:
+    sid, sod = (
+        (1000.0, 700.0)
+        if random.uniform() < 0.5
+        else (random.uniform(930, 1060), random.uniform(650, 740))
+    )
     return Stand(
         sid_mm=float(sid),
         sod_mm=float(sod),

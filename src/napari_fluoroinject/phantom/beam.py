@@ -15,9 +15,10 @@ from napari_fluoroinject.model.arrays import DoubleArray, read_only
 class Beam:
     """Source, detector and patient in one geometry.
 
-    Patient millimetres: x ventral, y left, z cranial. `depth_axis` points from the source to the detector; at angle 0
-    the detector is dorsal (prone patient), rows run caudally and columns to the patient's right. A positive oblique
-    angle turns the detector to the patient's left, a positive tilt towards the head.
+    Patient millimetres: x ventral, y left, z cranial. `depth_axis` points from the source to the
+    detector; at angle 0 the detector is dorsal (prone patient), rows run caudally and columns to
+    the patient's right. A positive oblique angle turns the detector to the patient's left, a
+    positive tilt towards the head.
     """
 
     sid_mm: float

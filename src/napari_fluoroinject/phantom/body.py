@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
+from scipy.interpolate import make_interp_spline
 
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
@@ -20,21 +21,25 @@ SOFT_G_CM3 = 1.02
 class Trunk:
     """A patient's trunk: an elliptic cylinder along z, with psoas muscles and bowel gas inside.
 
-    `half_depth_mm` is along x, `half_width_mm` along y, `back_mm` the distance of the skin dorsal to the vertebral centre.
-    Gas: `gas_mm` (n, 3) centres, `gas_half_mm` (n, 2) half sizes, `gas_depth_mm` (n,) thickness along the beam.
+    `half_depth_mm` is along x, `half_width_mm` along y, `back_mm` the distance of the skin dorsal
+    to the vertebral centre. Gas: `gas_mm` (n, 3) centres, `gas_half_mm` (n, 2) half sizes,
+    `gas_depth_mm` (n,) thickness along the beam.
     """
 
     half_depth_mm: float
     half_width_mm: float
     back_mm: float
+    exponent: float
     psoas_mm: float
     gas_mm: DoubleArray
     gas_half_mm: DoubleArray
     gas_depth_mm: DoubleArray
 
 
-# Behind the skin line of a lateral view a wedge filter keeps the direct beam from the detector.
-_LEAST_PATH_MM = 90.0
+_WEDGE = 0.55
+_TRUNK_RAYS = 48
+_TRUNK_STEP_MM = 3.0
+_TRUNK_REACH_MM = 290.0
 _PSOAS_CONTRAST = 0.055
 
 
@@ -43,13 +48,19 @@ def draw_trunk(random: np.random.Generator) -> Trunk:
     count = int(random.integers(5, 10))
     # Bowel lies ventral to the spine.
     gas = np.stack(
-        [random.uniform(35, 95, count), random.uniform(-95, 95, count), random.uniform(-110, 110, count)], axis=1
+        [
+            random.uniform(35, 95, count),
+            random.uniform(-95, 95, count),
+            random.uniform(-110, 110, count),
+        ],
+        axis=1,
     )
     size = random.uniform(7, 20, count)
     return Trunk(
         half_depth_mm=float(random.uniform(96, 122)),
         half_width_mm=float(random.uniform(145, 178)),
         back_mm=float(random.uniform(86, 100)),
+        exponent=float(random.uniform(2.2, 3.0)),
         psoas_mm=float(random.uniform(17, 25)),
         gas_mm=gas,
         gas_half_mm=np.stack([size, size * random.uniform(0.6, 1.3, count)], axis=1),
@@ -57,27 +68,58 @@ def draw_trunk(random: np.random.Generator) -> Trunk:
     )
 
 
-def soft_path(trunk: Trunk, beam: Beam, *, pixels: DoubleArray, random: np.random.Generator) -> FloatArray:
-    """Soft tissue along every ray, g/cm2, at rows and columns `pixels`: (pixels, pixels) float32."""
+def soft_path(
+    trunk: Trunk, beam: Beam, *, pixels: DoubleArray, random: np.random.Generator
+) -> FloatArray:
+    """Soft tissue along every ray, g/cm2, at rows and columns `pixels`: (n, n) float32."""
     slopes = (pixels - beam.centre_px) * beam.pitch_mm / beam.sid_mm
     ray = (
         beam.depth_axis
         + slopes[:, None, None] * beam.row_axis
         + slopes[None, :, None] * beam.column_axis
     )
-    middle = np.array([trunk.half_depth_mm - trunk.back_mm, 0.0])
-    path = _chord(ray, beam.source, middle, (trunk.half_depth_mm, trunk.half_width_mm))
-    path = np.hypot(path, _LEAST_PATH_MM * np.exp(-path / _LEAST_PATH_MM))
+    path = _trunk_path(trunk, beam, slopes)
+    # A wedge filter or the collimator keeps the thin flank of a lateral view from glaring.
+    wedge = _WEDGE * float(path[path.shape[0] // 2].max())
+    path = (path**4 + wedge**4) ** 0.25
     for side in (1.0, -1.0):
-        # Psoas: thicker and farther out caudally; denser than the fat around it.
+        # Psoas: denser than the fat around it.
         at = np.array([2.0, side * (34.0 + trunk.psoas_mm * 0.55)])
-        path += _PSOAS_CONTRAST * _chord(ray, beam.source, at, (trunk.psoas_mm, trunk.psoas_mm * 0.85))
+        half = (trunk.psoas_mm, trunk.psoas_mm * 0.85)
+        path += _PSOAS_CONTRAST * _chord(ray, beam.source, at, half)
     uneven = _unevenness(path.shape, beam.mm_per_px * float(pixels[1] - pixels[0]), random)
-    return (path * (SOFT_G_CM3 / 10) * (1 + uneven)).astype(np.float32)
+    return np.asarray(path * (SOFT_G_CM3 / 10) * (1 + uneven), np.float32)
 
 
-def gas_path(trunk: Trunk, beam: Beam, *, pixels: DoubleArray, random: np.random.Generator) -> FloatArray:
-    """Soft tissue that bowel gas displaces along every ray, g/cm2 (pixels, pixels) float32, edges 2 to 3 pixels soft."""
+def _trunk_path(trunk: Trunk, beam: Beam, slopes: DoubleArray) -> DoubleArray:
+    """Length of rays inside the trunk, mm: sums over a coarse lattice, refined by splines."""
+    coarse = np.linspace(slopes[0], slopes[-1], _TRUNK_RAYS)
+    depths = np.arange(
+        beam.sod_mm - _TRUNK_REACH_MM, beam.sod_mm + _TRUNK_REACH_MM, _TRUNK_STEP_MM
+    )
+    x, y = (
+        beam.source[axis]
+        + depths[:, None, None]
+        * (
+            beam.depth_axis[axis]
+            + coarse[None, :, None] * beam.row_axis[axis]
+            + coarse[None, None, :] * beam.column_axis[axis]
+        )
+        for axis in (0, 1)
+    )
+    x = (x - (trunk.half_depth_mm - trunk.back_mm)) / trunk.half_depth_mm
+    y = y / trunk.half_width_mm
+    radius = (np.abs(x) ** trunk.exponent + np.abs(y) ** trunk.exponent) ** (1 / trunk.exponent)
+    inside = np.clip((1 - radius) / 0.06 + 0.5, 0, 1).sum(axis=0) * _TRUNK_STEP_MM
+    path = inside * np.sqrt(1 + coarse[:, None] ** 2 + coarse[None, :] ** 2)
+    weights = make_interp_spline(coarse, np.eye(_TRUNK_RAYS), k=3)(slopes)
+    return np.asarray(weights @ path @ weights.T)
+
+
+def gas_path(
+    trunk: Trunk, beam: Beam, *, pixels: DoubleArray, random: np.random.Generator
+) -> FloatArray:
+    """Soft tissue that bowel gas displaces along every ray, g/cm2, (n, n) float32; soft edges."""
     total = np.zeros((len(pixels), len(pixels)), np.float32)
     centres = beam.project(trunk.gas_mm)
     scale = beam.mm_per_px_at(trunk.gas_mm)
@@ -88,15 +130,23 @@ def gas_path(trunk: Trunk, beam: Beam, *, pixels: DoubleArray, random: np.random
         rows, columns = pixels[:, None] - centre[0], pixels[None, :] - centre[1]
         along = (rows * np.cos(turn) + columns * np.sin(turn)) * mm_per_px / half[0]
         across = (columns * np.cos(turn) - rows * np.sin(turn)) * mm_per_px / half[1]
-        bulge = 1 + 0.12 * np.cos(3 * np.arctan2(across, along) + 5 * turn)
+        bulge = _bulge(np.arctan2(across, along), turn)
         inside = np.clip(1 - (along**2 + across**2) / bulge, 0, 1)
-        total += (depth * SOFT_G_CM3 / 10 * np.sqrt(inside)).astype(np.float32)
-    soft_edge = 0.7 / (beam.mm_per_px * float(pixels[1] - pixels[0]))
+        total += (depth * SOFT_G_CM3 / 10 * inside**0.8).astype(np.float32)
+    soft_edge = 0.9 / (beam.mm_per_px * float(pixels[1] - pixels[0]))
     result: FloatArray = ndimage.gaussian_filter(total, soft_edge)
     return result
 
 
-def _chord(ray: DoubleArray, source: DoubleArray, middle: DoubleArray, half: tuple[float, float]) -> DoubleArray:
+def _bulge(angle: DoubleArray, turn: float) -> DoubleArray:
+    """The outline of a gas bubble in bowel: no circle, no ellipse."""
+    lobes = ((2, 0.13, 3.0), (3, 0.15, 5.0), (5, 0.07, 11.0))
+    return np.asarray(1 + sum(size * np.cos(n * angle + k * turn) for n, size, k in lobes))
+
+
+def _chord(
+    ray: DoubleArray, source: DoubleArray, middle: DoubleArray, half: tuple[float, float]
+) -> DoubleArray:
     """Length of rays (..., 3) inside an elliptic cylinder along z, millimetres."""
     start = (source[:2] - middle) / half
     step = ray[..., :2] / half
@@ -107,10 +157,14 @@ def _chord(ray: DoubleArray, source: DoubleArray, middle: DoubleArray, half: tup
     return result
 
 
-def _unevenness(shape: tuple[int, ...], step_mm: float, random: np.random.Generator) -> DoubleArray:
-    """Relative thickness changes of muscle, fat and organs: standard deviation about 2 %, 3.5 and 11 mm wide."""
+def _unevenness(
+    shape: tuple[int, ...], step_mm: float, random: np.random.Generator
+) -> DoubleArray:
+    """Relative thickness changes of muscle, fat and organs: about 2 %, up to 11 mm wide."""
     result = np.zeros(shape)
     for width_mm, sigma in ((1.6, 0.003), (3.5, 0.008), (11.5, 0.02)):
-        field = ndimage.gaussian_filter(random.standard_normal(shape), width_mm / step_mm, mode="reflect")
+        field = ndimage.gaussian_filter(
+            random.standard_normal(shape), width_mm / step_mm, mode="reflect"
+        )
         result += field * (sigma / field.std())
     return result

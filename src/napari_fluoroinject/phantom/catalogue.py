@@ -32,8 +32,9 @@ WITH_RUN_OFF = ("vascular", "vascular_persistent", "vascular_mixed", "vascular_r
 class SceneSpec:
     """One procedure's scene.
 
-    `views` names C-arm positions as (oblique, tilt) ranges in degrees, oblique positive towards the side of the needle; the
-    first is the default. Volumes, rates and levels are ranges to draw from.
+    `views` names C-arm positions as (oblique, tilt) ranges in degrees, oblique positive towards
+    the side of the needle; the first is the default. Volumes, rates and levels are ranges to draw
+    from.
     """
 
     views: dict[str, tuple[tuple[float, float], tuple[float, float]]]
@@ -42,7 +43,8 @@ class SceneSpec:
     rate_ml_s: tuple[float, float]
 
 
-# Volumes and rates: clinical.yaml (test volumes of the procedures; 0.5 mL/s of transforaminal studies).
+# Volumes and rates: clinical.yaml (test volumes of the procedures; 0.5 mL/s of transforaminal
+# studies).
 SPECS: dict[str, SceneSpec] = {
     "esi_il_lumbar": SceneSpec(
         views={

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 from scipy.sparse.linalg import splu
 
-from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
+from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, read_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from napari_fluoroinject.phantom.injection import Injection
+
+IndexArray = npt.NDArray[np.intp]
 
 DIFFUSION_MM2_S = 0.6
 _CFL = 0.45
@@ -23,21 +26,22 @@ _CLEARANCE_PER_S = 0.008
 class Film:
     """A film as cells of a square grid of `cell_mm`.
 
-    Maps are (rows, columns): `gap_mm` its thickness (0 = no film), `ease` the permeability factor, `open_end` True where the
-    film drains, `source` the share of the injection each cell takes (sum 1), `points_mm` (rows, columns, 3) where the cells
-    lie in the patient and `normal` (rows, columns, 3) the unit direction of the thickness.
+    Maps are (rows, columns): `gap_mm` its thickness (0 = no film), `ease` the permeability factor,
+    `drain` how freely a cell drains beyond the map, `source` the share of the injection each cell
+    takes (sum 1), `points_mm` (rows, columns, 3) where the cells lie in the patient and `normal`
+    (rows, columns, 3) the unit direction of the thickness.
     """
 
     cell_mm: float
     gap_mm: DoubleArray
     ease: DoubleArray
-    open_end: BoolArray
+    drain: DoubleArray
     source: DoubleArray
     points_mm: DoubleArray
     normal: DoubleArray
 
     @property
-    def cells(self) -> tuple[DoubleArray, DoubleArray]:
+    def cells(self) -> tuple[IndexArray, IndexArray]:
         """Row and column numbers of the cells that hold film."""
         rows, columns = np.nonzero(self.gap_mm > 0)
         return rows, columns
@@ -45,9 +49,10 @@ class Film:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Filling:
-    """How a film filled: `mass_mg` (frames, cells) iodine per cell; `injected_mg`, `left_mg` (frames,) what came and what left.
+    """How a film filled: `mass_mg` (frames, cells) is the iodine in each cell.
 
-    `injected_mm3` (frames,) is the volume.
+    `injected_mg`, `left_mg` (frames,) is what came and what left, `injected_mm3` (frames,) is the
+    volume.
     """
 
     mass_mg: FloatArray
@@ -56,12 +61,10 @@ class Filling:
     injected_mm3: DoubleArray
 
 
-def fill(
-    film: Film, times_s: DoubleArray, *, rate_mm3_s: Callable[[float], float], peak_rate_mm3_s: float, iodine_mg_ml: float
-) -> Filling:
-    """Inject into the film and read it at `times_s`; upwind finite volumes, so that mass is kept to rounding."""
+def fill(film: Film, times_s: DoubleArray, injection: Injection) -> Filling:
+    """Inject and read the film at `times_s`: upwind finite volumes, mass kept to rounding."""
     system = _System(film)
-    step = system.longest_step_s(peak_rate_mm3_s)
+    step = system.longest_step_s(injection.peak_mm3_s)
     concentration = np.zeros(system.count)
     injected = left = volume = 0.0
     now = float(times_s[0])
@@ -71,14 +74,14 @@ def fill(
         steps = max(1, int(np.ceil((until - now) / step - 1e-9)))
         dt = (until - now) / steps
         for i in range(steps if dt > 0 else 0):
-            rate = rate_mm3_s(now + (i + 0.5) * dt)
+            rate = injection.rate_mm3_s(now + (i + 0.5) * dt)
             if rate == 0.0 and injected == 0.0:
                 continue
-            change, lost = system.change(concentration, rate, iodine_mg_ml)
+            change, lost = system.change(concentration, rate, injection.iodine_mg_ml)
             concentration += dt * change
             left += dt * lost
             volume += dt * rate
-            injected += dt * rate * iodine_mg_ml / 1000
+            injected += dt * rate * injection.iodine_mg_ml / 1000
         now = float(until)
         masses[frame] = concentration * system.volume_mm3 / 1000
         sums[:, frame] = injected, left, volume
@@ -91,7 +94,7 @@ def fill(
 
 
 class _System:
-    """The film's linear equations: flow per unit rate is solved once, because velocities scale with the rate."""
+    """The film's linear equations; flow is solved once, because velocities scale with the rate."""
 
     def __init__(self, film: Film) -> None:
         rows, columns = film.cells
@@ -102,7 +105,7 @@ class _System:
         ease = gap**3 * film.ease[rows, columns]
         first, second = _faces(number)
         conductance = 2 * ease[first] * ease[second] / (ease[first] + ease[second])
-        drain = np.where(film.open_end[rows, columns], ease, 0.0)
+        drain = film.drain[rows, columns] * ease
         self.source = film.source[rows, columns]
         self.volume_mm3 = gap * film.cell_mm**2
         pressure = self._pressure(first, second, conductance, drain)
@@ -118,7 +121,9 @@ class _System:
         """The longest stable time step."""
         return _CFL / (self.fastest * peak_rate_mm3_s + self.slowest + _CLEARANCE_PER_S)
 
-    def change(self, concentration: DoubleArray, rate: float, iodine_mg_ml: float) -> tuple[DoubleArray, float]:
+    def change(
+        self, concentration: DoubleArray, rate: float, iodine_mg_ml: float
+    ) -> tuple[DoubleArray, float]:
         """Rate of change of concentration (mgI/mL per s), and the iodine that leaves (mg/s)."""
         flux = self.diffusion @ concentration - _CLEARANCE_PER_S * self.volume_mm3 * concentration
         if rate:
@@ -128,20 +133,24 @@ class _System:
         return flux / self.volume_mm3, lost / 1000
 
     def _pressure(
-        self, first: DoubleArray, second: DoubleArray, conductance: DoubleArray, drain: DoubleArray
+        self, first: IndexArray, second: IndexArray, conductance: DoubleArray, drain: DoubleArray
     ) -> DoubleArray:
         matrix = -self._exchange(first, second, conductance) + sparse.diags(drain)
         result: DoubleArray = splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A").solve(self.source)
         return result
 
-    def _exchange(self, first: DoubleArray, second: DoubleArray, weight: DoubleArray) -> sparse.csr_matrix:
+    def _exchange(
+        self, first: IndexArray, second: IndexArray, weight: DoubleArray
+    ) -> sparse.csr_matrix:
         """Two-way exchange across faces: each cell loses what its neighbour gains."""
         rows = np.concatenate([first, second, first, second])
         columns = np.concatenate([second, first, first, second])
         values = np.concatenate([weight, weight, -weight, -weight])
         return sparse.coo_matrix((values, (rows, columns)), shape=(self.count, self.count)).tocsr()
 
-    def _upwind(self, first: DoubleArray, second: DoubleArray, flow: DoubleArray) -> sparse.csr_matrix:
+    def _upwind(
+        self, first: IndexArray, second: IndexArray, flow: DoubleArray
+    ) -> sparse.csr_matrix:
         giver = np.where(flow > 0, first, second)
         taker = np.where(flow > 0, second, first)
         size = np.abs(flow)
@@ -152,7 +161,7 @@ class _System:
         return sparse.coo_matrix((values, (rows, columns)), shape=(self.count, self.count)).tocsr()
 
 
-def _faces(number: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+def _faces(number: IndexArray) -> tuple[IndexArray, IndexArray]:
     """Pairs of neighbouring cells."""
     down = (number[:-1] >= 0) & (number[1:] >= 0)
     across = (number[:, :-1] >= 0) & (number[:, 1:] >= 0)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from math import ceil, cos, floor, radians, sin
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
 
-from napari_fluoroinject.model.arrays import FloatArray
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
 
 class Layer:
-    """A layer as cubic B-spline coefficients over the picture and a margin of `margin_px` on every side.
+    """Cubic B-spline coefficients over the picture and `margin_px` more on every side.
 
-    Splines interpolate what they were made of exactly, so a layer that does not move is not blurred, and one that does
-    loses far less than a pixel's aperture takes.
+    Splines interpolate what they were made of exactly, so a layer that does not move is not
+    blurred, and one that does loses far less than a pixel's aperture takes.
     """
 
     __slots__ = ("_coefficients", "margin_px", "size")
@@ -27,10 +29,13 @@ class Layer:
     @classmethod
     def of(cls, picture: FloatArray, *, margin_px: int) -> Layer:
         """The layer that takes the values of `picture` (margin included) at whole pixels."""
-        return cls(ndimage.spline_filter(picture, order=3, output=np.float32, mode="mirror"), margin_px=margin_px)
+        return cls(
+            ndimage.spline_filter(picture, order=3, output=np.float32, mode="mirror"),
+            margin_px=margin_px,
+        )
 
     def moved(self, shift_px: tuple[float, float], rot_deg: float = 0.0) -> FloatArray:
-        """The picture (size, size) float32 after a turn about its centre and a shift (row, column).
+        """The picture (size, size) float32 turned about its centre and shifted (row, column).
 
         What stood at p stands at centre + R (p - centre) + shift.
         """
@@ -42,7 +47,9 @@ class Layer:
     def _turned(self, shift_px: tuple[float, float], rot_deg: float) -> FloatArray:
         centre = (self.size - 1) / 2
         back = rotation(-rot_deg)
-        offset = np.array([centre, centre]) - back @ (np.array([centre, centre]) + np.array(shift_px))
+        offset = np.array([centre, centre]) - back @ (
+            np.array([centre, centre]) + np.array(shift_px)
+        )
         result: FloatArray = ndimage.affine_transform(
             self._coefficients,
             back,
@@ -55,8 +62,8 @@ class Layer:
         return result
 
 
-def rotation(rot_deg: float) -> FloatArray:
-    """The 2 x 2 matrix that turns (row, column) offsets by an angle from the +column axis towards +row."""
+def rotation(rot_deg: float) -> DoubleArray:
+    """The 2 x 2 matrix that turns (row, column) offsets from the +column axis towards +row."""
     c, s = cos(radians(rot_deg)), sin(radians(rot_deg))
     return np.array([[c, s], [-s, c]])
 
@@ -67,7 +74,7 @@ def margin_px(mm_per_px: float) -> int:
 
 
 def spline_weights(fraction: float) -> tuple[float, float, float, float]:
-    """Cubic B-spline weights of the nodes -1, 0, 1, 2 about a position `fraction` beyond node 0."""
+    """Cubic B-spline weights of nodes -1, 0, 1, 2 for a position `fraction` beyond node 0."""
     t, u = fraction, 1 - fraction
     return u**3 / 6, (3 * t**3 - 6 * t**2 + 4) / 6, (3 * u**3 - 6 * u**2 + 4) / 6, t**3 / 6
 

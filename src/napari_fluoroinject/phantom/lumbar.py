@@ -18,10 +18,11 @@ LEVELS = ("L1", "L2", "L3", "L4", "L5")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vertebra:
-    """Dimensions of one vertebra, millimetres; `x` of a process is measured from the dorsal wall of the body.
+    """Dimensions of one vertebra, millimetres; `x` of a process is from the body's dorsal wall.
 
-    Vertebra frame: origin at the centre of the body, x ventral, y left, z cranial. L2 to L5 are the mean surface of 87
-    patients, L1 is extrapolated. Facet angle: of the joint below with the mid-sagittal plane.
+    Vertebra frame: origin at the centre of the body, x ventral, y left, z cranial. L2 to L5 are
+    the mean surface of 87 patients, L1 is extrapolated. Facet angle: of the joint below with the
+    mid-sagittal plane.
     """
 
     depth: float
@@ -56,7 +57,7 @@ class Vertebra:
 
     @property
     def wall(self) -> float:
-        """x of the dorsal wall of the body."""
+        """The x of the dorsal wall of the body."""
         return -self.depth / 2
 
     @property
@@ -65,9 +66,9 @@ class Vertebra:
         return (self.pedicle_inner + self.pedicle_outer) / 2
 
 
-# One row per quantity in the order of Vertebra, one column per level. Sources: mean lumbar surface of 87 patients
-# (aclouthier/morphable-lumbar-model, dimensions only); Cook & Baker, Int J Spine Surg 2021;15:1072; facet angles: ranges
-# T12-L2 26-34 and L3-L5 40-56 degrees.
+# One row per quantity in the order of Vertebra, one column per level. Sources: mean lumbar surface
+# of 87 patients (aclouthier/morphable-lumbar-model, dimensions only); Cook & Baker, Int J Spine
+# Surg 2021;15:1072; facet angles: ranges T12-L2 26-34 and L3-L5 40-56 degrees.
 _TABLE = np.array(
     [
         (34.0, 35.9, 36.6, 36.8, 36.5),
@@ -106,7 +107,7 @@ _FACET_GAP_MM = 1.5
 
 
 def draw_vertebra(index: int, scale: float, random: np.random.Generator) -> Vertebra:
-    """Dimensions of the lumbar vertebra `index` (0 = L1): the table times a patient's scale and small own factors."""
+    """Dimensions of vertebra `index` (0 = L1): the table times scale and own factors."""
     column = _TABLE[:, index] * scale
     own = 1 + 0.035 * np.clip(random.standard_normal(len(column)), -2, 2)
     names = [field.name for field in fields(Vertebra)]
@@ -115,12 +116,16 @@ def draw_vertebra(index: int, scale: float, random: np.random.Generator) -> Vert
         if name in _BLEND_Y or name == "pitch_below":
             own[row] = 1 + (own[row] - 1) * 0.4
     column = column * own
-    column[names.index("facet_deg")] = _TABLE[-2, index] + 4 * np.clip(random.standard_normal(), -2, 2)
+    column[names.index("facet_deg")] = _TABLE[-2, index] + 4 * np.clip(
+        random.standard_normal(), -2, 2
+    )
     return Vertebra(**dict(zip(names, column.tolist(), strict=True)))
 
 
-def solids(bone: Vertebra, below: Vertebra | None, random: np.random.Generator) -> tuple[Solid, ...]:
-    """The solids whose blended union is the vertebra; `below` is the next vertebra, whose facets it meets."""
+def solids(
+    bone: Vertebra, below: Vertebra | None, random: np.random.Generator
+) -> tuple[Solid, ...]:
+    """The solids whose blended union is the vertebra; `below` is the one whose facets it meets."""
     parts: list[Solid] = [_body(bone, random), *_spinous(bone, random)]
     for side in (1.0, -1.0):
         shift = 0.8 * np.clip(random.standard_normal(3), -1.5, 1.5)
@@ -134,7 +139,9 @@ def canal(bone: Vertebra) -> Solid:
     half = bone.canal_depth / 2
     x = bone.wall - half
     flat = (1.0, half / bone.pedicle_inner, 1.0)
-    return Capsule(start=(x, 0.0, -45.0), end=(x, 0.0, 45.0), start_mm=half, end_mm=half, flat=flat)
+    return Capsule(
+        start=(x, 0.0, -45.0), end=(x, 0.0, 45.0), start_mm=half, end_mm=half, flat=flat
+    )
 
 
 def _body(bone: Vertebra, random: np.random.Generator) -> Solid:
@@ -206,7 +213,9 @@ def _pars(bone: Vertebra, side: float) -> Solid:
 
 
 def _spinous(bone: Vertebra, random: np.random.Generator) -> tuple[Solid, ...]:
-    start = np.array([bone.wall - bone.canal_depth - 2.0, 0.0, (bone.arch_top + bone.arch_bottom) / 2 + 1])
+    start = np.array(
+        [bone.wall - bone.canal_depth - 2.0, 0.0, (bone.arch_top + bone.arch_bottom) / 2 + 1]
+    )
     lean = float(np.clip(random.standard_normal(), -1.5, 1.5))
     end = np.array([bone.wall + bone.spinous_x, 1.2 * lean, bone.spinous_z])
     along = (end - start) / np.linalg.norm(end - start)

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Movement:
-    """Displacements of the layers in every frame, (frames, 2) pixels (row, column); `rot_deg` (frames,) turns the bone layer.
+    """How the layers are displaced in every frame, (frames, 2) pixels (row, column).
 
-    Bone is zero on average over the mask frames: its undisplaced pose is the reference pose. `skin_px` is what soft tissue
-    and the needle's hub follow; `sway_px` the hub's own wiggle on top of it.
+    `rot_deg` (frames,) turns the bone layer. Bone is zero on average over the mask frames: its
+    undisplaced pose is the reference pose. `skin_px` is what soft tissue and the needle's hub
+    follow; `sway_px` the hub's own wiggle on top of it.
     """
 
     script: MotionScript
@@ -41,6 +42,7 @@ _TWITCH_MM = (0.9, -0.6)
 _TWITCH_DEG = 0.25
 _GAS_MM = 5.0
 _GAS_DRIFT_MM_S = 0.4
+_GAS_DRIFT_END_MM = 4.0
 # How scripts are drawn: a quiet patient is the exception.
 _SCRIPT_SHARE = (0.15, 0.45, 0.40)
 
@@ -97,11 +99,17 @@ def _jolt(times_s: DoubleArray, random: np.random.Generator) -> DoubleArray:
 
 def _gas(times_s: DoubleArray, breath: DoubleArray, random: np.random.Generator) -> DoubleArray:
     heading = random.uniform(0, 2 * np.pi)
-    drift = _GAS_DRIFT_MM_S * random.uniform(0.3, 1.5) * np.array([np.sin(heading), np.cos(heading)])
+    speed = _GAS_DRIFT_MM_S * random.uniform(0.3, 1.5)
+    # Gas wanders off, but not out of the loop: however long it runs, the drift ends.
+    way = _GAS_DRIFT_END_MM * np.tanh(speed * times_s / _GAS_DRIFT_END_MM)
+    drift = np.array([np.sin(heading), np.cos(heading)])
     lag = np.interp(times_s - random.uniform(0.0, 0.6), times_s, breath)
     swing = _GAS_MM * random.uniform(0.4, 1.1) * np.array([1.0, random.uniform(-0.4, 0.4)])
-    slow = _GAS_MM * 0.08 * np.sin(2 * np.pi * times_s / random.uniform(2, 6) + random.uniform(0, 6))
-    return lag[:, None] * swing + times_s[:, None] * drift + slow[:, None]
+    slow = (
+        _GAS_MM * 0.08 * np.sin(2 * np.pi * times_s / random.uniform(2, 6) + random.uniform(0, 6))
+    )
+    result: DoubleArray = lag[:, None] * swing + way[:, None] * drift + slow[:, None]
+    return result
 
 
 def _sway(times_s: DoubleArray, random: np.random.Generator) -> DoubleArray:
@@ -115,6 +123,8 @@ def _sway(times_s: DoubleArray, random: np.random.Generator) -> DoubleArray:
 
 def _tremor(frames: int, random: np.random.Generator, size_mm: float) -> DoubleArray:
     steps = random.standard_normal((frames + 8, 2))
-    smooth = np.stack([np.convolve(steps[:, i], np.hanning(9), "same")[4:-4] for i in range(2)], axis=1)
+    smooth = np.stack(
+        [np.convolve(steps[:, i], np.hanning(9), "same")[4:-4] for i in range(2)], axis=1
+    )
     result: DoubleArray = size_mm * smooth / 2
     return result

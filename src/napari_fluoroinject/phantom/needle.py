@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, read_only
+from napari_fluoroinject.phantom.layers import rotation
 
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.beam import Beam
+    from napari_fluoroinject.phantom.motion import Movement
+    from napari_fluoroinject.phantom.site import Site
 
 OUTER_MM = {18: 1.27, 20: 0.908, 22: 0.718, 25: 0.515}
 INNER_MM = {18: 0.84, 20: 0.603, 22: 0.413, 25: 0.26}
@@ -19,6 +22,10 @@ INNER_MM = {18: 0.84, 20: 0.603, 22: 0.413, 25: 0.26}
 
 STEEL_G_CM3 = 8.0
 PLASTIC_G_CM3 = 1.1
+_GAUGES = (20, 22, 25)
+_GAUGE_SHARE = (0.25, 0.5, 0.25)
+_LENGTHS_MM = (64.0, 90.0, 100.0, 127.0)
+_LENGTH_SHARE = (0.1, 0.55, 0.15, 0.2)
 _LONGEST_CHORD_MM = 90.0
 
 
@@ -35,6 +42,7 @@ class Shaft:
     hub_mm: DoubleArray
     advance_mm: DoubleArray
     hub_metal_mm: float
+    bevel: float
 
     @property
     def direction(self) -> DoubleArray:
@@ -48,8 +56,8 @@ class Shaft:
 class Rod:
     """A straight tube seen by the beam: ends in pixels (row, column), diameters and density.
 
-    `mm_per_px` holds at the start and the end; `lengthening` is one over the sine of the angle between rod and ray;
-    `bevel_px` is over how much of the start the wall is ground away.
+    `mm_per_px` holds at the start and the end; `lengthening` is one over the sine of the angle
+    between rod and ray; `bevel_px` is over how much of the start the wall is ground away.
     """
 
     start: DoubleArray
@@ -63,25 +71,48 @@ class Rod:
 
 
 def draw_shaft(
-    tip_mm: DoubleArray, direction: DoubleArray, *, gauge: int, stylet: bool, advance_mm: DoubleArray, random: np.random.Generator
+    site: Site,
+    *,
+    gauge: int | None,
+    stylet: bool,
+    advance_mm: DoubleArray,
+    random: np.random.Generator,
 ) -> Shaft:
-    """A needle of usual length whose tip is at rest at `tip_mm` and whose hub lies in `direction` (unit)."""
-    length = float(random.choice([75.0, 88.0, 90.0]))
+    """A needle of usual length with its tip at rest where the site says; None draws the gauge."""
+    drawn = int(random.choice(_GAUGES, p=_GAUGE_SHARE))
+    length = float(random.choice(_LENGTHS_MM, p=_LENGTH_SHARE))
     return Shaft(
-        gauge=gauge,
+        gauge=gauge or drawn,
         stylet=stylet,
-        tip_mm=read_only(tip_mm, np.float64),
-        hub_mm=read_only(tip_mm + length * direction, np.float64),
+        tip_mm=site.tip_mm,
+        hub_mm=read_only(site.tip_mm + length * site.approach, np.float64),
         advance_mm=read_only(advance_mm, np.float64),
         hub_metal_mm=float(random.uniform(6.0, 8.0)),
+        bevel=float(random.uniform(1.0, 2.0)),
     )
 
 
-def rods(shaft: Shaft, beam: Beam, *, tip: DoubleArray, hub: DoubleArray, frame: int) -> tuple[Rod, ...]:
+def follow(shaft: Shaft, beam: Beam, movement: Movement) -> tuple[DoubleArray, DoubleArray]:
+    """Tip and hub in every frame, each (frames, 2).
+
+    The tip moves with the tissue it is in, the hub with the skin and the hand that holds it.
+    """
+    back = shaft.advance_mm[:, None] * shaft.direction
+    tip = beam.project(shaft.tip_mm + back) - beam.centre_px
+    turned = np.stack([rotation(a) @ p for a, p in zip(movement.rot_deg, tip, strict=True)])
+    hub = beam.project(shaft.hub_mm + back)
+    return turned + beam.centre_px + movement.bone_px, hub + movement.skin_px + movement.sway_px
+
+
+def rods(
+    shaft: Shaft, beam: Beam, *, tip: DoubleArray, hub: DoubleArray, frame: int
+) -> tuple[Rod, ...]:
     """Shaft, hub metal and hub plastic for tip and hub at these pixels of one frame."""
     direction = shaft.direction
     back = shaft.advance_mm[frame] * direction
-    near, far = (float(v) for v in beam.mm_per_px_at(np.stack([shaft.tip_mm + back, shaft.hub_mm + back])))
+    near, far = (
+        float(v) for v in beam.mm_per_px_at(np.stack([shaft.tip_mm + back, shaft.hub_mm + back]))
+    )
     # 1/sin of the angle between rod and ray; seen end-on, a rod is no longer than itself.
     sine = max(float(np.linalg.norm(np.cross(direction, beam.depth_axis))), 0.02)
     outer = OUTER_MM[shaft.gauge]
@@ -98,18 +129,36 @@ def rods(shaft: Shaft, beam: Beam, *, tip: DoubleArray, hub: DoubleArray, frame:
             g_cm3=STEEL_G_CM3,
             mm_per_px=(near, far),
             lengthening=1 / sine,
-            bevel_px=1.6 * outer * sine / near,
+            bevel_px=shaft.bevel * outer * sine / near,
         ),
-        Rod(start=hub, end=metal, outer_mm=2.4, inner_mm=1.7, g_cm3=STEEL_G_CM3, mm_per_px=(far, far), lengthening=1 / sine),
-        Rod(start=hub, end=plastic, outer_mm=6.0, inner_mm=2.4, g_cm3=PLASTIC_G_CM3, mm_per_px=(far, far), lengthening=1 / sine),
+        Rod(
+            start=hub,
+            end=metal,
+            outer_mm=2.4,
+            inner_mm=1.7,
+            g_cm3=STEEL_G_CM3,
+            mm_per_px=(far, far),
+            lengthening=1 / sine,
+        ),
+        Rod(
+            start=hub,
+            end=plastic,
+            outer_mm=6.0,
+            inner_mm=2.4,
+            g_cm3=PLASTIC_G_CM3,
+            mm_per_px=(far, far),
+            lengthening=1 / sine,
+        ),
     )
 
 
 def shade(rod: Rod, size: int) -> tuple[tuple[slice, slice], FloatArray] | None:
-    """Areal density of a rod, g/cm2, on the window it shades; None where it lies outside a picture of `size`."""
+    """Areal density, g/cm2, on the window a rod shades; None outside a picture of `size`."""
     reach = rod.outer_mm / 2 / min(rod.mm_per_px) + 2
     low = [max(floor(min(a, b) - reach), 0) for a, b in zip(rod.start, rod.end, strict=True)]
-    high = [min(ceil(max(a, b) + reach) + 1, size) for a, b in zip(rod.start, rod.end, strict=True)]
+    high = [
+        min(ceil(max(a, b) + reach) + 1, size) for a, b in zip(rod.start, rod.end, strict=True)
+    ]
     if low[0] >= high[0] or low[1] >= high[1]:
         return None
     fine = (np.arange(3) - 1) / 3
@@ -128,11 +177,14 @@ def _chords(rod: Rod, rows: FloatArray, columns: FloatArray) -> FloatArray:
     along = rows * r + columns * c
     across = rows * c - columns * r
     share = np.clip(along * np.float32(1 / length), 0, 1)
-    across = across * (np.float32(rod.mm_per_px[0]) + share * np.float32(rod.mm_per_px[1] - rod.mm_per_px[0]))
+    across = across * (
+        np.float32(rod.mm_per_px[0]) + share * np.float32(rod.mm_per_px[1] - rod.mm_per_px[0])
+    )
     across *= across
     chord = np.sqrt(np.maximum(np.float32(rod.outer_mm**2 / 4) - across, 0))
     if rod.inner_mm > 0:
         chord -= np.sqrt(np.maximum(np.float32(rod.inner_mm**2 / 4) - across, 0))
     chord = np.minimum(2 * chord * np.float32(rod.lengthening), np.float32(_LONGEST_CHORD_MM))
     ends = np.clip(along / np.float32(max(rod.bevel_px, 0.05)), 0, 1) * (along <= length)
-    return chord * ends * np.float32(rod.g_cm3 / 10)
+    density: FloatArray = chord * ends * np.float32(rod.g_cm3 / 10)
+    return density

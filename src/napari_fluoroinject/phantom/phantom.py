@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import numpy as np
 
-from napari_fluoroinject.model.arrays import StoredArray
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, LoopReference
 from napari_fluoroinject.model.geometry import Calibration, View
-from napari_fluoroinject.phantom.detector import Exposure, Recorder, detect
+from napari_fluoroinject.phantom.detector import Exposure, detect
+from napari_fluoroinject.phantom.recorder import Recorder
 from napari_fluoroinject.phantom.scene import Scene, build_scene
-from napari_fluoroinject.phantom.settings import PhantomSettings
 from napari_fluoroinject.phantom.streams import stream
 from napari_fluoroinject.phantom.truth import Truth
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.arrays import StoredArray
+    from napari_fluoroinject.phantom.settings import PhantomSettings
 
 _XA_SOP_CLASS = "1.2.840.10008.5.1.4.1.1.12.1"
 
@@ -39,8 +43,10 @@ def make_phantom(key: str, *, settings: PhantomSettings) -> Phantom:
     return expose(build_scene(key, settings=settings))
 
 
-def expose(scene: Scene, *, dose_ngy: float | None = None, noise_seed: int | None = None) -> Phantom:
-    """Expose a scene; None takes what the scene's settings say. Truth but for the dose does not change."""
+def expose(
+    scene: Scene, *, dose_ngy: float | None = None, noise_seed: int | None = None
+) -> Phantom:
+    """Expose a scene; None takes what its settings say. Truth but for the dose stays the same."""
     settings = replace(
         scene.settings,
         dose_ngy=scene.settings.dose_ngy if dose_ngy is None else dose_ngy,
@@ -54,7 +60,13 @@ def expose(scene: Scene, *, dose_ngy: float | None = None, noise_seed: int | Non
 def _record(scene: Scene, settings: PhantomSettings) -> StoredArray:
     acquisition = scene.acquisition
     pitch = scene.beam.pitch_mm
-    quanta = acquisition.spectrum.photons_mm2_ugy * settings.dose_ngy / 1000 * pitch**2 * acquisition.spectrum.qde
+    quanta = (
+        acquisition.spectrum.photons_mm2_ugy
+        * settings.dose_ngy
+        / 1000
+        * pitch**2
+        * acquisition.spectrum.qde
+    )
     exposure = Exposure(
         quanta=quanta,
         pitch_mm=pitch,
@@ -74,13 +86,15 @@ def _record(scene: Scene, settings: PhantomSettings) -> StoredArray:
 
 
 def _recorder(scene: Scene, settings: PhantomSettings) -> Recorder:
-    brightest = float(np.quantile(scene.signal[:: max(1, len(scene.signal) // 6), ::3, ::3], 0.9995))
+    brightest = float(
+        np.quantile(scene.signal[:: max(1, len(scene.signal) // 6), ::3, ::3], 0.9995)
+    )
     return Recorder(settings.intensity, brightest=1.35 * brightest)
 
 
 def _loop(scene: Scene, settings: PhantomSettings, stored: StoredArray) -> CineLoop:
     stand, truth = scene.acquisition.stand, scene.truth
-    digest = hashlib.sha256(np.ascontiguousarray(stored)).hexdigest()
+    digest = hashlib.sha256(stored.tobytes()).hexdigest()
     return CineLoop(
         frames=ArrayFrames(stored),
         times_s=truth.times_s,

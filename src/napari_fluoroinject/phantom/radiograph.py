@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 from napari_fluoroinject.phantom.skeleton import TEXTURE_MM
 from napari_fluoroinject.phantom.solids import smooth_min
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
     from napari_fluoroinject.phantom.beam import Beam
     from napari_fluoroinject.phantom.skeleton import Bone, Skeleton
 
@@ -26,21 +25,8 @@ _EDGE_MM = 0.7
 _BLEND_MM = np.float32(2.5)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Lattice:
-    """Sample points of a cone beam: pixel rows and columns (the same for both axes) and depths from the source."""
-
-    beam: Beam
-    pixels: DoubleArray
-    depths: DoubleArray
-
-    def slopes(self) -> DoubleArray:
-        """Tangent of the ray angle of every pixel position."""
-        return (self.pixels - self.beam.centre_px) * self.beam.pitch_mm / self.beam.sid_mm
-
-
 def bone_mineral(skeleton: Skeleton, beam: Beam, *, pixels: DoubleArray) -> FloatArray:
-    """Areal mineral density, g/cm2, at the rows and columns `pixels`: (pixels, pixels) float32."""
+    """Areal mineral density, g/cm2, at rows and columns `pixels`: (n, n) float32."""
     slopes = (pixels - beam.centre_px) * beam.pitch_mm / beam.sid_mm
     total = np.zeros((len(pixels), len(pixels)), np.float32)
     for number, bone in enumerate(skeleton.bones):
@@ -75,14 +61,18 @@ class _Rays:
         low, high = np.searchsorted(self.slopes, [(middle - reach).min(), (middle + reach).max()])
         return slice(int(low), int(high))
 
-    def points(self, depths: DoubleArray, rows: DoubleArray, columns: DoubleArray) -> list[FloatArray]:
-        """x, y, z of the sample points in the bone's frame, each (depths, rows, columns) float32."""
+    def points(
+        self, depths: DoubleArray, rows: DoubleArray, columns: DoubleArray
+    ) -> list[FloatArray]:
+        """The x, y, z of sample points in the bone's frame, each (depths, rows, columns)."""
         w = depths.astype(np.float32)[:, None, None]
         r = rows.astype(np.float32)[None, :, None]
         c = columns.astype(np.float32)[None, None, :]
         return [
             np.float32(s) + w * (np.float32(d) + r * np.float32(v) + c * np.float32(u))
-            for s, d, v, u in zip(self.source, self.depth_axis, self.row_axis, self.column_axis, strict=True)
+            for s, d, v, u in zip(
+                self.source, self.depth_axis, self.row_axis, self.column_axis, strict=True
+            )
         ]
 
     def near(self, points: list[FloatArray]) -> BoolArray:
@@ -106,10 +96,14 @@ def _add_bone(total: FloatArray, rays: _Rays, texture: FloatArray, number: int) 
                 points = rays.points(depths[d : d + _BLOCK], rows, columns)
                 density = _density(rays, points, texture, number)
                 if density is not None:
-                    total[r : r + len(rows), c : c + len(columns)] += density.sum(axis=0) * oblique.astype(np.float32)
+                    total[r : r + len(rows), c : c + len(columns)] += density.sum(
+                        axis=0
+                    ) * oblique.astype(np.float32)
 
 
-def _density(rays: _Rays, points: list[FloatArray], texture: FloatArray, number: int) -> FloatArray | None:
+def _density(
+    rays: _Rays, points: list[FloatArray], texture: FloatArray, number: int
+) -> FloatArray | None:
     """Mineral density, g/cm3, of a block of points; None where the bone is not near."""
     near = np.flatnonzero(rays.near(points))
     if len(near) == 0:
@@ -128,13 +122,17 @@ def _mineral(inside: FloatArray, grain: FloatArray) -> FloatArray:
     """Cortical shell over textured spongy bone, as a function of the depth below the surface."""
     edge = np.clip(inside * np.float32(1 / _EDGE_MM) + np.float32(0.5), 0, 1)
     shell = np.clip(np.float32((SHELL_MM + 0.4) / 0.8) - inside * np.float32(1 / 0.8), 0, 1)
-    return np.float32(CORTICAL_G_CM3) * edge * (shell + (1 - shell) * np.float32(SPONGY) * grain)
+    filled = shell + (1 - shell) * np.float32(SPONGY) * grain
+    density: FloatArray = np.float32(CORTICAL_G_CM3) * edge * filled
+    return density
 
 
 def _grain(points: list[FloatArray], texture: FloatArray, number: int) -> FloatArray:
     cells = texture.shape[0]
     index = [
-        ((value * np.float32(1 / TEXTURE_MM)).astype(np.int32) + 29 * number + 1000 * cells) % cells
+        ((value * np.float32(1 / TEXTURE_MM)).astype(np.int32) + 29 * number + 1000 * cells)
+        % cells
         for value in points
     ]
-    return texture[index[0], index[1], index[2]]
+    grain: FloatArray = texture[index[0], index[1], index[2]]
+    return grain

@@ -21,12 +21,13 @@ GAUGES = (18, 20, 22, 25)
 class PhantomSettings:
     """How one synthetic loop is made; None = drawn from the seed.
 
-    `seed` decides anatomy, needle, flow, motion and acquisition; `noise_seed` (None = `seed`) the noise alone.
-    `view` None is the view in which the procedure's contrast is usually judged. `dose_ngy` is the air kerma per
-    frame at the detector. `size` is rows and columns at `detector_mm_per_px`: a smaller size is a tighter crop
-    about the target, not a coarser picture. `recursive_weight` is the previous-frame weight of the vendor's filter;
-    `stylet` False makes the needle a hollow tube; `needle` False leaves it out. `dropped_frames` is how many frames
-    are missing from the recording: the times tell, the numbering does not.
+    `seed` decides anatomy, needle, flow, motion and acquisition; `noise_seed` (None = `seed`) the
+    noise alone. `view` None is the view in which the procedure's contrast is usually judged.
+    `dose_ngy` is the air kerma per frame at the detector. `size` is rows and columns at
+    `detector_mm_per_px`: a smaller size is a tighter crop about the target, not a coarser picture.
+    `recursive_weight` is the previous-frame weight of the vendor's filter; `stylet` False makes
+    the needle a hollow tube; `needle` False leaves it out. `dropped_frames` is how many frames are
+    missing from the recording: the times tell, the numbering does not.
     """
 
     seed: int = 0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import hypot
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from napari_fluoroinject.model.arrays import FloatArray
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.arrays import FloatArray
 
 Vector = tuple[float, float, float]
 
@@ -17,15 +18,20 @@ class Solid(Protocol):
     """A solid in a bone's own frame; it lies inside the ball (`centre`, `radius`)."""
 
     @property
-    def centre(self) -> Vector: ...
+    def centre(self) -> Vector:
+        """Centre of the ball."""
+
     @property
-    def radius(self) -> float: ...
-    def distance(self, x: FloatArray, y: FloatArray, z: FloatArray, /) -> FloatArray: ...
+    def radius(self) -> float:
+        """Radius of the ball."""
+
+    def distance(self, x: FloatArray, y: FloatArray, z: FloatArray, /) -> FloatArray:
+        """Signed distance of points, mm, the shape of x, y and z together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capsule:
-    """A rod with round ends from `start` to `end`, radius `start_mm` to `end_mm`; `flat` divides the size along x, y, z."""
+    """A rod with round ends, radius `start_mm` to `end_mm`; `flat` divides its size by axis."""
 
     start: Vector
     end: Vector
@@ -44,24 +50,30 @@ class Capsule:
         return _length(self.start, self.end) / 2 + max(self.start_mm, self.end_mm)
 
     def distance(self, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
-        """Signed distance, millimetres; exact for a round rod, near the surface for a flattened one."""
+        """Signed distance, mm; exact for a round rod, near the surface for a flattened one."""
         fx, fy, fz = self.flat
         dx, dy, dz = (np.float32(b - a) for a, b in zip(self.start, self.end, strict=True))
-        px, py, pz = x - np.float32(self.start[0]), y - np.float32(self.start[1]), z - np.float32(self.start[2])
+        px, py, pz = (
+            x - np.float32(self.start[0]),
+            y - np.float32(self.start[1]),
+            z - np.float32(self.start[2]),
+        )
         length2 = dx * dx + dy * dy + dz * dz
         t = np.clip((px * dx + py * dy + pz * dz) * (1 / length2), 0, 1)
         px = (px - t * dx) * np.float32(fx)
         py = (py - t * dy) * np.float32(fy)
         pz = (pz - t * dz) * np.float32(fz)
         thickness = np.float32(self.start_mm) + t * np.float32(self.end_mm - self.start_mm)
-        return np.sqrt(px * px + py * py + pz * pz) - thickness
+        distance: FloatArray = np.sqrt(px * px + py * py + pz * pz) - thickness
+        return distance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plate:
-    """A rounded box about `centre`: half sizes along three orthonormal `axes`, edges rounded by `edge_mm`.
+    """A box about `centre`: half sizes along three orthonormal `axes`, rounded by `edge_mm`.
 
-    `taper` changes the second half size by that fraction from the middle to the positive end of the first axis.
+    `taper` changes the second half size by that fraction from the middle to the positive end of
+    the first axis.
     """
 
     centre: Vector
@@ -78,15 +90,23 @@ class Plate:
 
     def distance(self, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
         """Signed distance, millimetres."""
-        px, py, pz = (value - np.float32(c) for value, c in zip((x, y, z), self.centre, strict=True))
+        px, py, pz = (
+            value - np.float32(c) for value, c in zip((x, y, z), self.centre, strict=True)
+        )
         (ax, bx, cx), (ay, by, cy), (az, bz, cz) = np.array(self.axes, np.float32)
-        along, across, thick = px * ax + py * bx + pz * cx, px * ay + py * by + pz * cy, px * az + py * bz + pz * cz
+        along, across, thick = (
+            px * ax + py * bx + pz * cx,
+            px * ay + py * by + pz * cy,
+            px * az + py * bz + pz * cz,
+        )
         edge = np.float32(self.edge_mm)
         a, b, c = (np.float32(half - self.edge_mm) for half in self.half)
         reach = b if self.taper == 0 else b * (1 + np.float32(self.taper / self.half[0]) * along)
         qa, qb, qc = np.abs(along) - a, np.abs(across) - reach, np.abs(thick) - c
         outside = np.sqrt(np.maximum(qa, 0) ** 2 + np.maximum(qb, 0) ** 2 + np.maximum(qc, 0) ** 2)
-        return outside + np.minimum(np.maximum(np.maximum(qa, qb), qc), 0) - edge
+        inside = np.minimum(np.maximum(np.maximum(qa, qb), qc), 0)
+        distance: FloatArray = outside + inside - edge
+        return distance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,14 +125,18 @@ class Ellipsoid:
     def distance(self, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
         """Signed distance, millimetres, to first order near the surface."""
         p = [value - np.float32(c) for value, c in zip((x, y, z), self.centre, strict=True)]
-        unit = np.zeros_like(p[0])
-        steep = np.full_like(p[0], 1e-6)
+        # Not zero at the centre, where the formula would be 0 / 0 and must be the least half axis.
+        unit = np.full_like(p[0], 1e-6)
+        steep = np.full_like(p[0], 1e-6 / min(self.half) ** 2)
         for axis, half in zip(self.axes, self.half, strict=True):
-            along = sum(value * np.float32(a) for value, a in zip(p, axis, strict=True)) * np.float32(1 / half)
+            along = sum(
+                value * np.float32(a) for value, a in zip(p, axis, strict=True)
+            ) * np.float32(1 / half)
             unit = unit + along * along
             steep = steep + along * along * np.float32(1 / half**2)
         size = np.sqrt(unit)
-        return size * (size - 1) / np.sqrt(steep)
+        distance: FloatArray = size * (size - 1) / np.sqrt(steep)
+        return distance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,15 +161,18 @@ class Cut:
         """Signed distance, millimetres."""
         nx, ny, nz = (np.float32(n) for n in self.normal)
         level = np.float32(sum(p * n for p, n in zip(self.point, self.normal, strict=True)))
-        return np.maximum(self.solid.distance(x, y, z), x * nx + y * ny + z * nz - level)
+        beyond = x * nx + y * ny + z * nz - level
+        distance: FloatArray = np.maximum(self.solid.distance(x, y, z), beyond)
+        return distance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VertebralBody:
-    """A super-elliptic cylinder about `middle` with a waist, concave end plates and a concave dorsal wall.
+    """A super-elliptic cylinder about `middle` with a waist, dished end plates, flat behind.
 
-    Half sizes in millimetres: `depth` and `depth_waist` along x; `width_top`, `width_waist`, `width_bottom` along y;
-    `height_front`, `height_back` along z at the ventral and dorsal wall. `hollow` is how deep the end plates are dished.
+    Half sizes in millimetres: `depth` and `depth_waist` along x; `width_top`, `width_waist`,
+    `width_bottom` along y; `height_front`, `height_back` along z at the ventral and dorsal wall.
+    `hollow` is how deep the end plates are dished.
     """
 
     middle: Vector
@@ -168,7 +195,11 @@ class VertebralBody:
     @property
     def radius(self) -> float:
         """A ball around the rims."""
-        return hypot(self.depth + 3, max(self.width_top, self.width_bottom), max(self.height_front, self.height_back))
+        return hypot(
+            self.depth + 3,
+            max(self.width_top, self.width_bottom),
+            max(self.height_front, self.height_back),
+        )
 
     def distance(self, x: FloatArray, y: FloatArray, z: FloatArray) -> FloatArray:
         """Signed distance, millimetres, to first order near the surface."""
@@ -176,9 +207,14 @@ class VertebralBody:
         height = np.float32((self.height_front + self.height_back) / 2)
         lean = np.float32((self.height_front - self.height_back) / (2 * self.depth))
         flare = np.minimum((z / height) ** 2, 1.2)
-        # The ellipse reaches behind the dorsal wall, which a nearly flat plane then cuts: real walls are not round.
+        # The ellipse reaches behind the dorsal wall, which a nearly flat plane then cuts: real
+        # walls are not round.
         behind = np.float32(2.4)
-        depth = np.float32(self.depth_waist) + np.float32(self.depth - self.depth_waist) * flare + behind / 2
+        depth = (
+            np.float32(self.depth_waist)
+            + np.float32(self.depth - self.depth_waist) * flare
+            + behind / 2
+        )
         rim = np.where(z > 0, np.float32(self.width_top), np.float32(self.width_bottom))
         width = np.float32(self.width_waist) + (rim - np.float32(self.width_waist)) * flare
         u, v = np.abs(x + behind / 2) / depth, np.abs(y) / width
@@ -193,9 +229,11 @@ class VertebralBody:
 
 
 def smooth_min(a: FloatArray, b: FloatArray, blend: np.float32) -> FloatArray:
-    """The union of two solids with a fillet of about `blend` millimetres (polynomial smooth minimum)."""
+    """The union of two solids with a fillet of about `blend` mm (polynomial smooth minimum)."""
     overlap = np.maximum(blend - np.abs(a - b), 0)
-    return np.minimum(a, b) - overlap * overlap * (np.float32(0.25) / blend)
+    fillet = overlap * overlap * (np.float32(0.25) / blend)
+    union: FloatArray = np.minimum(a, b) - fillet
+    return union
 
 
 def smooth_max(a: FloatArray, b: FloatArray, blend: np.float32) -> FloatArray:

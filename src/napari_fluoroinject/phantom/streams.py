@@ -11,6 +11,6 @@ Stream = Literal["anatomy", "pose", "flow", "vessel", "motion", "acquisition", "
 
 
 def stream(seed: int, name: Stream, *words: str) -> np.random.Generator:
-    """A generator that depends on the seed, the stream's name and the words, and on nothing else."""
+    """A generator that depends on seed, stream name and words, and on nothing else."""
     key = tuple(crc32(word.encode()) for word in (name, *words))
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))

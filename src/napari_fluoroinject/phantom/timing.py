@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def arrival(od: FloatArray, times_s: DoubleArray, *, threshold_od: float) -> FloatArray:
-    """First rise of `od` (frames, ...) through the threshold that holds for two frames, seconds; NaN = never.
+    """First rise of `od` (frames, ...) that holds for two frames, seconds; NaN = never.
 
-    Interpolated linearly between frames. A pixel above the threshold from the first frame arrives at its time.
+    Interpolated linearly between frames. A pixel above the threshold from the first frame arrives
+    at its time.
     """
     above = od >= threshold_od
     holds = above[:-1] & above[1:]

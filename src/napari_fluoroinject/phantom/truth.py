@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
 from napari_fluoroinject.model.geometry import Point, Side
+from napari_fluoroinject.phantom.settings import MotionScript
 
-if TYPE_CHECKING:
-    from napari_fluoroinject.phantom.settings import MotionScript
-
-_ARRAYS = ("od", "arrival_s", "labels", "time_to_peak_s", "peak_od", "iodine_peak_mg_cm2", "open_field")
+_ARRAYS = (
+    "od",
+    "arrival_s",
+    "labels",
+    "time_to_peak_s",
+    "peak_od",
+    "iodine_peak_mg_cm2",
+    "open_field",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Truth:
-    """The truth of one loop; points are (row, column), `_px` per frame in that frame's own geometry.
+    """The truth of one loop; points are (row, column).
 
     Attributes
     ----------
     tip_px, hub_px
-        (frames, 2), None when there is no needle. The hub is where the shaft enters it and may lie outside the picture.
+        (frames, 2), None when there is no needle. The hub is where the shaft enters it and may lie
+        outside the picture.
     axis_deg
         Hub to tip in the reference pose, needle at rest; None when there is no needle.
     target_px
@@ -32,20 +39,22 @@ class Truth:
     mm_per_px, mm_per_px_tip
         In the plane of the isocentre and in that of the tip.
     shift_px, rot_deg
-        What stands at p in the reference pose stands at c + R(rot)(p - c) + shift in frame k, c the picture's centre.
-        The mean over `mask_frames` is zero.
+        What stands at p in the reference pose stands at c + R(rot)(p - c) + shift in frame k, c
+        the picture's centre. The mean over `mask_frames` is zero.
     onset_frame
         First frame whose exposure contains injected contrast; None when there is none.
     od
-        (frames, rows, columns) float16 in each frame's own geometry: -ln(S_with / S_without) before scatter, blur, noise.
+        (frames, rows, columns) float16 in each frame's own geometry: -ln(S_with / S_without)
+        before scatter, blur, noise.
     arrival_s, time_to_peak_s, peak_od, labels, iodine_peak_mg_cm2
-        (rows, columns) in the reference pose. `arrival_s` is the first rise of opacity through `arrival_threshold_od` that
-        holds for two frames, interpolated, NaN = never; `labels` 0 none, 1 intended, 2 vascular, 3 other, where the
-        opacity ever reaches `label_threshold_od`.
+        (rows, columns) in the reference pose. `arrival_s` is the first rise of opacity through
+        `arrival_threshold_od` that holds for two frames, interpolated, NaN = never; `labels` 0
+        none, 1 intended, 2 vascular, 3 other, where the opacity ever reaches `label_threshold_od`.
     landmarks_px
         Named polylines (n, 2) in the reference pose.
     run_off_path_px, run_off_frames
-        The main vessel's course in the reference pose and the frames in which it shows; None when there is none.
+        The main vessel's course in the reference pose and the frames in which it shows; None when
+        there is none.
     injected_mg, in_film_mg, left_mg
         (frames,) iodine that the intended spread was given, holds and has lost.
     """

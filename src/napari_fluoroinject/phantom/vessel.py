@@ -13,18 +13,22 @@ from napari_fluoroinject.phantom.splat import Splat, splat
 
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.beam import Beam
+    from napari_fluoroinject.phantom.injection import Injection
 
 _STEP_MM = 0.35
 _SPECKS = 12
+_THINNEST_MM = 0.5
+_SINK_MM = 22.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Vessel:
     """A vessel and its branches as one list of short pieces.
 
-    `points_mm` (pieces, 3) centres; `diameter_mm`, `travel_mm` (pieces,) the way from the entry. `trunk` is how many pieces,
-    from the first, form the main vessel. Contrast enters at `start_s`, for `lasts_s`, at `speed_mm_s` and `iodine_mg_ml`,
-    pulsating by `pulse` at 1.2 Hz; what is left behind fades at `fade_per_s`, a share `stays` of it lastingly.
+    `points_mm` (pieces, 3) centres; `diameter_mm`, `travel_mm` (pieces,) the way from the entry.
+    `trunk` is how many pieces, from the first, form the main vessel. Contrast enters at `start_s`,
+    for `lasts_s`, at `speed_mm_s` and `iodine_mg_ml`, pulsating by `pulse` at 1.2 Hz; what is left
+    behind fades at `fade_per_s`, a share `stays` of it lastingly.
     """
 
     points_mm: DoubleArray
@@ -64,14 +68,16 @@ class Vessel:
         number = np.arange(_SPECKS) + 0.5
         radius, turn = np.sqrt(number / _SPECKS), number * 2.399963
         half = self.diameter_mm[:, None, None] / 2
-        offset = (radius * np.cos(turn))[None, :, None] * one[:, None] + (radius * np.sin(turn))[None, :, None] * two[:, None]
+        offset = (radius * np.cos(turn))[None, :, None] * one[:, None] + (radius * np.sin(turn))[
+            None, :, None
+        ] * two[:, None]
         samples = self.points_mm[:, None, :] + half * offset
         return splat(samples, np.full(samples.shape[:2], 1 / _SPECKS), beam, margin_px=margin_px)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Course:
-    """Where a vessel starts (3,), which way it sets out (3,) and to which ventral depth `x_mm` it sinks."""
+    """Where a vessel starts (3,), its heading (3,), and the ventral depth `x_mm` it sinks to."""
 
     start_mm: DoubleArray
     heading: DoubleArray
@@ -79,46 +85,70 @@ class Course:
 
 
 def draw_vessel(
-    course: Course, *, onset_s: float, injection_s: float, persistent: bool, iodine_mg_ml: float, random: np.random.Generator
+    course: Course,
+    injection: Injection,
+    *,
+    persistent: bool,
+    latest_s: float,
+    random: np.random.Generator,
 ) -> Vessel:
-    """Draw a vessel with 0 to 3 branches; transient run-off lasts about a second, persistent to the end of the loop."""
-    length = float(random.uniform(45, 110))
-    diameter = float(random.uniform(0.9, 2.0))
-    trunk = _wander(course.start_mm, course.heading, course.x_mm, length, random)
-    pieces, widths, travel = [trunk], [np.linspace(diameter, diameter * 0.75, len(trunk))], [np.arange(len(trunk)) * _STEP_MM]
-    for _ in range(int(random.integers(0, 4))):
-        fork = int(random.integers(len(trunk) // 6, len(trunk) * 3 // 4))
-        heading = trunk[fork + 1] - trunk[fork - 1]
-        turn = random.choice([-1.0, 1.0]) * random.uniform(0.4, 1.2)
-        c, s = np.cos(turn), np.sin(turn)
-        heading = np.array([heading[0], c * heading[1] - s * heading[2], s * heading[1] + c * heading[2]])
-        branch = _wander(trunk[fork], heading, course.x_mm + float(random.normal(0, 10)), float(random.uniform(15, 45)), random)
-        pieces.append(branch)
-        widths.append(np.full(len(branch), max(0.5, widths[0][fork] * random.uniform(0.5, 0.85))))
-        travel.append(travel[0][fork] + np.arange(len(branch)) * _STEP_MM)
-    lasts = injection_s if persistent else float(np.clip(random.normal(1.0, 0.3), 0.5, 1.6))
+    """Draw a vessel with 0 to 3 branches.
+
+    Transient run-off lasts about a second; persistent run-off as long as the injection, and then
+    fades.
+    """
+    length, diameter = float(random.uniform(45, 110)), float(random.uniform(0.9, 2.0))
+    trunk = _wander(course, length, random)
+    widths = np.linspace(diameter, diameter * 0.75, len(trunk))
+    branches = [_branch(course, trunk, widths, random) for _ in range(int(random.integers(0, 4)))]
+    lasts = float(np.clip(random.normal(1.0, 0.3), 0.5, 1.6))
+    start = float(random.choice([0.0, random.uniform(0.1, 0.9)], p=[0.3, 0.7]))
+    stays = (0.6, 1.0) if persistent else (0.0, 0.06)
+    travel = np.arange(len(trunk)) * _STEP_MM
     return Vessel(
-        points_mm=read_only(np.concatenate(pieces), np.float64),
-        diameter_mm=read_only(np.concatenate(widths), np.float64),
-        travel_mm=read_only(np.concatenate(travel), np.float64),
+        points_mm=read_only(np.concatenate([trunk, *(b[0] for b in branches)]), np.float64),
+        diameter_mm=read_only(np.concatenate([widths, *(b[1] for b in branches)]), np.float64),
+        travel_mm=read_only(np.concatenate([travel, *(b[2] for b in branches)]), np.float64),
         trunk=len(trunk),
-        start_s=onset_s + float(random.choice([0.0, random.uniform(0.1, 0.9)], p=[0.3, 0.7])),
-        lasts_s=lasts,
+        start_s=min(injection.onset_s + start, latest_s),
+        lasts_s=max(injection.end_s - injection.onset_s, 1.0) if persistent else lasts,
         speed_mm_s=float(random.uniform(35, 100)),
-        iodine_mg_ml=iodine_mg_ml * float(random.uniform(0.22, 0.45)),
+        iodine_mg_ml=injection.iodine_mg_ml * float(random.uniform(0.22, 0.45)),
         pulse=float(random.choice([0.0, random.uniform(0.1, 0.35)])),
-        stays=float(random.uniform(0.6, 1.0)) if persistent else float(random.uniform(0.0, 0.06)),
+        stays=float(random.uniform(*stays)),
         fade_per_s=float(random.uniform(0.02, 0.2)),
     )
 
 
-def _wander(start: DoubleArray, heading: DoubleArray, x_mm: float, length_mm: float, random: np.random.Generator) -> DoubleArray:
-    """A smooth, winding course (n, 3) of equal steps, that keeps roughly to its heading in the coronal plane."""
+def _branch(
+    course: Course, trunk: DoubleArray, widths: DoubleArray, random: np.random.Generator
+) -> tuple[DoubleArray, DoubleArray, DoubleArray]:
+    """A branch that forks off the trunk: points, diameters, travel from the entry."""
+    fork = int(random.integers(len(trunk) // 6, len(trunk) * 3 // 4))
+    heading = trunk[fork + 1] - trunk[fork - 1]
+    turn = random.choice([-1.0, 1.0]) * random.uniform(0.4, 1.2)
+    c, s = np.cos(turn), np.sin(turn)
+    heading = np.array(
+        [heading[0], c * heading[1] - s * heading[2], s * heading[1] + c * heading[2]]
+    )
+    depth = course.x_mm + float(random.normal(0, 10))
+    own = Course(start_mm=trunk[fork], heading=heading, x_mm=depth)
+    points = _wander(own, float(random.uniform(15, 45)), random)
+    width = max(_THINNEST_MM, widths[fork] * random.uniform(0.5, 0.85))
+    travel = (fork + np.arange(len(points))) * _STEP_MM
+    return points, np.full(len(points), width), np.asarray(travel)
+
+
+def _wander(course: Course, length_mm: float, random: np.random.Generator) -> DoubleArray:
+    """A smooth, winding course (n, 3) of equal steps that keeps roughly to its heading."""
     count = int(length_mm / _STEP_MM)
     sway = gaussian_filter1d(random.standard_normal(count + 200), 22)[100:-100]
     wave = gaussian_filter1d(random.standard_normal(count + 200), 9)[100:-100]
-    angle = np.arctan2(heading[2], heading[1]) + 5.5 * (sway - sway[0]) + 1.6 * (wave - wave[0])
-    travel = np.arange(count) * _STEP_MM
-    depth = start[0] + (x_mm - start[0]) * (1 - np.exp(-travel / 22.0))
+    angle = np.arctan2(course.heading[2], course.heading[1])
+    angle = angle + 5.5 * (sway - sway[0]) + 1.6 * (wave - wave[0])
+    sunk = 1 - np.exp(-np.arange(count) * _STEP_MM / _SINK_MM)
+    depth = course.start_mm[0] + (course.x_mm - course.start_mm[0]) * sunk
     plane = np.cumsum(np.stack([np.cos(angle), np.sin(angle)], axis=1), axis=0) * _STEP_MM
-    return np.column_stack([depth, start[1] + plane[:, 0], start[2] + plane[:, 1]])
+    return np.column_stack(
+        [depth, course.start_mm[1] + plane[:, 0], course.start_mm[2] + plane[:, 1]]
+    )

@@ -91,7 +91,7 @@ def _of_direction(smooth: FloatArray, inside: BoolArray, angle_rad: float) -> li
 
 def _ridge(values: FloatArray) -> FloatArray:
     smooth = ndi.gaussian_filter1d(values, ALONG_SIGMA_PX / STEP_PX, axis=1, mode="nearest")
-    ridge = np.full_like(smooth, -np.inf)
+    ridge: FloatArray = np.full_like(smooth, -np.inf)
     for side in SIDE_PX:
         both = np.maximum(np.roll(smooth, side, axis=0), np.roll(smooth, -side, axis=0))
         np.maximum(ridge, smooth - both, out=ridge)
@@ -115,7 +115,7 @@ def _distinct(segments: list[Segment]) -> tuple[Segment, ...]:
 
 
 def _same(one: Segment, other: Segment) -> bool:
-    """Whether two are the same structure: nearly parallel, the weaker one's middle on the other."""
+    """Whether two are one structure: nearly parallel, the weaker one's middle on the other."""
     turn = abs(degrees(one.line.angle_rad - other.line.angle_rad)) % 180.0
     if min(turn, 180.0 - turn) > SAME_DEG:
         return False

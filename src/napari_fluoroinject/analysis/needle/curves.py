@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.analysis.needle.follow import Track
     from napari_fluoroinject.analysis.needle.refine import Shaft
+    from napari_fluoroinject.analysis.needle.tip import End
     from napari_fluoroinject.analysis.registered import RegisteredLoop
 
 MARGIN_PX = 70.0
@@ -66,11 +67,9 @@ def measure_curves(
     return Curves(along_px=along, values=values)
 
 
-def end_present(
-    curves: Curves, end_px: float, *, outward: int, frames: Sequence[int], scale: float
-) -> DoubleArray:
+def end_present(curves: Curves, end: End, *, frames: Sequence[int], scale: float) -> DoubleArray:
     """Opacity of an end's last piece over its median in `frames`, 3-frame mean; (frames,)."""
-    x = (curves.along_px - end_px) * outward
+    x = (curves.along_px - end.along_px) * end.outward
     piece = (x >= -END_PX * scale) & (x <= -1.0 * scale)
     if not piece.any():
         return np.ones(len(curves.values))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -12,7 +13,9 @@ from napari_fluoroinject.analysis.needle.curves import end_present
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.needle.curves import Curves
     from napari_fluoroinject.analysis.needle.follow import Track
+    from napari_fluoroinject.analysis.needle.tip import End
     from napari_fluoroinject.analysis.registered import RegisteredLoop
+    from napari_fluoroinject.model.geometry import Point
 
 EARLY_FRAMES = range(1, 5)
 MISSING, THERE = 0.6, 0.75
@@ -34,7 +37,7 @@ def choose_tip_end(
     registered: RegisteredLoop,
     track: Track,
     curves: Curves,
-    ends_px: tuple[float, float],
+    ends: tuple[End, End],
     *,
     rest: tuple[int, ...],
     scale: float,
@@ -45,22 +48,19 @@ def choose_tip_end(
     contrast
     leaves the tip; else people centre and collimate on the tip, the weakest evidence.
     """
-    advanced = _advanced(curves, ends_px, rest, scale)
+    advanced = _advanced(curves, ends, rest, scale)
     if advanced is not None:
         return TipEnd(outward=advanced, by="moved")
-    stained = _stained(registered, track, ends_px, scale)
+    stained = _stained(registered, track, ends, scale)
     if stained is not None:
         return TipEnd(outward=stained, by="contrast")
-    return TipEnd(outward=_central(registered, track, ends_px, rest[-1]), by="centre")
+    return TipEnd(outward=_central(registered, track, ends, rest[-1]), by="centre")
 
 
 def _advanced(
-    curves: Curves, ends_px: tuple[float, float], rest: tuple[int, ...], scale: float
+    curves: Curves, ends: tuple[End, End], rest: tuple[int, ...], scale: float
 ) -> int | None:
-    first, last = (
-        end_present(curves, end, outward=outward, frames=rest, scale=scale)
-        for end, outward in zip(ends_px, (-1, 1), strict=True)
-    )
+    first, last = (end_present(curves, end, frames=rest, scale=scale) for end in ends)
     early = [k for k in EARLY_FRAMES if k < rest[0] or k in rest]
     if not early:
         return None
@@ -73,7 +73,7 @@ def _advanced(
 
 
 def _stained(
-    registered: RegisteredLoop, track: Track, ends_px: tuple[float, float], scale: float
+    registered: RegisteredLoop, track: Track, ends: tuple[End, End], scale: float
 ) -> int | None:
     """The end around which more contrast appears; None where that is not certain."""
     onset = registered.injection.onset_frame
@@ -84,24 +84,22 @@ def _stained(
     after = range(onset + CONTRAST_DELAY, min(onset + CONTRAST_DELAY + CONTRAST_FRAMES, frames))
     radius = CONTRAST_RADIUS_PX * scale
     rise, sigma = [], []
-    for end in ends_px:
-        then = [_mean_near(registered, track, k, end, radius) for k in before]
-        now = [_mean_near(registered, track, k, end, radius) for k in after]
+    for end in ends:
+        then = [_mean_near(registered, track.lines[k].at(end.along_px), k, radius) for k in before]
+        now = [_mean_near(registered, track.lines[k].at(end.along_px), k, radius) for k in after]
         rise.append(float(np.median(now) - np.median(then)))
         sigma.append(float(np.std(then)) + 1e-6)
     lead = rise[1] - rise[0]
-    doubt = float(np.hypot(*sigma))
+    doubt = hypot(*sigma)
     larger = 1 if lead > 0 else 0
     if rise[larger] > SIGMAS * sigma[larger] and abs(lead) > LEAD_SIGMAS * doubt:
         return 1 if larger else -1
     return None
 
 
-def _mean_near(
-    registered: RegisteredLoop, track: Track, frame: int, end_px: float, radius: float
-) -> float:
+def _mean_near(registered: RegisteredLoop, place: Point, frame: int, radius: float) -> float:
     """Mean opacity in a disc about an end against that of the field: exposure falls out."""
-    row, column = track.lines[frame].at(end_px)
+    row, column = place
     rows, columns = registered.field.shape
     r = slice(max(int(row - radius), 0), max(min(int(row + radius) + 2, rows), 1))
     c = slice(max(int(column - radius), 0), max(min(int(column + radius) + 2, columns), 1))
@@ -115,14 +113,12 @@ def _mean_near(
     return level - float(registered.ln[frame, r, c][disc].mean())
 
 
-def _central(
-    registered: RegisteredLoop, track: Track, ends_px: tuple[float, float], frame: int
-) -> int:
+def _central(registered: RegisteredLoop, track: Track, ends: tuple[End, End], frame: int) -> int:
     """The end nearer to the centre of the open field."""
     rows, columns = np.nonzero(registered.field)
     centre = float(rows.mean()), float(columns.mean())
     distance = [
         float(np.hypot(point[0] - centre[0], point[1] - centre[1]))
-        for point in (track.lines[frame].at(end) for end in ends_px)
+        for point in (track.lines[frame].at(end.along_px) for end in ends)
     ]
     return 1 if distance[1] < distance[0] else -1

@@ -103,14 +103,14 @@ def mean_opacity(
 
 
 def _segments(opacity: FloatArray, field: BoolArray, factor: int) -> tuple[Segment, ...]:
-    """Candidates, looked for in a picture made `factor` times smaller: so much wider are needles."""
+    """Candidates, looked for in a picture made `factor` times smaller."""
     if factor == 1:
         return find_segments(opacity, field)
     rows, columns = (side // factor for side in field.shape)
     blocks = (rows, factor, columns, factor)
     crop = (slice(rows * factor), slice(columns * factor))
     small = opacity[crop].reshape(blocks).mean(axis=(1, 3))
-    inside = field[crop].reshape(blocks).all(axis=(1, 3))
+    inside: BoolArray = np.all(field[crop].reshape(blocks), axis=(1, 3))
     return tuple(
         Segment(
             line=Line(

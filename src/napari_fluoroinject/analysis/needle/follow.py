@@ -94,7 +94,7 @@ def follow(registered: RegisteredLoop, shaft: Shaft, *, start: int, scale: float
 def _smoothed(
     search: _Search, shaft: Shaft, shift: DoubleArray, lines: list[Line]
 ) -> tuple[Line, ...]:
-    """The lines, the noise of single frames taken off their deviation from bone (Savitzky-Golay)."""
+    """The lines, their deviation from bone freed of noise (Savitzky and Golay 1964)."""
     if len(lines) < SMOOTHING_FRAMES:
         return tuple(lines)
     carried = [shaft.line.moved(_point(step)) for step in shift]
@@ -177,10 +177,13 @@ class _Search:
 
     def _blocks(self, ln: FloatArray, line: Line) -> DoubleArray:
         values = -strip(ln, line, self.along_px, self.across_px)
-        return values.reshape(len(self.place_px), BLOCK_PX, -1).mean(axis=1, dtype=np.float64)
+        blocks: DoubleArray = values.reshape(len(self.place_px), BLOCK_PX, -1).mean(
+            axis=1, dtype=np.float64
+        )
+        return blocks
 
     def _coarse(self, blocks: DoubleArray) -> tuple[tuple[float, float], bool]:
-        """Best displacement of the two ends on a grid, by what every block's profile gains there."""
+        """Best displacement of both ends on a grid, by what every block gains there."""
         heights = np.nan_to_num(blocks @ self.grid.filters.T)
         bound = 2 * self.height[:, None]
         gained = self.height[:, None] * (

@@ -56,7 +56,7 @@ class Line:
         )
 
     def bent(self, across_px: float, slope: float, *, about_px: float = 0.0) -> Line:
-        """The line displaced across and turned by `slope` px per px about the position `about_px`."""
+        """The line displaced across and turned by `slope` px per px about a position."""
         turned = self.angle_rad + atan2(slope, 1.0)
         pivot = self.at(about_px, across_px)
         return Line(

@@ -17,7 +17,7 @@ from napari_fluoroinject.analysis.needle.ends import choose_tip_end
 from napari_fluoroinject.analysis.needle.follow import Track, follow
 from napari_fluoroinject.analysis.needle.patch import end_patch, fit_patch, point_lengths
 from napari_fluoroinject.analysis.needle.refine import Shaft
-from napari_fluoroinject.analysis.needle.slide import VisibleEnd, estimate_slide, trace_advance
+from napari_fluoroinject.analysis.needle.slide import estimate_slide, trace_advance
 from napari_fluoroinject.analysis.needle.tip import End, fit_end
 from napari_fluoroinject.analysis.registered import RegisteredLoop
 from napari_fluoroinject.model.needle import Needle
@@ -60,21 +60,21 @@ def measure_needle(
     track = follow(registered, shaft, start=last[-1], scale=scale)
     curves = measure_curves(registered, shaft, track, scale=scale)
     scene = _Scene(registered=registered, shaft=shaft, track=track, curves=curves, scale=scale)
-    ends = scene.rough_ends((shaft.start_px, shaft.end_px), last, np.zeros(len(registered.ln)))
-    choice = choose_tip_end(registered, track, curves, ends, rest=last, scale=scale)
-    outward = choice.outward
-    tip_px, hub_px = ends[::-1] if outward > 0 else ends
-    rest = rest_from(
-        end_present(curves, tip_px, outward=outward, frames=last, scale=scale), last[-1]
+    rough = (
+        End(along_px=shaft.start_px, outward=-1),
+        End(along_px=shaft.end_px, outward=1),
     )
+    rough = scene.rough_ends(rough, last, np.zeros(len(registered.ln)))
+    choice = choose_tip_end(registered, track, curves, rough, rest=last, scale=scale)
+    tip, hub = rough[::-1] if choice.outward > 0 else rough
+    rest = rest_from(end_present(curves, tip, frames=last, scale=scale), last[-1])
     still = tuple(k for k in frames if k >= rest and track.seen[k]) or last[-1:]
-    slide = scene.slide(ends, outward, still)
-    tip = scene.end(tip_px, outward, still, slide, point_lengths(gauge))
-    hub = scene.end(hub_px, -outward, still, slide, BLUNT)
-    at_rest = np.isin(np.arange(len(slide)), still).astype(np.float64)
-    resting = VisibleEnd(along_px=tip.along_px, outward=outward, weight=at_rest)
-    slide = trace_advance(curves, resting, slide, rest=rest, scale=scale)
-    tips, hubs = scene.places(tip.along_px + slide), scene.places(hub.along_px + slide)
+    tip, tip_slide = scene.locate(tip, still, scene.clear(), point_lengths(gauge))
+    hub, hub_slide = scene.locate(hub, still, np.ones(len(registered.ln)), BLUNT)
+    tip_slide = trace_advance(curves, tip, tip_slide, rest=rest, still=still, scale=scale)
+    hub_slide[:rest] = tip_slide[:rest]
+    tips = scene.places(tip.along_px + tip_slide)
+    hubs = scene.places(hub.along_px + hub_slide)
     frame = still[-1]
     return Needle(
         tip_px=_point(tips[frame]),
@@ -99,69 +99,61 @@ class _Scene:
     scale: float
 
     def rough_ends(
-        self, near: tuple[float, float], frames: tuple[int, ...], slide: DoubleArray
-    ) -> tuple[float, float]:
-        """Both ends along the axis by the step fit, the one of smaller positions first."""
+        self, near: tuple[End, End], frames: tuple[int, ...], slide: DoubleArray
+    ) -> tuple[End, End]:
+        """Both ends by the step fit to the mean curve of some frames."""
         mean = self.curves.mean(frames, slide)
-        first, last = (
-            fit_end(self.curves.along_px, mean, place, outward=outward, scale=self.scale)
-            for place, outward in zip(near, (-1, 1), strict=True)
-        )
-        return first.along_px, last.along_px
+        first, last = (fit_end(self.curves.along_px, mean, end, scale=self.scale) for end in near)
+        return first, last
 
-    def slide(
-        self, ends: tuple[float, float], outward: int, still: tuple[int, ...]
-    ) -> DoubleArray:
-        """Sliding along the axis, (frames,), zero on average over the frames of rest."""
+    def locate(
+        self, end: End, still: tuple[int, ...], clear: DoubleArray, points: DoubleArray
+    ) -> tuple[End, DoubleArray]:
+        """An end at rest, and its sliding along the axis (frames,), zero on average at rest.
+
+        `clear` (frames,) is what each frame is worth, `points` the lengths its point may have.
+        """
         shift = self.registered.motion.shift_px
         bone = shift @ np.asarray(self.shaft.line.along)
+        weight = clear * (np.arange(len(shift)) >= still[0])
         slide = np.zeros(len(shift))
         for _ in range(ROUNDS):
-            ends = self.rough_ends(ends, still, slide)
-            seen = [
-                VisibleEnd(
-                    along_px=end, outward=side, weight=self._trust(still[0], side == outward)
-                )
-                for end, side in zip(ends, (-1, 1), strict=True)
-            ]
-            slide = estimate_slide(self.curves, seen, bone, scale=self.scale)
-            slide = slide - slide[list(still)].mean()
-        return slide
+            mean = self.curves.mean(still, slide)
+            end = fit_end(self.curves.along_px, mean, end, scale=self.scale)
+            slide = estimate_slide(self.curves, end, weight, bone, scale=self.scale)
+            slide -= slide[list(still)].mean()
+        return self._polished(end, still, slide, points), slide
 
-    def end(
-        self,
-        near_px: float,
-        outward: int,
-        frames: tuple[int, ...],
-        slide: DoubleArray,
-        points: DoubleArray,
-    ) -> End:
-        """An end in the mean of `frames`, `points` being the lengths its point may have."""
-        patch, noise = end_patch(
-            self.registered, self.track, near_px,
-            outward=outward, frames=frames, slide_px=slide, scale=self.scale,
-        )  # fmt: skip
-        fitted = fit_patch(
-            patch, noise=noise, level=self.shaft.level,
-            sigma_px=self.shaft.sigma_px / self.scale, points=points,
-        )  # fmt: skip
-        return End(
-            along_px=near_px + outward * self.scale * fitted.along_px,
-            uncertainty_px=self.scale * fitted.uncertainty_px,
-        )
+    def clear(self) -> DoubleArray:
+        """What the tip's place is worth in each frame: less where contrast flows around it."""
+        weight = np.ones(len(self.registered.ln))
+        if self.registered.injection.onset_frame is not None:
+            weight[self.registered.injection.onset_frame :] = STAINED_WEIGHT
+        return weight
 
     def places(self, along_px: DoubleArray) -> DoubleArray:
         """Positions along the axis of every frame as points of the picture; NaN = not seen."""
         points = [line.at(place) for line, place in zip(self.track.lines, along_px, strict=True)]
         return np.where(self.track.seen[:, None], points, np.nan)
 
-    def _trust(self, rest: int, is_tip: bool) -> DoubleArray:
-        frame = np.arange(len(self.registered.ln))
-        onset = self.registered.injection.onset_frame
-        weight = np.where(frame >= rest, 1.0, 0.0)
-        if is_tip and onset is not None:
-            weight[frame >= onset] = STAINED_WEIGHT
-        return weight
+    def _polished(
+        self, near: End, frames: tuple[int, ...], slide: DoubleArray, points: DoubleArray
+    ) -> End:
+        patch, noise = end_patch(
+            self.registered, self.track, near, frames=frames, slide_px=slide, scale=self.scale
+        )
+        beyond, sigma = fit_patch(
+            patch,
+            noise=noise,
+            level=self.shaft.level,
+            sigma_px=self.shaft.sigma_px / self.scale,
+            points=points,
+        )
+        return End(
+            along_px=near.along_px + near.outward * self.scale * beyond,
+            outward=near.outward,
+            uncertainty_px=self.scale * sigma,
+        )
 
 
 def _point(place: DoubleArray) -> Point:

@@ -45,22 +45,25 @@ LEAST_NOISE = 0.02
 def end_patch(
     registered: RegisteredLoop,
     track: Track,
-    end_px: float,
+    end: End,
     *,
-    outward: int,
     frames: Sequence[int],
     slide_px: DoubleArray,
     scale: float,
 ) -> tuple[DoubleArray, float]:
-    """Mean opacity around an end, (along, across), in the needle's geometry, and its noise (1 sigma).
+    """Mean opacity around an end in the needle's geometry, and its noise (1 sigma).
 
-    Samples are `scale` px apart; the noise is that of the mean, from the frames' scatter.
+    The patch is (along, across), outward. Samples are `scale` px apart; the noise is that of the
+    mean, from the frames' scatter.
     """
     along, across = (scale * axis for axis in patch_axes())
     stack = np.stack(
         [
             -strip(
-                registered.ln[k], track.lines[k], end_px + slide_px[k] + outward * along, across
+                registered.ln[k],
+                track.lines[k],
+                end.along_px + slide_px[k] + end.outward * along,
+                across,
             )
             for k in frames
         ]
@@ -94,7 +97,7 @@ def fit_patch(
     level: float,
     sigma_px: float,
     points: DoubleArray,
-) -> End:
+) -> tuple[float, float]:
     """Where a shaft ends in a patch, by generalised least squares.
 
     The background is a random field of known covariance (kriging; Cressie 1993), so that an
@@ -116,8 +119,8 @@ def fit_patch(
 
     Returns
     -------
-    End
-        `along_px` counts from the patch's origin outward, in samples.
+    tuple
+        The end's distance from the patch's origin, outward, and 1 sigma, in samples.
     """
     field = _Background.of(patch / level, noise / level, sigma_px)
     coarse = np.arange(-SEARCH_PX, SEARCH_PX + COARSE_PX / 2, COARSE_PX)
@@ -128,7 +131,7 @@ def fit_patch(
     likely = likely.sum(axis=0) / likely.sum()
     place = float(likely @ fine)
     spread = float(np.sqrt(likely @ (fine - place) ** 2))
-    return End(along_px=place, uncertainty_px=spread)
+    return place, spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -151,7 +154,7 @@ class _Background:
         for size, length in CLUTTER:
             covariance += size**2 * np.exp(-0.5 * apart / length**2)
         covariance[np.diag_indices_from(covariance)] += WHITE_SHARE * power
-        factor = np.linalg.cholesky(covariance)
+        factor = np.linalg.cholesky(covariance).astype(np.float64, copy=False)
         white = scipy.linalg.solve_triangular(factor, values[known], lower=True)
         return _Background(factor=factor, white=white, known=known, sigma_px=sigma_px)
 
@@ -164,7 +167,8 @@ class _Background:
         white = scipy.linalg.solve_triangular(self.factor, shapes.T, lower=True)
         height = np.maximum(self.white @ white, 0.0)
         taken = height**2 / np.maximum((white**2).sum(axis=0), 1e-12)
-        return (float(self.white @ self.white) - taken).reshape(len(points), len(ends))
+        left: DoubleArray = float(self.white @ self.white) - taken
+        return left.reshape(len(points), len(ends))
 
 
 def _rise(depth: DoubleArray, point: DoubleArray) -> DoubleArray:
@@ -174,6 +178,7 @@ def _rise(depth: DoubleArray, point: DoubleArray) -> DoubleArray:
     """
 
     def ramp(x: DoubleArray) -> DoubleArray:
-        return x * scipy.special.ndtr(x) + np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+        area: DoubleArray = x * scipy.special.ndtr(x) + np.exp(-0.5 * x**2) / np.sqrt(2 * np.pi)
+        return area
 
     return (ramp(depth / BLUR_PX) - ramp((depth - point) / BLUR_PX)) * BLUR_PX / point

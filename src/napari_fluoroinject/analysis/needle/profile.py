@@ -59,7 +59,8 @@ def gaussian_profile(across: DoubleArray, centres: DoubleArray, sigma_px: float)
 def amplitude(profiles: DoubleArray, model: Profile) -> DoubleArray:
     """Amplitude of each profile (..., samples) for the model's middle centre; (...)."""
     middle = len(model.centres_px) // 2
-    return profiles @ model.filters[middle]
+    heights: DoubleArray = profiles @ model.filters[middle]
+    return heights
 
 
 def best_centre(profiles: DoubleArray, model: Profile) -> tuple[DoubleArray, DoubleArray]:
@@ -81,7 +82,7 @@ def best_centre(profiles: DoubleArray, model: Profile) -> tuple[DoubleArray, Dou
 
 
 def misfit(profile: DoubleArray, model: Profile) -> float:
-    """RMS of a profile (samples,) after the fit over the fitted amplitude; infinite without one."""
+    """RMS of a profile (samples,) after the fit, over the fitted amplitude; or infinity."""
     basis, _ = np.linalg.qr(np.vander(model.across_px / np.abs(model.across_px).max(), 3))
     residual = profile - basis @ (basis.T @ profile)
     middle = len(model.centres_px) // 2

@@ -143,7 +143,8 @@ def axis_positions(line: Line, field: BoolArray) -> DoubleArray:
     known = (rows >= 0) & (columns >= 0) & (rows < field.shape[0]) & (columns < field.shape[1])
     known[known] = field[rows[known], columns[known]]
     labels, _ = ndi.label(known)
-    return reach[(labels == labels[len(reach) // 2]) & known]
+    stretch: DoubleArray = reach[(labels == labels[len(reach) // 2]) & known]
+    return stretch
 
 
 def find_ends(
@@ -219,7 +220,8 @@ def _judge(
     level = float(np.median(curve[inside]))
     if level <= 0:
         return None
-    beside = _beside(values[inside], model, scale)
+    own = curve[inside, None] * np.exp(-0.5 * (model.across_px / model.sigma_px) ** 2)
+    beside = _beside(values[inside] - own, model, scale)
     smooth = ndi.uniform_filter1d(curve[inside], BLOCK_PX)
     return Shaft(
         line=shaft.line,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +10,18 @@ from napari_fluoroinject.analysis.needle.curves import MARGIN_PX
 from napari_fluoroinject.analysis.needle.tip import (
     CORRELATION_PX,
     INSIDE_PX,
+    LEAST_SAMPLES,
     OUTSIDE_PX,
+    End,
     noise_variance,
     step_misfit,
 )
-from napari_fluoroinject.model.arrays import DoubleArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_fluoroinject.analysis.needle.curves import Curves
+    from napari_fluoroinject.model.arrays import DoubleArray
 
 REACH_PX, STEP_PX = 5.0, 0.25
 GAIN_SIGMA = 0.5
@@ -36,52 +37,50 @@ SPEED_PX = 6.0
 OUTLIER = 4.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class VisibleEnd:
-    """An end that tells of sliding: place at rest, side, (frames,) what each frame is worth."""
-
-    along_px: float
-    outward: int
-    weight: DoubleArray
-
-
 def estimate_slide(
-    curves: Curves, ends: Sequence[VisibleEnd], bone_px: DoubleArray, *, scale: float
+    curves: Curves, end: End, weight: DoubleArray, bone_px: DoubleArray, *, scale: float
 ) -> DoubleArray:
-    """Most likely sliding along the axis, (frames,), by Gaussian-process regression.
+    """Most likely sliding of an end along the axis, (frames,), by Gaussian-process regression.
 
-    Single frames see an end only roughly; sliding is therefore taken as a share of bone's
-    motion along the
-    axis, which the needle's skin does not make in full, plus a small smooth motion of its own.
+    Single frames see an end only roughly; sliding is therefore taken as a share of bone's motion
+    along the axis, which the tissue about the end does not make in full, plus a small smooth
+    motion of its own (Rasmussen and Williams 2006, section 2.2). The two ends slide differently:
+    one lies near bone, the other in the skin, and a needle that tilts looks longer or shorter.
 
     Parameters
     ----------
     curves
         Opacity along the axis.
-    ends
-        Every end that can be seen; weight 0 leaves a frame out.
+    end
+        Where it is at rest.
+    weight
+        (frames,) what each frame is worth; 0 leaves it out.
     bone_px
         (frames,) motion of bone along the axis.
     scale
         Growth of the pixel parameters.
     """
     tried = np.arange(-REACH_PX, REACH_PX + STEP_PX / 2, STEP_PX) * scale
-    cost = np.zeros((len(curves.values), len(tried)))
-    for end in ends:
-        cost += end.weight[:, None] * _end_cost(curves, end, tried, scale)
+    cost = weight[:, None] * _end_cost(curves, end, tried, scale)
     likelihood = np.exp(-0.5 * (cost - cost.min(axis=1, keepdims=True)))
     likelihood /= likelihood.sum(axis=1, keepdims=True)
     seen = likelihood @ tried
-    variance = (likelihood * (tried[None, :] - seen[:, None]) ** 2).sum(axis=1)
-    variance += FLOOR_PX**2
+    variance = (likelihood * (tried[None, :] - seen[:, None]) ** 2).sum(axis=1) + FLOOR_PX**2
     frame = np.arange(len(seen))
     near = np.exp(-0.5 * ((frame[:, None] - frame[None, :]) / OWN_FRAMES) ** 2)
     prior = GAIN_SIGMA**2 * np.outer(bone_px, bone_px) + OWN_SIGMA_PX**2 * near
-    return prior @ np.linalg.solve(prior + np.diag(variance), seen)
+    slide: DoubleArray = prior @ np.linalg.solve(prior + np.diag(variance), seen)
+    return slide
 
 
 def trace_advance(
-    curves: Curves, tip: VisibleEnd, slide_px: DoubleArray, *, rest: int, scale: float
+    curves: Curves,
+    tip: End,
+    slide_px: DoubleArray,
+    *,
+    rest: int,
+    still: Sequence[int],
+    scale: float,
 ) -> DoubleArray:
     """Sliding with the frames before `rest` filled in, in which the tip was still on its way.
 
@@ -93,11 +92,13 @@ def trace_advance(
     curves
         Opacity along the axis.
     tip
-        Its place at rest, its side, and the frames of rest (weight above 0).
+        The tip at rest.
     slide_px
         (frames,) sliding as far as it is known.
     rest
         First frame of rest.
+    still
+        Frames of rest without contrast.
     scale
         Growth of the pixel parameters.
     """
@@ -106,21 +107,21 @@ def trace_advance(
     x = (curves.along_px - tip.along_px) * tip.outward
     used = np.flatnonzero((x >= -MARGIN_PX * scale) & (x <= LEAD_PX * scale))
     used = used[np.argsort(x[used])]
-    still = np.flatnonzero(tip.weight >= 1.0)
-    final = np.nan_to_num(curves.mean(still.tolist(), slide_px))[used]
-    frames = np.nan_to_num(curves.values[:rest, used])
-    cost = _course_cost(frames, final)
-    # The point is thin: a curve that is cut off stands for a tip some way beyond the cut.
+    final = np.nan_to_num(curves.mean(still, slide_px))[used]
     deep = float(np.median(final[: len(final) // 3]))
-    cut = x[used] - x[used][int(np.flatnonzero(final >= 0.5 * deep)[-1])]
-    place = _viterbi(cost, cut, speed_px=SPEED_PX * scale)
+    there = np.flatnonzero(final >= 0.5 * deep)
+    if deep <= 0 or not len(there):
+        return slide_px
+    cost = _course_cost(np.nan_to_num(curves.values[:rest, used]), final)
+    # The point is thin: a curve that is cut off stands for a tip some way beyond the cut.
+    place = _viterbi(cost, x[used] - x[used][there[-1]], speed_px=SPEED_PX * scale)
     traced = slide_px.copy()
     traced[:rest] = tip.outward * place
     return traced
 
 
 def _course_cost(frames: DoubleArray, final: DoubleArray) -> DoubleArray:
-    """Misfit of every frame with the tip at every sample, (frames, samples), in units of its noise."""
+    """Misfit of every frame with the tip at every sample, (frames, samples), in its noise."""
     behind, beyond = (frames - final) ** 2, frames**2
     deep = len(final) // 3
     noise = CORRELATION_PX * np.maximum(np.median(behind[:, :deep], axis=1) / 0.455, 1e-9)
@@ -128,11 +129,12 @@ def _course_cost(frames: DoubleArray, final: DoubleArray) -> DoubleArray:
     behind = np.minimum(behind / noise[:, None], limit)
     beyond = np.minimum(beyond / noise[:, None], limit)
     upto = np.cumsum(behind, axis=1)
-    return upto + beyond.sum(axis=1, keepdims=True) - np.cumsum(beyond, axis=1)
+    total: DoubleArray = upto + beyond.sum(axis=1, keepdims=True) - np.cumsum(beyond, axis=1)
+    return total
 
 
 def _viterbi(cost: DoubleArray, place: DoubleArray, *, speed_px: float) -> DoubleArray:
-    """Places (frames,) of least total cost, ending at 0, of a tip that goes forward at a usual speed."""
+    """Places (frames,) of least total cost, ending near 0, of a tip going forward steadily."""
     step = place[:, None] - place[None, :]
     change = np.where(step >= -1.0, 0.5 * (step / speed_px) ** 2, np.inf)
     total, came = cost[0], []
@@ -145,16 +147,17 @@ def _viterbi(cost: DoubleArray, place: DoubleArray, *, speed_px: float) -> Doubl
     for back in reversed(came):
         state = int(back[state])
         states.append(state)
-    return place[states[::-1]]
+    course: DoubleArray = place[states[::-1]]
+    return course
 
 
-def _end_cost(curves: Curves, end: VisibleEnd, tried: DoubleArray, scale: float) -> DoubleArray:
+def _end_cost(curves: Curves, end: End, tried: DoubleArray, scale: float) -> DoubleArray:
     x = (curves.along_px - end.along_px) * end.outward
     used = (x >= -INSIDE_PX * scale) & (x <= OUTSIDE_PX * scale)
     cost = np.zeros((len(curves.values), len(tried)))
     for k, values in enumerate(curves.values[:, used]):
         known = np.isfinite(values)
-        if known.sum() >= 12:
+        if known.sum() >= LEAST_SAMPLES:
             misfit = step_misfit(x[used][known], values[known], end.outward * tried, scale=scale)
             cost[k] = misfit / noise_variance(misfit, int(known.sum()))
     return cost

@@ -16,6 +16,7 @@ SEARCH_PX = 12.0
 SEARCH_STEP_PX = 0.1
 BLUR_PX = 0.9
 """Blur of a sharp end by focus and detector."""
+LEAST_SAMPLES = 12
 CORRELATION_PX = 3.0
 """Length over which neighbouring samples of the curve repeat each other."""
 
@@ -32,44 +33,38 @@ class End:
     uncertainty_px: float = float("inf")
 
 
-def fit_end(
-    along: DoubleArray, curve: DoubleArray, near_px: float, *, outward: int, scale: float
-) -> End:
-    """Fit level x Phi((x0 - x) / blur) + constant to the curve around `near_px`.
+def fit_end(along: DoubleArray, curve: DoubleArray, near: End, *, scale: float) -> End:
+    """Fit level x Phi((x0 - x) / blur) + constant to the curve around an end.
 
     Constant levels inside and outside: a slope inside adds variance. The whole search range is
-    scanned
-    because the misfit has several valleys where the end lies on a bone edge.
+    scanned because the misfit has several valleys where the end lies on a bone edge.
 
     Parameters
     ----------
     along, curve
         (samples,) positions and opacity along the axis; NaN outside the field.
-    near_px
+    near
         Where the end is roughly.
-    outward
-        +1 where the shaft ends towards larger positions, -1 towards smaller.
     scale
         Growth of the pixel parameters.
     """
-    x = (along - near_px) * outward
+    x = (along - near.along_px) * near.outward
     used = (x >= -INSIDE_PX * scale) & (x <= OUTSIDE_PX * scale) & np.isfinite(curve)
     x, y = x[used], curve[used]
-    if len(x) < 8:
-        return End(along_px=near_px, uncertainty_px=float("inf"))
+    if len(x) < LEAST_SAMPLES:
+        return near
     tried = np.arange(-SEARCH_PX * scale, SEARCH_PX * scale, SEARCH_STEP_PX)
     tried = tried[(tried > x.min() + 2) & (tried < x.max() - 1)]
     if not len(tried):
-        return End(along_px=near_px, uncertainty_px=float("inf"))
+        return near
     cost = step_misfit(x, y, tried, scale=scale)
     best = int(np.argmin(cost))
-    noise = noise_variance(cost, len(x))
-    likelihood = np.exp(-0.5 * (cost - cost[best]) / noise)
+    likelihood = np.exp(-0.5 * (cost - cost[best]) / noise_variance(cost, len(x)))
     likelihood /= likelihood.sum()
-    spread = float(np.sqrt(likelihood @ (tried - tried[best]) ** 2))
     return End(
-        along_px=near_px + outward * float(tried[best]),
-        uncertainty_px=spread,
+        along_px=near.along_px + near.outward * float(tried[best]),
+        outward=near.outward,
+        uncertainty_px=float(np.sqrt(likelihood @ (tried - tried[best]) ** 2)),
     )
 
 
@@ -82,7 +77,8 @@ def step_misfit(
     centred = y - y.mean()
     power = np.maximum((steps**2).sum(axis=1), 1e-9)
     height = np.maximum(steps @ centred / power, 0.0)
-    return centred @ centred - height**2 * power
+    misfit: DoubleArray = centred @ centred - height**2 * power
+    return misfit
 
 
 def noise_variance(cost: DoubleArray, samples: int) -> float:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]  # numba ships no types
+@nb.njit(cache=True)
 def sample_lines(
     image: FloatArray, field: BoolArray, cosine: float, sine: float, step: float
 ) -> tuple[FloatArray, BoolArray]:
@@ -59,7 +59,7 @@ def sample_lines(
     return values, inside
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator]  # numba ships no types
+@nb.njit(cache=True)
 def best_segments(score: FloatArray) -> tuple[FloatArray, np.ndarray]:
     """The contiguous piece of each row with the largest sum (Kadane's algorithm; Bentley 1984).
 

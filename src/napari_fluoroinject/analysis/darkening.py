@@ -1,0 +1,174 @@
+"""Where and when the registered picture darkens and stays dark, block by block."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from napari_fluoroinject.compute.backend import Backend
+    from napari_fluoroinject.model.arrays import DoubleArray
+
+BLOCK_PX = 4
+"""Side of a block: smaller than any film, larger than what noise and residual motion correlate."""
+BLUR_BLOCKS = 1.0
+LAG_FRAMES = 4
+"""Noise is taken from differences over this lag, beyond the memory of recursive filters."""
+STEEL_OD = 0.12
+"""A line that darkens by more is steel being advanced; film is wide, vessels are faint."""
+LINE_PX = 9
+"""Nothing narrower than this survives the opening that tells lines from sheets."""
+STEEL_MARGIN_PX = 3
+LEAST_SHARE = 0.4
+"""A block of which less is left is not looked at."""
+RISES = (2.0, 5.0, 12.0)
+"""Frames in which a block fills."""
+STAYS = (9, 16, 26)
+"""Frames after which a passing run-off is gone."""
+EARLIEST, LATEST = 3, 3
+"""Frames that a step needs before and after it to be one."""
+NOISE_STRENGTH = 5.0
+"""Strength that noise alone reaches somewhere in a loop."""
+RIVAL_BLOCKS = 13
+"""What moves brightens on one side as it darkens on the other, within 5 cm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Darkening:
+    """Darkening of every block in every frame, in sigmas of one frame.
+
+    `z` is (frames, rows, columns) float32 of blocks, rising where the picture darkens; `usable`
+    (rows, columns) tells the blocks that may be looked at, elsewhere `z` is 0.
+    """
+
+    z: FloatArray
+    usable: BoolArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Steps:
+    """The best step of every block: flat, then darker, for good or for a while.
+
+    `strength` (rows, columns) is the step over its own standard error, less where the block or
+    its neighbours brighten in the same way; `begin` (rows, columns) the frame in which it begins.
+    """
+
+    strength: FloatArray
+    begin: FloatArray
+
+
+def measure_darkening(
+    ln: FloatArray, field: BoolArray, pose: DoubleArray, *, on: Backend
+) -> Darkening:
+    """Bin the aligned frames and express their darkening in sigmas.
+
+    Lines as dark as steel are left out: a needle being advanced is no contrast.
+
+    Parameters
+    ----------
+    ln
+        (frames, rows, columns) log frames.
+    field
+        (rows, columns) open field.
+    pose
+        (frames, 3) poses for the warp.
+    on
+        The compute backend.
+    """
+    aligned = on.kernels.warp(ln, pose)
+    seen = (field & ~_steel(aligned)).astype(np.float32)
+    blocks = on.kernels.bin_frames(aligned, seen, BLOCK_PX)
+    share = on.kernels.bin_frames(seen[None], np.ones_like(seen), BLOCK_PX)[0]
+    inside = ndimage.binary_erosion(_open_blocks(field), iterations=2)
+    usable = np.asarray((share > LEAST_SHARE) & inside)
+    dark = -on.kernels.smooth(blocks, usable.astype(np.float32), BLUR_BLOCKS)
+    dark -= np.median(dark, axis=0)
+    dark -= np.median(dark[:, usable], axis=1)[:, None, None] if usable.any() else 0.0
+    sigma = _sigma(dark)
+    level = float(np.median(sigma[usable])) if usable.any() else 1.0
+    z = (dark / np.maximum(sigma, 0.5 * level + 1e-6)).astype(np.float32)
+    z[:, ~usable] = 0.0
+    return Darkening(z=z, usable=usable)
+
+
+def _open_blocks(field: BoolArray) -> BoolArray:
+    rows, columns = (size // BLOCK_PX for size in field.shape)
+    cut = field[: rows * BLOCK_PX, : columns * BLOCK_PX]
+    whole: BoolArray = cut.reshape(rows, BLOCK_PX, columns, BLOCK_PX).all(axis=(1, 3))
+    return whole
+
+
+def _steel(aligned: FloatArray) -> BoolArray:
+    """Thin lines that come to be much darker than they were at first, and what is beside them."""
+    frames = len(aligned)
+    part = max(frames // 6, 1)
+    early = aligned[1 : 1 + part].mean(axis=0) if frames > part else aligned[0]
+    later = aligned[part:].reshape(frames - part, -1)
+    parts = np.array_split(later, min(4, len(later)))
+    come: FloatArray = np.max([early.ravel() - one.mean(axis=0) for one in parts], axis=0)
+    darker = ndimage.gaussian_filter(come.reshape(early.shape), 0.8)
+    line = darker - ndimage.grey_opening(darker, size=LINE_PX)
+    steel: BoolArray = ndimage.binary_dilation(line > STEEL_OD, iterations=STEEL_MARGIN_PX)
+    return steel
+
+
+def _sigma(dark: FloatArray) -> FloatArray:
+    """Noise of one frame and block, from differences over a lag; a step costs it little."""
+    lag = min(LAG_FRAMES, max(len(dark) - 1, 1))
+    change = np.abs(dark[lag:] - dark[:-lag])
+    sigma: FloatArray = 1.4826 / np.sqrt(2.0) * np.median(change, axis=0)
+    even: FloatArray = ndimage.median_filter(sigma, size=3)
+    return even
+
+
+def fit_steps(darkening: Darkening, first: int, *, on: Backend) -> Steps:
+    """Fit flat-then-darker curves to every block from frame `first` on.
+
+    What wanders (gas, a layer that lags) leaves a large residual; what moves brightens elsewhere.
+    """
+    z = darkening.z[first:]
+    begins, curves = _curves(len(z))
+    dark, picked = _strength(z, curves, on)
+    bright, _ = _strength(-z, curves, on)
+    rival = ndimage.maximum_filter(bright, size=RIVAL_BLOCKS)
+    excess = np.maximum(rival - NOISE_STRENGTH, 0.0)
+    strength: FloatArray = np.maximum(dark - excess, 0.0).astype(np.float32)
+    return Steps(strength=strength, begin=(begins[picked] + first).astype(np.float32))
+
+
+def _curves(frames: int) -> tuple[DoubleArray, FloatArray]:
+    """Ramps that stay and pulses that pass, without their mean; and the frame each begins in."""
+    times = np.arange(frames, dtype=np.float64)
+    begins, curves = [], []
+    for begin in range(EARLIEST, frames - LATEST):
+        for rise in RISES:
+            curves.append(np.clip((times - begin) / rise, 0.0, 1.0))
+            begins.append(begin)
+        for stay in STAYS:
+            if begin + stay < frames - LATEST:
+                curves.append(
+                    np.clip(np.minimum(times - begin, begin + stay - times) / 3, 0.0, 1.0)
+                )
+                begins.append(begin)
+    stacked = np.array(curves)
+    stacked -= stacked.mean(axis=1, keepdims=True)
+    return np.array(begins, dtype=np.float64), stacked.astype(np.float32)
+
+
+def _strength(
+    z: FloatArray, curves: FloatArray, on: Backend
+) -> tuple[FloatArray, npt.NDArray[np.int32]]:
+    """Best curve of every block and its amplitude over the standard error of it."""
+    centred = z - z.mean(axis=0)
+    picked, _, explained = on.kernels.best_curve(centred, curves)
+    left = np.einsum("kij,kij->ij", centred, centred) - explained
+    sigma2 = np.maximum(left / max(len(z) - 4, 1), 1.0)
+    strength: FloatArray = np.sqrt(np.maximum(explained, 0.0) / sigma2).astype(np.float32)
+    return strength, picked

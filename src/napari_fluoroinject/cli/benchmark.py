@@ -1,0 +1,55 @@
+"""`fluoroinject benchmark`: accuracy against truth, over seeds and doses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_fluoroinject.cli.console import progress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCENES = ("esi_il_lumbar", "esi_tf_lumbar_subpedicular", "mbb_lumbar")
+"""The scenes there are in this version."""
+
+
+def benchmark(
+    *,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds per scene; twins take turns.")] = 20,
+    first_seed: Annotated[int, typer.Option(min=0, help="The first of them.")] = 1000,
+    scene: Annotated[list[str] | None, typer.Option(help="Scene; may be repeated.")] = None,
+    dose: Annotated[list[float] | None, typer.Option(help="nGy per frame; may repeat.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 2,
+    out: Annotated[Path | None, typer.Option(help="Write every loop's errors here, JSON.")] = None,
+) -> None:
+    """Print the errors of the whole analysis against the truth of synthetic loops."""
+    from napari_fluoroinject.benchmark import DOSES_NGY, cases, run_benchmark, table
+
+    doses = tuple(dose or DOSES_NGY)
+    todo = tuple(cases(tuple(scene or SCENES), seeds=seeds, first_seed=first_seed))
+    with progress() as tell:
+        scores = run_benchmark(todo, doses_ngy=doses, jobs=jobs, progress=tell)
+    if out is not None:
+        out.write_text(json.dumps([asdict(score) for score in scores], indent=1), "utf-8")
+    typer.echo(_printed(table(scores, doses_ngy=doses)))
+
+
+def _printed(columns: Mapping[str, Mapping[str, float | int | None]]) -> str:
+    """The table in Markdown: a figure a row, a dose a column."""
+    names = list(next(iter(columns.values())))
+    lines = [f"| figure | {' | '.join(columns)} |", f"|---{'|---' * len(columns)}|"]
+    for name in names:
+        cells = " | ".join(_cell(figures[name]) for figures in columns.values())
+        lines.append(f"| {name} | {cells} |")
+    return "\n".join(lines)
+
+
+def _cell(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -1,0 +1,105 @@
+"""From a loop to results, and the whole way from C-arm to archive, by command."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_fluoroinject.cli import app
+from napari_fluoroinject.cli import demo as _demo_command  # noqa: F401 - loads the module below
+
+if TYPE_CHECKING:
+    from click.testing import Result
+
+DEMO = sys.modules["napari_fluoroinject.cli.demo"]
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("loop")
+    options = ("--size", "160", "--frames", "30")
+    result = run("phantom", "mbb_lumbar", *options, "--out", str(folder))
+    return Path(result.stdout.split()[0])
+
+
+def test_analyze_does_all_that_can_be_done_and_names_the_rest(loop, tmp_path):
+    broken = tmp_path / "broken.dcm"
+    broken.write_bytes(loop.read_bytes()[:2000])
+    out = tmp_path / "out"
+    result = run("analyze", str(broken), str(loop), "--level", "L4", "--out", str(out))
+    assert result.exit_code == 1
+    assert "broken.dcm" in result.stderr
+    (folder,) = out.iterdir()
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["procedure"] == "generic"
+    assert summary["level"] == "L4"
+    assert str(folder) in result.stdout
+    assert "Measured" in result.stdout
+
+
+def test_what_a_person_marked_and_a_site_set_up_reaches_the_summary(loop, tmp_path):
+    config = tmp_path / "site.toml"
+    config.write_text(
+        f'[endpoints.share]\nurl = "{loop.parent.as_posix()}"\n'
+        '[defaults]\nprocedure = "mbb_lumbar"\n'
+    )
+    marks = ("--needle", "150,80,80,80", "--target", "80,90", "--gauge", "22", "--side", "left")
+    out = tmp_path / "out"
+    result = run("analyze", "share", *marks, "--config", str(config), "--out", str(out))
+    assert result.exit_code == 0, result.output
+    (path,) = out.glob("*/summary.json")
+    summary = json.loads(path.read_text())
+    assert summary["procedure"] == "mbb_lumbar"
+    assert summary["side"] == "left"
+    assert summary["needle"]["source"] == "given"
+    assert summary["target"]["target_px"] == [80.0, 90.0]
+
+
+@pytest.mark.network
+def test_the_demo_goes_from_c_arm_to_archive_and_can_be_repeated(tmp_path, monkeypatch):
+    monkeypatch.setattr(DEMO, "SIZE", 160)
+    monkeypatch.setattr(DEMO, "FRAMES", 30)
+    for _ in range(2):
+        result = run("demo", "--out", str(tmp_path))
+        assert result.exit_code == 0, result.output
+    text = result.stdout
+    for part in (
+        "Synthetic loop, no patient",
+        "expected warnings",
+        "CARM sent the loop to FLUOROINJECT",
+        "kept by ARCHIVE",
+        "C-FIND series SR",
+        "C-FIND series SEG",
+        "not a clearance",
+    ):
+        assert part in text
+    (results,) = (tmp_path / "results").iterdir()
+    summary = json.loads((results / "summary.json").read_text())
+    kept = list((tmp_path / "archive" / "objects").rglob("*.dcm"))
+    assert len(kept) == 1 + len(summary["outputs"])
+    assert (results / "overview.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_the_demo_as_it_is_takes_less_than_a_minute_of_two_cores(tmp_path):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(
+        [sys.executable, "-m", "napari_fluoroinject", "demo", "--out", str(tmp_path)],
+        check=True,
+        capture_output=True,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    # processor time, so that what else runs on the machine does not count
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 60.0
