@@ -602,6 +602,11 @@ def test_there_is_always_a_group_for_the_assessment(example):
     assert len(measurement_groups(bare, identity)) == 2
 
 
+def test_why_a_number_is_missing_or_what_it_assumes_is_said(tmp_path):
+    report, document = made("xa", tmp_path)
+    assert said(document)["Limits of the measurement"] == report.measurements.reasons[0]
+
+
 def test_contrast_is_first_seen_on_the_onset_frame_counted_from_one(tmp_path):
     _, document = made("xa", tmp_path)
     assert said(document)["Contrast"].startswith(f"First seen in frame {ONSET + 1}.")

@@ -35,7 +35,6 @@ _SIGMA_BINS = 1.0
 """The finer sigma in bins: its band ends below what such bins can hold, so binning loses nothing."""
 _BORDER_PX = 20.0
 """At the nominal size: what motion brings in and out, and where the band pass lacks a side."""
-_COARSE_ROUNDS, _FINE_ROUNDS, _LAG_ROUNDS, _TURN_ROUNDS = 3, 3, 2, 3
 _FIRST_ITERATIONS, _ITERATIONS = 15, 4
 _LEAST_RANGE_PX = 0.6
 """With less motion lagging tissue cannot be told from bone, and does no harm."""
@@ -43,6 +42,20 @@ _LOST = 1.5
 """A residual this much above the usual, noise taken into account, is no longer the same scene."""
 _LEAST_NOISE = 0.3
 """No frame is believed to be better than this share of the usual noise."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one round may do: how poses move, and whether lagging tissue is sought and left out."""
+
+    freedom: Freedom
+    seeks_lag: bool
+
+
+_COARSE_ROUNDS = 3 * (_Round("shift", False),)
+_FINE_ROUNDS = 3 * (_Round("shift", False),)
+_LAST_ROUNDS = 2 * (_Round("shift", True),) + 3 * (_Round("rigid", True),)
+"""Turning comes last: tissue that lags on one side of the picture looks like a turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,14 +72,13 @@ class _Fit:
     """Poses in bins, and what was learned on the way to them.
 
     `robust` (frames, rows, columns) is the weight against what does not fit, `trust` the same with
-    bone preferred, `gain` (rows, columns) against lagging tissue, `sigma` and `noise` (frames,) of
-    the residual, smoothed and fine.
+    bone preferred and lagging tissue left out, `sigma` (frames,) of the smoothed residual,
+    `noise` (frames,) that of its finest structure.
     """
 
     pose: DoubleArray
     robust: FloatArray
     trust: FloatArray
-    gain: FloatArray
     sigma: DoubleArray
     noise: DoubleArray
 
@@ -101,17 +113,12 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
         coarse.frames, coarse.field, kernels=kernels, iterations=_FIRST_ITERATIONS
     )
     fit = _begin(coarse, pose)
-    for _ in range(_COARSE_ROUNDS):
-        fit = _improved(coarse, fit, "shift", kernels)
+    for step in _COARSE_ROUNDS:
+        fit = _improved(coarse, fit, step, kernels)
     finer = coarse.factor / fine.factor
     fit = _begin(fine, fit.pose * (finer, finer, 1))
-    for _ in range(_FINE_ROUNDS):
-        fit = _improved(fine, fit, "shift", kernels)
-    lag = np.ptp(fit.pose[:, :2], axis=0).max() * fine.factor > _LEAST_RANGE_PX
-    # Turning comes last: tissue that lags on one side of the picture looks like a turn.
-    for freedom in _LAG_ROUNDS * ("shift",) + _TURN_ROUNDS * ("rigid",):
-        if lag: fit = _without_lag(fine, fit, kernels)
-        fit = _improved(fine, fit, freedom, kernels)
+    for step in _FINE_ROUNDS + _LAST_ROUNDS:
+        fit = _improved(fine, fit, step, kernels)
     return _motion(fine, fit, ln.shape)
 
 
@@ -149,30 +156,30 @@ def _band(
 def _begin(band: _Band, pose: DoubleArray) -> _Fit:
     seen = shifted_field(band.field, pose)
     flat = np.ones(len(pose))
-    gain = np.ones_like(band.field)
-    return _Fit(pose=pose, robust=seen, trust=seen, gain=gain, sigma=flat, noise=flat)
+    return _Fit(pose=pose, robust=seen, trust=seen, sigma=flat, noise=flat)
 
 
-def _improved(band: _Band, fit: _Fit, freedom: Freedom, kernels: Kernels) -> _Fit:
+def _improved(band: _Band, fit: _Fit, step: _Round, kernels: Kernels) -> _Fit:
     """One round: align all frames, renew template and weights, align again."""
     aligned = kernels.warp(band.frames, fit.pose)
     template = kernels.weighted_mean(aligned, fit.robust)
     residual = residuals(aligned, template, fit.robust)
     robust, sigma = robust_weight(residual, band.field, kernels=kernels)
     robust *= shifted_field(band.field, fit.pose)
-    template = kernels.weighted_mean(aligned, robust)
-    trust = robust * (bone_weight(template, band.field, kernels=kernels) * fit.gain)
+    trusted = bone_weight(template, band.field, kernels=kernels)
+    if step.seeks_lag and _range_px(fit.pose, band) > _LEAST_RANGE_PX:
+        trusted *= gain_weight(residual, template, fit.pose, band.field, kernels=kernels)
+    trust = robust * trusted
     pose = fit_poses(
         band.frames,
-        template,
+        kernels.weighted_mean(aligned, robust),
         trust,
         fit.pose,
         kernels=kernels,
         iterations=_ITERATIONS,
-        freedom=freedom,
+        freedom=step.freedom,
     )
-    return replace(
-        fit,
+    return _Fit(
         pose=pose - pose.mean(axis=0),
         robust=robust,
         trust=trust,
@@ -181,13 +188,8 @@ def _improved(band: _Band, fit: _Fit, freedom: Freedom, kernels: Kernels) -> _Fi
     )
 
 
-def _without_lag(band: _Band, fit: _Fit, kernels: Kernels) -> _Fit:
-    """The same fit with pixels that lag behind bone known by their gain."""
-    aligned = kernels.warp(band.frames, fit.pose)
-    template = kernels.weighted_mean(aligned, fit.robust)
-    residual = residuals(aligned, template, fit.robust)
-    gain = gain_weight(residual, template, fit.pose, band.field, kernels=kernels)
-    return replace(fit, gain=gain)
+def _range_px(pose: DoubleArray, band: _Band) -> float:
+    return float(np.ptp(pose[:, :2], axis=0).max()) * band.factor
 
 
 def _motion(band: _Band, fit: _Fit, shape: tuple[int, ...]) -> Motion:

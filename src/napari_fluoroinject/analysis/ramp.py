@@ -54,9 +54,12 @@ class RampFit:
 
     def highest(self) -> FloatArray:
         """Highest fitted opacity until the last frame, (rows, columns)."""
-        top = self.start + self.rise
-        reached = self.positions[np.searchsorted(self.positions, top.clip(max=self.positions[-1]))]
-        return self.at(reached.astype(np.float32))
+        return self.at(np.minimum(self.start + self.rise, np.float32(self.positions[-1])))
+
+    def reaching(self, share: float) -> FloatArray:
+        """Position at which `share` of the highest opacity is first there, (rows, columns)."""
+        rising = np.minimum(self.rise, np.float32(self.positions[-1]) - self.start)
+        return np.asarray(self.start + np.float32(share) * rising)
 
     def crossing(self, threshold: float) -> FloatArray:
         """Position at which the ramp rises through `threshold`, NaN where it never does."""
@@ -88,9 +91,10 @@ def fit_ramps(smoothed: FloatArray, registered: RegisteredLoop, *, on: Backend) 
     shapes = _shapes(float(positions[onset]) - EARLIEST, float(positions[-1]))
     curves = _curves(shapes, positions[used])
     seen = np.square(curves).sum(axis=1) > 0
-    shapes, curves = shapes[seen], _without_baseline(curves[seen].T).T
+    shapes = shapes[seen]
+    candidates = np.ascontiguousarray(_without_baseline(curves[seen].T).T)
     frames = _without_baseline(smoothed[used])
-    best, plateau, explained = on.kernels.best_curve(frames, np.ascontiguousarray(curves))
+    best, plateau, explained = on.kernels.best_curve(frames, candidates)
     residual = np.maximum(np.einsum("nrc,nrc->rc", frames, frames) - explained, 1e-12)
     start, rise, decay = (shapes[:, column][best].astype(np.float32) for column in range(3))
     return RampFit(
@@ -143,4 +147,5 @@ def _without_baseline(curves: DoubleArray | FloatArray) -> FloatArray:
     count = len(curves)
     share = (1.0 - sqrt(BASELINE_FRAMES / (count + BASELINE_FRAMES))) / count
     total = curves.sum(axis=0, dtype=np.float64)
-    return (curves - (share * total)).astype(np.float32)
+    held: FloatArray = (curves - share * total).astype(np.float32)
+    return held

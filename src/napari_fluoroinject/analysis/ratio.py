@@ -83,6 +83,7 @@ def estimate_ratio(
 
 
 def prior_ratio(kvp: float | None) -> ScatterRatio:
+    """Return the ratio to expect at a tube voltage before the loop itself has been asked."""
     if kvp is None:
         return ScatterRatio(
             value=BLIND_RATIO, sigma=BLIND_SIGMA, basis=("prior, tube voltage unknown",)
@@ -96,19 +97,24 @@ def prior_ratio(kvp: float | None) -> ScatterRatio:
 def _wedge(
     registered: RegisteredLoop, needle: Needle | NoNeedle, gauge: int | None
 ) -> tuple[PrimaryFraction | None, str]:
-    mm_per_px, kvp = registered.loop.mm_per_px, registered.loop.kvp
+    calibration, kvp = registered.loop.calibration, registered.loop.kvp
     if isinstance(needle, NoNeedle):
         return None, "no needle to use as a step wedge"
     if gauge not in OUTER_DIAMETER_MM:
         return None, "needle gauge unknown: no step wedge"
-    if mm_per_px is None:
-        return None, "no millimetres: no step wedge"
-    typical = PRIOR_KVP[1] if kvp is None else kvp
-    wedge = primary_fraction(registered, needle, gauge=gauge, kvp=typical, mm_per_px=mm_per_px)
+    if calibration is None or calibration.basis == "needle_gauge":
+        return None, "no millimetres but from the needle itself: no step wedge"
+    wedge = primary_fraction(
+        registered,
+        needle,
+        gauge=gauge,
+        kvp=PRIOR_KVP[1] if kvp is None else kvp,
+        mm_per_px=calibration.mm_per_px,
+    )
     if wedge is None:
-        return None, "shaft too short for a step wedge"
+        return None, "no step wedge: shaft too short, or its hub is not in the picture"
     if wedge.fraction >= 1.0 or wedge.fraction <= 0.0:
-        return None, "needle step wedge rejected: more steel than its gauge (tilted?)"
+        return None, "needle step wedge rejected: more steel than its gauge has"
     return wedge, ""
 
 

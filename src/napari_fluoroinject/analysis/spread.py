@@ -41,7 +41,7 @@ REGION_T = 3.0
 MEDIAN_PX = 7
 """Side of the square whose median arrival is a pixel's: 2 mm, less than a film is wide."""
 PEAK_FRAMES = 5
-"""Peaks are those of the mean of so many frames."""
+"""Wash-out compares the peak with the mean of so many frames, at least as long after it."""
 PEAK_SHARE = 0.95
 """The peak is reached at this share of it: a plateau has no time of its own."""
 REGION_THRESHOLD_OD = 0.06
@@ -57,10 +57,11 @@ def spread_maps(
     """Measure arrival, peak, washout, transit and the region of contrast.
 
     Every pixel's opacity over time is fitted by a ramp; the maps' definitions are those of
-    `SpreadMaps`. `time_to_peak_s` is the first time at which the smoothed opacity reaches 95 % of
-    its peak, counted from the first frame; `washout_per_s` the share of the peak lost per second
-    from there to the end; `transit_s` the mean time of the opacity after arrival, cut off at the
-    end of the run. Times are NaN where the loop has none; without an onset the region is empty.
+    `SpreadMaps`. `peak_od` is the highest fitted opacity, `time_to_peak_s` the time at which 95 %
+    of it is first reached, counted from the first frame; `washout_per_s` the share of the peak
+    lost per second from there to the end; `transit_s` the mean time of the opacity after arrival,
+    cut off at the end of the run. Times are NaN where the loop has none; without an onset the
+    region is empty.
 
     Parameters
     ----------
@@ -189,18 +190,17 @@ def _kinetics(stack: FloatArray, fit: RampFit, arrival: FloatArray, valid: BoolA
     here = np.isfinite(arrival)
     curves, top = smooth[:, here], peak[here]
     positions = fit.positions[:, None]
-    first = np.argmax(curves >= PEAK_SHARE * top, axis=0)
-    at_peak = fit.positions[first]
+    at_peak = fit.reaching(PEAK_SHARE)[here]
     remaining = fit.positions[-1] - at_peak
     lost = 1.0 - curves[-1] / top
-    washout = np.where(remaining >= PEAK_FRAMES, lost / np.maximum(remaining, 1.0), np.nan)
+    washout = np.where(remaining >= PEAK_FRAMES, lost / remaining.clip(min=1.0), np.nan)
     present = np.maximum(curves, 0.0) * (positions >= arrival[here])
     weights = np.gradient(fit.positions)[:, None] * present
     area = weights.sum(axis=0)
     moment = (weights * (positions - arrival[here])).sum(axis=0)
     transit = np.where(area > 0, moment / np.where(area > 0, area, 1.0), np.nan)
 
-    def spread_out(values: DoubleArray) -> FloatArray:
+    def spread_out(values: DoubleArray | FloatArray) -> FloatArray:
         whole = np.full(here.shape, np.nan, dtype=np.float32)
         whole[here] = values
         return whole

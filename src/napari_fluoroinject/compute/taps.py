@@ -49,15 +49,21 @@ def warp_taps(pose: DoubleArray, rows: int, columns: int) -> WarpTaps:
     down, right, angle = (float(value) for value in pose)
     x = np.arange(columns) - (columns - 1) / 2
     y = np.arange(rows) - (rows - 1) / 2
+    if angle == 0:
+        x, y = x[:1], y[:1]
     # The second shear moves the place at which the first was looked up; `right` is taken back.
     row_start, row_taps = _interpolation(down + angle * (x - right))
     column_start, column_taps = _interpolation(right - angle * y)
     return WarpTaps(
-        row_start=row_start,
-        row_taps=row_taps,
-        column_start=column_start,
-        column_taps=column_taps,
+        row_start=np.resize(row_start, columns),
+        row_taps=_wide(row_taps, columns),
+        column_start=np.resize(column_start, rows),
+        column_taps=_wide(column_taps, rows),
     )
+
+
+def _wide(taps: FloatArray, count: int) -> FloatArray:
+    return np.ascontiguousarray(np.broadcast_to(taps, (TAPS, count)))
 
 
 def _interpolation(shift_px: DoubleArray) -> tuple[npt.NDArray[np.int64], FloatArray]:

@@ -122,7 +122,7 @@ _STATEMENTS = (
     ("target", "Target", "Whether a target was given, and how the distance was taken."),
     ("contrast", "Contrast", "What was seen of contrast, and how faint it could be."),
     ("vascular-search", "Search for vascular uptake", "What the search came to."),
-    ("not-measured", "Not measured", "A quantity that this loop does not give, and why."),
+    ("limits", "Limits of the measurement", "What the loop does not give, or what was assumed."),
     ("not-written", "Result not written", "A result that was not made from this loop, and why."),
     ("software", "Computed by", "Software, backend and parameters."),
     ("reader-note", "Note on the loop", "Something odd or unknown about the loop as stored."),

@@ -254,7 +254,7 @@ def _contrast(report: Report) -> list[Statement]:
             f"{seen}. In the last frames a patch fainter than {_opacity(report)} "
             f"{maps.detection_limit_od:.3f} is not seen. {_outlined(report)}",
         ),
-        *(_say("not-measured", reason) for reason in measured.reasons),
+        *(_say("limits", reason) for reason in measured.reasons),
     ]
 
 

@@ -102,6 +102,9 @@ def _source(report: Report) -> dict[str, Any]:
         "quantitative": loop.intensity.quantitative,
         "mm_per_px": loop.mm_per_px,
         "mm_per_px_basis": "none" if loop.calibration is None else loop.calibration.basis,
+        "mm_per_px_relative_uncertainty": None
+        if loop.calibration is None
+        else _number(loop.calibration.relative_uncertainty),
         "view": {
             "name": loop.view.name,
             "primary_angle_deg": loop.view.primary_angle_deg,

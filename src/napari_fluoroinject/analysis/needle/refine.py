@@ -220,8 +220,7 @@ def _judge(
     level = float(np.median(curve[inside]))
     if level <= 0:
         return None
-    own = curve[inside, None] * np.exp(-0.5 * (model.across_px / model.sigma_px) ** 2)
-    beside = _beside(values[inside] - own, model, scale)
+    beside = _beside(values[inside], model, scale)
     smooth = ndi.uniform_filter1d(curve[inside], BLOCK_PX)
     return Shaft(
         line=shaft.line,

@@ -1,0 +1,102 @@
+"""The onset of contrast is found in the picture, and nothing else is taken for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import ndimage
+
+from napari_fluoroinject.analysis.onset import find_injection
+from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.model.motion import Motion
+
+ON = choose("cpu")
+SIZE, FRAMES = 96, 40
+
+
+def still(frames=FRAMES, **changes):
+    fields = {
+        "shift_px": np.zeros((frames, 2)),
+        "residual": np.ones(frames),
+        "locked": np.ones(frames, bool),
+        "bone_weight": np.ones((SIZE, SIZE), np.float32),
+        "uncertainty_px": 0.05,
+    }
+    return Motion(**(fields | changes))
+
+
+def scene(*, onset=None, od=0.3, frames=FRAMES, seed=0, noise=0.08):
+    """Textured log frames; a disc fills over six frames from `onset` on."""
+    random = np.random.default_rng(seed)
+    texture = ndimage.gaussian_filter(random.standard_normal((SIZE, SIZE)), 6)
+    ln = 6.0 + 0.5 * texture / texture.std()
+    stack = ln + noise * random.standard_normal((frames, SIZE, SIZE))
+    if onset is not None:
+        row, column = np.mgrid[:SIZE, :SIZE]
+        disc = np.hypot(row - 50, column - 45) < 14
+        grown = np.clip((np.arange(frames) - onset + 1) / 6, 0, 1)
+        stack -= od * grown[:, None, None] * disc
+    return stack.astype(np.float32)
+
+
+def found(ln, motion=None):
+    field = np.ones(ln.shape[1:], bool)
+    return find_injection(ln, field, motion or still(len(ln)), on=ON)
+
+
+@given(onset=st.integers(9, 30), seed=st.integers(0, 50))
+@settings(max_examples=15, deadline=None)
+def test_the_onset_is_found_within_two_frames_wherever_it_is(onset, seed):
+    injection = found(scene(onset=onset, seed=seed))
+    assert injection.onset_frame is not None
+    assert abs(injection.onset_frame - onset) <= 2
+    assert max(injection.mask_frames) < onset
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_alone_is_no_contrast_and_still_gives_mask_frames(seed):
+    injection = found(scene(seed=seed))
+    assert injection.onset_frame is None
+    assert len(injection.mask_frames) == 12
+
+
+def test_a_needle_being_advanced_is_no_contrast():
+    ln = scene()
+    for k in range(FRAMES):
+        end = 20 + 4 * min(k, 8)
+        ln[k, 10:end, 60:63] -= 0.5
+    assert found(ln).onset_frame is None
+
+
+def test_gas_that_moves_is_no_contrast():
+    ln = scene()
+    row, column = np.mgrid[:SIZE, :SIZE]
+    for k in range(FRAMES):
+        centre = 50 + 8 * np.sin(2 * np.pi * k / 30)
+        ln[k] += 0.35 * np.exp(-((row - centre) ** 2 + (column - 40) ** 2) / 120)
+    assert found(ln).onset_frame is None
+
+
+def test_exposure_that_wanders_changes_nothing():
+    steady = scene(onset=20)
+    wandering = steady + 0.2 * np.sin(np.arange(FRAMES) / 3).astype(np.float32)[:, None, None]
+    assert found(wandering).onset_frame == found(steady).onset_frame
+
+
+def test_mask_frames_leave_out_unsettled_and_lost_frames():
+    residual = np.ones(FRAMES)
+    residual[:4] = 3.0
+    locked = np.arange(FRAMES) != 9
+    motion = still(residual=residual, locked=locked)
+    masks = found(scene(onset=20), motion).mask_frames
+    assert min(masks) >= 4
+    assert 9 not in masks
+
+
+@pytest.mark.parametrize("frames", [1, 2, 6])
+def test_a_loop_too_short_for_a_subtraction_has_no_mask(frames):
+    injection = found(scene(frames=frames))
+    assert injection.mask_frames == ()
+    assert injection.onset_frame is None

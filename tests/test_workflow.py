@@ -1,0 +1,153 @@
+"""The whole product on small synthetic loops: files in, picture, summary and DICOM objects out."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from jsonschema import Draft202012Validator, ValidationError
+
+from napari_fluoroinject import workflow
+from napari_fluoroinject.errors import (
+    BackendUnavailableError,
+    IdentityMismatchError,
+    ProcedureError,
+)
+from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory
+from napari_fluoroinject.model.summary import summary_schema
+from napari_fluoroinject.phantom import PhantomSettings
+from napari_fluoroinject.workflow import AnalysisRequest
+
+SMALL = PhantomSettings(seed=4, size=160, frames=24)
+REQUEST = AnalysisRequest(procedure="esi_il_lumbar")
+
+
+@pytest.fixture(scope="module")
+def phantom(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("phantom")
+    return workflow.make_phantom_files("esi_il_lumbar", SMALL, out=folder)
+
+
+@pytest.fixture(scope="module")
+def result(phantom, tmp_path_factory):
+    out = tmp_path_factory.mktemp("results")
+    outcome = workflow.analyze_sources([str(phantom[0])], REQUEST, out=out)
+    assert outcome.failures == ()
+    return outcome.results[0]
+
+
+def test_a_phantom_stands_beside_its_truth(phantom):
+    loop, truth, arrays = phantom
+    told = json.loads(truth.read_text())
+    assert loop.exists()
+    assert arrays.exists()
+    assert {"tip_px", "shift_px", "onset_frame", "warnings_expected"} <= set(told)
+
+
+def test_results_stand_in_a_folder_named_by_the_loop(result):
+    assert result.folder.name == result.summary["source"]["sop_instance_uid"]
+    names = {path.name for path in result.folder.iterdir()}
+    assert {"summary.json", "overview.png", "report.dcm"} <= names
+    assert names == {"summary.json", "overview.png", *(f.name for f in result.files)}
+
+
+def test_the_summary_on_disk_is_the_one_returned_and_satisfies_the_schema(result):
+    told = json.loads((result.folder / "summary.json").read_text())
+    assert told == result.summary
+    Draft202012Validator(summary_schema()).validate(told)
+    assert [o["file"] for o in told["outputs"]] == [f.name for f in result.files]
+
+
+def test_the_schema_refuses_a_missing_and_a_foreign_field(result):
+    validator = Draft202012Validator(summary_schema())
+    for spoiled in (
+        {k: v for k, v in result.summary.items() if k != "needle"},
+        result.summary | {"extra": 1},
+        result.summary | {"contrast_onset_frame": -1},
+    ):
+        with pytest.raises(ValidationError):
+            validator.validate(spoiled)
+
+
+def test_the_same_input_gives_the_same_bytes(phantom, result, tmp_path):
+    again = workflow.analyze_sources([str(phantom[0])], REQUEST, out=tmp_path).results[0]
+    assert sorted(p.name for p in again.folder.iterdir()) == sorted(
+        p.name for p in result.folder.iterdir()
+    )
+    for path in again.folder.iterdir():
+        assert path.read_bytes() == (result.folder / path.name).read_bytes(), path.name
+
+
+def test_what_cannot_be_read_is_named_and_the_rest_is_done(phantom, tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "whole.dcm").write_bytes(phantom[0].read_bytes())
+    (folder / "cut.dcm").write_bytes(phantom[0].read_bytes()[:5000])
+    outcome = workflow.analyze_sources(
+        [str(folder), str(tmp_path / "ghost")], REQUEST, out=tmp_path / "out"
+    )
+    assert len(outcome.results) == 1
+    assert sorted(name for name, _ in outcome.failures) == sorted(
+        ["cut.dcm", str(tmp_path / "ghost")]
+    )
+
+
+def test_a_wrong_request_ends_before_any_work(phantom, tmp_path):
+    for request, error in (
+        (AnalysisRequest(procedure="no_such"), ProcedureError),
+        (AnalysisRequest(on="cuda"), BackendUnavailableError),
+    ):
+        with pytest.raises(error):
+            workflow.analyze_sources([str(phantom[0])], request, out=tmp_path)
+
+
+def test_an_annotation_file_is_overridden_by_what_stands_beside_it(tmp_path):
+    path = tmp_path / "marks.json"
+    path.write_text('{"level": "L3", "side": "left", "gauge": 22}')
+    request = AnalysisRequest(annotation_file=path, level="L4", target_px=(3.0, 4.0))
+    assert request.annotation() == Annotation(
+        level="L4", side="left", gauge=22, target_px=(3.0, 4.0)
+    )
+
+
+def test_a_needle_that_a_person_marked_is_taken_as_marked(phantom, tmp_path):
+    marked = NeedleTrajectory(hub_px=(120.0, 30.0), tip_px=(80.0, 80.0))
+    request = AnalysisRequest(needle=marked, target_px=(80.0, 84.0))
+    (done,) = workflow.analyze_sources([str(phantom[0])], request, out=tmp_path).results
+    assert done.summary["needle"]["source"] == "given"
+    assert done.summary["needle"]["tip_px"] == [80.0, 80.0]
+    assert done.summary["target"]["tip_distance_mm"] is not None
+
+
+def test_results_never_go_beside_a_source_that_changed(phantom, tmp_path):
+    from napari_fluoroinject import analyze, read_loop
+
+    source = tmp_path / "loop.dcm"
+    source.write_bytes(phantom[0].read_bytes())
+    report = analyze(read_loop(source))
+    changed = bytearray(source.read_bytes())
+    changed[-1] ^= 1
+    source.write_bytes(bytes(changed))
+    with pytest.raises(IdentityMismatchError):
+        workflow.save(report, [source], out=tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.dcm"))
+
+
+def test_progress_rises_to_the_end_and_names_the_loop(phantom, tmp_path):
+    told = []
+    workflow.analyze_sources(
+        [str(phantom[0])], REQUEST, out=tmp_path, progress=lambda *step: told.append(step)
+    )
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert all(phantom[0].name in step for step, _ in told)
+
+
+def test_one_failing_loop_never_ends_the_run(phantom, tmp_path, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("no such luck")
+
+    monkeypatch.setattr(workflow, "read_loop", broken)
+    outcome = workflow.analyze_sources([str(phantom[0])], REQUEST, out=tmp_path)
+    assert outcome.failures == ((phantom[0].name, "unexpected RuntimeError: no such luck"),)
