@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args
 
 from napari_fluoroinject.errors import SettingsError
 
@@ -16,7 +16,10 @@ FILE_NAME = "fluoroinject.toml"
 ENVIRONMENT = "FLUOROINJECT_CONFIG"
 """Names the settings file where no path is given."""
 
-_CHOICES = {"on": ("auto", "cpu", "cuda"), "seg_profile": ("strict", "viewer")}
+Device = Literal["auto", "cpu", "cuda"]
+SegProfile = Literal["strict", "viewer"]
+
+_CHOICES = {"on": get_args(Device), "seg_profile": get_args(SegProfile)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +27,8 @@ class Defaults:
     """What `analyze` uses where the command line says nothing; `procedure` None = `generic`."""
 
     procedure: str | None = None
-    on: str = "auto"
-    seg_profile: str = "strict"
+    on: Device = "auto"
+    seg_profile: SegProfile = "strict"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -39,6 +39,7 @@ class SceneSettings:
     tip_px: tuple[float, float] = (98.0, 104.0)
     hub_px: tuple[float, float] = (30.0, 40.0)
     breathing_px: float = 1.5
+    tip_gain: float = 0.95
     skin_gain: float = 0.6
     advance_px: float = 0.0
     wiggle_px: float = 0.0
@@ -47,7 +48,7 @@ class SceneSettings:
 
 
 def make_scene(settings: SceneSettings) -> Scene:
-    """A loop with truth: bone breathes; the needle lags, advances early, wiggles about its tip."""
+    """A loop with truth: bone breathes; tip and hub follow in part, advance early, wiggle."""
     rng = np.random.default_rng(settings.seed)
     size, frames = settings.size, settings.frames
     phase = np.linspace(0, 2 * np.pi, frames, endpoint=False)
@@ -104,7 +105,7 @@ def _texture(rng: np.random.Generator, size: int, sigma: float) -> np.ndarray:
 def _needle_track(
     settings: SceneSettings, shift: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    tip = np.asarray(settings.tip_px) + settings.skin_gain * shift
+    tip = np.asarray(settings.tip_px) + settings.tip_gain * shift
     hub = np.asarray(settings.hub_px) + settings.skin_gain * shift
     axis = (tip[0] - hub[0]) / np.hypot(*(tip[0] - hub[0]))
     left = np.clip(1 - np.arange(settings.frames) / 7.0, 0, None)[:, None] * settings.advance_px

@@ -19,6 +19,12 @@ SETTINGS = PhantomSettings(
 )
 
 
+def shortened(truth, length_px):
+    """Points on the shaft that far behind the tip, in every frame."""
+    along = truth.hub_px - truth.tip_px
+    return truth.tip_px + length_px * along / np.hypot(*along.T)[:, None]
+
+
 @pytest.fixture(scope="module")
 def seen():
     """A registered loop without calibration, its needle, and the truth."""
@@ -40,7 +46,7 @@ def seen():
         motion=motion,
         injection=Injection(mask_frames=tuple(rest)[-12:], onset_frame=None, onset_score=0.0),
     )
-    inside = np.clip(truth.hub_px, 4, 251)
+    inside = shortened(truth, 70.0)
     needle = Needle(
         tip_px=tuple(truth.tip_px[-1]),
         hub_px=tuple(inside[-1]),
@@ -88,7 +94,6 @@ def test_without_gauge_needle_or_beam_intensity_there_is_no_calibration(seen):
 
 def test_a_needle_too_short_to_measure_gives_no_millimetres(seen):
     registered, needle, truth = seen
-    along = truth.hub_px - truth.tip_px
-    near = truth.tip_px + 12 * along / np.hypot(*along.T)[:, None]
+    near = shortened(truth, 12.0)
     short = replace(needle, hub_px=tuple(near[-1]), hub_by_frame_px=near)
     assert calibrate_by_gauge(registered, short, gauge=truth.gauge) is None

@@ -19,6 +19,7 @@ _SUMMARY: dict[str, Any] = {
         "quantitative": True,
         "mm_per_px": 0.25,
         "mm_per_px_basis": "iso_ermf",
+        "mm_per_px_relative_uncertainty": 0.05,
         "view": {"name": "AP", "primary_angle_deg": 0.0, "secondary_angle_deg": 0.0},
         "laterality": None,
         "body_part": "LSPINE",

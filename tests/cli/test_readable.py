@@ -28,7 +28,8 @@ def test_what_was_measured_has_its_unit():
     text = statement(summary(), title="Lumbar epidural")
     for part in (
         "Lumbar epidural, L4-L5, left",
-        "31 frames of 512 x 512 pixels - 15 frames/s - view AP - 0.250 mm per pixel",
+        "31 frames of 512 x 512 pixels - 15 frames/s - view AP - 0.250 mm per pixel "
+        "(isocentre plane, header factor; 1 sigma 5 %)",
         "row 250.4, column 255.6 (1 sigma 0.4 px along the needle) in frame 6",
         "contrast left it",
         "100 mm2",

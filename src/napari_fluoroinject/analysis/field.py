@@ -27,8 +27,10 @@ _PENUMBRA_LN = 0.06
 _SIDE_ZONE, _SIDE_LENGTH = 0.16, 0.6
 """Straight blades stand in this outer share of the picture; the middle of their length is judged."""
 _CORNER_FROM, _CORNER_LENGTH_PX = 0.4, 20.0
-_ROUND_RADII, _ROUND_RAYS, _ROUND_SHARE, _ROUND_TOLERANCE_PX = (0.3, 0.65), 180, 0.55, 4.0
-"""Radii in widths of the picture; the share of the rays that must end on one circle."""
+_ROUND_RADII, _ROUND_RAYS, _ROUND_TOLERANCE_PX = (0.3, 0.68), 180, 4.0
+"""Radii in widths of the picture."""
+_ROUND_SHARE, _ROUND_LEAST_SHARE = 0.6, 0.12
+"""Rays that must end on the circle, of those that should and of all."""
 _CIRCLE_ROUNDS = 10
 _SIDES_DEG, _CORNERS_DEG = (0.0, 90.0, 180.0, 270.0), (45.0, 135.0, 225.0, 315.0)
 
@@ -100,22 +102,30 @@ def _inside_round(picture: FloatArray) -> BoolArray:
     darker = np.where(np.isfinite(darker), darker, -np.inf)
     strongest = darker.argmax(axis=0)
     judged = darker.max(axis=0) > _STEP_LN
-    if judged.mean() < _ROUND_SHARE:
-        return np.ones(picture.shape, dtype=np.bool_)
-    edge = middle[:, None] + distance[strongest] * rays
-    centre, radius, share = _circle(edge[:, judged], tolerance_px=_scaled(picture, _ROUND_TOLERANCE_PX))
+    everything = np.ones(picture.shape, dtype=np.bool_)
+    if judged.mean() < _ROUND_LEAST_SHARE:
+        return everything
+    edge = (middle[:, None] + distance[strongest] * rays)[:, judged]
+    tolerance = _scaled(picture, _ROUND_TOLERANCE_PX)
+    centre, radius = _circle(edge, tolerance_px=tolerance)
+    on_circle = np.abs(np.hypot(*(edge - centre[:, None])) - radius) <= tolerance
+    # A large diaphragm shows in the corners only: what counts is where it should be seen.
+    around = centre[:, None] + radius * rays
+    visible = int(np.isfinite(_sampled(picture, around)).sum())
+    enough = max(_ROUND_LEAST_SHARE * _ROUND_RAYS, _ROUND_SHARE * visible)
+    if on_circle.sum() < enough:
+        return everything
     row, column = np.ogrid[:rows, :columns]
-    if share * judged.mean() < _ROUND_SHARE:
-        radius = np.inf
-    inside: BoolArray = np.hypot(row - centre[0], column - centre[1]) <= radius - _scaled(picture, _STEP_PX)/2
+    outward = np.hypot(row - centre[0], column - centre[1])
+    inside: BoolArray = outward <= radius - _scaled(picture, _STEP_PX) / 2
     return inside
 
 
-def _circle(edge: DoubleArray, *, tolerance_px: float) -> tuple[DoubleArray, float, float]:
-    """Centre and radius of the circle through most of the points (2, n), and their share."""
+def _circle(edge: DoubleArray, *, tolerance_px: float) -> tuple[DoubleArray, float]:
+    """Centre and radius of the circle through most of the points (2, n)."""
     weight = np.ones(edge.shape[1])
     for _ in range(_CIRCLE_ROUNDS):
-        system = np.column_stack([2 * edge.T, weight * 0 + 1])
+        system = np.column_stack([2 * edge.T, np.ones(edge.shape[1])])
         solution, *_ = np.linalg.lstsq(
             system * weight[:, None], (edge**2).sum(axis=0) * weight, rcond=None
         )
@@ -123,7 +133,7 @@ def _circle(edge: DoubleArray, *, tolerance_px: float) -> tuple[DoubleArray, flo
         radius = float(np.sqrt(max(solution[2] + (centre**2).sum(), 0.0)))
         miss = np.abs(np.hypot(*(edge - centre[:, None])) - radius)
         weight = 1 / (1 + (miss / tolerance_px) ** 2)
-    return centre, radius, float((miss <= tolerance_px).mean())
+    return centre, radius
 
 
 def _darker(lines: DoubleArray, picture: FloatArray) -> DoubleArray:

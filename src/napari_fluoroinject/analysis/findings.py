@@ -34,19 +34,20 @@ class Evidence:
 
 def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
     """Count the frames that could be judged and say why the others could not."""
-    locked = evidence.motion.locked & (evidence.motion.residual <= LARGEST_RESIDUAL)
+    judged = evidence.motion.locked & (evidence.motion.residual <= LARGEST_RESIDUAL)
+    lost = int((~judged).sum())
+    blind = not _subtractable(evidence, procedure)
     reasons = []
-    if lost := int((~locked).sum()):
-        reasons.append(f"{lost} frames could not be registered to the mask frames")
-    if unfit := _unfit(evidence, procedure):
-        reasons.extend(unfit)
-    if evidence.run_off.reason:
+    if lost:
+        reasons.append(f"{_frames(lost)} could not be registered to the mask frames")
+    if blind:
+        reasons.append(_too_few(evidence))
+    elif evidence.run_off.reason:
         reasons.append(f"run-off search: {evidence.run_off.reason}")
-    blind = bool(unfit) and not _subtractable(evidence, procedure)
     return Assessable(
-        frames=0 if blind else int(locked.sum()),
+        frames=0 if blind else int(judged.sum()),
         of=evidence.loop.shape[0],
-        reasons=tuple(dict.fromkeys(reasons)),
+        reasons=tuple(reasons),
     )
 
 
@@ -123,11 +124,9 @@ def _unfit(evidence: Evidence, procedure: Procedure) -> list[str]:
     """Say why this loop cannot carry a full assessment, one clause each."""
     reasons = []
     if not evidence.loop.intensity.quantitative:
-        word = evidence.loop.intensity.relationship
-        reasons.append(f"pixel values are {word}, not beam intensity: opacity is relative only")
+        reasons.append(f"{_meaning(evidence.loop)}: opacity is relative only")
     if not _subtractable(evidence, procedure):
-        count = len(evidence.injection.mask_frames)
-        reasons.append(f"{count} frames before contrast are too few for a subtraction")
+        reasons.append(_too_few(evidence))
     if float(np.mean(~evidence.motion.locked)) > 0.2:
         reasons.append("more than a fifth of the frames could not be registered")
     if evidence.loop.times_s is None and evidence.loop.shape[0] > 1:
@@ -135,6 +134,21 @@ def _unfit(evidence: Evidence, procedure: Procedure) -> list[str]:
     if evidence.loop.lossy:
         reasons.append("the pixels were compressed with loss")
     return reasons
+
+
+def _too_few(evidence: Evidence) -> str:
+    count = len(evidence.injection.mask_frames)
+    return f"{_frames(count)} before contrast: too few for a subtraction"
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
+
+
+def _meaning(loop: CineLoop) -> str:
+    if loop.intensity.relationship == "display":
+        return "pixel values were processed for display"
+    return "what pixel values say of the beam is not known"
 
 
 def _subtractable(evidence: Evidence, procedure: Procedure) -> bool:

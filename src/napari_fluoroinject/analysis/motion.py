@@ -40,6 +40,9 @@ _LEAST_RANGE_PX = 0.6
 """With less motion lagging tissue cannot be told from bone, and does no harm."""
 _LOST = 1.5
 """A residual this much above the usual, noise taken into account, is no longer the same scene."""
+_FLOOR_PX, _PULL = 0.017, 0.012
+"""What noise does not explain, on synthetic loops: a floor, and a share of the motion by which
+lagging tissue still pulls."""
 _LEAST_NOISE = 0.3
 """No frame is believed to be better than this share of the usual noise."""
 
@@ -199,13 +202,14 @@ def _motion(band: _Band, fit: _Fit, shape: tuple[int, ...]) -> Motion:
     noise = fit.noise / max(float(np.median(fit.noise)), np.finfo(np.float32).tiny)
     # A frame may be noisier than the others and yet lie where it should.
     unexplained = residual / np.maximum(noise, 1)
-    smooth, uncertainty_px = smooth_track(pose, np.maximum(residual, _LEAST_NOISE))
+    smooth, noise_px = smooth_track(pose, np.maximum(residual, _LEAST_NOISE))
+    spread_px = float(np.sqrt(smooth[:, :2].var(axis=0).mean()))
     return Motion(
         shift_px=smooth[:, :2],
         residual=residual,
         locked=unexplained <= _LOST,
         bone_weight=_unbinned(fit.trust.mean(axis=0), band.factor, shape[1:]),
-        uncertainty_px=uncertainty_px,
+        uncertainty_px=float(np.hypot(np.hypot(noise_px, _FLOOR_PX), _PULL * spread_px)),
     )
 
 

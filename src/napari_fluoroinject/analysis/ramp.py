@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 RISES = (2.0, 4.0, 7.0, 14.0, 28.0)
 """Durations of the rise that are tried, in frame intervals."""
-DECAYS = (np.inf, 24.0, 6.0)
+DECAYS = (np.inf, 100.0, 40.0, 16.0, 6.0)
 """Time constants of the wash-out after the rise that are tried, in frame intervals."""
 START_STEP = 0.5
+START_SHARE = 0.1
+"""Starts lie this share of the rise apart, but not closer than `START_STEP`."""
 BASELINE_FRAMES = 10.0
 EARLIEST = 2.0
 """Ramps may start this long before onset: the onset is found from the whole field."""
@@ -126,9 +128,13 @@ def frame_interval_s(times_s: DoubleArray | None) -> float | None:
 
 def _shapes(earliest: float, latest: float) -> DoubleArray:
     """(start, rise, decay) of every ramp that is tried, (shapes, 3)."""
-    starts = np.arange(earliest, latest, START_STEP)
-    grid = np.meshgrid(starts, RISES, DECAYS, indexing="ij")
-    return np.stack([axis.ravel() for axis in grid], axis=1)
+    shapes = [
+        (start, rise, decay)
+        for rise in RISES
+        for start in np.arange(earliest, latest, max(START_STEP, START_SHARE * rise))
+        for decay in DECAYS
+    ]
+    return np.array(shapes)
 
 
 def _curves(shapes: DoubleArray, positions: DoubleArray) -> DoubleArray:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
-LEAST_T = 6.0
-"""Evidence of the ramp that a pixel of the region needs."""
-SEED_T = 10.0
-SEED_OD = 0.10
+LEAST_T = 3.0
+"""Evidence of the ramp that a pixel of the region needs: being connected says the rest."""
+SEED_T = 8.0
+SEED_OD = 0.08
 FEWEST_SEEDS = 15
 REACH_MM = 6.0
 REACH_PX = 22.0

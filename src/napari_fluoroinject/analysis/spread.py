@@ -36,8 +36,8 @@ UNSCALED_MULTIPLE = 3.0
 """The same where opacity has no unit and noise is all that is known."""
 SMOOTHING_PX = 1.3
 """Sigma of the blur before curves are fitted: wider and thin capsules widen."""
-REGION_T = 3.0
-"""Evidence that arrival needs inside the region, which is certain as a whole."""
+LONE_T = 6.0
+"""Evidence of the ramp that arrival needs outside the region."""
 MEDIAN_PX = 7
 """Side of the square whose median arrival is a pixel's: 2 mm, less than a film is wide."""
 PEAK_FRAMES = 5
@@ -164,7 +164,7 @@ def _arrival(fit: RampFit, opacity: Opacity, region: BoolArray, threshold: float
     # The contract wants two frames above the threshold: the last frame cannot confirm itself.
     confirmed = opacity.valid & (arrival <= fit.positions[-2])
     doubt = np.sqrt(opacity.residue) / GAS_ALLOWANCE
-    certain = fit.t > np.where(region, REGION_T, LEAST_T * np.maximum(doubt, 1.0))
+    certain = fit.t > np.where(region, LEAST_T, LONE_T * np.maximum(doubt, 1.0))
     arrival = np.where(confirmed & certain, np.maximum(arrival, 0.0), np.float32(np.nan))
     return _median_of_neighbours(arrival.astype(np.float32), MEDIAN_PX)
 

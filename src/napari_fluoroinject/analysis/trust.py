@@ -21,6 +21,7 @@ _LEAST_VARIANCE = 0.5
 _GAIN_SIGMA_PX = 5.0
 _GAIN_WIDTH = 0.06
 _GAIN_LEAST_PEAK = 0.3
+_GAIN_FARTHEST = 0.12
 _GAIN_BINS = np.linspace(-0.5, 1.5, 101)
 _MAD_TO_SIGMA = 1.4826
 _MEDIAN_PIXELS = 5000
@@ -58,8 +59,10 @@ def robust_weight(
     seen = kernels.smooth(residual, valid, _RESIDUAL_SIGMA_PX)
     sigma = _MAD_TO_SIGMA * np.median(np.abs(_sampled(seen, valid)), axis=1).astype(np.float64)
     sigma = np.maximum(sigma, np.finfo(np.float32).tiny)
+    # A frame far noisier than the others would pull the template towards its own noise.
+    share = np.minimum(1.0, (np.median(sigma) / sigma) ** 2).astype(np.float32)
     scaled = seen / (_ROBUST_SIGMAS * sigma[:, None, None]).astype(np.float32)
-    weight = 1 / (1 + scaled**2)
+    weight = share[:, None, None] / (1 + scaled**2)
     if len(residual) > 2:
         spread = kernels.smooth(residual.var(axis=0)[None], valid, _VARIANCE_SIGMA_PX)[0]
         usual = np.maximum(np.median(spread[valid > 0]), np.finfo(np.float32).tiny)
@@ -96,8 +99,13 @@ def gain_weight(
     inside = field > 0
     histogram, _ = np.histogram(gain[inside], bins=_GAIN_BINS, weights=energy[inside])
     smooth = gaussian_filter1d(histogram.astype(np.float64), 1.0)
-    peak = (smooth == maximum_filter1d(smooth, 5)) & (smooth >= _GAIN_LEAST_PEAK * smooth.max())
     centres = (_GAIN_BINS[1:] + _GAIN_BINS[:-1]) / 2
+    # Noise and static edges make peaks far off; the estimate is never that wrong about bone.
+    smooth[np.abs(centres - 1) > _GAIN_FARTHEST] = 0
+    peak = (smooth == maximum_filter1d(smooth, 5)) & (smooth >= _GAIN_LEAST_PEAK * smooth.max())
+    peak &= smooth > 0
+    if not peak.any():
+        return field
     bone = float(centres[np.flatnonzero(peak)[-1]])
     weight = np.exp(-0.5 * ((gain - bone) / _GAIN_WIDTH) ** 2).astype(np.float32)
     return weight * field

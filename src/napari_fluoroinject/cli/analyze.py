@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isfinite
 from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,10 @@ from napari_fluoroinject.errors import AnnotationError, ProcedureError
 from napari_fluoroinject.model.annotation import NeedleTrajectory
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
+)
+from napari_fluoroinject.settings import (
+    Device,  # noqa: TC001 - typer reads annotations when it runs
+    SegProfile,  # noqa: TC001 - likewise
 )
 
 if TYPE_CHECKING:
@@ -72,11 +76,9 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="What a person marked, as JSON."),
     ] = None,
-    on: Annotated[
-        Literal["auto", "cpu", "cuda"] | None, typer.Option(help="Where the array work runs.")
-    ] = None,
+    on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     seg_profile: Annotated[
-        Literal["strict", "viewer"] | None,
+        SegProfile | None,
         typer.Option(help="Segmentation without invented geometry, or with nominal geometry."),
     ] = None,
     config: Annotated[

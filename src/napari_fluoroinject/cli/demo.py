@@ -32,7 +32,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for loop, spool, archive and results.")] = Path(
         "fluoroinject-demo"
     ),
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another synthetic patient.")] = SEED,
+    seed: Annotated[int, typer.Option(min=0, help="Which synthetic patient.")] = SEED,
 ) -> None:
     """Push a synthetic loop from a simulated C-arm, analyse it, archive and query the results."""
     from napari_fluoroinject.procedures import get

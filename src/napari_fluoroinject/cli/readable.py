@@ -56,13 +56,19 @@ def _heading(summary: Summary, title: str) -> str:
         f"{source['frames']} frames of {source['columns']} x {source['rows']} pixels",
         "frame times unknown" if rate is None else f"{rate:.3g} frames/s",
         f"view {source['view']['name']}" if source["view"]["name"] else "view unknown",
-        "uncalibrated"
-        if source["mm_per_px"] is None
-        else f"{source['mm_per_px']:.3f} mm per pixel ({_BASES[source['mm_per_px_basis']]})",
+        _scale(source),
     ]
     asked = [str(part) for part in (summary["level"], summary["side"]) if part]
     kind = fill(" - ".join(parts), WIDTH, initial_indent="  ", subsequent_indent="  ")
     return section(", ".join([title, *asked]), [kind])
+
+
+def _scale(source: Summary) -> str:
+    if source["mm_per_px"] is None:
+        return "uncalibrated"
+    sigma = source["mm_per_px_relative_uncertainty"]
+    sure = "uncertainty unknown" if sigma is None else f"1 sigma {100 * sigma:.0f} %"
+    return f"{source['mm_per_px']:.3f} mm per pixel ({_BASES[source['mm_per_px_basis']]}; {sure})"
 
 
 def _warnings(summary: Summary) -> str:
@@ -88,7 +94,7 @@ def _warnings(summary: Summary) -> str:
 
 
 def _measured(summary: Summary) -> str:
-    lines = [*_needle_lines(summary), *_spread_lines(summary["spread"])]
+    lines = [*_needle_lines(summary), *_spread_lines(summary)]
     lines += _run_off_lines(summary)
     return section("Measured", lines)
 
@@ -111,7 +117,8 @@ def _needle_lines(summary: Summary) -> Iterator[str]:
         yield line("tip to target", _length(target, "tip_distance") or "not known")
 
 
-def _spread_lines(spread: Summary) -> Iterator[str]:
+def _spread_lines(summary: Summary) -> Iterator[str]:
+    spread, opacity = summary["spread"], _opacity_unit(summary)
     area = _quantity(spread["area_mm2"], "mm2") or _quantity(spread["area_px"], "pixels")
     for label, value in (
         ("contrast area at the end", area),
@@ -121,8 +128,8 @@ def _spread_lines(spread: Summary) -> Iterator[str]:
         ("caudal of the tip", _length(spread, "caudal")),
         ("contrast first seen", _quantity(spread["first_arrival_s"], "s", 2)),
         ("speed of the front", _length(spread, "front_speed", per="/s")),
-        ("peak opacity", _quantity(spread["peak_od"], "(natural log)", 2)),
-        ("faintest spread to show", _quantity(spread["detection_limit_od"], "(natural log)", 3)),
+        ("peak opacity", _quantity(spread["peak_od"], opacity, 2)),
+        ("faintest spread to show", _quantity(spread["detection_limit_od"], opacity, 3)),
     ):
         if value is not None:
             yield line(label, value)
@@ -135,9 +142,13 @@ def _run_off_lines(summary: Summary) -> Iterator[str]:
             "strongest run-off",
             f"{found['score']:.2f} of what raises a warning{_when(summary, found['frames'])}",
         )
-    faintest = _quantity(found["smallest_seen_od"], "(natural log)", 3)
+    faintest = _quantity(found["smallest_seen_od"], _opacity_unit(summary), 3)
     if faintest is not None:
         yield line("faintest run-off to show", faintest)
+
+
+def _opacity_unit(summary: Summary) -> str:
+    return "(natural log)" if summary["source"]["quantitative"] else "(relative only)"
 
 
 def _unknown(summary: Summary) -> str:

@@ -12,7 +12,8 @@ from napari_fluoroinject.phantom.solids import smooth_min
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
     from napari_fluoroinject.phantom.beam import Beam
-    from napari_fluoroinject.phantom.skeleton import Bone, Skeleton
+    from napari_fluoroinject.phantom.bone import Bone
+    from napari_fluoroinject.phantom.skeleton import Skeleton
 
 CORTICAL_G_CM3 = 1.85
 SHELL_MM = 1.3

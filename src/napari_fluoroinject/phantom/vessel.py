@@ -97,7 +97,7 @@ def draw_vessel(
     Transient run-off lasts about a second; persistent run-off as long as the injection, and then
     fades.
     """
-    length, diameter = float(random.uniform(45, 110)), float(random.uniform(0.9, 2.0))
+    length, diameter = float(random.uniform(45, 110)), float(random.uniform(0.75, 2.0))
     trunk = _wander(course, length, random)
     widths = np.linspace(diameter, diameter * 0.75, len(trunk))
     branches = [_branch(course, trunk, widths, random) for _ in range(int(random.integers(0, 4)))]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,9 @@ ROUNDS = 2
 STAINED_WEIGHT = 0.25
 """What a tip's place is worth in a frame in which contrast flows around it."""
 BLUNT = np.array([0.5])
+SIGMA_FACTOR, SIGMA_FLOOR_PX = 1.1, 0.25
+"""What the fit's own sigma leaves out (edges are not Gaussian, motion is not exact), so that on
+synthetic loops other than those reported on 2 sigma cover 95 % of the errors."""
 
 
 def measure_needle(
@@ -139,21 +143,24 @@ class _Scene:
     def _polished(
         self, near: End, frames: tuple[int, ...], slide: DoubleArray, points: DoubleArray
     ) -> End:
-        patch, noise = end_patch(
-            self.registered, self.track, near, frames=frames, slide_px=slide, scale=self.scale
-        )
-        beyond, sigma = fit_patch(
-            patch,
-            noise=noise,
-            level=self.shaft.level,
-            sigma_px=self.shaft.sigma_px / self.scale,
-            points=points,
-        )
-        return End(
-            along_px=near.along_px + near.outward * self.scale * beyond,
-            outward=near.outward,
-            uncertainty_px=self.scale * sigma,
-        )
+        # Twice: the second patch is centred on the end, wherever the rough one was.
+        for _ in range(ROUNDS):
+            patch, noise = end_patch(
+                self.registered, self.track, near, frames=frames, slide_px=slide, scale=self.scale
+            )
+            beyond, sigma = fit_patch(
+                patch,
+                noise=noise,
+                level=self.shaft.level,
+                sigma_px=self.shaft.sigma_px / self.scale,
+                points=points,
+            )
+            near = End(
+                along_px=near.along_px + near.outward * self.scale * beyond,
+                outward=near.outward,
+                uncertainty_px=self.scale * hypot(SIGMA_FACTOR * sigma, SIGMA_FLOOR_PX),
+            )
+        return near
 
 
 def _point(place: DoubleArray) -> Point:
