@@ -20,6 +20,7 @@ from napari_fluoroinject.model.geometry import Point, Side
 from napari_fluoroinject.model.summary import summarize
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.dicom.cine_object import Kind, Packing
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.phantom import PhantomSettings
@@ -226,7 +227,12 @@ def save(
 
 
 def make_phantom_files(
-    key: str, settings: PhantomSettings, *, out: Path, kind: str = "xa"
+    key: str,
+    settings: PhantomSettings,
+    *,
+    out: Path,
+    kind: Kind = "xa",
+    packing: Packing = "uncompressed",
 ) -> tuple[Path, ...]:
     """Write a synthetic loop as DICOM with its truth beside it.
 
@@ -240,6 +246,7 @@ def make_phantom_files(
     import numpy as np
 
     from napari_fluoroinject.dicom.cine_object import (
+        PACKINGS,
         encode_cine,
         phantom_identity,
         write_cine,
@@ -250,7 +257,10 @@ def make_phantom_files(
     out.mkdir(parents=True, exist_ok=True)
     loop_path = out / f"{key}_{settings.twin}_{settings.seed}.dcm"
     identity = phantom_identity(key, settings.seed)
-    write_cine(encode_cine(phantom.loop, kind=kind, identity=identity), loop_path)
+    encoded = encode_cine(
+        phantom.loop, kind=kind, identity=identity, transfer_syntax=PACKINGS[packing]
+    )
+    write_cine(encoded, loop_path)
     truth = (json.dumps(phantom.truth.to_json(), indent=1) + "\n").encode()
     _write(out / "truth.json", truth)
     np.savez_compressed(out / "truth.npz", allow_pickle=False, **phantom.truth.to_npz())

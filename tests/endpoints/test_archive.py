@@ -6,7 +6,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from small_loops import CONNECTION_REFUSED, SERIES, STUDY, dcmtk, make_loop, pacs_of, write
+from network_loops import CONNECTION_REFUSED, SERIES, STUDY, dcmtk, make_loop, pacs_of, write
 
 from napari_fluoroinject.endpoints.archive import Archive
 from napari_fluoroinject.endpoints.base import Query

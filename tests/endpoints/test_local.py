@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from pydicom import dcmread
-from small_loops import SERIES, STUDY, make_loop, write
+from network_loops import SERIES, STUDY, make_loop, write
 
 from napari_fluoroinject.endpoints.base import Query
 from napari_fluoroinject.endpoints.folder import Folder

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, evt
-from small_loops import dcmtk, make_loop, pacs_of, write
+from network_loops import dcmtk, make_loop, pacs_of, write
 
 from napari_fluoroinject.endpoints import connect
 from napari_fluoroinject.endpoints.base import Query

@@ -12,6 +12,7 @@ from napari_fluoroinject.phantom.beam import Beam, Stand, aim
 from napari_fluoroinject.phantom.layers import Layer, rotation, spline_weights
 from napari_fluoroinject.phantom.needle import Rod, shade
 from napari_fluoroinject.phantom.radiograph import bone_mineral
+from napari_fluoroinject.phantom.shutter import draw_shutter
 from napari_fluoroinject.phantom.skeleton import draw_skeleton
 from napari_fluoroinject.phantom.solids import Capsule, Ellipsoid, Plate
 from napari_fluoroinject.phantom.splat import splat
@@ -212,3 +213,14 @@ def test_streams_of_one_seed_are_separate_and_repeatable() -> None:
     assert len(set(draws)) == 4
     assert draws[0] == stream(5, "anatomy").random()
     assert draws[0] != stream(5, "anatomy", "trunk").random()
+
+
+@pytest.mark.parametrize("shape", ["rectangular", "circular"])
+def test_blades_darken_the_outside_and_leave_the_middle_open(shape: str) -> None:
+    for seed in range(4):
+        blades = draw_shutter(shape, 128, np.random.default_rng(seed))
+        assert blades[64, 64] == pytest.approx(1.0)
+        assert blades.min() >= 0.0099
+        opened = blades > 0.5
+        assert opened.mean() > 0.5
+    np.testing.assert_array_equal(draw_shutter("none", 64, np.random.default_rng(0)), 1.0)

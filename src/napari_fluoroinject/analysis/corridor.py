@@ -62,7 +62,7 @@ def tip_in_reference(registered: RegisteredLoop, needle: Needle) -> DoubleArray:
     rest = tips[needle.at_rest_from_frame :]
     rest = rest[np.isfinite(rest).all(axis=1)]
     if not len(rest):
-        return np.subtract(needle.tip_px, registered.motion.shift_px[needle.frame])
+        rest = np.array([needle.tip_px]) - registered.motion.shift_px[needle.frame]
     return np.asarray(np.median(rest, axis=0))
 
 

@@ -86,8 +86,8 @@ def measure_darkening(
     seen = (field & ~_steel(aligned)).astype(np.float32)
     blocks = on.kernels.bin_frames(aligned, seen, BLOCK_PX)
     share = on.kernels.bin_frames(seen[None], np.ones_like(seen), BLOCK_PX)[0]
-    inside = ndimage.binary_erosion(_open_blocks(field), iterations=2)
-    usable = np.asarray((share > LEAST_SHARE) & inside)
+    inside: BoolArray = ndimage.binary_erosion(_open_blocks(field), iterations=2)
+    usable = inside & (share > LEAST_SHARE)
     dark = -on.kernels.smooth(blocks, usable.astype(np.float32), BLUR_BLOCKS)
     dark -= np.median(dark, axis=0)
     dark -= np.median(dark[:, usable], axis=1)[:, None, None] if usable.any() else 0.0

@@ -173,7 +173,8 @@ def _area_by_frame(maps: SpreadMaps, registered: RegisteredLoop) -> DoubleArray:
 def _mean_by_frame(maps: SpreadMaps, opacity: Opacity, registered: RegisteredLoop) -> DoubleArray:
     """Mean opacity of the region as far as it had grown, NaN before it has any pixel."""
     mean = np.full(len(maps.region_by_frame), np.nan)
-    for frame, here in enumerate(maps.region_by_frame):
+    for frame in np.flatnonzero(registered.motion.locked):
+        here = maps.region_by_frame[frame]
         down, right = np.round(registered.motion.shift_px[frame]).astype(int)
         inside = looked_up(here, int(down), int(right))
         if inside.any():

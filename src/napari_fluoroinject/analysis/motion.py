@@ -63,7 +63,7 @@ _LAST_ROUNDS = 2 * (_Round("shift", True),) + 3 * (_Round("rigid", True),)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Band:
-    """Binned, band-passed frames, the part that is safe to use, and pixels per bin."""
+    """Binned, band-passed frames, the part that may be used, and pixels per bin."""
 
     frames: FloatArray
     field: FloatArray

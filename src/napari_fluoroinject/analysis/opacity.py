@@ -132,7 +132,7 @@ def _scatter(
 
 
 def _take_off(scatter: _Scatter, registered: RegisteredLoop, aligned: FloatArray) -> BoolArray:
-    """Turn aligned log frames into the log of their primary, in place; True where that is safe."""
+    """Turn aligned log frames into the log of their primary, in place; True where that holds."""
     ratio, shift = scatter.ratio.value, registered.motion.shift_px
     on_blocks = scatter_on_blocks(scatter.blocks, scatter.model, ratio)
     mask = list(registered.injection.mask_frames)
@@ -236,7 +236,7 @@ def _valid(registered: RegisteredLoop) -> BoolArray:
     )
     shift = motion.shift_px[motion.locked]
     visited = np.unique(np.concatenate([np.floor(shift), np.ceil(shift)]).astype(int), axis=0)
-    valid = field.copy()
+    valid = field & motion.locked.any()
     for down, right in visited:
         valid &= looked_up(field, int(down), int(right))
     return valid

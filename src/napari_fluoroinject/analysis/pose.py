@@ -17,8 +17,14 @@ def poses(motion: Motion) -> DoubleArray:
 
 
 def last_frames(motion: Motion, count: int) -> list[int]:
-    """The last `count` frames that are locked, fewer where there are not so many."""
-    return [int(frame) for frame in np.flatnonzero(motion.locked)[-count:]]
+    """The last `count` frames that are locked, fewer where there are not so many.
+
+    Where the registration lost every frame nothing can be judged, and the last ones stand in.
+    """
+    usable = (
+        np.flatnonzero(motion.locked) if motion.locked.any() else np.arange(len(motion.locked))
+    )
+    return [int(frame) for frame in usable[-count:]]
 
 
 def looked_up(mask: BoolArray, down: int, right: int) -> BoolArray:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import binary_closing, label
+from scipy.ndimage import distance_transform_edt, label
 
-from napari_fluoroinject.analysis.corridor import HALF_WIDTH_PX, needle_corridor, tip_in_reference
+from napari_fluoroinject.analysis.corridor import needle_corridor, tip_in_reference
 from napari_fluoroinject.analysis.pose import looked_up
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
@@ -135,11 +135,11 @@ def _moving_corridor(registered: RegisteredLoop, needle: Needle | NoNeedle) -> B
 
 def _bridged(region: BoolArray, moving: BoolArray) -> BoolArray:
     """The region, with the corridor filled where contrast lies on both sides of it."""
-    if not moving.any():
+    if not moving.any() or not region.any():
         return region
-    width = 2 * int(HALF_WIDTH_PX) + 3
-    row, column = np.mgrid[:width, :width] - width // 2
-    disc = row**2 + column**2 <= (width // 2) ** 2
-    padded = np.pad(region, width)
-    closed = binary_closing(padded, disc)[width:-width, width:-width]
+    half_width = float(distance_transform_edt(moving).max()) + 1.0
+    # A closing by a disc, by distances: grow by the radius, shrink by the same.
+    reach = int(half_width) + 2
+    grown = distance_transform_edt(~np.pad(region, reach)) <= half_width
+    closed = (distance_transform_edt(grown) > half_width)[reach:-reach, reach:-reach]
     return np.asarray(region | (moving & closed))

@@ -13,6 +13,7 @@ from napari_fluoroinject.errors import PhantomError
 Kind = Literal[
     "xa", "rf", "enhanced_xa", "enhanced_xrf", "sc", "sc_bit", "sc_byte", "sc_word", "sc_color"
 ]
+Packing = Literal["uncompressed", "jpeg_ls"]
 """As `dicom.cine_object` names them; spelled again, since help comes before heavy imports."""
 
 
@@ -30,6 +31,7 @@ def phantom(  # noqa: PLR0913 - one parameter per option of the command
         Literal["linear", "log", "display"], typer.Option(help="What stored values mean.")
     ] = "linear",
     kind: Annotated[Kind, typer.Option(help="SOP class.")] = "xa",
+    packing: Annotated[Packing, typer.Option(help="How pixels are stored.")] = "uncompressed",
 ) -> None:
     """Write a synthetic cine loop as DICOM, with everything that is true of it beside it."""
     from napari_fluoroinject.phantom import PhantomSettings
@@ -45,6 +47,6 @@ def phantom(  # noqa: PLR0913 - one parameter per option of the command
             size=size,
             intensity=intensity,
         )
-        paths = make_phantom_files(key, settings, out=out, kind=kind)
+        paths = make_phantom_files(key, settings, out=out, kind=kind, packing=packing)
     for path in paths:
         typer.echo(path)

@@ -110,7 +110,9 @@ def _blocks(frames: FloatArray, factor: int) -> FloatArray:
     count, rows, columns = frames.shape
     rows, columns = rows // factor, columns // factor
     cut = frames[:, : rows * factor, : columns * factor]
-    return cut.reshape(count, rows, factor, columns, factor).sum(axis=(2, 4), dtype=np.float32)
+    blocks = cut.reshape(count, rows, factor, columns, factor)
+    sums: FloatArray = blocks.sum(axis=(2, 4), dtype=np.float32)
+    return sums
 
 
 def _separable(frames: FloatArray, taps: FloatArray) -> FloatArray:

@@ -14,6 +14,7 @@ from pydicom.uid import (
     EnhancedXAImageStorage,
     EnhancedXRFImageStorage,
     ExplicitVRLittleEndian,
+    JPEGLSLossless,
     MultiFrameGrayscaleByteSecondaryCaptureImageStorage,
     MultiFrameGrayscaleWordSecondaryCaptureImageStorage,
     MultiFrameSingleBitSecondaryCaptureImageStorage,
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_fluoroinject.model.cine import CineLoop
+
+Packing = Literal["uncompressed", "jpeg_ls"]
+PACKINGS: dict[Packing, str] = {
+    "uncompressed": ExplicitVRLittleEndian,
+    "jpeg_ls": JPEGLSLossless,
+}
+"""Transfer syntaxes that a synthetic loop is written in, none with loss."""
 
 Kind = Literal[
     "xa", "rf", "enhanced_xa", "enhanced_xrf", "sc", "sc_bit", "sc_byte", "sc_word", "sc_color"

@@ -1,4 +1,4 @@
-"""A Storage SCP that acknowledges only what is whole, is what was announced, and is safe."""
+"""A Storage SCP that acknowledges only what is whole, is what was announced, and can harm no reader."""
 
 from __future__ import annotations
 

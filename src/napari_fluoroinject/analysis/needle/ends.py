@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.needle.follow import Track
     from napari_fluoroinject.analysis.needle.tip import End
     from napari_fluoroinject.analysis.registered import RegisteredLoop
-    from napari_fluoroinject.model.geometry import Point
+    from napari_fluoroinject.model.arrays import DoubleArray
 
 EARLY_FRAMES = range(1, 5)
 MISSING, THERE = 0.6, 0.75
@@ -23,6 +23,8 @@ CONTRAST_RADIUS_PX = 12.0
 CONTRAST_FRAMES = 20
 CONTRAST_DELAY = 4
 SIGMAS, LEAD_SIGMAS = 3.0, 2.0
+SHIFTING_LN = 0.008
+"""By how much a disc changes, natural-log units, as other layers move through it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +53,7 @@ def choose_tip_end(
     advanced = _advanced(curves, ends, rest, scale)
     if advanced is not None:
         return TipEnd(outward=advanced, by="moved")
-    stained = _stained(registered, track, ends, scale)
+    stained = _stained(registered, track, ends, frame=rest[-1], scale=scale)
     if stained is not None:
         return TipEnd(outward=stained, by="contrast")
     return TipEnd(outward=_central(registered, track, ends, rest[-1]), by="centre")
@@ -73,7 +75,12 @@ def _advanced(
 
 
 def _stained(
-    registered: RegisteredLoop, track: Track, ends: tuple[End, End], scale: float
+    registered: RegisteredLoop,
+    track: Track,
+    ends: tuple[End, End],
+    *,
+    frame: int,
+    scale: float,
 ) -> int | None:
     """The end around which more contrast appears; None where that is not certain."""
     onset = registered.injection.onset_frame
@@ -82,24 +89,27 @@ def _stained(
     if onset is None or not before or onset + CONTRAST_DELAY >= frames:
         return None
     after = range(onset + CONTRAST_DELAY, min(onset + CONTRAST_DELAY + CONTRAST_FRAMES, frames))
-    radius = CONTRAST_RADIUS_PX * scale
+    shift = registered.motion.shift_px
     rise, sigma = [], []
     for end in ends:
-        then = [_mean_near(registered, track.lines[k].at(end.along_px), k, radius) for k in before]
-        now = [_mean_near(registered, track.lines[k].at(end.along_px), k, radius) for k in after]
+        # Contrast lies in tissue: the disc is carried by bone, not by the needle.
+        place = np.asarray(track.lines[frame].at(end.along_px)) + shift - shift[frame]
+        then, now = (
+            [_mean_near(registered, place[k], k, CONTRAST_RADIUS_PX * scale) for k in some]
+            for some in (before, after)
+        )
         rise.append(float(np.median(now) - np.median(then)))
-        sigma.append(float(np.std(then)) + 1e-6)
+        sigma.append(hypot(float(np.std(then)), SHIFTING_LN))
     lead = rise[1] - rise[0]
-    doubt = hypot(*sigma)
     larger = 1 if lead > 0 else 0
-    if rise[larger] > SIGMAS * sigma[larger] and abs(lead) > LEAD_SIGMAS * doubt:
+    if rise[larger] > SIGMAS * sigma[larger] and abs(lead) > LEAD_SIGMAS * hypot(*sigma):
         return 1 if larger else -1
     return None
 
 
-def _mean_near(registered: RegisteredLoop, place: Point, frame: int, radius: float) -> float:
+def _mean_near(registered: RegisteredLoop, place: DoubleArray, frame: int, radius: float) -> float:
     """Mean opacity in a disc about an end against that of the field: exposure falls out."""
-    row, column = place
+    row, column = (float(value) for value in place)
     rows, columns = registered.field.shape
     r = slice(max(int(row - radius), 0), max(min(int(row + radius) + 2, rows), 1))
     c = slice(max(int(column - radius), 0), max(min(int(column + radius) + 2, columns), 1))

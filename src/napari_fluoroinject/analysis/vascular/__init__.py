@@ -1,4 +1,4 @@
-"""Does contrast run away through a vessel?"""
+"""Whether contrast runs away through a vessel."""
 
 from __future__ import annotations
 

@@ -1,118 +1,165 @@
-"""The two things a run-off does: it comes and goes, or it comes at once and stays, thin and long."""
+"""The two things a run-off does, each searched at every time: it comes and goes, or it stays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_fluoroinject.analysis.vascular.evidence import Evidence
-from napari_fluoroinject.analysis.vascular.path import Joining, best_path
+from napari_fluoroinject.analysis.vascular.path import best_path
 from napari_fluoroinject.analysis.vascular.ridge import line_ridges
 from napari_fluoroinject.model.arrays import FloatArray
 
-TRANSIENT_THRESHOLD = 3.64
-PERSISTENT_THRESHOLD = 2.3
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-PULSE_S, GAP_S, STRIDE_S = 0.8, 0.25, 0.25
-FRONT_S = 0.55
-LATE_S = 0.8
-BRIGHTEST = 8.0
-"""A node counts no more than this: a short bright piece is no path."""
+    from napari_fluoroinject.analysis.vascular.evidence import Evidence
+    from napari_fluoroinject.analysis.vascular.suspicion import Suspicion
+
+TRANSIENT_THRESHOLD = 2.9
+"""Path mean from which a pulse raises an alarm; `find_run_off` says how it was chosen."""
+PERSISTENT_THRESHOLD = 2.2
+"""Path mean from which a lasting front raises an alarm."""
+TRANSIENT_CLIP = 8.0
+"""A node counts no more than this: one short bright piece carries no path."""
+PERSISTENT_CLIP = 3.0
+"""The same for a lasting front, where bright pieces of film are the common deception."""
+
+PULSE_S = 0.8
+"""A pulse is compared with as long before and after: a bolus in a vessel passes in about 1 s."""
+REST_S = 0.2
+"""Left out before a pulse."""
+GAP_S = 0.27
+"""Left out after a pulse."""
+LATE_S = 1.33
+"""Last part of the run, in which a lasting run-off must still show."""
+STRIDE_S = 0.27
+"""Times at which is searched."""
+_FEWEST_FRAMES = 3
+_MASK_FRAMES = 4
+"""A pulse is compared with at least the first so many mask frames."""
 
 Kind = Literal["transient", "persistent"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Candidate:
-    """The best path of one detector: its value, what would raise an alarm, where, and in which frames."""
-
-    kind: Kind
-    value: float
-    path: FloatArray
-    frames: tuple[int, int]
-    sigma: float
-
-    @property
-    def score(self) -> float:
-        threshold = TRANSIENT_THRESHOLD if self.kind == "transient" else PERSISTENT_THRESHOLD
-        return self.value / threshold
+Window = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """Windows in whole frames."""
+    """The windows of the search in whole frames."""
 
     pulse: int
+    rest: int
     gap: int
-    stride: int
-    front: int
     late: int
+    stride: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Candidate:
+    """The best path at one time.
+
+    Attributes
+    ----------
+    kind
+        Which detector found it.
+    value
+        Mean of the nodes' responses.
+    path
+        (nodes, 2), (row, column) on the search's grid.
+    window
+        First frame of the event and the frame after its last.
+    sigma
+        One standard deviation of a node's response, in units of one frame's noise.
+    """
+
+    kind: Kind
+    value: float
+    path: FloatArray
+    window: Window
+    sigma: float
+
+    @property
+    def threshold(self) -> float:
+        """Value from which the detector raises an alarm."""
+        return TRANSIENT_THRESHOLD if self.kind == "transient" else PERSISTENT_THRESHOLD
+
+    @property
+    def score(self) -> float:
+        """Value over threshold, at least 0."""
+        return max(self.value / self.threshold, 0.0)
 
 
 def clock(frames_per_s: float) -> Clock:
-    def n(s: float) -> int:
-        return max(round(s * frames_per_s), 1)
+    """Turn the windows' seconds into frames."""
+
+    def frames(seconds: float, fewest: int) -> int:
+        return max(round(seconds * frames_per_s), fewest)
 
     return Clock(
-        pulse=max(n(PULSE_S), 3),
-        gap=n(GAP_S),
-        stride=n(STRIDE_S),
-        front=max(n(FRONT_S), 3),
-        late=max(n(LATE_S), 3),
+        pulse=frames(PULSE_S, _FEWEST_FRAMES),
+        rest=frames(REST_S, 1),
+        gap=frames(GAP_S, 1),
+        late=frames(LATE_S, _FEWEST_FRAMES),
+        stride=frames(STRIDE_S, 1),
     )
 
 
 def transient(
-    evidence: Evidence, clock: Clock, *, first: int, mask: tuple[int, int]
+    evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
 ) -> Iterator[Candidate]:
-    for start in range(first, evidence.frames, clock.stride):
-        stop = start + clock.pulse
-        after = (stop + clock.gap, stop + clock.gap + clock.pulse)
-        if after[1] > evidence.frames:
-            break
-        before = (start - clock.gap - clock.pulse, start - clock.gap)
-        before = (max(before[0], 0), max(before[1], mask[0] + 4))
-        a, b, c = (evidence.mean(*w) for w in ((start, stop), before, after))
-        if a is None or b is None or c is None:
+    """Search for what is there for a while: darker than before **and** than after.
+
+    A step, which film makes, is as dark after as during and answers nothing.
+    """
+    for start in range(first, evidence.frames, ticks.stride):
+        stop = start + ticks.pulse
+        before = start - ticks.rest
+        after = stop + ticks.gap
+        if after + ticks.pulse > evidence.frames:
+            return
+        least = min(evidence.mask[0] + _MASK_FRAMES, start)
+        during = evidence.mean(start, stop)
+        earlier = evidence.mean(before - ticks.pulse, max(before, least))
+        later = evidence.mean(after, after + ticks.pulse)
+        if during is None or earlier is None or later is None:
             continue
-        pulse = np.minimum(a - b, a - c)
-        response, sigma = line_ridges(pulse, evidence.allowed)
-        np.minimum(response, BRIGHTEST, out=response)
-        yield _candidate(evidence, response, "transient", (start, stop), sigma, by="mean")
+        response, sigma = line_ridges(during - np.maximum(earlier, later), evidence.allowed)
+        np.minimum(response, TRANSIENT_CLIP, out=response)
+        suspicion.discount(response, sigma)
+        yield _best(evidence, response, "transient", (start, stop), sigma)
 
 
 def persistent(
-    evidence: Evidence, clock: Clock, *, first: int, mask: tuple[int, int]
+    evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
 ) -> Iterator[Candidate]:
-    end = evidence.mean(evidence.frames - clock.late, evidence.frames)
-    start_mean = evidence.mean(*mask)
-    if end is None or start_mean is None:
+    """Search for a thin front that still shows, thin, at the end of the run.
+
+    Film that comes at once is not thin at the end, and the rim of a film is not a front.
+    """
+    calm = evidence.mean(*evidence.mask)
+    end = evidence.mean(evidence.frames - ticks.late, evidence.frames)
+    if calm is None or end is None or evidence.frames - ticks.late < first:
         return
-    late, late_sigma = line_ridges(end - start_mean, evidence.allowed)
-    for start in range(first, evidence.frames - clock.front + 1, clock.stride):
-        a, b = evidence.mean(start, start + clock.front), evidence.mean(start - clock.front, start)
-        if a is None or b is None:
+    lasting, sigma = line_ridges(end - calm, evidence.allowed)
+    suspicion.discount(lasting, sigma)
+    for start in range(max(first, ticks.pulse), evidence.frames, ticks.stride):
+        stop = start + ticks.pulse
+        if stop > evidence.frames:
+            return
+        after, before = evidence.mean(start, stop), evidence.mean(start - ticks.pulse, start)
+        if after is None or before is None:
             continue
-        front, sigma = line_ridges(a - b, evidence.allowed)
-        np.minimum(front, late, out=front)
-        yield _candidate(
-            evidence, front, "persistent", (start, start + clock.front), sigma, by="weakest"
-        )
+        response, sigma = line_ridges(after - before, evidence.allowed)
+        suspicion.discount(response, sigma)
+        np.minimum(response, lasting, out=response)
+        np.minimum(response, PERSISTENT_CLIP, out=response)
+        yield _best(evidence, response, "persistent", (start, stop), sigma)
 
 
-def _candidate(
-    evidence: Evidence,
-    response: FloatArray,
-    kind: Kind,
-    frames: tuple[int, int],
-    sigma: float,
-    *,
-    by: Joining,
+def _best(
+    evidence: Evidence, response: FloatArray, kind: Kind, window: Window, sigma: float
 ) -> Candidate:
-    response *= evidence.trust
     response[:, ~evidence.allowed] = -np.inf
-    value, path = best_path(response, by=by)
-    return Candidate(kind=kind, value=value, path=path, frames=frames, sigma=sigma)
+    value, path = best_path(response)
+    return Candidate(kind=kind, value=value, path=path, window=window, sigma=sigma)

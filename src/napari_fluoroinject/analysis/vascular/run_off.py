@@ -2,52 +2,146 @@
 
 from __future__ import annotations
 
+from itertools import chain
+from math import erf, sqrt
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
-from napari_fluoroinject.analysis.vascular import detectors
+from napari_fluoroinject.analysis.vascular.detectors import (
+    Candidate,
+    Clock,
+    clock,
+    persistent,
+    transient,
+)
 from napari_fluoroinject.analysis.vascular.evidence import Evidence, gather
-from napari_fluoroinject.compute.backend import Backend
-from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.analysis.vascular.ridge import CROSS_SECTION_PX
+from napari_fluoroinject.analysis.vascular.suspicion import suspect
 from napari_fluoroinject.model.spread import RunOff
 
+if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
+    from napari_fluoroinject.compute.backend import Backend
+    from napari_fluoroinject.model.needle import Needle, NoNeedle
+
+VESSEL_MM = 1.0
+"""Width of the vessel that `smallest_seen_od` speaks of."""
 USUAL_FRAMES_PER_S = 15.0
+"""Rate that is assumed for the windows where the file tells no times: usual pulsed fluoroscopy."""
+AFTER_ONSET_FRAMES = 2
+"""The search starts so many frames after the onset: before, there is nothing to find."""
+LEAST_BEFORE_FRAMES = 4
+"""Frames before the first event where no onset is known."""
 
 
 def find_run_off(
     opacity: Opacity, registered: RegisteredLoop, needle: Needle | NoNeedle, *, on: Backend
 ) -> RunOff:
+    """Search the whole field and every frame for contrast that runs away along a thin path.
+
+    Two detectors: a **transient** line that is darker than before and than after, and a
+    **persistent** one that comes as a front and still stands at the end. Both judge smooth paths
+    of 24 mm anywhere in the field, because run-off may be remote from the needle. Where no onset
+    was seen the whole loop is searched: a remote run-off may be the only contrast there is.
+
+    After methods-contrast 5 of the project's reference, changed where synthetic loops asked for
+    it: a line must be thin against both sides (root sleeves, film), must stand out by itself
+    (gaps in film), counts less along edges of the anatomy that move (trailing edges of gas); a
+    persistent path is judged by a clipped mean, not by its weakest node.
+
+    The thresholds lie above every one of 24 synthetic loops without run-off (three scenes, twins
+    `none` and `no_contrast`, seeds 100 to 103, 20 nGy per frame, motion known to 0.05 px): 0 of 24
+    false alarms there, so at most 12 % at 95 % confidence. They were chosen on those loops.
+
+    Parameters
+    ----------
+    opacity, registered, needle
+        What is searched; the needle's corridor, the border and the shutter are left out.
+    on
+        The compute backend.
+
+    Returns
+    -------
+    RunOff
+        The strongest path, whether it reaches the threshold or not. `kind` None and score 0 with
+        a reason where nothing could be searched; a reason beside a kind says what could not be.
+    """
     evidence = gather(opacity, registered, needle, on=on)
     if evidence is None:
-        return _nothing("too little of the picture is open to hold a path")
-    found = list(candidates(evidence, registered))
+        return _unsearched("no open part of the picture is large enough, or no frame is aligned")
+    ticks = clock(_frames_per_s(registered))
+    first = _first_frame(registered)
+    suspicion = suspect(evidence)
+    found = [
+        candidate
+        for candidate in chain(
+            transient(evidence, suspicion, ticks, first=first),
+            persistent(evidence, suspicion, ticks, first=first),
+        )
+        if np.isfinite(candidate.value)
+    ]
     if not found:
-        return _nothing("too few frames")
-    best = max(found, key=lambda c: c.score)
+        return _unsearched(_too_short(evidence, ticks, first))
+    best = max(found, key=lambda candidate: candidate.score)
+    missing = {"transient", "persistent"} - {candidate.kind for candidate in found}
     return RunOff(
-        score=max(best.score, 0.0),
+        score=best.score,
         kind=best.kind,
-        path_px=(best.path + 0.5) * evidence.factor - 0.5,
-        frames=(best.frames[0], min(best.frames[1], evidence.frames) - 1),
-        smallest_seen_od=None,
+        path_px=(best.path.astype(np.float64) + 0.5) * evidence.factor - 0.5,
+        frames=(best.window[0], best.window[1] - 1),
+        smallest_seen_od=_smallest_seen_od(evidence, found),
+        reason=_partly(missing),
     )
 
 
-def candidates(evidence: Evidence, registered: RegisteredLoop):
+def _frames_per_s(registered: RegisteredLoop) -> float:
     times = registered.loop.times_s
-    rate = USUAL_FRAMES_PER_S
-    if times is not None and len(times) > 1:
-        rate = 1.0 / float(np.median(np.diff(times)))
-    ticks = detectors.clock(rate)
+    if times is None or len(times) < 2:
+        return USUAL_FRAMES_PER_S
+    step = float(np.median(np.diff(times)))
+    return 1.0 / step if step > 0 else USUAL_FRAMES_PER_S
+
+
+def _first_frame(registered: RegisteredLoop) -> int:
     onset = registered.injection.onset_frame
-    mask = registered.injection.mask_frames
-    window = (min(mask), max(mask) + 1) if mask else (0, 4)
-    first = onset + 2 if onset is not None else ticks.gap + 4
-    yield from detectors.transient(evidence, ticks, first=first, mask=window)
-    yield from detectors.persistent(evidence, ticks, first=first, mask=window)
+    return LEAST_BEFORE_FRAMES if onset is None else onset + AFTER_ONSET_FRAMES
 
 
-def _nothing(reason: str) -> RunOff:
+def _smallest_seen_od(evidence: Evidence, found: list[Candidate]) -> float:
+    """Opacity at which a 1 mm vessel of a path's length reaches either detector's threshold.
+
+    On plain ground, in the field's median noise; a vessel over gas or bone has to be denser.
+    """
+    half_width = 0.5 * VESSEL_MM / evidence.grid_mm
+    # What is left of a bar of that width after the smoothing of the lines.
+    gain = erf(half_width / (CROSS_SECTION_PX * sqrt(2.0)))
+    noise_od = float(np.median(evidence.sigma_od[evidence.allowed]))
+    needed = {}
+    for kind in {candidate.kind for candidate in found}:
+        same = [candidate for candidate in found if candidate.kind == kind]
+        sigma = float(np.median([candidate.sigma for candidate in same]))
+        needed[kind] = same[0].threshold * sigma
+    return max(needed.values()) * noise_od / gain
+
+
+def _too_short(evidence: Evidence, ticks: Clock, first: int) -> str:
+    frames = max(evidence.frames - first, 0)
+    return (
+        f"{frames} frames to search, "
+        f"{ticks.pulse} with as many before them are needed to see a front"
+    )
+
+
+def _partly(missing: set[str]) -> str | None:
+    if "transient" in missing:
+        return "the run ends too early to see whether contrast washes out"
+    if "persistent" in missing:
+        return "the run ends too early to see whether contrast stays"
+    return None
+
+
+def _unsearched(reason: str) -> RunOff:
     return RunOff(
         score=0.0,
         kind=None,

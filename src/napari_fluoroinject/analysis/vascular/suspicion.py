@@ -1,0 +1,104 @@
+"""What moves by itself: gas and badly aligned bone, which brighten as well as darken."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from napari_fluoroinject.analysis.vascular.evidence import SMOOTHING_PX, Evidence
+from napari_fluoroinject.analysis.vascular.ridge import steps_across
+from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+
+WINDOW_FRAMES = 9
+"""Frames that are averaged before a negative excursion counts."""
+_STRIDE_FRAMES = 3
+_FINE_PX = 0.9
+ALLOWANCE = 1.5
+"""Excursions up to this multiple of the field's median power are noise."""
+NEIGHBOURHOOD_PX = 12.0
+"""Sigma over which structure is said to move together: half a bubble of gas."""
+ANATOMY_BAND_PX = (1.0, 6.0)
+"""Sigmas between which the anatomy's edges are looked for."""
+_NOISE_POWER = 4.0
+"""Negative peaks up to this multiple of their median power are noise."""
+_STEPS_PER_SIGMA = 3.0
+"""A moving edge gives a line about a third of its own height."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Suspicion:
+    """How little to believe in a line.
+
+    Attributes
+    ----------
+    trust
+        (rows, columns), at most 1: falls where opacity went negative. Contrast only darkens.
+    edge
+        (directions, rows, columns): the step of the anatomy across a line, times the share of
+        the structure around it that moves, in units of noise. A trailing edge of gas only
+        darkens, as contrast does; that the bubble moves is seen on its other side.
+    """
+
+    trust: FloatArray
+    edge: FloatArray
+
+    def discount(self, response: FloatArray, sigma: float) -> None:
+        """Take from responses, in place, what moving anatomy may explain of them."""
+        doubt = self.edge * np.float32(1.0 / (_STEPS_PER_SIGMA * sigma))
+        np.square(doubt, out=doubt)
+        doubt += 1.0
+        np.sqrt(doubt, out=doubt)
+        response /= doubt
+        response *= self.trust
+
+
+def suspect(evidence: Evidence) -> Suspicion:
+    """Look for negative excursions in the whole loop."""
+    power, deepest = _negative(evidence)
+    typical = ALLOWANCE * float(np.median(power[evidence.allowed]))
+    moving = _moving_share(evidence, deepest)
+    steps = steps_across(evidence.anatomy)
+    return Suspicion(
+        trust=1.0 / np.sqrt(np.maximum(power / max(typical, 1e-12), 1.0)),
+        edge=steps * (moving / evidence.sigma_od),
+    )
+
+
+def _negative(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
+    """Largest local power of negative excursions over time, and the deepest of each pixel."""
+    calm = evidence.mean(*evidence.mask)
+    deepest = np.zeros(evidence.allowed.shape, np.float32)
+    power = np.full(evidence.allowed.shape, 1e-12, np.float32)
+    for start in range(0, evidence.frames - WINDOW_FRAMES + 1, _STRIDE_FRAMES):
+        now = evidence.mean(start, start + WINDOW_FRAMES)
+        if now is None or calm is None:
+            continue
+        excursion = np.minimum(gaussian_filter(now - calm, _FINE_PX), 0.0)
+        np.minimum(deepest, excursion, out=deepest)
+        local = _local_mean(np.square(excursion), evidence.allowed, SMOOTHING_PX)
+        np.maximum(power, local, out=power)
+    return power, deepest
+
+
+def _moving_share(evidence: Evidence, deepest: FloatArray) -> FloatArray:
+    """Share, 0 to 1, of the anatomy's structure around a place that moved."""
+    inside = evidence.allowed
+    moved = np.square(deepest * evidence.sigma_od)
+    moved = np.maximum(moved - _NOISE_POWER * float(np.median(moved[inside])), 0.0)
+    fine, coarse = (gaussian_filter(evidence.anatomy, sigma) for sigma in ANATOMY_BAND_PX)
+    structure = np.square(fine - coarse)
+    least = max(float(np.median(structure[inside])), 1e-12)
+    weight = inside.astype(np.float32)
+    moved = gaussian_filter(moved * weight, NEIGHBOURHOOD_PX)
+    structure = gaussian_filter(structure * weight, NEIGHBOURHOOD_PX) + least
+    share: FloatArray = np.sqrt(np.minimum(moved / structure, 1.0))
+    return share
+
+
+def _local_mean(picture: FloatArray, where: BoolArray, sigma_px: float) -> FloatArray:
+    weight = where.astype(np.float32)
+    share = np.maximum(gaussian_filter(weight, sigma_px), 1e-3)
+    mean: FloatArray = gaussian_filter(picture * weight, sigma_px) / share
+    return mean

@@ -1,0 +1,153 @@
+"""The contrast region: what belongs to it, and what must not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from spread_scenes import (
+    FRAMES,
+    HUB,
+    NO_NEEDLE,
+    ONSET,
+    TIP,
+    Scene,
+    make_loop,
+    needle_of,
+    noisy,
+    opacity_of,
+    true_od,
+    unlocked,
+)
+
+from napari_fluoroinject.analysis.corridor import needle_corridor
+from napari_fluoroinject.analysis.spread import spread_maps
+from napari_fluoroinject.compute.backend import choose
+
+ON = choose("cpu")
+
+
+def dice(one: np.ndarray, other: np.ndarray) -> float:
+    return 2.0 * float((one & other).sum()) / float(one.sum() + other.sum())
+
+
+def elsewhere(size: int, row: float, column: float, radius: float) -> np.ndarray:
+    r, c = np.mgrid[:size, :size]
+    return np.hypot(r - row, c - column) < radius
+
+
+def maps_of(od, scene=Scene(), needle=None, residue=None):  # noqa: B008  # a frozen value
+    loop, own, _ = make_loop(scene)
+    opacity = opacity_of(od)
+    if residue is not None:
+        opacity = replace(opacity, residue=residue.astype(np.float32))
+    return spread_maps(opacity, loop, own if needle is None else needle, on=ON)
+
+
+@pytest.mark.parametrize("sigma", [0.03, 0.1, 0.2])
+def test_the_region_is_where_contrast_is_above_the_stated_threshold(sigma):
+    true = true_od(Scene())
+    maps = maps_of(noisy(true, sigma))
+    assert dice(maps.region, true[-1] > maps.region_threshold_od) > 0.9
+
+
+def test_the_stated_threshold_is_never_below_what_could_be_seen():
+    maps = maps_of(noisy(true_od(Scene()), 1.0))
+    assert maps.region_threshold_od >= maps.detection_limit_od > 0.06
+
+
+def test_something_that_darkens_far_from_the_tip_is_not_the_injection():
+    true = true_od(Scene(plateau_od=0.2))
+    gas = 0.6 * elsewhere(128, 14, 112, 9) * (np.arange(FRAMES) > 20)[:, None, None]
+    maps = maps_of(noisy(true + gas, 0.03))
+    assert not maps.region[elsewhere(128, 14, 112, 12)].any()
+    assert dice(maps.region, true[-1] > maps.region_threshold_od) > 0.9
+
+
+def test_without_a_needle_the_component_with_most_evidence_is_taken():
+    true = true_od(Scene())
+    speck = 0.3 * elsewhere(128, 14, 112, 3) * (np.arange(FRAMES) > 20)[:, None, None]
+    maps = maps_of(noisy(true + speck, 0.03), needle=NO_NEEDLE)
+    assert maps.region[int(TIP[0]), int(TIP[1])]
+    assert not maps.region[14, 112]
+
+
+def test_without_any_certain_pixel_there_is_no_region():
+    maps = maps_of(noisy(np.zeros((FRAMES, 128, 128)), 0.05))
+    assert not maps.region.any()
+    assert np.isnan(maps.arrival_s).mean() > 0.99
+
+
+def test_where_the_picture_also_brightens_more_evidence_is_asked_for():
+    weak = 0.1 * elsewhere(128, TIP[0], TIP[1], 12) * (np.arange(FRAMES) > 20)[:, None, None]
+    gassy = np.full((128, 128), 900.0)
+    assert maps_of(noisy(weak, 0.05)).region.any()
+    assert not maps_of(noisy(weak, 0.05), residue=gassy).region.any()
+
+
+def test_a_needle_that_moves_is_not_counted_as_contrast():
+    scene = Scene()
+    loop, _, _ = make_loop(scene)
+    needle = needle_of(scene, moves_px=4.0)
+    after = needle_corridor(loop, needle, half_width_px=1.5, frames=(FRAMES - 1,))
+    shadow = 0.7 * after * (np.arange(FRAMES) >= ONSET)[:, None, None]
+    true = true_od(scene)
+    maps = spread_maps(opacity_of(noisy(true + shadow, 0.03)), loop, needle, on=ON)
+    contrast = true[-1] > maps.region_threshold_od
+    assert dice(maps.region, contrast) > 0.9
+    near_hub = elsewhere(128, HUB[0] + 10, HUB[1] + 8, 8)
+    assert not maps.region[near_hub & ~contrast].any()
+
+
+def test_contrast_on_both_sides_of_a_moving_needle_goes_on_under_it():
+    scene = Scene()
+    loop, _, _ = make_loop(scene)
+    needle = needle_of(scene, moves_px=4.0)
+    maps = spread_maps(opacity_of(noisy(true_od(scene), 0.03)), loop, needle, on=ON)
+    corridor = needle_corridor(loop, needle)
+    inside = corridor & elsewhere(128, TIP[0], TIP[1], 22)
+    assert maps.region[inside].mean() > 0.95
+
+
+def test_the_region_of_a_needle_at_rest_is_not_cut():
+    maps = maps_of(noisy(true_od(Scene()), 0.03))
+    assert maps.region[elsewhere(128, TIP[0], TIP[1], 22)].all()
+
+
+def test_the_region_of_each_frame_grows_with_time_and_ends_as_the_region():
+    maps = maps_of(noisy(true_od(Scene()), 0.05))
+    assert not maps.region_by_frame[: ONSET - 3].any()
+    assert (maps.region_by_frame[:-1] <= maps.region_by_frame[1:]).all()
+    assert (maps.region_by_frame[-1] == maps.region).all()
+
+
+def test_each_frames_region_is_what_contrast_had_reached():
+    true = true_od(Scene())
+    maps = maps_of(noisy(true, 0.03))
+    for frame in (22, 28, 34):
+        expected = true[frame] > maps.region_threshold_od
+        assert dice(maps.region_by_frame[frame], expected) > 0.85
+
+
+def test_a_frames_region_is_in_that_frames_own_geometry():
+    scene = Scene(drift_px=(0.2, -0.4))
+    loop, needle, _ = make_loop(scene)
+    maps = spread_maps(opacity_of(noisy(true_od(scene), 0.03)), loop, needle, on=ON)
+    shift = np.round(loop.motion.shift_px[-1]).astype(int)
+    centre = np.argwhere(maps.region_by_frame[-1]).mean(axis=0)
+    assert centre == pytest.approx(np.argwhere(maps.region).mean(axis=0) + shift, abs=0.6)
+
+
+def test_frames_that_were_lost_have_no_region():
+    loop, needle, _ = make_loop()
+    lost = unlocked(loop, [30, 31])
+    maps = spread_maps(opacity_of(noisy(true_od(Scene()), 0.03)), lost, needle, on=ON)
+    assert not maps.region_by_frame[[30, 31]].any()
+    assert maps.region_by_frame[32].any()
+
+
+def test_a_reach_in_millimetres_and_one_in_pixels_both_find_the_tip():
+    for scene in (Scene(), Scene(calibrated=False)):
+        maps = maps_of(noisy(true_od(scene), 0.05), scene)
+        assert maps.region[int(TIP[0]) + 5, int(TIP[1]) + 5]

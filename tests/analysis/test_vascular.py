@@ -1,0 +1,257 @@
+"""Run-off is found where it is, and film, gas and noise are not taken for it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from run_off_scenes import (
+    EVENT_FRAME,
+    FRAMES,
+    ONSET,
+    SIZE,
+    drawn_line,
+    drawn_opacity,
+    on_the_vessel,
+    registered_scene,
+    with_loop,
+    with_motion,
+)
+
+from napari_fluoroinject.analysis.vascular import find_run_off
+from napari_fluoroinject.analysis.vascular.path import NODES, STEP_PX, best_path
+from napari_fluoroinject.analysis.vascular.ridge import DIRECTIONS, line_ridges, steps_across
+from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.model.needle import Needle, NoNeedle
+
+ON = choose("cpu")
+NO_NEEDLE = NoNeedle(reason="none was drawn")
+EVERYWHERE = np.ones((SIZE, SIZE), bool)
+
+
+@pytest.mark.parametrize("kind", ["transient", "persistent"])
+def test_a_run_off_is_found_on_its_path_at_its_time(kind: str) -> None:
+    run_off = find_run_off(*registered_scene(drawn_opacity(kind)), NO_NEEDLE, on=ON)
+    assert run_off.score > 1
+    assert run_off.kind == kind
+    assert run_off.path_px.shape == (NODES, 2)
+    assert on_the_vessel(run_off.path_px) >= 0.75
+    assert run_off.frames is not None
+    assert EVENT_FRAME - 12 <= run_off.frames[0] <= run_off.frames[1] < FRAMES
+    assert run_off.reason is None
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_film_alone_raises_no_alarm(seed: int) -> None:
+    scene = registered_scene(drawn_opacity("nothing", seed=seed))
+    run_off = find_run_off(*scene, NO_NEEDLE, on=ON)
+    assert run_off.score < 1
+    assert run_off.kind is not None
+    assert run_off.path_px.shape == (NODES, 2)
+
+
+def test_a_run_off_is_found_though_no_onset_was_seen() -> None:
+    od = drawn_opacity("transient", film_od=0.0)
+    run_off = find_run_off(*registered_scene(od, onset=None), NO_NEEDLE, on=ON)
+    assert run_off.score > 1
+    assert on_the_vessel(run_off.path_px) >= 0.75
+
+
+def test_a_fainter_run_off_scores_less() -> None:
+    scores = [
+        find_run_off(
+            *registered_scene(drawn_opacity("transient", vessel_od=od)), NO_NEEDLE, on=ON
+        ).score
+        for od in (0.02, 0.08, 0.3)
+    ]
+    assert scores == sorted(scores)
+    assert scores[0] < 1 < scores[-1]
+
+
+def test_a_line_of_the_smallest_seen_opacity_is_about_at_the_threshold() -> None:
+    limit = find_run_off(
+        *registered_scene(drawn_opacity("nothing", film_od=0.0)), NO_NEEDLE, on=ON
+    ).smallest_seen_od
+    assert limit is not None
+    seen, missed = (
+        find_run_off(
+            *registered_scene(drawn_opacity("transient", vessel_od=od, film_od=0.0)),
+            NO_NEEDLE,
+            on=ON,
+        )
+        for od in (2.0 * limit, 0.25 * limit)
+    )
+    assert seen.score > 1 > missed.score
+
+
+def test_more_noise_hides_more() -> None:
+    limits = [
+        find_run_off(
+            *registered_scene(drawn_opacity("nothing", sigma_od=sigma)), NO_NEEDLE, on=ON
+        ).smallest_seen_od
+        for sigma in (0.05, 0.1, 0.2)
+    ]
+    assert limits == pytest.approx([limits[0], 2 * limits[0], 4 * limits[0]], rel=0.2)
+
+
+def test_a_drifting_bubble_of_gas_raises_no_alarm() -> None:
+    rows, columns = np.mgrid[:SIZE, :SIZE].astype(float)
+
+    def gas(down: float) -> np.ndarray:
+        away = np.hypot(rows - 70 - down, columns - 60)
+        return (0.3 / (1 + np.exp((away - 20) / 0.8))).astype(np.float32)
+
+    od = drawn_opacity("nothing", film_od=0.0, sigma_od=0.05)
+    # It stands, moves by 4 px within half a second, and stands again.
+    drift = 4.0 * np.clip((np.arange(FRAMES) - 40) / 8, 0.0, 1.0)
+    for frame in range(FRAMES):
+        od[frame] += gas(0.0) - gas(float(drift[frame]))
+    scene = registered_scene(od, anatomy=gas(0.0))
+    assert find_run_off(*scene, NO_NEEDLE, on=ON).score < 1
+
+
+def test_what_lies_under_the_needle_is_left_out() -> None:
+    od = drawn_opacity("nothing", film_od=0.0)
+    tip, hub = np.array([64.0, 40.0]), np.array([64.0, 110.0])
+    od[40:55] += 0.5 * drawn_line(np.linspace(tip, hub, 200))
+    needle = Needle(
+        tip_px=(64.0, 40.0),
+        hub_px=(64.0, 110.0),
+        frame=0,
+        tip_uncertainty_px=0.5,
+        hub_uncertainty_px=2.0,
+        tip_by_frame_px=np.tile(tip, (FRAMES, 1)),
+        hub_by_frame_px=np.tile(hub, (FRAMES, 1)),
+        source="given",
+        tip_end_by="given",
+    )
+    assert find_run_off(*registered_scene(od), NO_NEEDLE, on=ON).score > 1
+    assert find_run_off(*registered_scene(od), needle, on=ON).score < 1
+
+
+def test_frames_that_were_not_registered_are_not_used() -> None:
+    od = drawn_opacity("nothing", film_od=0.0)
+    od[40:50] += 0.5 * drawn_line(np.linspace([40, 30], [40, 110], 200))
+    opacity, registered = registered_scene(od)
+    locked = np.ones(FRAMES, bool)
+    locked[40:50] = False
+    assert find_run_off(opacity, registered, NO_NEEDLE, on=ON).score > 1
+    assert (
+        find_run_off(opacity, with_motion(registered, locked=locked), NO_NEEDLE, on=ON).score < 1
+    )
+
+
+def test_without_frame_times_or_millimetres_the_usual_ones_are_assumed() -> None:
+    opacity, registered = registered_scene(drawn_opacity("transient"))
+    unknown = with_loop(registered, times_s=None, calibration=None)
+    run_off = find_run_off(opacity, unknown, NO_NEEDLE, on=ON)
+    assert run_off.score > 1
+    assert on_the_vessel(run_off.path_px) >= 0.75
+
+
+def test_a_path_is_given_in_pixels_of_the_loop() -> None:
+    od = drawn_opacity("transient", sigma_od=0.05)
+    double = np.kron(od, np.ones((1, 2, 2), np.float32))
+    opacity, registered = registered_scene(double)
+    calibration = registered.loop.calibration
+    assert calibration is not None
+    finer = with_loop(
+        registered, calibration=type(calibration)(mm_per_px=0.29, basis="iso_sid_sod")
+    )
+    run_off = find_run_off(opacity, finer, NO_NEEDLE, on=ON)
+    assert on_the_vessel((run_off.path_px - 0.5) / 2) >= 0.75
+
+
+def test_a_run_that_ends_early_says_what_could_not_be_seen() -> None:
+    od = drawn_opacity("nothing")[: ONSET + 25]
+    run_off = find_run_off(*registered_scene(od), NO_NEEDLE, on=ON)
+    assert run_off.kind == "persistent"
+    assert run_off.reason is not None
+    assert "washes out" in run_off.reason
+
+
+@pytest.mark.parametrize("frames", [1, 2, ONSET + 3])
+def test_a_run_that_is_too_short_is_not_searched(frames: int) -> None:
+    od = drawn_opacity("nothing")[:frames]
+    run_off = find_run_off(*registered_scene(od), NO_NEEDLE, on=ON)
+    assert (run_off.score, run_off.kind, run_off.frames) == (0.0, None, None)
+    assert run_off.path_px.shape == (0, 2)
+    assert run_off.smallest_seen_od is None
+    assert run_off.reason
+
+
+def test_a_picture_too_small_for_a_path_is_not_searched() -> None:
+    od = drawn_opacity("nothing")[:, :14, :14]
+    run_off = find_run_off(*registered_scene(od), NO_NEEDLE, on=ON)
+    assert run_off.kind is None
+    assert run_off.reason
+
+
+def test_the_same_loop_gives_the_same_answer() -> None:
+    scene = registered_scene(drawn_opacity("transient"))
+    first, second = (find_run_off(*scene, NO_NEEDLE, on=ON) for _ in range(2))
+    assert first.score == second.score
+    np.testing.assert_array_equal(first.path_px, second.path_px)
+
+
+@pytest.mark.parametrize("direction", range(0, DIRECTIONS, 3))
+def test_a_line_answers_most_in_its_own_direction(direction: int) -> None:
+    angle = np.pi * direction / DIRECTIONS
+    reach = np.linspace(-30, 30, 400)[:, None]
+    line = drawn_line(64 + reach * np.array([np.sin(angle), np.cos(angle)]))
+    noise = np.random.default_rng(0).normal(0, 0.02, line.shape)
+    response, _ = line_ridges((line + noise).astype(np.float32), EVERYWHERE)
+    at_centre = response[:, 63:66, 63:66].max(axis=(1, 2))
+    assert int(np.argmax(at_centre)) == direction
+
+
+def test_the_edge_of_a_film_is_no_line() -> None:
+    noise = np.random.default_rng(0).normal(0, 0.02, (SIZE, SIZE)).astype(np.float32)
+    film, line = noise.copy(), noise.copy()
+    film[:, 64:] += 1.0
+    line[:, 63:65] += 1.0
+    of_film, _ = line_ridges(film, EVERYWHERE)
+    of_line, _ = line_ridges(line, EVERYWHERE)
+    upright = DIRECTIONS // 2
+    inside = (upright, slice(20, -20), slice(20, -20))
+    assert of_film[inside].max() < 0.1 * of_line[inside].max()
+
+
+def test_a_step_is_seen_across_a_line_but_not_along_it() -> None:
+    edge = np.zeros((SIZE, SIZE), np.float32)
+    edge[:, 64:] = 1.0
+    steps = steps_across(edge)
+    upright, level = DIRECTIONS // 2, 0
+    assert steps[upright, 64, 64] == pytest.approx(1.0, abs=0.05)
+    assert steps[level, 64, 64] == pytest.approx(0.0, abs=0.05)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_best_path_is_worth_the_mean_of_its_nodes(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    response = rng.normal(size=(DIRECTIONS, 60, 60)).astype(np.float32)
+    value, path = best_path(response)
+    rows, columns = path.astype(int).T
+    best_at_nodes = response[:, rows, columns].max(axis=0).mean()
+    assert len(path) == NODES
+    assert value <= best_at_nodes + 1e-5
+    hops = np.linalg.norm(np.diff(path, axis=0), axis=1)
+    np.testing.assert_allclose(hops, STEP_PX, atol=0.75)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), lift=st.floats(0.5, 5.0))
+def test_raising_every_response_raises_the_best_path_by_as_much(seed: int, lift: float) -> None:
+    rng = np.random.default_rng(seed)
+    response = rng.normal(size=(DIRECTIONS, 60, 60)).astype(np.float32)
+    lower, _ = best_path(response)
+    higher, _ = best_path(response + np.float32(lift))
+    assert higher - lower == pytest.approx(lift, abs=1e-4)
+
+
+def test_where_no_path_fits_there_is_none() -> None:
+    value, path = best_path(np.full((DIRECTIONS, 60, 60), -np.inf, np.float32))
+    assert value == -np.inf
+    assert path.shape == (0, 2)
