@@ -11,8 +11,6 @@ from scipy import ndimage
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import DoubleArray
 
@@ -32,12 +30,13 @@ RISES = (2.0, 5.0, 12.0)
 """Frames in which a block fills."""
 STAYS = (9, 16, 26)
 """Frames after which a passing run-off is gone."""
+PULSE_EDGE_FRAMES = 3
 EARLIEST, LATEST = 3, 3
 """Frames that a step needs before and after it to be one."""
 NOISE_STRENGTH = 5.0
 """Strength that noise alone reaches somewhere in a loop."""
-RIVAL_BLOCKS = 13
-"""What moves brightens on one side as it darkens on the other, within 5 cm."""
+RIVAL_BLOCKS = 9
+"""What moves brightens on one side as it darkens on the other, within 2 cm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,12 +55,12 @@ class Darkening:
 class Steps:
     """The best step of every block: flat, then darker, for good or for a while.
 
-    `strength` (rows, columns) is the step over its own standard error, less where the block or
-    its neighbours brighten in the same way; `begin` (rows, columns) the frame in which it begins.
+    `darker` (rows, columns) is the step over its own standard error, `strength` the same less what
+    the block or its neighbours brighten in the same way.
     """
 
     strength: FloatArray
-    begin: FloatArray
+    darker: FloatArray
 
 
 def measure_darkening(
@@ -134,41 +133,35 @@ def fit_steps(darkening: Darkening, first: int, *, on: Backend) -> Steps:
     What wanders (gas, a layer that lags) leaves a large residual; what moves brightens elsewhere.
     """
     z = darkening.z[first:]
-    begins, curves = _curves(len(z))
-    dark, picked = _strength(z, curves, on)
-    bright, _ = _strength(-z, curves, on)
-    rival = ndimage.maximum_filter(bright, size=RIVAL_BLOCKS)
+    curves = _curves(len(z))
+    darker = _strength(z, curves, on)
+    rival = ndimage.maximum_filter(_strength(-z, curves, on), size=RIVAL_BLOCKS)
     excess = np.maximum(rival - NOISE_STRENGTH, 0.0)
-    strength: FloatArray = np.maximum(dark - excess, 0.0).astype(np.float32)
-    return Steps(strength=strength, begin=(begins[picked] + first).astype(np.float32))
+    strength: FloatArray = np.maximum(darker - excess, 0.0).astype(np.float32)
+    return Steps(strength=strength, darker=darker)
 
 
-def _curves(frames: int) -> tuple[DoubleArray, FloatArray]:
-    """Ramps that stay and pulses that pass, without their mean; and the frame each begins in."""
+def _curves(frames: int) -> FloatArray:
+    """Ramps that stay and pulses that pass, beginning in every frame, without their mean."""
     times = np.arange(frames, dtype=np.float64)
-    begins, curves = [], []
+    curves = []
     for begin in range(EARLIEST, frames - LATEST):
-        for rise in RISES:
-            curves.append(np.clip((times - begin) / rise, 0.0, 1.0))
-            begins.append(begin)
-        for stay in STAYS:
-            if begin + stay < frames - LATEST:
-                curves.append(
-                    np.clip(np.minimum(times - begin, begin + stay - times) / 3, 0.0, 1.0)
-                )
-                begins.append(begin)
+        since = times - begin
+        curves += [np.clip(since / rise, 0.0, 1.0) for rise in RISES]
+        curves += [
+            np.clip(np.minimum(since, stay - since) / PULSE_EDGE_FRAMES, 0.0, 1.0)
+            for stay in STAYS
+            if begin + stay < frames - LATEST
+        ]
     stacked = np.array(curves)
-    stacked -= stacked.mean(axis=1, keepdims=True)
-    return np.array(begins, dtype=np.float64), stacked.astype(np.float32)
+    return (stacked - stacked.mean(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _strength(
-    z: FloatArray, curves: FloatArray, on: Backend
-) -> tuple[FloatArray, npt.NDArray[np.int32]]:
-    """Best curve of every block and its amplitude over the standard error of it."""
+def _strength(z: FloatArray, curves: FloatArray, on: Backend) -> FloatArray:
+    """Amplitude of every block's best curve over the standard error of it."""
     centred = z - z.mean(axis=0)
-    picked, _, explained = on.kernels.best_curve(centred, curves)
+    _, _, explained = on.kernels.best_curve(centred, curves)
     left = np.einsum("kij,kij->ij", centred, centred) - explained
     sigma2 = np.maximum(left / max(len(z) - 4, 1), 1.0)
     strength: FloatArray = np.sqrt(np.maximum(explained, 0.0) / sigma2).astype(np.float32)
-    return strength, picked
+    return strength

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.vascular.evidence import Evidence
     from napari_fluoroinject.analysis.vascular.suspicion import Suspicion
 
-TRANSIENT_THRESHOLD = 2.9
+TRANSIENT_THRESHOLD = 2.6
 """Path mean from which a pulse raises an alarm; `find_run_off` says how it was chosen."""
-PERSISTENT_THRESHOLD = 2.2
+PERSISTENT_THRESHOLD = 2.05
 """Path mean from which a lasting front raises an alarm."""
 TRANSIENT_CLIP = 8.0
 """A node counts no more than this: one short bright piece carries no path."""

@@ -17,14 +17,14 @@ _STRIDE_FRAMES = 3
 _FINE_PX = 0.9
 ALLOWANCE = 1.5
 """Excursions up to this multiple of the field's median power are noise."""
-NEIGHBOURHOOD_PX = 12.0
-"""Sigma over which structure is said to move together: half a bubble of gas."""
+NEIGHBOURHOOD_PX = 24.0
+"""Sigma over which structure is said to move together: 14 mm, the width of a bubble of gas."""
 ANATOMY_BAND_PX = (1.0, 6.0)
 """Sigmas between which the anatomy's edges are looked for."""
 _NOISE_POWER = 4.0
 """Negative peaks up to this multiple of their median power are noise."""
-_STEPS_PER_SIGMA = 3.0
-"""A moving edge gives a line about a third of its own height."""
+_STEPS_PER_SIGMA = 2.0
+"""Half of a moving edge's height counts as doubt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
