@@ -86,7 +86,7 @@ def measure_darkening(
     blocks = on.kernels.bin_frames(aligned, seen, BLOCK_PX)
     share = on.kernels.bin_frames(seen[None], np.ones_like(seen), BLOCK_PX)[0]
     inside: BoolArray = ndimage.binary_erosion(_open_blocks(field), iterations=2)
-    usable = inside & (share > LEAST_SHARE)
+    usable: BoolArray = np.logical_and(inside, share > LEAST_SHARE)
     dark = -on.kernels.smooth(blocks, usable.astype(np.float32), BLUR_BLOCKS)
     dark -= np.median(dark, axis=0)
     dark -= np.median(dark[:, usable], axis=1)[:, None, None] if usable.any() else 0.0
@@ -98,9 +98,11 @@ def measure_darkening(
 
 
 def _open_blocks(field: BoolArray) -> BoolArray:
+    """Blocks of which every pixel is open."""
     rows, columns = (size // BLOCK_PX for size in field.shape)
     cut = field[: rows * BLOCK_PX, : columns * BLOCK_PX]
-    whole: BoolArray = cut.reshape(rows, BLOCK_PX, columns, BLOCK_PX).all(axis=(1, 3))
+    least = cut.astype(np.uint8).reshape(rows, BLOCK_PX, columns, BLOCK_PX).min(axis=(1, 3))
+    whole: BoolArray = np.equal(least, 1)
     return whole
 
 
@@ -153,8 +155,9 @@ def _curves(frames: int) -> FloatArray:
             for stay in STAYS
             if begin + stay < frames - LATEST
         ]
-    stacked = np.array(curves)
-    return (stacked - stacked.mean(axis=1, keepdims=True)).astype(np.float32)
+    stacked = np.array(curves, dtype=np.float32)
+    stacked -= stacked.mean(axis=1, keepdims=True)
+    return stacked
 
 
 def _strength(z: FloatArray, curves: FloatArray, on: Backend) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Where the beam was open: inside the header's shutter and inside blades burned into the picture."""
+"""Where the beam was open: inside the header's shutter and inside blades seen in the picture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ is as bright as bone."""
 _PENUMBRA_LN = 0.06
 """The penumbra begins where the picture darkens by this much over one step."""
 _SIDE_ZONE, _SIDE_LENGTH = 0.16, 0.6
-"""Straight blades stand in this outer share of the picture; the middle of their length is judged."""
+"""Straight blades stand in this outer share; the middle of their length is judged."""
 _CORNER_FROM, _CORNER_LENGTH_PX = 0.4, 20.0
 _ROUND_RADII, _ROUND_RAYS, _ROUND_TOLERANCE_PX = (0.3, 0.68), 180, 4.0
 """Radii in widths of the picture."""
@@ -51,7 +51,7 @@ def find_open_field(ln: FloatArray, header_field: BoolArray | None) -> BoolArray
     """
     first = min(_FIRST_FRAME, len(ln) - 1)
     mean = ln[first : first + _MOST_FRAMES].mean(axis=0)
-    field = np.isfinite(mean)
+    field: BoolArray = np.isfinite(mean)
     if header_field is not None:
         field = field & header_field
     if not field.any():
@@ -98,7 +98,8 @@ def _inside_round(picture: FloatArray) -> BoolArray:
     angle = np.linspace(0, 2 * np.pi, _ROUND_RAYS, endpoint=False)
     middle = np.array([(rows - 1) / 2, (columns - 1) / 2])
     rays = np.stack([np.sin(angle), np.cos(angle)])
-    darker = _darker(_sampled(picture, middle[:, None, None] + distance[:, None] * rays[:, None]), picture)
+    place = middle[:, None, None] + distance[:, None] * rays[:, None]
+    darker = _darker(_sampled(picture, place), picture)
     darker = np.where(np.isfinite(darker), darker, -np.inf)
     strongest = darker.argmax(axis=0)
     judged = darker.max(axis=0) > _STEP_LN
@@ -161,7 +162,7 @@ def _blade(darker: DoubleArray, distance_px: DoubleArray, *, least_samples: int)
 
 
 def _outward(picture: FloatArray, direction_deg: float) -> tuple[DoubleArray, float, float]:
-    """Distance of every pixel from the centre along a direction, and the picture's half extents."""
+    """Distance of every pixel from the centre along a direction, and half extents."""
     rows, columns = picture.shape
     down, right = sin(radians(direction_deg)), cos(radians(direction_deg))
     row, column = np.ogrid[:rows, :columns]
@@ -195,4 +196,4 @@ def _sampled(picture: FloatArray, place: DoubleArray) -> DoubleArray:
 
 
 def _scaled(picture: FloatArray, length_px: float) -> float:
-    return length_px * max(picture.shape) / _NOMINAL_SIZE_PX
+    return length_px * float(max(picture.shape)) / _NOMINAL_SIZE_PX

@@ -10,7 +10,7 @@ from scipy.ndimage import binary_erosion
 from scipy.ndimage import shift as move
 
 from napari_fluoroinject.analysis.smoothing import smooth_track
-from napari_fluoroinject.analysis.tracking import Freedom, first_poses, fit_poses
+from napari_fluoroinject.analysis.tracking import Freedom, Template, first_poses, fit_poses
 from napari_fluoroinject.analysis.trust import (
     bone_weight,
     gain_weight,
@@ -19,20 +19,21 @@ from napari_fluoroinject.analysis.trust import (
     robust_weight,
     shifted_field,
 )
+from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 from napari_fluoroinject.model.motion import Motion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_fluoroinject.compute.backend import Backend, Kernels
-    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+    from napari_fluoroinject.model.arrays import BoolArray
 
 _NOMINAL_SIZE_PX = 512
 _COARSE_BAND_PX, _FINE_BAND_PX = (4.0, 16.0), (2.0, 12.0)
 """Sigmas at the nominal size. Between them lies bone; noise is finer, scatter, exposure and most
 soft tissue are coarser."""
 _SIGMA_BINS = 1.0
-"""The finer sigma in bins: its band ends below what such bins can hold, so binning loses nothing."""
+"""The finer sigma in bins: its band ends below what bins can hold, so binning loses nothing."""
 _BORDER_PX = 20.0
 """At the nominal size: what motion brings in and out, and where the band pass lacks a side."""
 _FIRST_ITERATIONS, _ITERATIONS = 15, 4
@@ -43,6 +44,7 @@ _LOST = 1.5
 _FLOOR_PX, _PULL = 0.017, 0.012
 """What noise does not explain, on synthetic loops: a floor, and a share of the motion by which
 lagging tissue still pulls."""
+_TINY = float(np.finfo(np.float32).tiny)
 _LEAST_NOISE = 0.3
 """No frame is believed to be better than this share of the usual noise."""
 
@@ -112,9 +114,7 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
     if len(ln) < 2 or not fine.field.any():
         return _still(ln.shape)
     coarse = _band(ln, field, _COARSE_BAND_PX, kernels)
-    pose = first_poses(
-        coarse.frames, coarse.field, kernels=kernels, iterations=_FIRST_ITERATIONS
-    )
+    pose = first_poses(coarse.frames, coarse.field, kernels=kernels, iterations=_FIRST_ITERATIONS)
     fit = _begin(coarse, pose)
     for step in _COARSE_ROUNDS:
         fit = _improved(coarse, fit, step, kernels)
@@ -126,7 +126,7 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
 
 
 def re_reference(motion: Motion, mask_frames: Sequence[int]) -> Motion:
-    """Return the same motion relative to the mean pose of the mask frames; without any, as it is."""
+    """Return the motion relative to the mean pose of the mask frames; without any, as it is."""
     if not mask_frames:
         return motion
     pose = motion.shift_px[list(mask_frames)].mean(axis=0)
@@ -175,8 +175,7 @@ def _improved(band: _Band, fit: _Fit, step: _Round, kernels: Kernels) -> _Fit:
     trust = robust * trusted
     pose = fit_poses(
         band.frames,
-        kernels.weighted_mean(aligned, robust),
-        trust,
+        Template(picture=kernels.weighted_mean(aligned, robust), weight=trust),
         fit.pose,
         kernels=kernels,
         iterations=_ITERATIONS,
@@ -197,9 +196,9 @@ def _range_px(pose: DoubleArray, band: _Band) -> float:
 
 def _motion(band: _Band, fit: _Fit, shape: tuple[int, ...]) -> Motion:
     pose = fit.pose * (band.factor, band.factor, 1)
-    usual = max(float(np.median(fit.sigma)), np.finfo(np.float32).tiny)
+    usual = max(float(np.median(fit.sigma)), _TINY)
     residual = fit.sigma / usual
-    noise = fit.noise / max(float(np.median(fit.noise)), np.finfo(np.float32).tiny)
+    noise = fit.noise / max(float(np.median(fit.noise)), _TINY)
     # A frame may be noisier than the others and yet lie where it should.
     unexplained = residual / np.maximum(noise, 1)
     smooth, noise_px = smooth_track(pose, np.maximum(residual, _LEAST_NOISE))
@@ -218,7 +217,8 @@ def _unbinned(weight: FloatArray, factor: int, shape: tuple[int, ...]) -> FloatA
     full = np.repeat(np.repeat(weight, factor, axis=0), factor, axis=1)
     rows, columns = shape
     padded = np.pad(full, ((0, rows - full.shape[0]), (0, columns - full.shape[1])))
-    return (padded / max(float(padded.max()), np.finfo(np.float32).tiny)).astype(np.float32)
+    scaled: FloatArray = (padded / max(float(padded.max()), _TINY)).astype(np.float32)
+    return scaled
 
 
 def _still(shape: tuple[int, ...]) -> Motion:

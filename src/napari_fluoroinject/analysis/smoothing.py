@@ -59,7 +59,7 @@ def _noise(track: DoubleArray, hat: DoubleArray, relative_noise: DoubleArray) ->
 
 
 def _hat(track: DoubleArray, relative_noise: DoubleArray, limit_px: DoubleArray) -> DoubleArray:
-    """Matrix (frames, frames) from the track to its smooth self; `limit_px` (2,) bounds the misfit."""
+    """Matrix (frames, frames) that smooths the track; `limit_px` (2,) bounds the misfit."""
     count = len(track)
     hat = np.eye(count)
     least = relative_noise.copy()

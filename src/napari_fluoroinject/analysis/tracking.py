@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_fluoroinject.model.arrays import FloatArray
+
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Kernels
-    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.model.arrays import DoubleArray
 
 Freedom = Literal["shift", "rigid"]
 """What a pose may do: move, or move and turn."""
@@ -24,10 +27,20 @@ _RIDGE = 1e-6
 """Share of the strongest diagonal added to all: a blank picture then gives a step of zero."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Template:
+    """What frames are laid over: a picture, and how far each pixel of each frame counts.
+
+    `weight` is (frames, rows, columns).
+    """
+
+    picture: FloatArray
+    weight: FloatArray
+
+
 def fit_poses(
     frames: FloatArray,
-    template: FloatArray,
-    weight: FloatArray,
+    template: Template,
     pose: DoubleArray,
     *,
     kernels: Kernels,
@@ -42,11 +55,13 @@ def fit_poses(
     """
     pose = pose.copy()
     radius = max(frames.shape[1:]) / 2
-    gradient = slopes(template)
+    gradient = slopes(template.picture)
     moving = np.arange(len(frames))
     for _ in range(iterations):
         aligned = kernels.warp(frames[moving], pose[moving])
-        matrix, vector = kernels.motion_equations(aligned, template, gradient, weight[moving])
+        matrix, vector = kernels.motion_equations(
+            aligned, template.picture, gradient, template.weight[moving]
+        )
         if freedom == "shift":
             matrix, vector = _without_angle(matrix, vector)
         step = _solve(matrix, vector, radius)
@@ -78,8 +93,7 @@ def first_poses(
             one = frames[index : index + 1]
             pose[index] = fit_poses(
                 one,
-                running,
-                weight,
+                Template(picture=running, weight=weight),
                 pose[last : last + 1],
                 kernels=kernels,
                 iterations=iterations,

@@ -29,7 +29,7 @@ _MEDIAN_PIXELS = 5000
 
 
 def bone_weight(template: FloatArray, field: FloatArray, *, kernels: Kernels) -> FloatArray:
-    """Return weights 0 to 1 that favour few strong edges (bone) over many weak ones (tissue, gas)."""
+    """Return weights 0 to 1 that favour strong edges (bone) over weak ones (tissue, gas)."""
     smooth = kernels.smooth(template[None], np.ones_like(field), 0.5)[0]
     strength = (slopes(smooth) ** 2).sum(axis=0)
     inside = strength[field > 0]
@@ -38,14 +38,13 @@ def bone_weight(template: FloatArray, field: FloatArray, *, kernels: Kernels) ->
     return result
 
 
-def residuals(
-    aligned: FloatArray, template: FloatArray, weight: FloatArray
-) -> FloatArray:
+def residuals(aligned: FloatArray, template: FloatArray, weight: FloatArray) -> FloatArray:
     """Return aligned frames less template less each frame's weighted mean difference."""
     left = aligned - template
     total = np.maximum(weight.sum(axis=(1, 2), dtype=np.float64), 1e-9)
     offset = np.einsum("nrc,nrc->n", left, weight, dtype=np.float64) / total
-    return left - offset[:, None, None].astype(np.float32)
+    level: FloatArray = left - offset[:, None, None].astype(np.float32)
+    return level
 
 
 def robust_weight(
@@ -53,8 +52,8 @@ def robust_weight(
 ) -> tuple[FloatArray, DoubleArray]:
     """Return weights (frames, rows, columns) against what does not fit, and each frame's sigma.
 
-    The residual is judged smoothed: contrast fainter than the noise of a pixel shows then. A factor
-    for the pixel's variance over time takes out gas, the needle and blinking overlays.
+    The residual is judged smoothed: contrast fainter than the noise of a pixel shows then. A
+    factor for the variance over time takes out gas, the needle and blinking overlays.
     """
     seen = kernels.smooth(residual, valid, _RESIDUAL_SIGMA_PX)
     sigma = _MAD_TO_SIGMA * np.median(np.abs(_sampled(seen, valid)), axis=1).astype(np.float64)
@@ -62,7 +61,7 @@ def robust_weight(
     # A frame far noisier than the others would pull the template towards its own noise.
     share = np.minimum(1.0, (np.median(sigma) / sigma) ** 2).astype(np.float32)
     scaled = seen / (_ROBUST_SIGMAS * sigma[:, None, None]).astype(np.float32)
-    weight = share[:, None, None] / (1 + scaled**2)
+    weight: FloatArray = share[:, None, None] / (np.float32(1) + np.square(scaled))
     if len(residual) > 2:
         spread = kernels.smooth(residual.var(axis=0)[None], valid, _VARIANCE_SIGMA_PX)[0]
         usual = np.maximum(np.median(spread[valid > 0]), np.finfo(np.float32).tiny)
@@ -107,8 +106,9 @@ def gain_weight(
     if not peak.any():
         return field
     bone = float(centres[np.flatnonzero(peak)[-1]])
-    weight = np.exp(-0.5 * ((gain - bone) / _GAIN_WIDTH) ** 2).astype(np.float32)
-    return weight * field
+    near = np.exp(-0.5 * ((gain - bone) / _GAIN_WIDTH) ** 2).astype(np.float32)
+    weight: FloatArray = near * field
+    return weight
 
 
 def expected_change(template: FloatArray, pose: DoubleArray) -> FloatArray:

@@ -29,7 +29,7 @@ class Kernels(Protocol):
     """
 
     def bin_frames(self, frames: FloatArray, field: FloatArray, factor: int, /) -> FloatArray:
-        """Mean of the open pixels (`field` > 0) of each factor x factor block, 0 where none is open."""
+        """Mean of the open pixels (`field` > 0) of each factor x factor block, else 0."""
         ...
 
     def smooth(self, frames: FloatArray, weight: FloatArray, sigma_px: float, /) -> FloatArray:
@@ -122,6 +122,4 @@ def _cpu() -> Backend:
     # Numba is slow to import and only the analysis needs it.
     from napari_fluoroinject.compute import cpu
 
-    return Backend(
-        name="cpu", device=cpu.device(), version=f"numba {cpu.version()}", kernels=cpu
-    )
+    return Backend(name="cpu", device=cpu.device(), version=f"numba {cpu.version()}", kernels=cpu)

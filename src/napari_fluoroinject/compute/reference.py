@@ -48,18 +48,19 @@ def warp(frames: FloatArray, pose: DoubleArray, /) -> FloatArray:
     """See `backend.Kernels`."""
     _, rows, columns = frames.shape
     warped = np.empty_like(frames)
-    for frame, one_pose, out in zip(frames, pose, warped, strict=True):
+    for index, (frame, one_pose) in enumerate(zip(frames, pose, strict=True)):
         down = warp_taps(one_pose, rows, columns)
         standing = np.zeros((rows, columns), dtype=np.float32)
         for tap in range(TAPS):
             row = np.arange(rows)[:, None] + down.row_start[None, :] + tap
             row = np.clip(row, 0, rows - 1)
             standing += down.row_taps[tap] * np.take_along_axis(frame, row, axis=0)
-        out[:] = 0
+        out = np.zeros_like(frame)
         for tap in range(TAPS):
             column = np.arange(columns)[None, :] + down.column_start[:, None] + tap
             column = np.clip(column, 0, columns - 1)
             out += down.column_taps[tap][:, None] * np.take_along_axis(standing, column, axis=1)
+        warped[index] = out
     return warped
 
 

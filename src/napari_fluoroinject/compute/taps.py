@@ -7,11 +7,12 @@ from math import ceil, exp
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
+
+from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.model.arrays import DoubleArray
 
 TAPS = 6
 """Samples per axis of the interpolation."""
@@ -44,11 +45,12 @@ def gaussian_taps(sigma_px: float) -> FloatArray:
 def warp_taps(pose: DoubleArray, rows: int, columns: int) -> WarpTaps:
     """Weights that bring a frame with the pose (row, column, angle) into the reference pose.
 
-    A rotation by `angle` is two shears up to angle^2 / 2 of the radius: 0.001 px at 0.25 degrees.
+    A rotation by `angle` is two shears up to angle^2 times the radius: 0.005 px at 0.25 degrees
+    and 256 px.
     """
     down, right, angle = (float(value) for value in pose)
-    x = np.arange(columns) - (columns - 1) / 2
-    y = np.arange(rows) - (rows - 1) / 2
+    x = np.arange(columns, dtype=np.float64) - (columns - 1) / 2
+    y = np.arange(rows, dtype=np.float64) - (rows - 1) / 2
     if angle == 0:
         x, y = x[:1], y[:1]
     # The second shear moves the place at which the first was looked up; `right` is taken back.

@@ -102,7 +102,9 @@ def _stained(
         sigma.append(hypot(float(np.std(then)), SHIFTING_LN))
     lead = rise[1] - rise[0]
     larger = 1 if lead > 0 else 0
-    if rise[larger] > SIGMAS * sigma[larger] and abs(lead) > LEAD_SIGMAS * hypot(*sigma):
+    # Contrast only darkens: an end that brightens tells how much else moves through the discs.
+    doubt = hypot(sigma[larger], max(-rise[1 - larger], 0.0))
+    if rise[larger] > SIGMAS * doubt and abs(lead) > LEAD_SIGMAS * hypot(*sigma):
         return 1 if larger else -1
     return None
 

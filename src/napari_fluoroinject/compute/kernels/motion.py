@@ -19,7 +19,7 @@ _SUMS = {"reassoc", "contract"}
 
 
 @njit(cache=True, nogil=True)
-def bin_frames(frames: FloatArray, field: FloatArray, factor: int, out: FloatArray) -> None:
+def bin_frames(frames: FloatArray, field: FloatArray, factor: int, out: FloatArray) -> None:  # noqa: C901 - one loop nest, compiled as a whole
     """Mean of the open pixels of each block into `out`, which is (frames, blocks, blocks)."""
     count, rows, columns = out.shape
     share = np.zeros((rows, columns), dtype=np.float32)
@@ -40,7 +40,7 @@ def bin_frames(frames: FloatArray, field: FloatArray, factor: int, out: FloatArr
 
 
 @njit(cache=True, nogil=True)
-def convolve(frames: FloatArray, weight: FloatArray, taps: FloatArray, out: FloatArray) -> None:
+def convolve(frames: FloatArray, weight: FloatArray, taps: FloatArray, out: FloatArray) -> None:  # noqa: C901 - one loop nest, compiled as a whole
     """Separable sum of `frames` times `weight` under `taps`; nothing lies outside the picture."""
     count, rows, columns = frames.shape
     reach = taps.size // 2
@@ -69,7 +69,7 @@ def convolve(frames: FloatArray, weight: FloatArray, taps: FloatArray, out: Floa
 
 
 @njit(cache=True, nogil=True)
-def shear(
+def shear(  # noqa: C901 - one loop nest, compiled as a whole
     frame: FloatArray,
     row_start: Index,
     row_taps: FloatArray,
