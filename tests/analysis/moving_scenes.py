@@ -17,12 +17,12 @@ def moving_scene(shift_px, *, size=(64, 64), turn_rad=None, noise=0.0, seed=0, h
     row, column = np.mgrid[:rows, :columns].astype(float)
     middle = (rows - 1) / 2, (columns - 1) / 2
     frames = np.full((len(shift_px), rows, columns), 6.0)
-    for frame, (down, right), turn in zip(frames, shift_px, turn_rad, strict=True):
+    for index, ((down, right), turn) in enumerate(zip(shift_px, turn_rad, strict=True)):
         for i in range(hills):
             at_y = y[i] + down + turn * (x[i] - middle[1])
             at_x = x[i] + right - turn * (y[i] - middle[0])
             away = (row - at_y) ** 2 + (column - at_x) ** 2
-            frame += depth[i] * np.exp(-away / (2 * width[i] ** 2))
+            frames[index] += depth[i] * np.exp(-away / (2 * width[i] ** 2))
     frames += noise * random.standard_normal(frames.shape)
     return frames.astype(np.float32)
 

@@ -21,7 +21,7 @@ def scene(open_, *, seed=0, frames=8, noise=0.08):
 
 
 def rectangle(top, bottom, left, right):
-    return (ROW >= top) & (ROW < bottom) & (COLUMN >= left) & (COLUMN < right)
+    return (top <= ROW) & (bottom > ROW) & (left <= COLUMN) & (right > COLUMN)
 
 
 OCTAGON = rectangle(10, 246, 10, 246) & (np.abs(ROW - 127.5) + np.abs(COLUMN - 127.5) < 200)

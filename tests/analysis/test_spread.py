@@ -219,3 +219,11 @@ def test_every_backend_finds_the_curve_that_the_reference_finds(seed):
     same = found[0] == expected[0]
     assert found[1][same] == pytest.approx(expected[1][same], rel=1e-4, abs=1e-5)
     assert found[1][0, 0] == expected[1][0, 0] == 0.0
+
+
+def test_correlated_frames_are_less_evidence():
+    stack = noisy(true_od(Scene()), 0.05).astype(np.float32)
+    loop, _, _ = make_loop()
+    white = fit_ramps(stack, loop, lag1_time=0.0, on=ON)
+    filtered = fit_ramps(stack, loop, lag1_time=0.4, on=ON)
+    assert filtered.t == pytest.approx(white.t * np.sqrt(0.6 / 1.4), rel=1e-4)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from pydicom import dcmread
 from network_loops import SERIES, STUDY, make_loop, write
+from pydicom import dcmread
 
 from napari_fluoroinject.endpoints.base import Query
 from napari_fluoroinject.endpoints.folder import Folder

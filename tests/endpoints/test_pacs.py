@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from network_loops import dcmtk, make_loop, pacs_of, write
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, evt
-from network_loops import dcmtk, make_loop, pacs_of, write
 
 from napari_fluoroinject.endpoints import connect
 from napari_fluoroinject.endpoints.base import Query

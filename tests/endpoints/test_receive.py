@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from network_loops import CONNECTION_REFUSED, dcmtk, make_loop, pacs_of, write
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, _config
-from network_loops import CONNECTION_REFUSED, dcmtk, make_loop, pacs_of, write
 
 from napari_fluoroinject.dicom.scan import scan
 from napari_fluoroinject.endpoints.pacs import Pacs

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.noise import effective_frames
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class RampFit:
         (rows, columns) float32. Opacity is 0 until `start`, `plateau` at `start + rise`, then
         falls with the time constant `decay`.
     t
-        (rows, columns) float32, root of explained over residual times the frames.
+        (rows, columns) float32, root of explained over residual times the independent frames.
     positions
         (frames,) float64, where each frame stands.
     """
@@ -70,7 +71,9 @@ class RampFit:
         return np.where(reached, self.start + self.rise * share, np.nan).astype(np.float32)
 
 
-def fit_ramps(smoothed: FloatArray, registered: RegisteredLoop, *, on: Backend) -> RampFit:
+def fit_ramps(
+    smoothed: FloatArray, registered: RegisteredLoop, *, lag1_time: float = 0.0, on: Backend
+) -> RampFit:
     """Fit a ramp to the opacity of every pixel, by least squares over a grid of shapes.
 
     All locked frames from the first mask frame on count. The mask frames' own noise stands in
@@ -83,6 +86,8 @@ def fit_ramps(smoothed: FloatArray, registered: RegisteredLoop, *, on: Backend) 
         (frames, rows, columns) float32, opacity after the spatial blur.
     registered
         Its injection has an onset.
+    lag1_time
+        Correlation of neighbouring frames: correlated frames are less evidence.
     on
         The compute backend.
     """
@@ -104,7 +109,7 @@ def fit_ramps(smoothed: FloatArray, registered: RegisteredLoop, *, on: Backend) 
         rise=rise,
         decay=decay,
         plateau=plateau,
-        t=np.sqrt(explained / residual * len(frames)),
+        t=np.sqrt(explained / residual * effective_frames(len(frames), lag1_time)),
         positions=positions,
     )
 

@@ -19,7 +19,8 @@ class RegisteredLoop:
     loop
         The cine loop itself (times, calibration, kVp, body part).
     ln
-        (frames, rows, columns) float32, natural log of the relative beam intensity, each frame in its own geometry.
+        (frames, rows, columns) float32, natural log of the relative beam intensity, each frame
+        in its own geometry.
     field
         (rows, columns), True inside the open field (shutters, blades and padding are False).
     motion, injection
@@ -40,12 +41,14 @@ class Opacity:
     Attributes
     ----------
     od
-        (frames, rows, columns) float32, natural-log units, scatter-corrected where the loop is quantitative,
+        (frames, rows, columns) float32, natural-log units, scatter-corrected where the loop is
+        quantitative,
         else the plain difference of the log frames (relative, not opacity).
     valid
         (rows, columns), True where opacity can be judged in every locked frame.
     residue
-        (rows, columns) float32, at least 1: negative excursions (gas, motion) against 1.5 times the field's median;
+        (rows, columns) float32, at least 1: negative excursions (gas, motion) against 1.5 times
+        the field's median;
         contrast only darkens, so what also brightens is not contrast.
     scale, noise
         How the opacity was corrected, and how noisy it is.

@@ -84,7 +84,8 @@ def spread_maps(
     )
     if registered.injection.onset_frame is None:
         return _nothing(registered, threshold=threshold, limit=limit)
-    fit = fit_ramps(stack, registered, on=on)
+    lag1 = opacity.noise.lag1_time
+    fit = fit_ramps(stack, registered, lag1_time=lag1, on=on)
     region_threshold = max(REGION_THRESHOLD_OD, limit)
     region = find_region(
         fit, stack[last].mean(axis=0), opacity, registered, needle, threshold=region_threshold

@@ -61,7 +61,7 @@ def robust_weight(
     # A frame far noisier than the others would pull the template towards its own noise.
     share = np.minimum(1.0, (np.median(sigma) / sigma) ** 2).astype(np.float32)
     scaled = seen / (_ROBUST_SIGMAS * sigma[:, None, None]).astype(np.float32)
-    weight: FloatArray = share[:, None, None] / (np.float32(1) + np.square(scaled))
+    weight = (share[:, None, None] / (1 + scaled**2)).astype(np.float32)
     if len(residual) > 2:
         spread = kernels.smooth(residual.var(axis=0)[None], valid, _VARIANCE_SIGMA_PX)[0]
         usual = np.maximum(np.median(spread[valid > 0]), np.finfo(np.float32).tiny)

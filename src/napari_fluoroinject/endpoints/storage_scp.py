@@ -1,4 +1,4 @@
-"""A Storage SCP that acknowledges only what is whole, is what was announced, and can harm no reader."""
+"""A Storage SCP that acknowledges only what is whole and is what was announced."""
 
 from __future__ import annotations
 
