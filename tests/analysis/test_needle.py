@@ -109,6 +109,19 @@ def test_without_contrast_the_end_nearer_to_the_centre_is_the_tip_and_that_is_sa
     assert tip_error_px(needle, drawn) < 1.0
 
 
+def test_darkening_at_one_end_is_no_contrast_where_the_other_end_brightens_as_much() -> None:
+    drawn = scene(contrast=0.0)
+    ln = drawn.registered.ln.copy()
+    rows, columns = np.mgrid[: ln.shape[1], : ln.shape[2]]
+    for place, change in ((drawn.hub_px, -0.10), (drawn.tip_px, 0.06)):
+        for k in range(ONSET, len(ln)):
+            near = np.hypot(rows - place[k, 0], columns - place[k, 1]) < 14
+            ln[k][near] += change
+    needle = found(with_pictures(drawn.registered, ln, drawn.registered.motion.shift_px))
+    assert needle.tip_end_by == "centre"
+    assert tip_error_px(needle, drawn) < 1.5
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_turning_the_scene_by_right_angles_turns_the_needle(turns: int) -> None:
     drawn = scene()

@@ -17,6 +17,7 @@ from napari_fluoroinject.analysis.motion import estimate_motion, re_reference
 from napari_fluoroinject.analysis.needle import find_needle, given_needle
 from napari_fluoroinject.analysis.onset import find_injection
 from napari_fluoroinject.analysis.opacity import measure_opacity
+from napari_fluoroinject.analysis.recursive import without_recursive_filter
 from napari_fluoroinject.analysis.registered import RegisteredLoop
 from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.analysis.vascular import find_run_off
@@ -107,9 +108,10 @@ def analyze_loop(
 
 
 def register(loop: CineLoop, *, on: Backend) -> RegisteredLoop:
-    """Decode a loop, follow its anatomy, and find when contrast came."""
+    """Decode a loop, undo the vendor's time filter, follow the anatomy, find the onset."""
     ln = loop.intensity.ln(loop.frames.every())
     field = find_open_field(ln, loop.open_field)
+    ln = without_recursive_filter(ln, field)
     motion = estimate_motion(ln, field, on=on)
     injection = find_injection(ln, field, motion, on=on)
     motion = re_reference(motion, injection.mask_frames)

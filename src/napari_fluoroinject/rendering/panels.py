@@ -36,6 +36,11 @@ def draw_opacity(axes: Axes, report: Report) -> Any:
         _notice(axes, "no opacity:\nno frames before the contrast")
         return None
     peak = report.maps.peak_od
+    if not np.isfinite(peak).any():
+        _show_gray(axes, 0.55 * scene.gray(report, _reference_frame(report)))
+        _notice(axes, "no opacity above the threshold")
+        draw_overlays(axes, report, None)
+        return None
     # Undefined pixels are masked: matplotlib leaves them transparent.
     drawn = axes.imshow(
         np.ma.masked_invalid(peak),
@@ -53,7 +58,7 @@ def draw_arrival(axes: Axes, report: Report) -> Any:
     _show_gray(axes, 0.55 * scene.gray(report, _reference_frame(report)))
     mask = scene.region(report, None)
     if report.maps is None or mask is None:
-        _notice(axes, "no contrast seen" if report.maps is not None else "no arrival times")
+        _notice(axes, "no contrast region" if report.maps is not None else "no arrival times")
         return None
     if report.loop.times_s is None:
         _notice(axes, "no frame times: no seconds")

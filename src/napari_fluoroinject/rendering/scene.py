@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.report import Report
 
 GRAY_PERCENTILES = (0.5, 99.5)
-"""Window of the gray picture over the open field: clips direct beam and dead pixels, not bone."""
+"""Window of the gray picture: clips direct beam and dead pixels, not bone."""
+GRAY_CENTRE = 0.6
+"""Share of rows and columns whose middle sets the window: blades stand at the border."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +63,10 @@ def gray(report: Report, frame: int) -> FloatArray:
     """One frame as (rows, columns) float32, 0 to 1, bright beam bright; 0 behind the shutter."""
     ln = report.loop.intensity.ln(report.loop.frames.frame(frame))
     field = report.loop.open_field
-    inside = ln if field is None or not field.any() else ln[field]
-    low, high = np.percentile(inside[np.isfinite(inside)], GRAY_PERCENTILES)
+    middle = _middle(ln.shape)
+    inside = ln[middle] if field is None or not field[middle].any() else ln[middle][field[middle]]
+    known = inside[np.isfinite(inside)]
+    low, high = np.percentile(known, GRAY_PERCENTILES) if known.size else (0.0, 1.0)
     level = np.clip((ln - low) / max(float(high - low), 1e-6), 0.0, 1.0)
     if field is not None:
         level = np.where(field, level, 0.0)
@@ -113,6 +117,11 @@ def run_off_path(report: Report, frame: int | None) -> DoubleArray | None:
         return None
     moved = np.zeros(2) if frame is None else report.motion.shift_px[frame]
     return report.run_off.path_px + moved
+
+
+def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:
+    rows, columns = (int(0.5 * (1 - GRAY_CENTRE) * side) for side in shape)
+    return slice(rows, shape[0] - rows), slice(columns, shape[1] - columns)
 
 
 def _point(array: DoubleArray) -> Point:

@@ -131,7 +131,8 @@ def unknowns(report: Report) -> tuple[str, ...]:
     if reason is not None and not any(reason in line for line in report.assessable.reasons):
         lines.append(f"Run-off search: {reason}")
     spread = () if report.measurements is None else report.measurements.reasons
-    return tuple(dict.fromkeys((*lines, *report.assessable.reasons, *spread, *loop.notes)))
+    said = (*lines, *report.assessable.reasons, *spread, *loop.notes)
+    return tuple(dict.fromkeys(line[:1].upper() + line[1:] for line in said))
 
 
 def made_by(report: Report) -> str:
@@ -204,7 +205,7 @@ def _spread_rows(report: Report) -> tuple[Row, ...]:
     if spread is None:
         return (Row(label="Contrast", value="not measured"),)
     if spread.area_px == 0:
-        return (Row(label="Contrast", value="none seen"),)
+        return (Row(label="Contrast", value="no region found"),)
     area = f"{spread.area_px} px" if spread.area_mm2 is None else f"{spread.area_mm2:.0f} mm²"
     rows = [Row(label="Spread area", value=area, note="at the end of the loop")]
     rows.extend(_extent_rows(spread))
@@ -254,7 +255,7 @@ def _limit_rows(report: Report) -> tuple[Row, ...]:
         rows.append(Row(label="Faintest visible", value=f"{limit:.2f} opacity, {patch}"))
     if report.run_off.kind is not None:
         seen = report.run_off.smallest_seen_od
-        note = "" if seen is None else f"a run-off fainter than {seen:.2f} opacity is missed"
+        note = "" if seen is None else f"below {seen:.2f} opacity a run-off may be missed"
         rows.append(
             Row(
                 label="Run-off score",
