@@ -236,7 +236,7 @@ def _rle(frame: npt.NDArray[Any], _: int) -> bytes:
     for plane in planes:
         bytes_of = plane[..., None].view(np.uint8)
         for byte in range(bytes_of.shape[-1] - 1, -1, -1):
-            packed = imagecodecs.packbits_encode(np.ascontiguousarray(bytes_of[..., byte]))
+            packed = imagecodecs.packbits_encode(bytes_of[..., byte].copy())
             segments.append(packed + b"\0" * (len(packed) % 2))
     offsets = 64 + np.cumsum([0, *(len(segment) for segment in segments[:-1])])
     table = [*offsets.tolist(), *([0] * (15 - len(segments)))]
