@@ -35,9 +35,10 @@ from napari_fluoroinject.analysis.scatter import (
     scatter_model,
     scatter_on_blocks,
 )
-from napari_fluoroinject.analysis.wedge import OUTER_DIAMETER_MM, primary_fraction, steel_dip_mm
+from napari_fluoroinject.analysis.wedge import primary_fraction, steel_dip_mm
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError
+from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 
 ON = choose("cpu")
 STEEL_SIZE = 320
@@ -279,7 +280,7 @@ def test_a_short_shaft_and_one_that_was_not_followed_tell_nothing():
 
 
 def test_thicker_needles_and_softer_beams_cast_more_shadow():
-    areas = [steel_dip_mm(gauge, 75.0) for gauge in sorted(OUTER_DIAMETER_MM)]
+    areas = [steel_dip_mm(gauge, 75.0) for gauge in sorted(NEEDLE_DIAMETER_MM)]
     assert areas == sorted(areas, reverse=True)
     assert steel_dip_mm(22, 75.0) > steel_dip_mm(22, 85.0) > steel_dip_mm(22, 95.0)
     assert steel_dip_mm(22, 75.0, lengthening=2.0) > steel_dip_mm(22, 75.0)

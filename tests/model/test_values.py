@@ -19,7 +19,6 @@ from napari_fluoroinject.model.cine import (
     CineLoop,
     IntensityScale,
     LoopReference,
-    frame_numbers,
 )
 from napari_fluoroinject.model.geometry import Calibration, axis_deg, length_px
 
@@ -115,11 +114,6 @@ def test_only_beam_intensity_of_known_scale_is_quantitative(relationship, known,
         relationship=relationship, ln_beam=np.zeros(2, np.float32), scale_known=known
     )
     assert table.quantitative is quantitative
-
-
-def test_frame_numbers_are_plain_integers():
-    assert frame_numbers(np.array([1, 2])) == (1, 2)
-    assert frame_numbers(3) == (3,)
 
 
 def test_an_annotation_file_is_read_whole():

@@ -6,7 +6,8 @@ from math import hypot, isfinite
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.analysis.ratio import PRIOR_KVP, prior_ratio
-from napari_fluoroinject.analysis.wedge import OUTER_DIAMETER_MM, primary_fraction
+from napari_fluoroinject.analysis.wedge import primary_fraction
+from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.model.geometry import Calibration
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
@@ -34,7 +35,7 @@ def calibrate_by_gauge(
     values are no beam intensity, the gauge is unknown, or the shaft too short.
     """
     loop = registered.loop
-    if isinstance(needle, NoNeedle) or gauge not in OUTER_DIAMETER_MM:
+    if isinstance(needle, NoNeedle) or gauge not in NEEDLE_DIAMETER_MM:
         return None
     if not loop.intensity.quantitative or not registered.injection.mask_frames:
         return None

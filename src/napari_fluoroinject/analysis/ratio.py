@@ -10,7 +10,8 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from napari_fluoroinject.analysis.scatter import BLOCK_PX, ScatterModel, scatter_on_blocks
-from napari_fluoroinject.analysis.wedge import OUTER_DIAMETER_MM, PrimaryFraction, primary_fraction
+from napari_fluoroinject.analysis.wedge import PrimaryFraction, primary_fraction
+from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _wedge(
     calibration, kvp = registered.loop.calibration, registered.loop.kvp
     if isinstance(needle, NoNeedle):
         return None, "no needle to use as a step wedge"
-    if gauge not in OUTER_DIAMETER_MM:
+    if gauge not in NEEDLE_DIAMETER_MM:
         return None, "needle gauge unknown: no step wedge"
     if calibration is None or calibration.basis == "needle_gauge":
         return None, "no millimetres but from the needle itself: no step wedge"

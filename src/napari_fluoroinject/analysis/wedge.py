@@ -15,23 +15,13 @@ import numpy as np
 from scipy.ndimage import map_coordinates
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.model.geometry import length_px
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import RegisteredLoop
     from napari_fluoroinject.model.needle import Needle
 
-OUTER_DIAMETER_MM = {
-    18: 1.270,
-    19: 1.067,
-    20: 0.908,
-    21: 0.819,
-    22: 0.718,
-    23: 0.642,
-    24: 0.566,
-    25: 0.515,
-}
-"""Nominal outer diameters by gauge (ISO 9626)."""
 LENGTH_MM = 88.9
 """The usual spinal needle, 3.5 inch."""
 LENGTH_SIGMA_MM = 9.0
@@ -88,13 +78,13 @@ def steel_dip_mm(gauge: int, kvp: float, *, lengthening: float = 1.0) -> float:
     Parameters
     ----------
     gauge
-        A key of `OUTER_DIAMETER_MM`.
+        A key of `NEEDLE_DIAMETER_MM`.
     kvp
         Tube voltage; between and beyond the tabulated spectra the nearest two are interpolated.
     lengthening
         One over the sine of the angle between needle and ray: how much more steel a ray meets.
     """
-    radius = 0.5 * OUTER_DIAMETER_MM[gauge]
+    radius = 0.5 * NEEDLE_DIAMETER_MM[gauge]
     x = np.linspace(-radius, radius, 401)
     chord_cm = 0.2 * lengthening * np.sqrt(np.maximum(radius**2 - x**2, 0.0))
     areas = []
@@ -124,7 +114,7 @@ def primary_fraction(
     mm_per_px
         At the needle.
     """
-    radius_px = 0.5 * OUTER_DIAMETER_MM[gauge] / mm_per_px
+    radius_px = 0.5 * NEEDLE_DIAMETER_MM[gauge] / mm_per_px
     inner = radius_px + _BLUR_PX
     across = np.arange(-(inner + _WING_PX), inner + _WING_PX + _STEP_PX / 2, _STEP_PX)
     profiles, places = _profiles(registered, needle, across)

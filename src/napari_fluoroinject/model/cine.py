@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
-import numpy.typing as npt
 
 from napari_fluoroinject.model.arrays import (
     BoolArray,
@@ -168,8 +167,3 @@ class CineLoop:
     def mm_per_px(self) -> float | None:
         """Millimetres per pixel, None when uncalibrated."""
         return None if self.calibration is None else self.calibration.mm_per_px
-
-
-def frame_numbers(indices: npt.ArrayLike) -> tuple[int, ...]:
-    """0-based frame indices as a tuple of plain integers."""
-    return tuple(int(index) for index in np.atleast_1d(np.asarray(indices)))
