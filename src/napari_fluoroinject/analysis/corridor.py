@@ -1,10 +1,12 @@
-"""Where the needle's shaft lies in the reference pose, over the whole loop."""
+"""Where the needle's shaft and paths lie in the reference pose."""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
@@ -51,6 +53,29 @@ def needle_corridor(
     for tip, hub in _poses(registered, needle, frames):
         corridor |= _near_shaft(shape, tip, hub, half_width_px)
     return corridor
+
+
+def path_band(path_px: DoubleArray, shape: tuple[int, ...], *, half_width_px: float) -> BoolArray:
+    """Pixels within `half_width_px` of a path, (rows, columns).
+
+    Parameters
+    ----------
+    path_px
+        (nodes, 2), (row, column); empty = no pixel.
+    shape
+        (rows, columns) of the picture.
+    half_width_px
+        On either side of the path.
+    """
+    away = np.ones(shape, dtype=np.bool_)
+    for start, end in pairwise(path_px):
+        steps = int(np.ceil(np.hypot(*(end - start)))) + 1
+        row, column = np.rint(np.linspace(start, end, steps)).astype(int).T
+        inside = (row >= 0) & (row < shape[0]) & (column >= 0) & (column < shape[1])
+        away[row[inside], column[inside]] = False
+    if away.all():
+        return np.zeros(shape, dtype=np.bool_)
+    return np.asarray(distance_transform_edt(away) <= half_width_px)
 
 
 def tip_in_reference(registered: RegisteredLoop, needle: Needle) -> DoubleArray:

@@ -74,7 +74,7 @@ def _vascular_uptake(evidence: Evidence, rule: WarningRule, _: Procedure) -> Fin
 def _contrast_not_seen(evidence: Evidence, rule: WarningRule, _: Procedure) -> Finding | None:
     if evidence.injection.onset_frame is not None or not evidence.injection.mask_frames:
         return None
-    if evidence.run_off.score >= 1.0:  # a run-off is contrast that was seen
+    if evidence.run_off.alarmed:  # a run-off is contrast that was seen
         return None
     return Finding(
         id=rule.id,

@@ -83,7 +83,23 @@ def find_injection(
             onset_frame=None,
             onset_score=score,
         )
-    onset = _first_frame(darkening.z[:, spread].mean(axis=1), first)
+    return read_onset(darkening.z[:, spread].mean(axis=1), motion, score=score)
+
+
+def read_onset(curve: DoubleArray | FloatArray, motion: Motion, *, score: float) -> Injection:
+    """Read the onset off one curve of darkening and choose the mask frames before it.
+
+    Parameters
+    ----------
+    curve
+        (frames,), rising where contrast is known to come; it may end before the loop.
+    motion
+        Registration of the loop.
+    score
+        What made it known.
+    """
+    first = _settled(motion)
+    onset = _first_frame(curve, first)
     return Injection(
         mask_frames=_mask(motion, first, onset - GUARD_FRAMES),
         onset_frame=onset,
@@ -111,7 +127,7 @@ def _spread(steps: Steps) -> BoolArray:
     return spread
 
 
-def _first_frame(curve: FloatArray, first: int) -> int:
+def _first_frame(curve: DoubleArray | FloatArray, first: int) -> int:
     """First frame after the bend of the whole spread's curve: flat, then a steady rise.
 
     What is injected at a steady rate darkens the whole spread steadily, however it flows.
@@ -125,7 +141,7 @@ def _first_frame(curve: FloatArray, first: int) -> int:
     return min(int(first + np.floor(bend) + 1), len(curve) - 1)
 
 
-def _misfit(curve: FloatArray, times: DoubleArray, bend: float) -> float:
+def _misfit(curve: DoubleArray | FloatArray, times: DoubleArray, bend: float) -> float:
     basis = np.stack([np.ones_like(times), np.maximum(times - bend, 0.0)], axis=1)
     fitted = basis @ np.linalg.lstsq(basis, curve, rcond=None)[0]
     return float(((curve - fitted) ** 2).sum())

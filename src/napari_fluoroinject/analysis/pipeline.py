@@ -20,7 +20,7 @@ from napari_fluoroinject.analysis.opacity import measure_opacity
 from napari_fluoroinject.analysis.recursive import without_recursive_filter
 from napari_fluoroinject.analysis.registered import RegisteredLoop
 from napari_fluoroinject.analysis.spread import spread_maps
-from napari_fluoroinject.analysis.vascular import find_run_off
+from napari_fluoroinject.analysis.vascular import begin_at_run_off, find_run_off
 from napari_fluoroinject.model.report import Provenance, Report
 from napari_fluoroinject.model.spread import (
     NoiseModel,
@@ -79,6 +79,7 @@ def analyze_loop(
 
     progress("measuring contrast", 0.5)
     contrast = _contrast(registered, needle, annotation.gauge, on)
+    registered = contrast.registered
 
     evidence = Evidence(
         loop=registered.loop,
@@ -136,8 +137,12 @@ def _calibrated(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Contrast:
-    """What contrast did; without frames before it, only that this could not be measured."""
+    """What contrast did; without frames before it, only that this could not be measured.
 
+    `registered` has the onset of a lone run-off, if that is how contrast was found.
+    """
+
+    registered: RegisteredLoop
     scale: OpacityScale
     noise: NoiseModel | None
     maps: SpreadMaps | None
@@ -149,19 +154,25 @@ def _contrast(
     registered: RegisteredLoop, needle: Needle | NoNeedle, gauge: int | None, on: Backend
 ) -> _Contrast:
     if not registered.injection.mask_frames:
-        return _unmeasured("no frames before contrast to subtract")
+        return _unmeasured(registered, "no frames before contrast to subtract")
     opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
-    maps = spread_maps(opacity, registered, needle, on=on)
+    run_off = find_run_off(opacity, registered, needle, on=on)
+    with_onset, run_off = begin_at_run_off(registered, opacity, run_off)
+    if with_onset is not registered:
+        registered = with_onset
+        opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
+    maps = spread_maps(opacity, registered, needle, run_off, on=on)
     return _Contrast(
+        registered=registered,
         scale=opacity.scale,
         noise=opacity.noise,
         maps=maps,
         measurements=measure(maps, opacity, registered, needle),
-        run_off=find_run_off(opacity, registered, needle, on=on),
+        run_off=run_off,
     )
 
 
-def _unmeasured(why: str) -> _Contrast:
+def _unmeasured(registered: RegisteredLoop, why: str) -> _Contrast:
     scale = OpacityScale(
         scale=None,
         relative_uncertainty=None,
@@ -177,7 +188,14 @@ def _unmeasured(why: str) -> _Contrast:
         smallest_seen_od=None,
         reason=why,
     )
-    return _Contrast(scale=scale, noise=None, maps=None, measurements=None, run_off=run_off)
+    return _Contrast(
+        registered=registered,
+        scale=scale,
+        noise=None,
+        maps=None,
+        measurements=None,
+        run_off=run_off,
+    )
 
 
 def _provenance(annotation: Annotation, on: Backend) -> Provenance:

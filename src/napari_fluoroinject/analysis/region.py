@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, label
 
-from napari_fluoroinject.analysis.corridor import needle_corridor, tip_in_reference
+from napari_fluoroinject.analysis.corridor import needle_corridor, path_band, tip_in_reference
 from napari_fluoroinject.analysis.pose import looked_up
+from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.ramp import RampFit
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
-    from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+    from napari_fluoroinject.model.spread import RunOff
 
 LEAST_T = 3.0
 """Evidence of the ramp that a pixel of the region needs: being connected says the rest."""
@@ -24,7 +26,13 @@ SEED_OD = 0.08
 FEWEST_SEEDS = 15
 REACH_MM = 6.0
 REACH_PX = 22.0
-"""A component belongs to the injection if it comes this near to the tip."""
+"""A group belongs to the injection if it comes this near to the tip."""
+GAP_MM = 3.0
+GAP_PX = 10.0
+"""Parts that are no further apart are one film that bone or noise has cut."""
+RUN_OFF_MM = 1.5
+RUN_OFF_PX = 5.0
+"""Half the width of the band along a run-off: half a vessel and the error of its path."""
 GAS_ALLOWANCE = 2.5
 """Negative excursions beyond this multiple of the ordinary raise what a seed needs."""
 STILL_PX = 0.75
@@ -33,49 +41,85 @@ _USUALLY = 0.75
 _EIGHT = np.ones((3, 3), dtype=np.bool_)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Places:
+    """Where contrast is known to be or cannot be judged, (rows, columns) each.
+
+    Attributes
+    ----------
+    tip
+        Within reach of the needle's tip; empty where there is no needle.
+    run_off
+        Along a run-off that raised the alarm.
+    moving
+        Where a needle that moves against the anatomy leaves shadows.
+    """
+
+    tip: BoolArray
+    run_off: BoolArray
+    moving: BoolArray
+
+
+def find_places(
+    registered: RegisteredLoop, needle: Needle | NoNeedle, run_off: RunOff | None
+) -> Places:
+    """Say where the region is anchored, and where it cannot be seen."""
+    shape = registered.field.shape
+    mm_per_px = registered.loop.mm_per_px
+    return Places(
+        tip=_near_tip(registered, needle),
+        run_off=(
+            path_band(run_off.path_px, shape, half_width_px=_px(RUN_OFF_MM, RUN_OFF_PX, mm_per_px))
+            if run_off is not None and run_off.alarmed
+            else np.zeros(shape, dtype=np.bool_)
+        ),
+        moving=_moving_corridor(registered, needle),
+    )
+
+
 def find_region(
+    final_od: FloatArray,
     fit: RampFit,
-    late_od: FloatArray,
     opacity: Opacity,
-    registered: RegisteredLoop,
-    needle: Needle | NoNeedle,
+    places: Places,
     *,
     threshold: float,
+    mm_per_px: float | None,
 ) -> BoolArray:
     """Pixels of the reference pose that hold contrast in the last frames.
 
-    Candidates exceed `threshold` with enough evidence; of their 8-connected components those with
-    seeds that come near the tip count, and where none does, the one with most seeds.
+    Candidates exceed `threshold` with enough evidence. Their 8-connected parts with enough seeds
+    are contrast or gas; those that lie close together belong together. The groups at the tip or
+    along a run-off are the injection; where there is none, the group that darkens most is, less
+    what brightens beside it.
 
     Parameters
     ----------
-    fit
-        The ramps.
-    late_od
-        (rows, columns), smoothed mean opacity of the last frames.
-    opacity, registered, needle
-        As measured before.
+    final_od
+        (rows, columns), opacity in the last frames.
+    fit, opacity, places
+        The ramps, the opacity, and where contrast is known to be.
     threshold
         Opacity from which a pixel belongs to the region.
+    mm_per_px
+        None = unknown.
     """
-    final = 0.5 * late_od + 0.5 * fit.at(float(fit.positions[-1]))
-    candidates = (final > threshold) & (fit.t > LEAST_T) & opacity.valid
+    seen = opacity.valid & ~places.moving
+    candidates = (final_od > threshold) & (fit.t > LEAST_T) & seen
     negative = np.sqrt(opacity.residue) / GAS_ALLOWANCE
     seeds = candidates & (fit.t > SEED_T * np.maximum(negative, 1.0)) & (fit.plateau > SEED_OD)
-    moving = _moving_corridor(registered, needle)
-    candidates &= ~moving
-    seeds &= ~moving
+    # On a path that raised the alarm to be above the threshold is enough.
+    seeds |= candidates & places.run_off
     parts, count = label(candidates, _EIGHT)
     strength = np.bincount(parts[seeds], minlength=count + 1)
     strength[0] = 0
-    chosen = strength >= FEWEST_SEEDS
-    if not chosen.any():
-        return np.zeros_like(candidates)
-    near = _near_tip(parts, registered, needle, count) & chosen
-    if not near.any():
-        near = np.zeros_like(chosen)
-        near[int(strength.argmax())] = True
-    return _bridged(near[parts], moving)
+    sure: BoolArray = (strength >= FEWEST_SEEDS)[parts]
+    groups = _grouped(sure, gap_px=_px(GAP_MM, GAP_PX, mm_per_px))
+    anchored = np.unique(groups[sure & (places.tip | places.run_off)])
+    if len(anchored):
+        return _bridged(np.isin(groups, anchored), places.moving)
+    bright = np.where(seen, np.maximum(-final_od - threshold, 0.0), 0.0)
+    return _bridged(_darkest(groups, final_od, bright), places.moving)
 
 
 def region_in_frames(
@@ -101,21 +145,39 @@ def region_in_frames(
     return by_frame
 
 
-def _near_tip(
-    parts: npt.NDArray[np.int32], registered: RegisteredLoop, needle: Needle | NoNeedle, count: int
-) -> BoolArray:
-    """Which components come within reach of the tip, (components + 1,)."""
-    near = np.zeros(count + 1, dtype=np.bool_)
+def _near_tip(registered: RegisteredLoop, needle: Needle | NoNeedle) -> BoolArray:
+    shape = registered.field.shape
     if isinstance(needle, NoNeedle):
-        return near
+        return np.zeros(shape, dtype=np.bool_)
     tip = tip_in_reference(registered, needle)
-    mm_per_px = registered.loop.mm_per_px
-    reach = REACH_PX if mm_per_px is None else REACH_MM / mm_per_px
-    row = np.arange(parts.shape[0])[:, None] - tip[0]
-    column = np.arange(parts.shape[1])[None, :] - tip[1]
-    near[np.unique(parts[row**2 + column**2 <= reach**2])] = True
-    near[0] = False
-    return near
+    reach = _px(REACH_MM, REACH_PX, registered.loop.mm_per_px)
+    row = np.arange(shape[0])[:, None] - tip[0]
+    column = np.arange(shape[1])[None, :] - tip[1]
+    return np.asarray(row**2 + column**2 <= reach**2)
+
+
+def _grouped(sure: BoolArray, *, gap_px: float) -> npt.NDArray[np.int32]:
+    """Number the groups of `sure` pixels no further apart than `gap_px`; 0 = none."""
+    if not sure.any():
+        return np.zeros(sure.shape, dtype=np.int32)
+    groups, _ = label(distance_transform_edt(~sure) <= 0.5 * gap_px, _EIGHT)
+    return np.where(sure, groups, 0).astype(np.int32)
+
+
+def _darkest(groups: npt.NDArray[np.int32], od: FloatArray, bright: FloatArray) -> BoolArray:
+    """The group with most opacity less what brightened nearer to it than to any other.
+
+    What moves (gas) brightens on one side as it darkens on the other; contrast only darkens.
+    """
+    if not groups.any():
+        return np.zeros(groups.shape, dtype=np.bool_)
+    row, column = distance_transform_edt(groups == 0, return_distances=False, return_indices=True)
+    dark = np.bincount(groups.ravel(), weights=od.ravel())
+    brightened = np.bincount(groups[row, column].ravel(), weights=bright.ravel())
+    excess = dark - brightened
+    excess[0] = 0.0
+    best = int(excess.argmax())
+    return np.asarray((groups == best) & (best > 0))
 
 
 def _moving_corridor(registered: RegisteredLoop, needle: Needle | NoNeedle) -> BoolArray:
@@ -143,3 +205,8 @@ def _bridged(region: BoolArray, moving: BoolArray) -> BoolArray:
     grown = distance_transform_edt(~np.pad(region, reach)) <= half_width
     closed = (distance_transform_edt(grown) > half_width)[reach:-reach, reach:-reach]
     return np.asarray(region | (moving & closed))
+
+
+def _px(mm: float, px: float, mm_per_px: float | None) -> float:
+    """A length in pixels: `mm` where there are millimetres, else `px`."""
+    return px if mm_per_px is None else mm / mm_per_px

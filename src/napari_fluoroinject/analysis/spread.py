@@ -17,11 +17,12 @@ from napari_fluoroinject.analysis.ramp import RampFit, fit_ramps, frame_interval
 from napari_fluoroinject.analysis.region import (
     GAS_ALLOWANCE,
     LEAST_T,
+    find_places,
     find_region,
     region_in_frames,
 )
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
-from napari_fluoroinject.model.spread import SpreadMaps
+from napari_fluoroinject.model.spread import RunOff, SpreadMaps
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
@@ -52,7 +53,12 @@ LAG_WORTH_CORRECTING = 0.15
 
 
 def spread_maps(
-    opacity: Opacity, registered: RegisteredLoop, needle: Needle | NoNeedle, *, on: Backend
+    opacity: Opacity,
+    registered: RegisteredLoop,
+    needle: Needle | NoNeedle,
+    run_off: RunOff | None = None,
+    *,
+    on: Backend,
 ) -> SpreadMaps:
     """Measure arrival, peak, washout, transit and the region of contrast.
 
@@ -67,6 +73,8 @@ def spread_maps(
     ----------
     opacity, registered, needle
         As measured before.
+    run_off
+        One that raised the alarm belongs to the region; None = it was not searched.
     on
         The compute backend.
     """
@@ -87,8 +95,14 @@ def spread_maps(
     lag1 = opacity.noise.lag1_time
     fit = fit_ramps(stack, registered, lag1_time=lag1, on=on)
     region_threshold = max(REGION_THRESHOLD_OD, limit)
+    final_od = 0.5 * (stack[last].mean(axis=0) + fit.at(float(fit.positions[-1])))
     region = find_region(
-        fit, stack[last].mean(axis=0), opacity, registered, needle, threshold=region_threshold
+        final_od,
+        fit,
+        opacity,
+        find_places(registered, needle, run_off),
+        threshold=region_threshold,
+        mm_per_px=registered.loop.mm_per_px,
     )
     arrival = _arrival(fit, opacity, region, threshold)
     kinetics = _kinetics(stack, fit, arrival, opacity.valid)

@@ -135,3 +135,8 @@ class RunOff:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path_px", read_only(self.path_px, np.float64))
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether the path reaches the detector's alarm threshold."""
+        return self.kind is not None and self.score >= 1.0

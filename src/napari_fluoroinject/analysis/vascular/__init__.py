@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from napari_fluoroinject.analysis.vascular.lone import begin_at_run_off
 from napari_fluoroinject.analysis.vascular.run_off import find_run_off
 
-__all__ = ["find_run_off"]
+__all__ = ["begin_at_run_off", "find_run_off"]
