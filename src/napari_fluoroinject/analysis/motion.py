@@ -12,12 +12,15 @@ from scipy.ndimage import shift as move
 from napari_fluoroinject.analysis.smoothing import smooth_track
 from napari_fluoroinject.analysis.tracking import Freedom, Template, first_poses, fit_poses
 from napari_fluoroinject.analysis.trust import (
+    Quality,
     bone_weight,
     gain_weight,
     noise_of,
+    quality_of,
     residuals,
     robust_weight,
     shifted_field,
+    steady_weight,
 )
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 from napari_fluoroinject.model.motion import Motion
@@ -39,8 +42,6 @@ _BORDER_PX = 20.0
 _FIRST_ITERATIONS, _ITERATIONS = 15, 4
 _LEAST_RANGE_PX = 0.6
 """With less motion lagging tissue cannot be told from bone, and does no harm."""
-_LOST = 1.5
-"""A residual this much above the usual, noise taken into account, is no longer the same scene."""
 _FLOOR_PX, _PULL = 0.017, 0.012
 """What noise does not explain, on synthetic loops: a floor, and a share of the motion by which
 lagging tissue still pulls."""
@@ -65,10 +66,11 @@ _LAST_ROUNDS = 2 * (_Round("shift", True),) + 3 * (_Round("rigid", True),)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Band:
-    """Binned, band-passed frames, the part that may be used, and pixels per bin."""
+    """Binned, band-passed frames, the part that may be used, their noise, and pixels per bin."""
 
     frames: FloatArray
     field: FloatArray
+    noise: DoubleArray
     factor: int
 
 
@@ -77,15 +79,13 @@ class _Fit:
     """Poses in bins, and what was learned on the way to them.
 
     `robust` (frames, rows, columns) is the weight against what does not fit, `trust` the same with
-    bone preferred and lagging tissue left out, `sigma` (frames,) of the smoothed residual,
-    `noise` (frames,) that of its finest structure.
+    bone preferred and lagging tissue left out.
     """
 
     pose: DoubleArray
     robust: FloatArray
     trust: FloatArray
-    sigma: DoubleArray
-    noise: DoubleArray
+    quality: Quality
 
 
 def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
@@ -107,7 +107,8 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
     -------
     Motion
         A single frame has shift 0 and uncertainty infinity; so have fewer than five frames, whose
-        shifts are estimated but cannot be judged by their smoothness.
+        shifts are estimated but cannot be judged by their smoothness. The shift of a frame
+        that is not locked is what was tried last.
     """
     kernels = on.kernels
     fine = _band(ln, field, _FINE_BAND_PX, kernels)
@@ -149,17 +150,19 @@ def _band(
     open_ = (share > 0.5).astype(np.float32)
     binned = kernels.bin_frames(ln, weight, factor)
     border = max(1, round(min(_BORDER_PX * scale / factor, min(open_.shape) / 8)))
+    inner = binary_erosion(open_, iterations=border).astype(np.float32)
     return _Band(
         frames=kernels.band_pass(binned, open_, fine_px / factor, coarse_px / factor),
-        field=binary_erosion(open_, iterations=border).astype(np.float32),
+        field=inner,
+        noise=noise_of(binned, inner),
         factor=factor,
     )
 
 
 def _begin(band: _Band, pose: DoubleArray) -> _Fit:
     seen = shifted_field(band.field, pose)
-    flat = np.ones(len(pose))
-    return _Fit(pose=pose, robust=seen, trust=seen, sigma=flat, noise=flat)
+    quality = Quality(residual=np.ones(len(pose)), locked=np.ones(len(pose), dtype=np.bool_))
+    return _Fit(pose=pose, robust=seen, trust=seen, quality=quality)
 
 
 def _improved(band: _Band, fit: _Fit, step: _Round, kernels: Kernels) -> _Fit:
@@ -168,10 +171,13 @@ def _improved(band: _Band, fit: _Fit, step: _Round, kernels: Kernels) -> _Fit:
     template = kernels.weighted_mean(aligned, fit.robust)
     residual = residuals(aligned, template, fit.robust)
     robust, sigma = robust_weight(residual, band.field, kernels=kernels)
+    quality = quality_of(sigma, template, band.field, noise=band.noise, kernels=kernels)
+    robust *= steady_weight(residual[quality.locked], band.field, kernels=kernels)
     robust *= shifted_field(band.field, fit.pose)
     trusted = bone_weight(template, band.field, kernels=kernels)
-    if step.seeks_lag and _range_px(fit.pose, band) > _LEAST_RANGE_PX:
-        trusted *= gain_weight(residual, template, fit.pose, band.field, kernels=kernels)
+    away = _away(fit.pose, quality.locked)
+    if step.seeks_lag and _range_px(away, band) > _LEAST_RANGE_PX:
+        trusted *= gain_weight(residual, template, away, band.field, kernels=kernels)
     trust = robust * trusted
     pose = fit_poses(
         band.frames,
@@ -182,12 +188,14 @@ def _improved(band: _Band, fit: _Fit, step: _Round, kernels: Kernels) -> _Fit:
         freedom=step.freedom,
     )
     return _Fit(
-        pose=pose - pose.mean(axis=0),
-        robust=robust,
-        trust=trust,
-        sigma=sigma,
-        noise=noise_of(residual, band.field),
+        pose=pose - pose[quality.locked].mean(axis=0), robust=robust, trust=trust, quality=quality
     )
+
+
+def _away(pose: DoubleArray, locked: BoolArray) -> DoubleArray:
+    """Poses relative to the mean of the locked frames; 0 for the others."""
+    away: DoubleArray = np.where(locked[:, None], pose - pose[locked].mean(axis=0), 0)
+    return away
 
 
 def _range_px(pose: DoubleArray, band: _Band) -> float:
@@ -196,18 +204,14 @@ def _range_px(pose: DoubleArray, band: _Band) -> float:
 
 def _motion(band: _Band, fit: _Fit, shape: tuple[int, ...]) -> Motion:
     pose = fit.pose * (band.factor, band.factor, 1)
-    usual = max(float(np.median(fit.sigma)), _TINY)
-    residual = fit.sigma / usual
-    noise = fit.noise / max(float(np.median(fit.noise)), _TINY)
-    # A frame may be noisier than the others and yet lie where it should.
-    unexplained = residual / np.maximum(noise, 1)
+    residual, locked = fit.quality.residual, fit.quality.locked
     smooth, noise_px = smooth_track(pose, np.maximum(residual, _LEAST_NOISE))
-    spread_px = float(np.sqrt(smooth[:, :2].var(axis=0).mean()))
+    spread_px = float(np.sqrt(smooth[locked, :2].var(axis=0).mean()))
     return Motion(
         shift_px=smooth[:, :2],
         residual=residual,
-        locked=unexplained <= _LOST,
-        bone_weight=_unbinned(fit.trust.mean(axis=0), band.factor, shape[1:]),
+        locked=locked,
+        bone_weight=_unbinned(fit.trust[locked].mean(axis=0), band.factor, shape[1:]),
         uncertainty_px=float(np.hypot(np.hypot(noise_px, _FLOOR_PX), _PULL * spread_px)),
     )
 

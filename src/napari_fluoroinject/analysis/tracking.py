@@ -21,6 +21,8 @@ _LARGEST_STEP_PX = 2.0
 """A longer step leaves the range in which a picture is a plane: twice the fine sigma."""
 _MEMORY = 8
 """Frames that the running template of the first pass remembers."""
+_NEAREST = 3
+"""Frames whose median pose the next one starts from: the fewest that outvote one."""
 _FIRST = 3
 """The first pass starts here: the frames before may have another exposure and more noise."""
 _RIDGE = 1e-6
@@ -76,33 +78,32 @@ def fit_poses(
 def first_poses(
     frames: FloatArray, field: FloatArray, *, kernels: Kernels, iterations: int
 ) -> DoubleArray:
-    """Return rough poses (frames, 3): each frame starts from its neighbour's pose.
+    """Return rough poses (frames, 3): each frame starts from its neighbours' pose.
 
     The template is a running mean of the frames already aligned, so noise falls and slow change
-    is followed; drift is left to the rounds that come after.
+    is followed; drift is left to the rounds that come after. The start is the median of the
+    nearest poses: a frame that shows something else leads no other astray.
     """
     count = len(frames)
     pose = np.zeros((count, 3))
     first = min(_FIRST, count - 1)
-    template = frames[first].copy()
+    running = frames[first].copy()
     weight = field[None]
-    for order in (range(first + 1, count), range(first - 1, -1, -1)):
-        last = first
-        running = template.copy()
-        for age, index in enumerate(order):
+    onwards = ((k, slice(max(first, k - _NEAREST), k)) for k in range(first + 1, count))
+    back = ((k, slice(k + 1, k + 1 + _NEAREST)) for k in range(first - 1, -1, -1))
+    for order in (onwards, back):
+        for age, (index, near) in enumerate(order):
             one = frames[index : index + 1]
             pose[index] = fit_poses(
                 one,
                 Template(picture=running, weight=weight),
-                pose[last : last + 1],
+                np.median(pose[near], axis=0, keepdims=True),
                 kernels=kernels,
                 iterations=iterations,
                 freedom="shift",
             )[0]
             share = np.float32(1 / min(age + 2, _MEMORY))
             running += share * (kernels.warp(one, pose[index : index + 1])[0] - running)
-            last = index
-        template = running
     return pose
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
 from napari_fluoroinject.analysis.tracking import slopes
+from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Kernels
-    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 
 _BONE_PERCENTILE = 80.0
 _ROBUST_SIGMAS = 2.0
@@ -26,6 +27,25 @@ _GAIN_BINS = np.linspace(-0.5, 1.5, 101)
 _MAD_TO_SIGMA = 1.4826
 _MEDIAN_PIXELS = 5000
 """A median over this many is known to 2 %."""
+_LOST = 1.5
+"""A residual this much above the usual, noise taken into account, is no longer the same scene."""
+_LEAST_MISFIT = 0.05
+"""Share of the picture's own structure that interpolation alone can leave. Noise leaves 0.3 of it
+in synthetic loops of 20 nGy a frame, so that this counts in very clear loops only."""
+_TINY = float(np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Quality:
+    """How well each frame lies over the template.
+
+    `residual` (frames,) is the robust sigma of the smoothed residual over what is usual in the
+    loop, `locked` (frames,) False where noise does not explain it: such a frame shows something
+    else. At least half of the frames are locked.
+    """
+
+    residual: DoubleArray
+    locked: BoolArray
 
 
 def bone_weight(template: FloatArray, field: FloatArray, *, kernels: Kernels) -> FloatArray:
@@ -34,7 +54,7 @@ def bone_weight(template: FloatArray, field: FloatArray, *, kernels: Kernels) ->
     strength = (slopes(smooth) ** 2).sum(axis=0)
     inside = strength[field > 0]
     knee = np.float32(np.percentile(inside, _BONE_PERCENTILE)) if inside.size else np.float32(0)
-    result: FloatArray = field * strength / np.maximum(strength + knee, np.finfo(np.float32).tiny)
+    result: FloatArray = field * strength / np.maximum(strength + knee, _TINY)
     return result
 
 
@@ -52,29 +72,54 @@ def robust_weight(
 ) -> tuple[FloatArray, DoubleArray]:
     """Return weights (frames, rows, columns) against what does not fit, and each frame's sigma.
 
-    The residual is judged smoothed: contrast fainter than the noise of a pixel shows then. A
-    factor for the variance over time takes out gas, the needle and blinking overlays.
+    The residual is judged smoothed: contrast fainter than the noise of a pixel shows then.
     """
     seen = kernels.smooth(residual, valid, _RESIDUAL_SIGMA_PX)
-    sigma = _MAD_TO_SIGMA * np.median(np.abs(_sampled(seen, valid)), axis=1).astype(np.float64)
-    sigma = np.maximum(sigma, np.finfo(np.float32).tiny)
+    sigma = np.maximum(_MAD_TO_SIGMA * _typical(seen, valid), _TINY)
     # A frame far noisier than the others would pull the template towards its own noise.
     share = np.minimum(1.0, (np.median(sigma) / sigma) ** 2).astype(np.float32)
     scaled = seen / (_ROBUST_SIGMAS * sigma[:, None, None]).astype(np.float32)
     weight = (share[:, None, None] / (1 + scaled**2)).astype(np.float32)
-    if len(residual) > 2:
-        spread = kernels.smooth(residual.var(axis=0)[None], valid, _VARIANCE_SIGMA_PX)[0]
-        usual = np.maximum(np.median(spread[valid > 0]), np.finfo(np.float32).tiny)
-        weight /= np.maximum(spread / usual, _LEAST_VARIANCE)
     return weight, sigma
 
 
-def noise_of(residual: FloatArray, field: FloatArray) -> DoubleArray:
-    """Return each frame's fine noise (frames,), from differences of neighbours."""
-    steps = np.diff(residual, axis=2)
-    both = field[:, 1:] * field[:, :-1]
-    result: DoubleArray = np.median(np.abs(_sampled(steps, both)), axis=1).astype(np.float64)
-    return result
+def steady_weight(residual: FloatArray, valid: FloatArray, *, kernels: Kernels) -> FloatArray:
+    """Return weights (rows, columns) against gas, the needle and blinking overlays."""
+    if len(residual) <= 2:
+        return np.ones_like(valid)
+    spread = kernels.smooth(residual.var(axis=0)[None], valid, _VARIANCE_SIGMA_PX)[0]
+    usual = np.maximum(np.median(spread[valid > 0]), _TINY)
+    weight: FloatArray = (1 / np.maximum(spread / usual, _LEAST_VARIANCE)).astype(np.float32)
+    return weight
+
+
+def noise_of(frames: FloatArray, field: FloatArray) -> DoubleArray:
+    """Return each frame's noise (frames,) over the usual, from mixed second differences.
+
+    These let little of a picture through, nor of one that does not belong here (Immerkaer 1996).
+    """
+    inside = field[1:-1, 1:-1]
+    if not inside.any():
+        return np.ones(len(frames))
+    noise = _typical(np.diff(np.diff(frames, n=2, axis=1), n=2, axis=2), inside)
+    usual = float(np.median(noise))
+    return noise / usual if usual > 0 else np.ones(len(frames))
+
+
+def quality_of(
+    sigma: DoubleArray,
+    template: FloatArray,
+    field: FloatArray,
+    *,
+    noise: DoubleArray,
+    kernels: Kernels,
+) -> Quality:
+    """Return how well frames fit whose residuals have this sigma and that have this noise."""
+    picture = kernels.smooth(template[None], field, _RESIDUAL_SIGMA_PX)
+    structure = _MAD_TO_SIGMA * float(_typical(picture, field)[0])
+    residual = sigma / max(float(np.median(sigma)), _LEAST_MISFIT * structure)
+    # A frame may be noisier than the others and yet lie where it should.
+    return Quality(residual=residual, locked=residual / np.maximum(noise, 1) <= _LOST)
 
 
 def gain_weight(
@@ -89,12 +134,13 @@ def gain_weight(
 
     b(x) = 1 - sum r e / sum e^2 with e the change that the motion would make at x: 1 where a
     pixel moves as estimated, less where it lags. Bone is the uppermost peak of the histogram of b.
+    Poses are relative to the template's; a frame with pose 0 has no say.
     """
-    expected = expected_change(template, pose)
+    expected = _expected_change(template, pose)
     energy = (expected**2).sum(axis=0)
     product = (expected * residual).sum(axis=0)
     both = kernels.smooth(np.stack([energy, product]), field, _GAIN_SIGMA_PX)
-    gain = 1 - both[1] / np.maximum(both[0], np.finfo(np.float32).tiny)
+    gain = 1 - both[1] / np.maximum(both[0], _TINY)
     inside = field > 0
     histogram, _ = np.histogram(gain[inside], bins=_GAIN_BINS, weights=energy[inside])
     smooth = gaussian_filter1d(histogram.astype(np.float64), 1.0)
@@ -111,16 +157,22 @@ def gain_weight(
     return weight
 
 
-def expected_change(template: FloatArray, pose: DoubleArray) -> FloatArray:
+def _expected_change(template: FloatArray, pose: DoubleArray) -> FloatArray:
     """Return (frames, rows, columns): how the template would change if it moved by the pose."""
     rows, columns = template.shape
     down, right = slopes(template)
     y = np.arange(rows, dtype=np.float32)[:, None] - (rows - 1) / 2
     x = np.arange(columns, dtype=np.float32)[None, :] - (columns - 1) / 2
     turn = (down * x - right * y).astype(np.float32)
-    away = (pose - pose.mean(axis=0)).astype(np.float32)
-    result: FloatArray = np.tensordot(away, np.stack([down, right, turn]), axes=1)
+    moves = np.stack([down, right, turn])
+    result: FloatArray = np.tensordot(pose.astype(np.float32), moves, axes=1)
     return result
+
+
+def _typical(frames: FloatArray, field: FloatArray) -> DoubleArray:
+    """Median size (frames,) of the values in the field."""
+    size: DoubleArray = np.median(np.abs(_sampled(frames, field)), axis=1).astype(np.float64)
+    return size
 
 
 def _sampled(frames: FloatArray, field: FloatArray) -> FloatArray:
