@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import imagecodecs
 import numpy as np
 import pytest
@@ -290,6 +292,63 @@ def test_fill_bytes_and_standalone_markers_may_stand_before_the_frame_header():
     encoded = frames_of(coded(JPEGLosslessSV1))[0]
     size = coded_size(encoded[:2] + b"\xff\xff\xff\x01" + encoded[2:])
     assert size == coded_size(encoded)
+
+
+def box(kind: bytes, content: bytes, *, long: bool = False) -> bytes:
+    """A box of a JP2 file (T.800 I.4)."""
+    if long:
+        return struct.pack(">I4sQ", 1, kind, 16 + len(content)) + content
+    return struct.pack(">I4s", 8 + len(content), kind) + content
+
+
+SIGNATURE = box(b"jP  ", b"\r\n\x87\n")
+KIND = box(b"ftyp", b"jp2 \0\0\0\0jp2 ")
+
+
+@pytest.mark.parametrize("long", [False, True])
+def test_the_codestream_of_a_jp2_file_is_found(tmp_path, long):
+    dataset = coded(JPEG2000Lossless)
+    stored = read_loop(written(tmp_path, dataset)).frames.every()
+    frames = [imagecodecs.jpeg2k_encode(f, level=0, codecformat="jp2") for f in stored]
+    plain = frames_of(dataset)[0]
+    head = frames[0][: frames[0].find(b"jp2c") - 4]
+    jp2 = head + box(b"free", b"abc", long=long) + box(b"jp2c", plain, long=long)
+    assert coded_size(jp2) == coded_size(plain) != None  # noqa: E711 - a chain of comparisons
+    padded = [bytes(f) + b"\0" * (len(f) % 2) for f in frames]
+    assert (read_loop(recoded(tmp_path, padded, dataset)).frames.every() == stored).all()
+
+
+def test_a_decoy_before_the_codestream_hides_no_larger_picture(tmp_path):
+    dataset = coded(JPEG2000Lossless)
+    decoy = frames_of(dataset)[0][:80]
+    large = bytes(imagecodecs.jpeg2k_encode(np.zeros((900, 900), np.uint8), level=0))
+    jp2 = SIGNATURE + KIND + box(b"free", decoy) + large[large.find(b"ftyp") + 16 :]
+    for frame in (jp2, b"\0\0" + decoy + large, decoy[4:] + frames_of(dataset)[0]):
+        path = recoded(tmp_path, [frame + b"\0" * (len(frame) % 2)] * 5, dataset)
+        with pytest.raises(
+            UnreadableObjectError, match=r"frame number 1: (a codestream of 900|no)"
+        ):
+            read_loop(path)
+
+
+def test_a_palette_that_multiplies_the_samples_is_refused():
+    plain = frames_of(coded(JPEG2000Lossless))[0]
+    head = box(b"jp2h", box(b"pclr", bytes(40)))
+    assert coded_size(SIGNATURE + KIND + box(b"jp2c", plain)) is not None
+    assert coded_size(SIGNATURE + KIND + head + box(b"jp2c", plain)) is None
+
+
+@pytest.mark.parametrize(
+    "boxes",
+    [b"", b"\0" * 40, box(b"free", b""), struct.pack(">I4sQ", 1, b"free", 3), b"\0\0\0\5free"],
+)
+def test_a_jp2_file_without_a_codestream_has_no_size(boxes):
+    assert coded_size(SIGNATURE + boxes) is None
+
+
+def test_a_jpeg_decoder_finds_no_other_frame_header_than_we_do():
+    encoded = frames_of(coded(JPEGLosslessSV1))[0]
+    assert coded_size(encoded[:2] + b"\xff\0\0\x04ab" + encoded[2:]) is None
 
 
 def test_an_unknown_transfer_syntax_is_named(tmp_path):

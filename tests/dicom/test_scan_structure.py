@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import time
+import tracemalloc
 import zlib
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,7 +22,7 @@ from pydicom.uid import (
 )
 from small_loops import data_set_of, item, raw_file, small_loop, small_object, written
 
-from napari_fluoroinject.dicom import walk
+from napari_fluoroinject.dicom import content, walk
 from napari_fluoroinject.dicom.read import read_loop
 from napari_fluoroinject.dicom.scan import scan
 from napari_fluoroinject.errors import UnreadableObjectError
@@ -181,6 +186,60 @@ def test_data_sets_with_endless_elements_are_given_up(tmp_path, monkeypatch):
         scan(path)
 
 
+def items(count: int) -> bytes:
+    opened = element(0x08, 0x1140, b"SQ", b"", UNDEFINED)
+    return opened + (ITEM + ITEM_END) * count + SEQUENCE_END
+
+
+def frames_told(count: int) -> bytes:
+    text = str(count).encode()
+    return element(0x28, 0x08, b"IS", text + b" " * (len(text) % 2))
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        items(1_500_000),
+        element(9, 0x10, b"LO", b"") * 3_000_000,
+        frames_told(60) + items(120_000),
+        frames_told(999_999_999) + items(1_500_000),
+        element(0x28, 0x08, b"IS", b"-1") + items(120_000),
+    ],
+    ids=["items", "elements", "for few frames", "for many frames", "for none"],
+)
+def test_a_flood_of_elements_is_given_up_in_time(tmp_path, flood):
+    path = raw_file(tmp_path, UIDS + flood)
+    start = time.monotonic()
+    with refused(path, "more than [0-9]+ data elements"):
+        scan(path)
+    assert time.monotonic() - start < 20
+
+
+def test_frames_may_have_as_many_elements_as_they_need(tmp_path):
+    told = frames_told(3000)
+    scan(raw_file(tmp_path, UIDS + told + items(300_000)))
+    group = ITEM + element(0x08, 0x18, b"UI", b"1.2 ") * 100 + ITEM_END
+    opened = element(0x5200, 0x9230, b"SQ", b"", UNDEFINED)
+    scan(raw_file(tmp_path, UIDS + told + opened + group * 3000 + SEQUENCE_END))
+
+
+def test_fragments_are_not_counted_as_elements(tmp_path, monkeypatch):
+    monkeypatch.setattr(walk, "MOST_AROUND_FRAMES", 10)
+    fragment = b"\xfe\xff\0\xe0\2\0\0\0ab"
+    pixels = element(0x7FE0, 0x10, b"OB", b"", UNDEFINED) + fragment * 500 + SEQUENCE_END
+    path = raw_file(tmp_path, UIDS + pixels, syntax=RLELossless)
+    assert len(scan(path).pixels.fragments) == 499
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes on this system")
+def test_a_pipe_or_device_is_refused_and_not_waited_for(tmp_path):
+    pipe = tmp_path / "pipe.dcm"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with refused(path, "no regular file"):
+            scan(path)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
@@ -324,6 +383,26 @@ def test_a_deflated_bomb_is_refused(tmp_path):
     path = raw_file(tmp_path, bomb, syntax=DeflatedExplicitVRLittleEndian)
     with refused(path, "grows past"):
         scan(path)
+
+
+def test_a_deflated_data_set_stands_in_memory_once_at_most(tmp_path, monkeypatch):
+    monkeypatch.setattr(content, "LARGEST_INFLATED_BYTES", 30_000_000)
+    noise = np.random.default_rng(0).bytes(1_000_000)
+    for megabytes, fits in ((20, True), (40, False)):
+        data = UIDS + element(9, 0x1001, b"OB", noise + bytes(megabytes * 1_000_000))
+        path = raw_file(tmp_path, deflated(data), syntax=DeflatedExplicitVRLittleEndian)
+        del data
+        tracemalloc.start()
+        try:
+            if fits:
+                scan(path)
+            else:
+                with refused(path, "grows past 30000000"):
+                    scan(path)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert peak < 1.3 * (21_000_000 if fits else 2_000_000)
 
 
 @pytest.mark.parametrize("damage", ["cut", "noise", "nothing"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -119,6 +121,85 @@ def test_what_was_kept_is_found_after_a_restart(tmp_path):
             if run == 0:
                 pacs_of(archive).store([make_loop()])
             assert studies(archive) == [STUDY]
+
+
+ALL_KEYS = dict.fromkeys(
+    (
+        *("PatientName", "PatientBirthDate", "StudyDate", "Modality", "BodyPartExamined"),
+        *("ModalitiesInStudy", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances"),
+    ),
+    "",
+)
+
+
+def as_type(path: Path, tag: tuple[int, int], vr: bytes) -> Path:
+    """The file with one data element that claims another value representation."""
+    content = path.read_bytes()
+    at = content.rfind(struct.pack("<HH", *tag), 0, -4 * 64 * 64 * 2) + 4
+    assert at > 3
+    path.write_bytes(content[:at] + vr + content[at + 2 :])
+    return path
+
+
+@pytest.mark.parametrize("keyword", ["Modality", "StudyDate", "PatientName", "PatientID"])
+def test_an_object_that_lacks_an_attribute_is_kept_and_harms_no_query(archive, keyword):
+    bare = make_loop(seed=1)
+    delattr(bare, keyword)
+    pacs_of(archive).store([bare, other_study()])
+    assert sorted(studies(archive, **ALL_KEYS)) == [STUDY, OTHER_STUDY]
+
+
+@pytest.mark.parametrize("uid", [None, "", "1.2/../3", "\x1b[31m1", "1" * 100])
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SeriesInstanceUID"])
+@pytest.mark.filterwarnings("ignore:.*VR UI")
+def test_an_object_that_names_no_series_is_refused_and_not_kept(archive, keyword, uid):
+    loop = make_loop()
+    setattr(loop, keyword, uid)
+    with pytest.raises(RefusedError, match=f"0xA900 .*{keyword}"):
+        pacs_of(archive).store([loop])
+    assert archive.spool.objects() == ()
+
+
+@pytest.mark.parametrize("tag", [(0x08, 0x18), (0x20, 0x0D), (0x20, 0x0E)])
+@pytest.mark.parametrize("vr", [b"ZZ", b"US"])
+def test_a_uid_of_another_type_is_refused_and_not_kept(archive, tmp_path, tag, vr):
+    path = as_type(write(make_loop(), tmp_path / "loop.dcm"), tag, vr)
+    with pytest.raises(RefusedError, match="0xC000"):
+        pacs_of(archive).store([path])
+    assert archive.spool.objects() == ()
+
+
+@pytest.mark.parametrize("tag", [(0x10, 0x10), (0x08, 0x20), (0x08, 0x60)])
+@pytest.mark.parametrize("vr", [b"ZZ", b"FD", b"US"])
+def test_an_attribute_that_cannot_be_read_is_left_out_of_the_answers(tmp_path, tag, vr):
+    path = as_type(write(make_loop(), tmp_path / "loop.dcm"), tag, vr)
+    for run in range(2):
+        with Spool(tmp_path / "a", digest=dataset_sha256) as spool, Archive(spool) as archive:
+            if run == 0:
+                pacs_of(archive).store([path, other_study()])
+            assert sorted(studies(archive, **ALL_KEYS)) == [STUDY, OTHER_STUDY]
+
+
+def test_what_lies_in_the_spool_and_is_no_object_does_not_keep_the_archive_down(tmp_path, caplog):
+    with Spool(tmp_path / "a", digest=dataset_sha256) as spool:
+        part = spool.incoming / "part"
+        part.write_bytes(b"Geheim^Name" * 40)
+        spool.admit(part, uid="1.2.3")
+        with Archive(spool) as archive:
+            pacs_of(archive).store([make_loop()])
+            assert studies(archive) == [STUDY]
+    assert "cannot be found by queries" in caplog.text
+    assert "Geheim" not in caplog.text
+
+
+@pytest.mark.parametrize("stars", [6, 25])
+def test_a_query_of_many_wild_cards_is_answered_at_once(archive, stars):
+    loop = make_loop()
+    loop.PatientName = "a" * 60
+    pacs_of(archive).store([loop])
+    start = time.monotonic()
+    assert studies(archive, PatientName="*a" * stars + "*b") == []
+    assert time.monotonic() - start < 3.0
 
 
 @CONNECTION_REFUSED

@@ -16,9 +16,12 @@ _SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroup
 
 
 def text(dataset: Dataset, keyword: str) -> str | None:
-    """Text of an attribute, the first of several values; None when missing or empty."""
+    """Text of an attribute, the first of several values; None when missing or empty.
+
+    Control characters, which a terminal would obey, are shown as `?`.
+    """
     value = _first(dataset.get(keyword))
-    return str(value).strip() or None if value is not None else None
+    return _printable(str(value)).strip() or None if value is not None else None
 
 
 def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
@@ -26,7 +29,8 @@ def texts(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     value = dataset.get(keyword)
     if value is None or value == "":
         return ()
-    return (value,) if isinstance(value, str) else tuple(str(entry) for entry in value)
+    values = (value,) if isinstance(value, str) else value
+    return tuple(_printable(str(entry)) for entry in values)
 
 
 def number(dataset: Dataset, keyword: str) -> float | None:
@@ -110,6 +114,10 @@ def only_text(header: Dataset, macro: str, keyword: str) -> str | None:
     found = dict.fromkeys(text(place, keyword) for place in places(header, macro))
     found.pop(None, None)
     return next(iter(found)) if len(found) == 1 else None
+
+
+def _printable(value: str) -> str:
+    return "".join(c if c.isprintable() else " " if c.isspace() else "?" for c in value)
 
 
 def _first(value: Any) -> Any:

@@ -20,8 +20,12 @@ PIXELS, GEOMETRY, OBJECT = (
     "XRayGeometrySequence",
     "ProjectionPixelCalibrationSequence",
 )
+_FARTHEST = 100
+"""Largest magnification by distances: ten times that of any C-arm."""
 _ANISOTROPY = 1e-3
 """Row and column spacing that differ by more make a length depend on its direction."""
+_PLAUSIBLE_MM = (0.01, 5.0)
+"""Of a pixel: a tenth of the finest detector's, and 64 of them across the largest field."""
 _CONFLICT = 0.05
 """Two ways to the same number that differ by more are worth a sentence."""
 
@@ -56,6 +60,8 @@ def calibrate(header: Dataset, *, source: str) -> Spacing:
     if detector.skew:
         return _uncalibrated("Imager Pixel Spacing differs between rows and columns.")
     if detector.mm is not None:
+        if not _plausible(detector.mm):
+            return _uncalibrated(f"Imager Pixel Spacing {detector.mm:g} mm is not plausible.")
         found = _at_isocentre(header, detector.mm)
         if found is not None:
             return found
@@ -113,7 +119,7 @@ def _own(header: Dataset, keyword: str) -> tuple[tuple[float, ...], ...]:
 
 def _at_isocentre(header: Dataset, detector_mm: float) -> Spacing | None:
     factor = only(header, GEOMETRY, "EstimatedRadiographicMagnificationFactor")
-    ratio, changes = _distance_ratio(header)
+    ratio, fault = _distance_ratio(header)
     notes = []
     if factor is not None and factor >= 1:
         if ratio is not None and abs(ratio * factor - 1) > _CONFLICT:
@@ -124,26 +130,29 @@ def _at_isocentre(header: Dataset, detector_mm: float) -> Spacing | None:
         return _known(detector_mm / factor, "iso_ermf", detector_mm, notes)
     if factor is not None:
         notes.append(f"A magnification of {factor:g} is none and is not used.")
-    if changes:
-        return _uncalibrated("A distance of the X-ray source changes during the run.", detector_mm)
+    if fault:
+        return _uncalibrated(fault, detector_mm)
     if ratio is None:
         return None
     return _known(detector_mm * ratio, "iso_sid_sod", detector_mm, notes)
 
 
-def _distance_ratio(header: Dataset) -> tuple[float | None, bool]:
-    """Source-to-patient over source-to-detector distance, and whether either changes."""
+def _distance_ratio(header: Dataset) -> tuple[float | None, str]:
+    """Source-to-patient over source-to-detector distance, or what speaks against having one."""
     detector = stated(header, GEOMETRY, "DistanceSourceToDetector")
     patient = stated(header, GEOMETRY, "DistanceSourceToPatient") or stated(
         header, GEOMETRY, "DistanceSourceToIsocenter"
     )
     if len(detector) > 1 or len(patient) > 1:
-        return None, True
+        return None, "A distance of the X-ray source changes during the run."
     if not detector or not patient:
-        return None, False
+        return None, ""
     sid, sod = detector[0][0], patient[0][0]
+    for distance, to in ((sid, "Detector"), (sod, "Patient")):
+        if not isfinite(distance):
+            return None, f"Distance Source to {to} {distance:g} mm is no distance."
     # a patient in front of the source and not behind the detector
-    return (sod / sid if 0 < sod <= sid else None), False
+    return (sod / sid if 0 < sod <= sid <= _FARTHEST * sod else None), ""
 
 
 def _at_object(header: Dataset, detector_mm: float | None) -> Spacing | None:
@@ -172,8 +181,15 @@ def _fiducial(header: Dataset, spacing: _Found, detector_mm: float | None) -> Sp
 def _known(
     mm: float, basis: CalibrationBasis, detector_mm: float | None, notes: list[str]
 ) -> Spacing:
+    if not _plausible(mm):
+        return _uncalibrated(f"A scale of {mm:g} mm per pixel is not plausible.", detector_mm)
     calibration = Calibration(mm_per_px=mm, basis=basis)
     return Spacing(calibration=calibration, detector_mm_per_px=detector_mm, notes=tuple(notes))
+
+
+def _plausible(mm: float) -> bool:
+    low, high = _PLAUSIBLE_MM
+    return low <= mm <= high
 
 
 def _uncalibrated(why: str, detector_mm: float | None = None) -> Spacing:

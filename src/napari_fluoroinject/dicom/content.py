@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import re
+import stat
 import struct
 import zlib
 from contextlib import contextmanager
@@ -20,9 +21,11 @@ if TYPE_CHECKING:
 
 Bytes = bytes | mmap.mmap
 
-LARGEST_INFLATED_BYTES = 512 << 20
+LARGEST_INFLATED_BYTES = 256 << 20
+"""They stand in memory: a minute of 512 x 512 x 8 bit at 15 frames per second."""
 LARGEST_INFLATION = 100
 """Deflated data that grow more than this are a bomb (PS3.5 A.5 sets no limit)."""
+_BLOCK_BYTES = 1 << 18
 LONGEST_KEPT = 128
 """Longest value that is copied out of the bytes."""
 
@@ -32,7 +35,7 @@ _LONG_FORM = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 )
 _UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
-_LONGEST_UID = 64
+LONGEST_UID = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,9 +81,13 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
     Raises
     ------
     UnreadableObjectError
-        The file cannot be opened, or is empty.
+        The file cannot be opened, is empty, or is a folder, pipe or device.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
+            raise UnreadableObjectError(
+                path.name, seen="no regular file", expected="a DICOM file that can be read"
+            )
         with path.open("rb") as file:
             data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except (OSError, ValueError) as error:
@@ -147,16 +154,17 @@ def inflate(content: Content) -> Content:
         return content
     packed = content.data[content.start :]
     limit = min(LARGEST_INFLATED_BYTES, LARGEST_INFLATION * len(packed))
-    stream = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
-        plain = stream.decompress(packed, max(limit, 1))
+        size = _inflated_bytes(packed, limit)
+        # told the size, zlib allocates once; growing would take twice the memory
+        plain = b"" if size is None else zlib.decompress(packed, -zlib.MAX_WBITS, size or 1)
     except zlib.error as error:
         raise UnreadableObjectError(
             content.source,
             seen="a damaged deflated data set",
             expected="a whole deflated data set",
         ) from error
-    if not stream.eof:
+    if size is None:
         raise UnreadableObjectError(
             content.source,
             seen=f"a deflated data set of {len(packed)} bytes that is cut off, "
@@ -171,6 +179,21 @@ def inflate(content: Content) -> Content:
         announced_class=content.announced_class,
         announced_instance=content.announced_instance,
     )
+
+
+def _inflated_bytes(packed: bytes, limit: int) -> int | None:
+    """Count what deflated bytes become, block by block; None when cut off or past the limit."""
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    size = 0
+    for start in range(0, len(packed), _BLOCK_BYTES):
+        rest = packed[start : start + _BLOCK_BYTES]
+        while rest and not stream.eof:
+            size += len(stream.decompress(rest, _BLOCK_BYTES))
+            if size > limit:
+                return None
+            rest = stream.unconsumed_tail
+    size += len(stream.flush())  # no input is left: a window at most
+    return size if stream.eof and size <= limit else None
 
 
 def explicit_head(data: Bytes, position: int, limit: int) -> Head | None:
@@ -197,4 +220,4 @@ def text_of(value: bytes) -> str:
 
 def is_uid(text: str) -> bool:
     """Whether this is a UID (PS3.5 9.1)."""
-    return len(text) <= _LONGEST_UID and _UID.fullmatch(text) is not None
+    return len(text) <= LONGEST_UID and _UID.fullmatch(text) is not None

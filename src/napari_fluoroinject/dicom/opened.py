@@ -13,6 +13,7 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_dataset
 from pydicom.uid import (
+    UID,
     EnhancedXAImageStorage,
     EnhancedXRFImageStorage,
     ImplicitVRLittleEndian,
@@ -29,7 +30,7 @@ from napari_fluoroinject.dicom.content import Content, inflate, mapped, open_con
 from napari_fluoroinject.dicom.decode import check_frame, check_syntax
 from napari_fluoroinject.dicom.frames import EncodedFrames, FileBytes, MemoryBytes, NativeFrames
 from napari_fluoroinject.dicom.pixels import PixelFormat, frame_spans, pixel_format, pixel_span
-from napari_fluoroinject.dicom.scan import Structure, scan_content
+from napari_fluoroinject.dicom.scan import Structure, check_series, scan_content
 from napari_fluoroinject.errors import UnreadableObjectError
 from napari_fluoroinject.model.cine import Frames
 
@@ -55,8 +56,6 @@ CINE_CLASSES = CAPTURED | {
     EnhancedXRFImageStorage,
 }
 """SOP classes that can hold a fluoroscopy run."""
-
-_UIDS = ("StudyInstanceUID", "SeriesInstanceUID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,9 +98,10 @@ def open_object(path: Path) -> OpenedObject:
         if structure.sop_class_uid not in CINE_CLASSES:
             raise UnreadableObjectError(
                 path.name,
-                seen=f"SOP class {structure.sop_class_uid}",
+                seen=f"SOP class {UID(structure.sop_class_uid).name}",
                 expected="X-ray angiography, radiofluoroscopy or secondary capture",
             )
+        check_series(structure)
         span, pixels = pixel_span(structure), pixel_format(structure)
         header = _header(content, end=span.element)
         frames = _frames(path, content, structure, pixels)
@@ -155,13 +155,7 @@ def one_error(source: str) -> Iterator[None]:
 def _header(content: Content, *, end: int) -> Dataset:
     """Parse what stands before the pixel data."""
     stream = io.BytesIO(content.data[content.start : end])
-    header = read_dataset(stream, content.syntax == ImplicitVRLittleEndian, True)
-    for keyword in _UIDS:
-        if not header.get(keyword):
-            raise UnreadableObjectError(
-                content.source, seen=f"no {keyword}", expected="an object that names its series"
-            )
-    return header
+    return read_dataset(stream, content.syntax == ImplicitVRLittleEndian, True)
 
 
 def _frames(path: Path, content: Content, structure: Structure, pixels: PixelFormat) -> Frames:

@@ -15,6 +15,7 @@ from pydicom.uid import (
 )
 
 from napari_fluoroinject.dicom.content import (
+    LONGEST_UID,
     Content,
     inflate,
     is_uid,
@@ -34,16 +35,29 @@ LARGEST_LOOP_BYTES = 1 << 33
 """Of all decoded frames: two minutes of 1024 x 1024 x 16 bit at 30 frames per second."""
 
 SOP_CLASS_UID, SOP_INSTANCE_UID = 0x00080016, 0x00080018
+STUDY_UID, SERIES_UID = 0x0020000D, 0x0020000E
 SAMPLES, PHOTOMETRIC, PLANAR, FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
 ROWS, COLUMNS = 0x00280010, 0x00280011
 BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGNED = 0x00280100, 0x00280101, 0x00280102, 0x00280103
 
 _WANTED = frozenset(
     (
-        *(SOP_CLASS_UID, SOP_INSTANCE_UID, SAMPLES, PHOTOMETRIC, PLANAR, FRAMES, ROWS, COLUMNS),
-        *(BITS_ALLOCATED, BITS_STORED, HIGH_BIT, SIGNED),
+        *(SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_UID, SERIES_UID),
+        *(
+            SAMPLES,
+            PHOTOMETRIC,
+            PLANAR,
+            FRAMES,
+            ROWS,
+            COLUMNS,
+            BITS_ALLOCATED,
+            BITS_STORED,
+            HIGH_BIT,
+            SIGNED,
+        ),
     )
 )
+_DIGITS_AND_DOTS = re.compile(r"[0-9]+(\.[0-9]+)*")
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
 
 
@@ -65,6 +79,8 @@ class Structure:
         Values of the attributes that describe the pixels, as they stand in the data set, by tag.
     pixels
         Where the pixel data lie; None when the object has none.
+    group_lengths
+        (start, end) of each top-level group length, retired: a copy may lack it (PS3.5 7.2).
     fault
         Why the pixel data cannot be what the object declares; None when they can.
     notes
@@ -78,6 +94,7 @@ class Structure:
     start: int
     values: Mapping[int, bytes]
     pixels: PixelSpan | None
+    group_lengths: tuple[tuple[int, int], ...]
     fault: str | None
     notes: tuple[str, ...] = ()
 
@@ -114,6 +131,27 @@ def scan(path: Path) -> Structure:
         return scan_content(inflate(open_content(data, path.name)))
 
 
+def check_series(structure: Structure) -> None:
+    """Check that an object names its study and series.
+
+    Leading zeros, which PS3.5 9.1 forbids, are let pass: real departments number studies so, and
+    only the same text leads back to them.
+
+    Raises
+    ------
+    UnreadableObjectError
+        It names none, or by something else than digits and dots.
+    """
+    for keyword, tag in (("StudyInstanceUID", STUDY_UID), ("SeriesInstanceUID", SERIES_UID)):
+        uid = structure.text(tag)
+        if not uid or len(uid) > LONGEST_UID or not _DIGITS_AND_DOTS.fullmatch(uid):
+            raise UnreadableObjectError(
+                structure.source,
+                seen=f"a {keyword} that is not valid" if uid else f"no {keyword}",
+                expected=f"one that names its series: digits and dots, {LONGEST_UID} at most",
+            )
+
+
 def scan_content(content: Content) -> Structure:
     """Check the structure of a data set that is in memory; see `scan`."""
     walk = Walk(content, _WANTED)
@@ -126,6 +164,7 @@ def scan_content(content: Content) -> Structure:
         start=content.start,
         values=walk.values,
         pixels=walk.pixels,
+        group_lengths=tuple(walk.group_lengths),
         fault=None,
     )
     _check_uids(structure)

@@ -14,10 +14,13 @@ from napari_fluoroinject.errors import UnreadableObjectError
 
 DEEPEST_NESTING = 64
 """Parsers recurse; real objects nest fewer than ten sequences."""
-MOST_ELEMENTS = 5_000_000
+MOST_ELEMENTS = 1_000_000
 """An enhanced object of 10 000 frames has about a million; more would only keep us busy."""
+MOST_AROUND_FRAMES, MOST_PER_FRAME = 100_000, 500
+"""Elements, items, delimiters: real objects have thousands, and one to three hundred a frame."""
 
-_ICON = 0x00880200
+_UID_AS = (b"UI", b"UN")
+_ICON, _FRAMES = 0x00880200, 0x00280008
 _PIXEL_DATA = 0x7FE00010
 _PIXELS = (0x7FE00008, 0x7FE00009, _PIXEL_DATA)
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
@@ -86,9 +89,11 @@ class Walk:
         self._levels = [_Level(holds="elements", end=size, limit=size, implicit=implicit)]
         self._fragments: _Fragments | None = None
         self._padding_sought = False
+        self._allowed = MOST_AROUND_FRAMES
         self.values: dict[int, bytes] = {}
         self.pixels: PixelSpan | None = None
         self.icon = False
+        self.group_lengths: list[tuple[int, int]] = []
         self.padding_bytes = 0
 
     def run(self) -> None:
@@ -99,7 +104,9 @@ class Walk:
         UnreadableObjectError
             The structure is not that of a data set.
         """
-        for _ in range(MOST_ELEMENTS):
+        for step in range(MOST_ELEMENTS):
+            if step > self._allowed:
+                self._fail(f"more than {self._allowed} data elements, too many for its frames")
             if not self._levels or self._only_padding_left():
                 return
             level = self._levels[-1]
@@ -151,6 +158,7 @@ class Walk:
         if self._fragments is not None:
             self._fragments.spans.append((offset, length))
         self._position += length
+        self._allowed += 1  # fragments are no elements, and cost a parser nothing
 
     def _keep_fragments(self) -> None:
         if self._fragments is None:  # those of an icon
@@ -212,11 +220,18 @@ class Walk:
         if head.tag in _PIXELS:
             self._once(start)
             self.pixels = PixelSpan(element=start, offset=head.offset, length=head.length)
+        elif not head.tag & 0xFFFF:
+            self.group_lengths.append((start, head.offset + head.length))
         elif head.tag in self._wanted:
             if head.tag in self.values:
                 self._fail(f"{_name(head.tag)} twice")
+            if head.representation not in _UID_AS and dictionary_VR(head.tag) == "UI":
+                self._fail(f"a UID {_name(head.tag)} that is written as another type")
             end = head.offset + min(head.length, LONGEST_KEPT)
             self.values[head.tag] = self._data[head.offset : end]
+            if head.tag == _FRAMES:
+                told = self.values[head.tag].strip(b" \0")
+                self._allowed += MOST_PER_FRAME * (int(told) if told.isdigit() else 1)
 
     def _once(self, start: int) -> None:
         if self.pixels is not None:

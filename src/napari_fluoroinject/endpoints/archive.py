@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pydicom import Dataset, dcmread
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pynetdicom import evt
 
+from napari_fluoroinject.dicom.opened import one_error
 from napari_fluoroinject.endpoints.dimse import (
     CANCELLED,
     CINE_CLASSES,
@@ -16,14 +21,18 @@ from napari_fluoroinject.endpoints.dimse import (
 )
 from napari_fluoroinject.endpoints.matching import matches, texts
 from napari_fluoroinject.endpoints.storage_scp import MISMATCH, Received, Station, StorageScp
+from napari_fluoroinject.errors import UnreadableObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pydicom.dataelem import DataElement
     from pynetdicom.events import Event
 
     from napari_fluoroinject.spool.store import Spool
+
+log = logging.getLogger(__name__)
 
 HERE = Station(ae_title="ARCHIVE")
 """On loopback, for everyone on this machine, at a free port."""
@@ -61,7 +70,12 @@ class Archive(StorageScp):
             self._add(received.path)
 
     def _add(self, path: Path) -> None:
-        header = dcmread(path, stop_before_pixels=True)
+        """Make an object known to queries; one that cannot be is kept, and found by none."""
+        try:
+            header = _index(path)
+        except UnreadableObjectError as error:
+            log.warning("%s: an object cannot be found by queries: %s", path.name, error.seen)
+            return
         with self._headers_lock:
             self._headers[str(header.SOPInstanceUID)] = header
 
@@ -89,11 +103,11 @@ class Archive(StorageScp):
         ]
         seen = set()
         for header in headers:
-            entity = str(header[_LEVELS[level]].value)
+            entity = str(header.get(_LEVELS[level], ""))
             if entity not in seen and matches(header, wanted):
                 seen.add(entity)
                 answer = self._answer(asked, header)
-                study = [h for h in headers if h.StudyInstanceUID == header.StudyInstanceUID]
+                study = _fellows(headers, header, "StudyInstanceUID")
                 for keyword in counts:
                     setattr(answer, keyword, _COMPUTED[keyword](study, header))
                 yield answer
@@ -123,13 +137,55 @@ def _lacks_unique_key(asked: Dataset) -> bool:
     return any(_LEVELS[one] not in asked or len(texts(asked[_LEVELS[one]])) != 1 for one in above)
 
 
-def _series(study: list[Dataset], header: Dataset) -> list[Dataset]:
-    return [h for h in study if h.SeriesInstanceUID == header.SeriesInstanceUID]
+def _index(path: Path) -> Dataset:
+    """What queries may ask of an object: its attributes that can be read, and sent again.
+
+    Raises
+    ------
+    UnreadableObjectError
+        It has no SOP Instance UID that can be.
+    """
+    with one_error(path.name):
+        whole = dcmread(path, stop_before_pixels=True)
+        index = Dataset()
+        if "SpecificCharacterSet" in whole:
+            index.SpecificCharacterSet = whole.SpecificCharacterSet
+        for tag in tuple(whole.keys()):
+            with suppress(UnreadableObjectError), one_error(path.name):
+                _keep(index, whole[tag])
+        if "SOPInstanceUID" not in index:
+            raise ValueError("no SOP Instance UID that can be read")
+    return index
+
+
+def _keep(index: Dataset, element: DataElement) -> None:
+    """Keep an attribute; raises where it could not be sent: one such would fail every query."""
+    if element.VR == "SQ":
+        return
+    trial = Dataset()
+    if "SpecificCharacterSet" in index:
+        trial.SpecificCharacterSet = index.SpecificCharacterSet
+    trial[element.tag] = element
+    for implicit in (True, False):
+        buffer = DicomBytesIO()
+        buffer.is_implicit_VR, buffer.is_little_endian = implicit, True
+        write_dataset(buffer, trial)
+    index[element.tag] = element
+
+
+def _fellows(headers: list[Dataset], header: Dataset, keyword: str) -> list[Dataset]:
+    return [other for other in headers if other.get(keyword) == header.get(keyword)]
+
+
+def _values(headers: list[Dataset], keyword: str) -> set[str]:
+    return {str(header[keyword].value) for header in headers if header.get(keyword)}
 
 
 _COMPUTED: dict[str, Any] = {
-    "ModalitiesInStudy": lambda study, _: sorted({str(h.Modality) for h in study}),
-    "NumberOfStudyRelatedSeries": lambda study, _: len({h.SeriesInstanceUID for h in study}),
+    "ModalitiesInStudy": lambda study, _: sorted(_values(study, "Modality")),
+    "NumberOfStudyRelatedSeries": lambda study, _: len(_values(study, "SeriesInstanceUID")),
     "NumberOfStudyRelatedInstances": lambda study, _: len(study),
-    "NumberOfSeriesRelatedInstances": lambda study, header: len(_series(study, header)),
+    "NumberOfSeriesRelatedInstances": lambda study, header: len(
+        _fellows(study, header, "SeriesInstanceUID")
+    ),
 }

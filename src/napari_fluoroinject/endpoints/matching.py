@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,8 @@ if TYPE_CHECKING:
 
 _WILD = {"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"}
 _RANGED = {"DA", "TM", "DT"}
+_LONGEST = 1024
+"""Longer texts are no keys (PS3.5 6.2: a name has 3 x 64 characters), and take long to match."""
 
 
 def matches(header: Dataset, wanted: Iterable[DataElement]) -> bool:
@@ -26,6 +27,31 @@ def texts(element: DataElement | None) -> tuple[str, ...]:
     value = element.value
     many = value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]
     return tuple(str(one) for one in many)
+
+
+def glob(own: str, asked: str) -> bool:
+    """Whether a text is what was asked for, where `*` is any text and `?` one character.
+
+    A peer chooses the pattern: nothing is tried again but from the last `*` on, so that the time
+    is at most the product of both lengths, where a regular expression may take for ever.
+    """
+    if own == asked or set(asked) == {"*"}:
+        return True
+    if max(len(own), len(asked)) > _LONGEST:
+        return False
+    at = place = 0
+    star, resume = -1, 0
+    while at < len(own):
+        if asked[place : place + 1] == "*":
+            star, resume, place = place, at, place + 1
+        elif asked[place : place + 1] in ("?", own[at]):
+            at, place = at + 1, place + 1
+        elif star >= 0:
+            resume += 1
+            at, place = resume, star + 1
+        else:
+            return False
+    return not asked[place:].strip("*")
 
 
 def _element_matches(header: Dataset, element: DataElement) -> bool:
@@ -44,7 +70,6 @@ def _value_matches(own: str, asked: str, vr: str) -> bool:
         # a shorter bound covers everything it begins: 2026 as last bound holds all of 2026
         return own[: len(first)] >= first and (not last or own[: len(last)] <= last)
     if vr in _WILD:
-        pattern = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in asked)
         # person names are matched without regard to case, as PS3.4 C.2.2.2.1 allows
-        return re.fullmatch(pattern, own, re.IGNORECASE if vr == "PN" else re.NOFLAG) is not None
+        return glob(own.lower(), asked.lower()) if vr == "PN" else glob(own, asked)
     return own == asked

@@ -15,7 +15,7 @@ from pydicom import Dataset
 from pynetdicom import evt
 from pynetdicom.dimse_primitives import C_STORE
 
-from napari_fluoroinject.dicom.scan import scan
+from napari_fluoroinject.dicom.scan import Structure, check_series, scan
 from napari_fluoroinject.endpoints.dimse import SUCCESS, TRANSFER_SYNTAXES, VERIFICATION, new_ae
 from napari_fluoroinject.endpoints.transport import (
     LimitedConnection,
@@ -258,6 +258,7 @@ class StorageScp:
             structure = scan(path)
             if (structure.sop_instance_uid, structure.sop_class_uid) != (instance, sop_class):
                 raise _NotKeptError(MISMATCH, "UIDs of command and data set differ")
+            _require_series(structure)
             if structure.fault:
                 self.spool.quarantine(path, uid=instance, reason=structure.fault)
                 raise _NotKeptError(MISMATCH, structure.fault)
@@ -287,6 +288,14 @@ def _response(status: int, comment: str = "") -> Dataset:
     if comment:
         response.ErrorComment = comment[:_LONGEST_COMMENT]
     return response
+
+
+def _require_series(structure: Structure) -> None:
+    """Nobody could find, analyse or file what names no study; all else may be missing."""
+    try:
+        check_series(structure)
+    except UnreadableObjectError as error:
+        raise _NotKeptError(MISMATCH, error.seen) from error
 
 
 def _announced(event: Event) -> tuple[str, str]:

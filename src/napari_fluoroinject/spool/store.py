@@ -6,12 +6,12 @@ import hashlib
 import logging
 import os
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Self
 
 from napari_fluoroinject.errors import ConflictError, StorageError
+from napari_fluoroinject.spool.disk import fsync, lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class Spool:
         try:
             for folder in (root, self.incoming, self._objects, self._quarantine):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _fsync(root)
+            fsync(root)
             self._held = _hold(root / "receiver.lock")
             for part in self.incoming.iterdir():
                 part.unlink()
@@ -201,9 +201,9 @@ class Spool:
         folder = path.parent
         if folder not in self._durable_folders:
             folder.mkdir(mode=0o700, exist_ok=True)
-            _fsync(folder.parent)
+            fsync(folder.parent)
             self._durable_folders.add(folder)
-        _fsync(part)
+        fsync(part)
         try:
             os.link(part, path)
         except FileExistsError:
@@ -211,7 +211,7 @@ class Spool:
         else:
             new = True
         # also for a name that was taken: whoever took it may not have come as far as this line
-        _fsync(folder)
+        fsync(folder)
         return new
 
 
@@ -223,29 +223,11 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
-def _fsync(path: Path) -> None:
-    """Bring a file or folder to disk; Windows cannot open folders, and journals them itself."""
-    if sys.platform == "win32" and path.is_dir():
-        return
-    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _hold(path: Path) -> IO[bytes]:
     """Lock a file until the process ends or the file is closed, whichever comes first."""
     file = path.open("a+b")
     try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(file)
     except OSError as error:
         file.close()
         raise StorageError(

@@ -1,0 +1,54 @@
+"""What keeping bytes asks of the system: bring them to disk, hold a file alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def fsync(path: Path) -> None:
+    """Bring a file or folder to disk; Windows cannot open folders, and journals them itself."""
+    if sys.platform == "win32" and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def lock(file: IO[bytes]) -> None:
+    """Lock a file until the process ends or the file is closed, whichever comes first.
+
+    Raises
+    ------
+    BlockingIOError, PermissionError
+        Another process holds it (POSIX, Windows).
+    OSError
+        The file system knows no locks.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a whole file or none: a reader never sees half of it.
+
+    Parameters
+    ----------
+    path, content
+        Where to, and what.
+    """
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_bytes(content)
+    partial.replace(path)
