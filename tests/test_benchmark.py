@@ -32,6 +32,7 @@ def score(**changes):
         "slope_sigma": 0.1,
         "alarm": False,
         "run_off": False,
+        "run_off_od": None,
         "cpu_s": 2.0,
     }
     return Score(**(fields | changes))

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.spread import patch_area_px
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -36,6 +37,12 @@ TWINS = (
 ASSESSED_OD = 0.15
 """Arrival and opacity slope are scored where the true peak opacity is above this."""
 
+DENSE_RUN_OFF_OD = 0.08
+"""Run-offs whose vessels reach this are counted by themselves: they can be seen in subtraction."""
+
+_VASCULAR = 2
+"""The label of a run-off's vessels in the truth."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -55,7 +62,8 @@ class Score:
 
     `motion_px` holds one error per frame. `slope` is measured over true opacity, `slope_sigma` its
     stated 1-sigma relative uncertainty. `alarm`: vascular uptake was warned of; `run_off`: there
-    was some.
+    was some, `run_off_od` the true opacity that its vessels come to. `dice` is None, too, where
+    the true region is smaller than the patch that the stated limit speaks of.
     """
 
     case: Case
@@ -74,6 +82,7 @@ class Score:
     slope_sigma: float | None
     alarm: bool
     run_off: bool
+    run_off_od: float | None
     cpu_s: float
 
 
@@ -160,6 +169,7 @@ def score_report(
         slope_sigma=slope_sigma,
         alarm=any(finding.id == "vascular_uptake" for finding in report.findings),
         run_off="vascular_uptake" in truth.warnings_expected,
+        run_off_od=_run_off_od(truth),
         cpu_s=cpu_s,
     )
 
@@ -232,8 +242,15 @@ def _dice(report: Report, truth: Truth) -> float | None:
         return None
     true: BoolArray = truth.od[-1] > report.maps.region_threshold_od
     found = report.maps.region_by_frame[-1]
-    total = int(true.sum() + found.sum())
-    return None if not true.any() or total == 0 else float(2 * (true & found).sum() / total)
+    if true.sum() < patch_area_px(report.loop.mm_per_px):
+        return None
+    return float(2 * (true & found).sum() / (true.sum() + found.sum()))
+
+
+def _run_off_od(truth: Truth) -> float | None:
+    """Peak opacity that a tenth of the run-off's pixels exceed, None without a run-off."""
+    vessels = truth.peak_od[truth.labels == _VASCULAR]
+    return float(np.percentile(vessels, 90)) if vessels.size else None
 
 
 def _slope(report: Report, truth: Truth) -> tuple[float | None, float | None]:
@@ -266,7 +283,9 @@ def _figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
     covered = [abs(slope - 1.0) <= 2.0 * sigma for slope, sigma in slopes]
     told = [s for s in with_needle if s.tip_px is not None and s.tip_sigma_px]
     run_offs = [s for s in scores if s.run_off]
+    dense = [s for s in run_offs if s.run_off_od and s.run_off_od >= DENSE_RUN_OFF_OD]
     quiet = [s for s in scores if not s.run_off]
+    dices = [s.dice for s in scores if s.dice is not None]
     return {
         "loops": len(scores),
         "tip error mean px": _mean(tips),
@@ -294,14 +313,17 @@ def _figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
         "arrival coverage": _mean(
             [s.arrival_coverage for s in scores if s.arrival_coverage is not None]
         ),
-        "Dice mean": _mean([s.dice for s in scores if s.dice is not None]),
-        "Dice median": _median([s.dice for s in scores if s.dice is not None]),
+        "Dice mean": _mean(dices),
+        "Dice median": _median(dices),
+        "Dice loops": len(dices),
         "opacity slope median": _median([slope for slope, _ in slopes]),
         "opacity slope p5": _percentile([slope for slope, _ in slopes], 5),
         "opacity slope p95": _p95([slope for slope, _ in slopes]),
         "slope within 2 sigma": _mean(covered),
         "run-offs found": sum(s.alarm for s in run_offs),
         "run-offs": len(run_offs),
+        "dense run-offs found": sum(s.alarm for s in dense),
+        "dense run-offs": len(dense),
         "false alarms": sum(s.alarm for s in quiet),
         "loops without run-off": len(quiet),
         "CPU s per loop": _mean([s.cpu_s for s in scores]),

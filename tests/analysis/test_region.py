@@ -24,6 +24,7 @@ from spread_scenes import (
 from napari_fluoroinject.analysis.corridor import needle_corridor
 from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.model.spread import RunOff
 
 ON = choose("cpu")
 
@@ -151,3 +152,37 @@ def test_a_reach_in_millimetres_and_one_in_pixels_both_find_the_tip():
     for scene in (Scene(), Scene(calibrated=False)):
         maps = maps_of(noisy(true_od(scene), 0.05), scene)
         assert maps.region[int(TIP[0]) + 5, int(TIP[1]) + 5]
+
+
+def test_parts_of_one_film_that_bone_has_cut_are_one_region():
+    true = true_od(Scene())
+    true[:, :, 70:74] = 0.0
+    maps = maps_of(noisy(true, 0.03))
+    assert maps.region[64, 78]
+    assert dice(maps.region, true[-1] > maps.region_threshold_od) > 0.85
+
+
+def test_gas_beside_the_film_is_left_out_where_it_brightens_as_it_darkens():
+    true = true_od(Scene(plateau_od=0.2))
+    late = (np.arange(FRAMES) > 20)[:, None, None]
+    dark = 0.3 * elsewhere(128, 20, 60, 6)
+    # The other side of the bubble that moved.
+    bright = 0.3 * elsewhere(128, 7, 60, 6)
+    maps = maps_of(noisy(true + (dark - bright) * late, 0.03))
+    assert not maps.region[elsewhere(128, 18, 60, 4)].any()
+
+
+def test_a_run_off_that_raised_the_alarm_belongs_to_the_region():
+    true = true_od(Scene(plateau_od=0.2))
+    vessel = np.zeros((128, 128))
+    vessel[8:11, 10:120] = 0.09
+    late = (np.arange(FRAMES) > 22)[:, None, None]
+    loop, needle, _ = make_loop(Scene())
+    opacity = opacity_of(noisy(true + vessel * late, 0.03))
+    path = np.column_stack([np.full(8, 9.0), np.linspace(20, 110, 8)])
+    for score, inside in ((1.2, True), (0.9, False)):
+        run_off = RunOff(
+            score=score, kind="persistent", path_px=path, frames=(23, 30), smallest_seen_od=0.05
+        )
+        maps = spread_maps(opacity, loop, needle, run_off, on=ON)
+        assert bool(maps.region[9, 20:110].mean() > 0.7) is inside

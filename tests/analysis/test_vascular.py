@@ -175,10 +175,24 @@ def test_a_run_that_ends_early_says_what_could_not_be_seen() -> None:
 def test_a_run_that_is_too_short_is_not_searched(frames: int) -> None:
     od = drawn_opacity("nothing")[:frames]
     run_off = find_run_off(*registered_scene(od), NO_NEEDLE, on=ON)
-    assert (run_off.score, run_off.kind, run_off.frames) == (0.0, None, None)
+    assert (run_off.score, run_off.kind, run_off.frames) == (None, None, None)
     assert run_off.path_px.shape == (0, 2)
     assert run_off.smallest_seen_od is None
-    assert run_off.reason
+    assert run_off.reason is not None
+    assert "needed" in run_off.reason or "aligned" in run_off.reason
+
+
+def test_a_run_that_is_too_short_says_how_many_frames_are_needed() -> None:
+    od = drawn_opacity("nothing")
+    short = find_run_off(*registered_scene(od[: ONSET + 3]), NO_NEEDLE, on=ON)
+    assert short.reason is not None
+    assert short.reason.endswith("frames from the onset on are needed, 3 are there")
+    needed = int(short.reason.split()[3])
+    assert (
+        find_run_off(*registered_scene(od[: ONSET + needed - 1]), NO_NEEDLE, on=ON).score is None
+    )
+    enough = find_run_off(*registered_scene(od[: ONSET + needed]), NO_NEEDLE, on=ON)
+    assert enough.kind == "persistent"
 
 
 def test_a_picture_too_small_for_a_path_is_not_searched() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
@@ -36,7 +37,13 @@ EARLIEST, LATEST = 3, 3
 NOISE_STRENGTH = 5.0
 """Strength that noise alone reaches somewhere in a loop."""
 RIVAL_BLOCKS = 9
-"""What moves brightens on one side as it darkens on the other, within 2 cm."""
+"""An edge that moves brightens on one side as it darkens on the other, within 1 cm."""
+SURE_STRENGTH = 7.0
+"""Blocks this sure that are connected belong together."""
+FEWEST_BLOCKS = 30
+"""A smaller group is the edge of gas or of a hub: 30 blocks are 40 mm2."""
+ANSWER_BLOCKS = 12
+"""The two sides of a bubble are less than 14 mm apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,12 +62,18 @@ class Darkening:
 class Steps:
     """The best step of every block: flat, then darker, for good or for a while.
 
-    `darker` (rows, columns) is the step over its own standard error, `strength` the same less what
-    the block or its neighbours brighten in the same way.
+    Attributes
+    ----------
+    strength
+        (rows, columns) float32: the step over its own standard error, less what neighbours
+        brighten in the same way, times the share of its group's darkening that nothing beside
+        the group makes good by brightening. 0 outside the groups.
+    groups
+        (rows, columns) int32: connected blocks that darken, numbered from 1; 0 = none.
     """
 
     strength: FloatArray
-    darker: FloatArray
+    groups: npt.NDArray[np.int32]
 
 
 def measure_darkening(
@@ -136,11 +149,42 @@ def fit_steps(darkening: Darkening, first: int, *, on: Backend) -> Steps:
     """
     z = darkening.z[first:]
     curves = _curves(len(z))
-    darker = _strength(z, curves, on)
-    rival = ndimage.maximum_filter(_strength(-z, curves, on), size=RIVAL_BLOCKS)
-    excess = np.maximum(rival - NOISE_STRENGTH, 0.0)
-    strength: FloatArray = np.maximum(darker - excess, 0.0).astype(np.float32)
-    return Steps(strength=strength, darker=darker)
+    darker, brighter = _strength(z, curves, on), _strength(-z, curves, on)
+    rival = ndimage.maximum_filter(brighter, size=RIVAL_BLOCKS)
+    own = np.maximum(darker - np.maximum(rival - NOISE_STRENGTH, 0.0), 0.0)
+    groups = _groups((darker > SURE_STRENGTH) & (darker > brighter))
+    strength: FloatArray = (own * _unanswered(groups, darker, brighter)).astype(np.float32)
+    return Steps(strength=strength, groups=groups)
+
+
+def _groups(sure: BoolArray) -> npt.NDArray[np.int32]:
+    """Number the connected parts of at least `FEWEST_BLOCKS`."""
+    parts, count = ndimage.label(sure, structure=np.ones((3, 3)))
+    large = np.bincount(parts.ravel(), minlength=count + 1) >= FEWEST_BLOCKS
+    large[0] = False
+    return np.where(large[parts], parts, 0).astype(np.int32)
+
+
+def _unanswered(
+    groups: npt.NDArray[np.int32], darker: FloatArray, brighter: FloatArray
+) -> FloatArray:
+    """Share of each group's darkening that is not answered by brightening beside it, per block.
+
+    A bubble of gas that moves darkens on the side that it leaves and brightens as much on the
+    side that it comes to; a brighter block answers the group that it is nearest to.
+    """
+    if not groups.any():
+        return np.zeros(groups.shape, dtype=np.float32)
+    distance, nearest = ndimage.distance_transform_edt(groups == 0, return_indices=True)
+    beside = np.where((groups == 0) & (distance <= ANSWER_BLOCKS), groups[tuple(nearest)], 0)
+    count = int(groups.max()) + 1
+    excess = np.maximum(darker - brighter, 0.0)
+    answer = np.maximum(brighter - np.maximum(darker, NOISE_STRENGTH), 0.0)
+    dark = np.bincount(groups.ravel(), weights=excess.ravel(), minlength=count)
+    bright = np.bincount(beside.ravel(), weights=answer.ravel(), minlength=count)
+    share = np.clip(1.0 - bright / np.maximum(dark, 1e-6), 0.0, 1.0)
+    share[0] = 0.0
+    return np.asarray(share[groups], dtype=np.float32)
 
 
 def _curves(frames: int) -> FloatArray:

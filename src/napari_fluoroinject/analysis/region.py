@@ -11,12 +11,13 @@ from scipy.ndimage import distance_transform_edt, label
 
 from napari_fluoroinject.analysis.corridor import needle_corridor, path_band, tip_in_reference
 from napari_fluoroinject.analysis.pose import looked_up
-from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.ramp import RampFit
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
+    from napari_fluoroinject.model.geometry import Point
     from napari_fluoroinject.model.spread import RunOff
 
 LEAST_T = 3.0
@@ -26,10 +27,13 @@ SEED_OD = 0.08
 FEWEST_SEEDS = 15
 REACH_MM = 6.0
 REACH_PX = 22.0
-"""A group belongs to the injection if it comes this near to the tip."""
+"""A part belongs to the injection if it comes this near to the tip."""
 GAP_MM = 3.0
 GAP_PX = 10.0
 """Parts that are no further apart are one film that bone or noise has cut."""
+GAS_SHARE = 0.5
+"""What moves (gas) brightens on one side as it darkens on the other; contrast only darkens. A part
+beside which this share of it brightens is gas."""
 RUN_OFF_MM = 1.5
 RUN_OFF_PX = 5.0
 """Half the width of the band along a run-off: half a vessel and the error of its path."""
@@ -49,6 +53,8 @@ class Places:
     ----------
     tip
         Within reach of the needle's tip; empty where there is no needle.
+    seen
+        Within reach of where the onset showed most clearly; empty where that is not known.
     run_off
         Along a run-off that raised the alarm.
     moving
@@ -56,6 +62,7 @@ class Places:
     """
 
     tip: BoolArray
+    seen: BoolArray
     run_off: BoolArray
     moving: BoolArray
 
@@ -67,7 +74,11 @@ def find_places(
     shape = registered.field.shape
     mm_per_px = registered.loop.mm_per_px
     return Places(
-        tip=_near_tip(registered, needle),
+        tip=_within_reach(
+            None if isinstance(needle, NoNeedle) else tip_in_reference(registered, needle),
+            registered,
+        ),
+        seen=_within_reach(registered.injection.seen_at_px, registered),
         run_off=(
             path_band(run_off.path_px, shape, half_width_px=_px(RUN_OFF_MM, RUN_OFF_PX, mm_per_px))
             if run_off is not None and run_off.alarmed
@@ -78,7 +89,7 @@ def find_places(
 
 
 def find_region(
-    final_od: FloatArray,
+    late_od: FloatArray,
     fit: RampFit,
     opacity: Opacity,
     places: Places,
@@ -89,14 +100,14 @@ def find_region(
     """Pixels of the reference pose that hold contrast in the last frames.
 
     Candidates exceed `threshold` with enough evidence. Their 8-connected parts with enough seeds
-    are contrast or gas; those that lie close together belong together. The groups at the tip or
-    along a run-off are the injection; where there is none, the group that darkens most is, less
-    what brightens beside it.
+    are contrast or gas. The injection is the parts at the tip or along a run-off; where there
+    are none, those where the onset was seen, else the part that darkens most. Parts that lie close
+    to the injection belong to it, unless they are gas.
 
     Parameters
     ----------
-    final_od
-        (rows, columns), opacity in the last frames.
+    late_od
+        (rows, columns), smoothed mean opacity of the last frames.
     fit, opacity, places
         The ramps, the opacity, and where contrast is known to be.
     threshold
@@ -104,22 +115,27 @@ def find_region(
     mm_per_px
         None = unknown.
     """
+    final_od = 0.5 * (late_od + fit.at(float(fit.positions[-1])))
     seen = opacity.valid & ~places.moving
     candidates = (final_od > threshold) & (fit.t > LEAST_T) & seen
     negative = np.sqrt(opacity.residue) / GAS_ALLOWANCE
     seeds = candidates & (fit.t > SEED_T * np.maximum(negative, 1.0)) & (fit.plateau > SEED_OD)
     # On a path that raised the alarm to be above the threshold is enough.
     seeds |= candidates & places.run_off
-    parts, count = label(candidates, _EIGHT)
-    strength = np.bincount(parts[seeds], minlength=count + 1)
-    strength[0] = 0
-    sure: BoolArray = (strength >= FEWEST_SEEDS)[parts]
-    groups = _grouped(sure, gap_px=_px(GAP_MM, GAP_PX, mm_per_px))
-    anchored = np.unique(groups[sure & (places.tip | places.run_off)])
-    if len(anchored):
-        return _bridged(np.isin(groups, anchored), places.moving)
-    bright = np.where(seen, np.maximum(-final_od - threshold, 0.0), 0.0)
-    return _bridged(_darkest(groups, final_od, bright), places.moving)
+    parts = _large_parts(candidates, seeds)
+    bright = np.where(seen & (late_od < -threshold), -late_od, 0.0)
+    count = int(parts.max()) + 1
+    dark, answer = _mass(parts, final_od, count), _mass(_nearest(parts), bright, count)
+    calm = answer < GAS_SHARE * dark
+    injection = _parts_at(places.tip | places.run_off, parts, count)
+    if not injection.any():
+        injection = _parts_at(places.seen, parts, count)
+    if not injection.any():
+        injection = calm & (dark == np.where(calm, dark, 0.0).max())
+    members = injection | calm
+    groups = _grouped(members[parts], gap_px=_px(GAP_MM, GAP_PX, mm_per_px))
+    own = groups[injection[parts]]
+    return _bridged(np.isin(groups, own[own > 0]), places.moving)
 
 
 def region_in_frames(
@@ -145,15 +161,43 @@ def region_in_frames(
     return by_frame
 
 
-def _near_tip(registered: RegisteredLoop, needle: Needle | NoNeedle) -> BoolArray:
+def _within_reach(point: Point | DoubleArray | None, registered: RegisteredLoop) -> BoolArray:
     shape = registered.field.shape
-    if isinstance(needle, NoNeedle):
+    if point is None:
         return np.zeros(shape, dtype=np.bool_)
-    tip = tip_in_reference(registered, needle)
     reach = _px(REACH_MM, REACH_PX, registered.loop.mm_per_px)
-    row = np.arange(shape[0])[:, None] - tip[0]
-    column = np.arange(shape[1])[None, :] - tip[1]
+    row = np.arange(shape[0])[:, None] - point[0]
+    column = np.arange(shape[1])[None, :] - point[1]
     return np.asarray(row**2 + column**2 <= reach**2)
+
+
+def _parts_at(place: BoolArray, parts: npt.NDArray[np.int32], count: int) -> BoolArray:
+    """Which of `count` parts come by the place; none is part 0."""
+    present = np.zeros(count, dtype=np.bool_)
+    present[parts[place]] = True
+    present[0] = False
+    return present
+
+
+def _large_parts(candidates: BoolArray, seeds: BoolArray) -> npt.NDArray[np.int32]:
+    """Number the 8-connected parts that hold enough seeds; 0 = none of them."""
+    parts, count = label(candidates, _EIGHT)
+    large = np.bincount(parts[seeds], minlength=count + 1) >= FEWEST_SEEDS
+    large[0] = False
+    return np.where(large[parts], parts, 0).astype(np.int32)
+
+
+def _nearest(parts: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """For every pixel outside all parts the part that is nearest, 0 inside them."""
+    row, column = distance_transform_edt(parts == 0, return_distances=False, return_indices=True)
+    return np.where(parts == 0, parts[row, column], 0).astype(np.int32)
+
+
+def _mass(parts: npt.NDArray[np.int32], od: FloatArray, count: int) -> DoubleArray:
+    """Sum over each of `count` parts, by its number; 0 for what is in none."""
+    mass: DoubleArray = np.bincount(parts.ravel(), od.ravel(), count).astype(np.float64)
+    mass[0] = 0.0
+    return mass
 
 
 def _grouped(sure: BoolArray, *, gap_px: float) -> npt.NDArray[np.int32]:
@@ -162,22 +206,6 @@ def _grouped(sure: BoolArray, *, gap_px: float) -> npt.NDArray[np.int32]:
         return np.zeros(sure.shape, dtype=np.int32)
     groups, _ = label(distance_transform_edt(~sure) <= 0.5 * gap_px, _EIGHT)
     return np.where(sure, groups, 0).astype(np.int32)
-
-
-def _darkest(groups: npt.NDArray[np.int32], od: FloatArray, bright: FloatArray) -> BoolArray:
-    """The group with most opacity less what brightened nearer to it than to any other.
-
-    What moves (gas) brightens on one side as it darkens on the other; contrast only darkens.
-    """
-    if not groups.any():
-        return np.zeros(groups.shape, dtype=np.bool_)
-    row, column = distance_transform_edt(groups == 0, return_distances=False, return_indices=True)
-    dark = np.bincount(groups.ravel(), weights=od.ravel())
-    brightened = np.bincount(groups[row, column].ravel(), weights=bright.ravel())
-    excess = dark - brightened
-    excess[0] = 0.0
-    best = int(excess.argmax())
-    return np.asarray((groups == best) & (best > 0))
 
 
 def _moving_corridor(registered: RegisteredLoop, needle: Needle | NoNeedle) -> BoolArray:

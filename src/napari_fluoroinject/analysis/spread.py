@@ -95,9 +95,8 @@ def spread_maps(
     lag1 = opacity.noise.lag1_time
     fit = fit_ramps(stack, registered, lag1_time=lag1, on=on)
     region_threshold = max(REGION_THRESHOLD_OD, limit)
-    final_od = 0.5 * (stack[last].mean(axis=0) + fit.at(float(fit.positions[-1])))
     region = find_region(
-        final_od,
+        stack[last].mean(axis=0),
         fit,
         opacity,
         find_places(registered, needle, run_off),

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
-
-if TYPE_CHECKING:
-    from napari_fluoroinject.model.geometry import Point
+from napari_fluoroinject.model.geometry import Point
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +21,8 @@ class Motion:
         p + shift in frame k.
         The reference pose is that of the mask frames: their mean shift is zero.
     residual
-        (frames,) robust sigma of the aligned residual over the loop's median: 1 is ordinary.
+        (frames,) robust sigma of the aligned residual over what is usual in the loop: 1 is
+        ordinary.
     locked
         (frames,) False where the registration was lost; such frames are not assessable.
     bone_weight
@@ -57,13 +55,21 @@ class Motion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
-    """When contrast came: `mask_frames` are before it; `onset_frame` is None when none was seen.
+    """When contrast came.
 
-    `onset_frame` is the first frame whose exposure contains contrast, `onset_score` the
-    strength of the
-    evidence in standard deviations.
+    Attributes
+    ----------
+    mask_frames
+        Frames before it.
+    onset_frame
+        First frame whose exposure contains contrast, None when none was seen.
+    onset_score
+        Strength of the evidence in standard deviations.
+    seen_at_px
+        (row, column) in the reference pose where the evidence is strongest; None = not known.
     """
 
     mask_frames: tuple[int, ...]
     onset_frame: int | None
     onset_score: float
+    seen_at_px: Point | None = None

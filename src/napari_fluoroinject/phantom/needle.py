@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, read_only
+from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.phantom.layers import rotation
 
 if TYPE_CHECKING:
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.motion import Movement
     from napari_fluoroinject.phantom.site import Site
 
-OUTER_MM = {18: 1.27, 20: 0.908, 22: 0.718, 25: 0.515}
 INNER_MM = {18: 0.84, 20: 0.603, 22: 0.413, 25: 0.26}
-"""Outer and inner diameter by gauge (ISO 9626, from memory)."""
+"""Inner diameter by gauge: ISO 9626, regular wall, from memory."""
 
 STEEL_G_CM3 = 8.0
 PLASTIC_G_CM3 = 1.1
@@ -115,7 +115,7 @@ def rods(
     )
     # 1/sin of the angle between rod and ray; seen end-on, a rod is no longer than itself.
     sine = max(float(np.linalg.norm(np.cross(direction, beam.depth_axis))), 0.02)
-    outer = OUTER_MM[shaft.gauge]
+    outer = NEEDLE_DIAMETER_MM[shaft.gauge]
     length_px = float(np.linalg.norm(hub - tip))
     along = (hub - tip) / max(length_px, 1e-6)
     metal = hub + along * shaft.hub_metal_mm * sine / far

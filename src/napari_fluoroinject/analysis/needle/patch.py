@@ -12,6 +12,7 @@ import scipy.special
 from napari_fluoroinject.analysis.needle.line import REFERENCE_MM_PER_PX, strip
 from napari_fluoroinject.analysis.needle.tip import BLUR_PX, End
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
+from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 INSIDE_PX, OUTSIDE_PX, HALF_WIDTH_PX = 34, 18, 9
 SEARCH_PX = 12.0
 COARSE_PX, FINE_PX, FINE_REACH_PX = 0.5, 0.1, 2.0
-OUTER_MM = {18: 1.27, 20: 0.908, 22: 0.718, 25: 0.515}
-"""Outer diameter by gauge (ISO 9626)."""
 LONGEST_POINT = 2.0
 """Length of a ground point in diameters from the side; foreshortened it is anything below."""
 USUAL_MM = 0.75
@@ -86,7 +85,7 @@ def patch_axes() -> tuple[DoubleArray, DoubleArray]:
 
 def point_lengths(gauge: int | None) -> DoubleArray:
     """Lengths that a point may have in the picture, in samples of a patch, all equally likely."""
-    outer_mm = USUAL_MM if gauge is None else OUTER_MM.get(gauge, USUAL_MM)
+    outer_mm = USUAL_MM if gauge is None else NEEDLE_DIAMETER_MM.get(gauge, USUAL_MM)
     return np.linspace(BLUNT, LONGEST_POINT * outer_mm / REFERENCE_MM_PER_PX, POINT_STEPS)
 
 

@@ -38,7 +38,7 @@ def begin_at_run_off(
         there was no alarm, or no frame is left before the onset.
     """
     seen = registered.injection.onset_frame is not None
-    if seen or not run_off.alarmed or run_off.frames is None:
+    if seen or not run_off.alarmed or run_off.frames is None or run_off.score is None:
         return registered, run_off
     shape = registered.field.shape
     band = path_band(run_off.path_px, shape, half_width_px=HALF_WIDTH_PX) & opacity.valid
