@@ -179,12 +179,35 @@ def test_lost_and_badly_registered_frames_are_not_assessable():
     residual[7] = 2.0
     counted = assess(evidence(motion=motion(residual=residual, locked=np.arange(FRAMES) != 3)), IL)
     assert counted.frames == FRAMES - 2
-    assert "2 frames" in counted.reasons[0]
+    assert counted.not_judged == (3, 7)
+    assert counted.reasons == ("frames 4 and 8 could not be registered to the mask frames",)
+
+
+def test_frames_that_are_not_assessable_are_named_as_people_count():
+    def named(*frames):
+        locked = np.ones(FRAMES, bool)
+        locked[list(frames)] = False
+        return assess(evidence(motion=motion(locked=locked)), IL).reasons[0].split(" could")[0]
+
+    assert named(4) == "frame 5"
+    assert named(4, 5, 6, 9) == "frames 5 to 7 and 10"
+    assert named(*range(0, FRAMES, 2)) == "frames 1, 3, 5, 7, 9, 11 and 4 more"
+
+
+def test_without_a_mask_every_frame_is_named():
+    blind = evidence(injection=Injection(mask_frames=(), onset_frame=0, onset_score=5.0))
+    assert assess(blind, IL).not_judged == tuple(range(FRAMES))
 
 
 def test_a_run_off_search_that_could_not_be_made_is_told():
-    told = assess(evidence(run_off=run_off(reason="too few frames")), IL).reasons
-    assert told == ("run-off search: too few frames",)
+    unsearched = evidence(run_off=run_off(None, reason="too few frames"))
+    assert assess(unsearched, IL).reasons == ("vascular uptake: not assessed (too few frames)",)
+    assert judge(unsearched, IL) == ()
+
+
+def test_a_run_off_search_that_was_made_in_part_is_told():
+    told = assess(evidence(run_off=run_off(0.5, "persistent", reason="ends early")), IL).reasons
+    assert told == ("vascular uptake: assessed in part only (ends early)",)
 
 
 def test_a_stricter_procedure_threshold_is_obeyed():

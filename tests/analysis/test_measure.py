@@ -27,7 +27,7 @@ from napari_fluoroinject.analysis.measure import measure
 from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.model.geometry import Calibration
-from napari_fluoroinject.model.spread import SpreadMaps
+from napari_fluoroinject.model.spread import RunOff, SpreadMaps
 
 ON = choose("cpu")
 LENGTHS = ("along", "across", "cranial", "caudal")
@@ -181,7 +181,6 @@ def test_without_calibration_there_are_pixels_and_a_reason():
     assert numbers.along_px == pytest.approx(40.0)
     assert numbers.along_mm is None
     assert numbers.area_mm2 is None
-    assert any("no calibration" in reason for reason in numbers.reasons)
 
 
 def test_without_a_needle_nothing_is_told_from_the_tip():
@@ -198,7 +197,9 @@ def test_without_contrast_there_is_no_spread_and_the_reason_says_so():
     loop, needle, od = make_loop(scene)
     opacity = opacity_of(noisy(od, 0.03))
     numbers = measure(spread_maps(opacity, loop, needle, on=ON), opacity, loop, needle)
-    assert numbers.area_px == 0
+    assert numbers.area_px is None
+    assert numbers.area_mm2 is None
+    assert np.isnan(numbers.area_by_frame_px).all()
     assert numbers.along_px is None
     assert numbers.centroid_px is None
     assert numbers.direction_deg is None
@@ -214,8 +215,58 @@ def test_contrast_without_a_certain_region_says_so():
         region_by_frame=np.zeros_like(maps.region_by_frame),
     )
     numbers = measured(nothing)
-    assert numbers.area_px == 0
+    assert numbers.area_px is None
     assert any("no region" in reason for reason in numbers.reasons)
+
+
+def run_off_along(path) -> RunOff:
+    return RunOff(
+        score=1.3,
+        kind="persistent",
+        path_px=np.asarray(path, dtype=float),
+        frames=(ONSET, ONSET + 4),
+        smallest_seen_od=0.03,
+    )
+
+
+def test_beside_a_suspected_vessel_nothing_says_that_no_contrast_was_seen():
+    vessel = run_off_along([[40, 60], [100, 60]])
+    nothing = replace(box_maps((50, 89), (40, 59)), region=np.zeros((128, 128), bool))
+    empty = measured(nothing, Scene(contrast=False), run_off=vessel)
+    filled = measured(box_maps((50, 89), (58, 62)), run_off=vessel)
+    for numbers in (empty, filled):
+        assert "no spread outside the suspected vessel" in numbers.reasons[0]
+        assert not any("no contrast" in reason for reason in numbers.reasons)
+    spread = measured(box_maps((50, 89), (40, 80)), run_off=vessel)
+    assert not any("suspected vessel" in reason for reason in spread.reasons)
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "bounds"),
+    [
+        ((50, 89), (40, 59), ()),
+        ((0, 89), (40, 59), ("area", "along", "cranial")),
+        ((60, 127), (40, 59), ("area", "along", "caudal")),
+        ((50, 89), (0, 59), ("area", "across")),
+        ((0, 127), (0, 127), ("area", "along", "across", "cranial", "caudal")),
+    ],
+)
+def test_extents_towards_an_edge_that_contrast_reaches_are_lower_bounds(rows, columns, bounds):
+    assert measured(box_maps(rows, columns)).lower_bounds == bounds
+
+
+def test_the_edge_is_that_of_what_can_be_judged_and_a_hole_in_it_is_none():
+    loop, needle, od = make_loop()
+    valid = np.ones((128, 128), dtype=bool)
+    valid[:45] = False
+    valid[70:75, 50:55] = False
+    opacity = replace(opacity_of(od), valid=valid)
+    near = measure(box_maps((46, 89), (40, 59)), opacity, loop, needle)
+    assert near.lower_bounds == ("area", "along", "cranial")
+    far = measure(box_maps((60, 89), (40, 59)), opacity, loop, needle)
+    assert far.lower_bounds == ()
+    unsaid = measure(box_maps((46, 89), (40, 59)), opacity, loop, NO_NEEDLE)
+    assert unsaid.lower_bounds == ("area", "along")
 
 
 def test_a_front_over_too_short_a_way_or_without_times_has_no_speed():
@@ -227,7 +278,6 @@ def test_a_front_over_too_short_a_way_or_without_times_has_no_speed():
     numbers = measured(timeless, Scene(timeless=True))
     assert numbers.front_speed_px_s is None
     assert numbers.first_arrival_s is None
-    assert any("no times" in reason for reason in numbers.reasons)
 
 
 def test_a_front_that_comes_towards_the_tip_has_no_speed_away_from_it():

@@ -76,6 +76,7 @@ _SUMMARY: dict[str, Any] = {
         "scatter_to_primary": 0.3,
         "scatter_to_primary_sigma": 0.1,
         "opacity_basis": ["needle"],
+        "lower_bounds": [],
         "reasons": [],
     },
     "run_off": {
@@ -87,7 +88,12 @@ _SUMMARY: dict[str, Any] = {
         "reason": None,
     },
     "warnings": [],
-    "assessable": {"frames": 29, "of": 31, "reasons": ["Frames 4 and 5 moved too fast."]},
+    "assessable": {
+        "frames": 29,
+        "of": 31,
+        "not_judged": [3, 4],
+        "reasons": ["frames 4 to 5 could not be registered to the mask frames"],
+    },
     "notes": [],
     "outputs": [],
     "intended_use": "Research software. Not a medical device: no warning is not a clearance.",

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 from summaries import summary
 
 from napari_fluoroinject.cli.readable import WIDTH, statement
+from napari_fluoroinject.model.spread import RUN_OFF_MISSED
 from napari_fluoroinject.model.summary import summary_schema
 
 WARNING = {
@@ -18,6 +19,13 @@ WARNING = {
     "score": 2.4,
     "frames": [15, 20],
 }
+
+
+LENGTHS = (
+    *("area_px", "area_mm2", "along_px", "along_mm", "across_px", "across_mm"),
+    *("cranial_px", "cranial_mm", "caudal_px", "caudal_mm"),
+    *("front_speed_px_s", "front_speed_mm_s"),
+)
 
 
 def test_the_summary_of_these_tests_is_one_that_analyze_writes():
@@ -31,14 +39,16 @@ def test_what_was_measured_has_its_unit():
         "31 frames of 512 x 512 pixels - 15 frames/s - view AP - 0.250 mm per pixel "
         "(isocentre plane, header factor; 1 sigma 5 %)",
         "row 250.4, column 255.6 (1 sigma 0.4 px along the needle) in frame 6",
-        "contrast left it",
+        "in frame 6 of 31 (counted from 1); told from the hub because contrast left it",
+        "frame 10 (0.60 s)",
+        "0.62 s, the first pixels' fitted opacity rises above 0.06",
         "100 mm2",
         "20.0 mm",
         "15.0 mm/s",
         "0.62 s",
         "0.031 (natural log)",
-        "0.20 of what raises a warning",
-        "0.080 (natural log)",
+        "score 0.20, a warning is raised at 1",
+        f"about 0.080 (natural log); {RUN_OFF_MISSED}",
     ):
         assert part in re.sub(r"\s+", " ", text)
 
@@ -50,6 +60,61 @@ def test_without_a_warning_nothing_reads_as_a_clearance():
     assert "29 of 31 frames could be judged" in text
     for word in ("safe", "negative", "normal", "no vascular", "clear "):
         assert word not in text.lower()
+
+
+@pytest.mark.parametrize(("score", "said"), [(None, "not assessed"), (0.8, "in part only")])
+def test_a_run_off_search_not_made_in_full_is_said_among_the_warnings(score, said):
+    told = summary()
+    told["run_off"] |= {"score": score, "reason": "loop too short"}
+    told["assessable"]["reasons"] = [f"vascular uptake: {said} (loop too short)"]
+    text = statement(told, title="Lumbar epidural")
+    warnings, measured = text.index("Warnings"), text.index("Measured")
+    assert f"{said}: loop too short" in text[warnings:measured]
+    assert text.count("loop too short") == 1
+    assert ("not searched" in text) is (score is None)
+
+
+def test_an_alarm_needs_no_word_on_the_rest_of_the_search_among_the_warnings():
+    told = summary()
+    told["run_off"] |= {"score": 1.4, "reason": "loop too short"}
+    told["assessable"]["reasons"] = ["vascular uptake: assessed in part only (loop too short)"]
+    told["warnings"] = [WARNING]
+    text = statement(told, title="Lumbar epidural")
+    assert text.count("loop too short") == 1
+    assert text.index("loop too short") > text.index("Not known")
+
+
+def test_extents_at_the_edge_of_the_field_are_at_least_so_much():
+    told = summary()
+    told["spread"]["lower_bounds"] = ["area", "along", "cranial"]
+    text = re.sub(r"\s+", " ", statement(told, title="Lumbar epidural"))
+    for part in ("at the end at least 100 mm2", "spine at least 20.0 mm", "tip at least 12.5 mm"):
+        assert part in text
+    assert text.count("(contrast reaches the edge of the open field)") == 1
+    assert "caudal of the tip 7.5 mm" in text
+
+
+def test_a_spread_that_was_not_measured_has_no_number():
+    told = summary()
+    told["contrast_onset_frame"] = None
+    told["spread"] |= dict.fromkeys((*LENGTHS, "first_arrival_s", "peak_od"))
+    told["spread"]["reasons"] = ["no contrast was seen: there is no spread to measure"]
+    text = statement(told, title="Lumbar epidural")
+    assert "contrast spread           not measured" in text
+    assert "mm2" not in text
+    assert text.lower().count("no contrast was seen") == 1
+
+
+def test_one_frame_is_one_frame():
+    told = summary()
+    told["source"] |= {"frames": 1, "times_s": None}
+    told["assessable"] |= {"frames": 0, "of": 1}
+    told["warnings"] = [WARNING | {"frames": [0, 0]}]
+    text = statement(told, title="Lumbar epidural")
+    assert "1 frame of 512" in text
+    assert "0 of 1 frame could be judged" in text
+    assert "vascular uptake in frame 1:" in text
+    assert "1 frames" not in text
 
 
 def test_warnings_come_with_severity_frames_and_seconds_the_worst_first():
@@ -93,18 +158,18 @@ def test_everything_that_is_unknown_is_said_once():
         "needle_reason": "no straight shaft of a needle's width",
         "notes": ["The first frame is brighter.", "The first frame is brighter."],
     }
-    told["run_off"]["reason"] = "no frames after contrast"
-    told["warnings"] = [WARNING]
+    told["run_off"] |= {"score": None, "reason": "no frames after contrast"}
+    told["spread"]["reasons"] = ["no spread outside the suspected vessel was seen"]
     text = re.sub(r"\s+", " ", statement(told, title="Lumbar epidural"))
     for part in (
         "frame times unknown",
         "view unknown",
         "pixel values are display",
-        "no arrival was seen",
+        "No spread outside the suspected vessel was seen",
         "nobody said which",
         "no frames after contrast",
         "not found: no straight shaft",
-        "Frames 4 and 5 moved too fast.",
+        "Frames 4 to 5 could not be registered",
     ):
         assert part in text
     assert text.count("The first frame is brighter.") == 1

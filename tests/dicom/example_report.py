@@ -259,7 +259,10 @@ def _sha256(paths: list[Path], headers: list[pydicom.Dataset]) -> str:
     by_uid = {}
     for path in paths:
         uid = pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID
-        by_uid[uid] = hashlib.sha256(path.read_bytes()).hexdigest()
+        whole = path.read_bytes()
+        # preamble, prefix and (0002,0000) are 144 bytes; it tells how long the rest is
+        start = 144 + int.from_bytes(whole[140:144], "little")
+        by_uid[uid] = hashlib.sha256(whole[start:]).hexdigest()
     digests = [by_uid[header.SOPInstanceUID] for header in headers]
     if len(digests) == 1:
         return digests[0]

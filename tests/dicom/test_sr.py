@@ -33,7 +33,7 @@ from napari_fluoroinject.model.cine import IntensityScale
 from napari_fluoroinject.model.geometry import Calibration
 from napari_fluoroinject.model.needle import NoNeedle
 from napari_fluoroinject.model.report import Assessable, Finding
-from napari_fluoroinject.model.spread import RunOff
+from napari_fluoroinject.model.spread import RUN_OFF_MISSED, RunOff
 
 LENGTH = "Cornerstone3DTools@^0.1.0:Length"
 PROBE = "Cornerstone3DTools@^0.1.0:Probe"
@@ -166,7 +166,7 @@ def test_a_target_without_mask_frames_or_needle_is_still_shown_where_a_distance_
 def test_the_outline_encloses_the_contrast_of_the_last_frame(tmp_path):
     report, document = made("xa", tmp_path)
     last = report.loop.shape[0] - 1
-    outline = group(document, "Contrast media", OUTLINE)
+    outline = group(document, "Contrast outline, holes filled", OUTLINE)
     points, frame, _ = shape(outline)
     assert frame == last + 1
     assert tuple(points[0]) == tuple(points[-1])
@@ -182,16 +182,17 @@ def test_the_outline_falls_back_to_the_last_frame_that_shows_contrast(tmp_path):
         return replace(report, maps=replace(report.maps, region_by_frame=region))
 
     report, document = made("xa", tmp_path, lost_at_the_end)
-    outline = group(document, "Contrast media", OUTLINE)
+    outline = group(document, "Contrast outline, holes filled", OUTLINE)
     assert shape(outline)[1] == report.loop.shape[0] - 2
 
 
-def test_a_region_in_many_parts_has_its_largest_parts_outlined(tmp_path):
+def test_a_region_in_many_parts_has_its_largest_parts_outlined_and_no_crumb(tmp_path):
     def scattered(report):
         region = report.maps.region_by_frame.copy()
         region[-1] = False
         for k in range(LARGEST_OUTLINES + 3):
-            region[-1, 2 : 3 + k, 2 + 6 * k : 4 + 6 * k] = True
+            region[-1, 2 : 14 + k, 2 + 6 * k : 5 + 6 * k] = True
+        region[-1, 30, 2] = True
         return replace(report, maps=replace(report.maps, region_by_frame=region))
 
     _, document = made("xa", tmp_path, scattered)
@@ -200,6 +201,17 @@ def test_a_region_in_many_parts_has_its_largest_parts_outlined(tmp_path):
     areas = [numbers(g)["Area"][0] for g in outlined]
     assert areas == sorted(areas, reverse=True)
     assert "the 5 largest of 8 parts" in said(document)["Contrast"]
+
+
+def test_contrast_of_nothing_but_crumbs_is_not_outlined(tmp_path):
+    def crumbs(report):
+        region = np.zeros_like(report.maps.region_by_frame)
+        region[-1, 2:4, 2:4] = True
+        return replace(report, maps=replace(report.maps, region_by_frame=region))
+
+    _, document = made("xa", tmp_path, crumbs)
+    assert "Nothing is outlined" in said(document)["Contrast"]
+    assert not [g for g in groups(document) if g.ContentSequence[0].TextValue == OUTLINE]
 
 
 @given(st.integers(3, 3 * MOST_POINTS))
@@ -277,6 +289,24 @@ def test_spread_and_kinetics_carry_every_number_with_its_unit(tmp_path):
     assert scale["Opacity scale uncertainty (1 sigma)"] == (0.12, "{ratio}")
 
 
+def test_an_extent_that_is_a_lower_bound_has_another_name(tmp_path):
+    def leaving(report):
+        bounds = ("area", "along", "cranial")
+        return replace(report, measurements=replace(report.measurements, lower_bounds=bounds))
+
+    report, document = made("xa", tmp_path, leaving)
+    spread = numbers(group(document, "Contrast spread"))
+    for name, mm in (
+        ("Area, at least", report.measurements.area_mm2),
+        ("Extent along the spine, at least", report.measurements.along_mm),
+        ("Extent cranial of the tip, at least", report.measurements.cranial_mm),
+        ("Extent caudal of the tip", report.measurements.caudal_mm),
+    ):
+        assert spread[name][0] == pytest.approx(mm, rel=1e-3)
+    assert not {"Area", "Extent along the spine", "Extent cranial of the tip"} & set(spread)
+    assert "edge of the open field" in said(document)["Limits of the measurement"]
+
+
 def test_without_calibration_there_is_no_millimetre_in_the_whole_document(tmp_path):
     _, document = made("xa", tmp_path, uncalibrated)
     units = {unit for _, unit in numbers(document).values()}
@@ -298,7 +328,7 @@ def test_a_display_processed_loop_gives_relative_opacity_and_says_so(tmp_path):
     assert "relative, not quantitative" in texts["Grey values"]
     assert texts["Opacity scale"].startswith("Unknown")
     assert "Opacity scale" not in numbers(document)
-    assert "fainter than relative opacity 0.08" in texts["Search for vascular uptake"]
+    assert "fainter than about relative opacity 0.08" in texts["Search for vascular uptake"]
     assert "fainter than relative opacity 0.031" in texts["Contrast"]
 
 
@@ -384,7 +414,10 @@ def test_no_warning_is_never_worded_or_coded_as_absence(tmp_path):
     assert texts["Search for vascular uptake"].startswith(
         "Undetermined: nothing detected in 11 assessable of 12 frames."
     )
-    assert "fainter than opacity 0.08" in texts["Search for vascular uptake"]
+    assert (
+        f"fainter than about opacity 0.08 is missed; {RUN_OFF_MISSED}"
+        in (texts["Search for vascular uptake"])
+    )
     assert "272519000" not in str(document)  # Absent
     answers = {
         i.ConceptCodeSequence[0].CodeMeaning
@@ -446,7 +479,7 @@ def test_a_raised_warning_without_a_path_draws_none(tmp_path):
 def test_a_search_that_could_not_be_made_is_undetermined_and_gives_no_score(tmp_path):
     def unsearched(report):
         run_off = RunOff(
-            score=0.0,
+            score=None,
             kind=None,
             path_px=np.empty((0, 2)),
             frames=None,
@@ -459,7 +492,20 @@ def test_a_search_that_could_not_be_made_is_undetermined_and_gives_no_score(tmp_
     assert said(document)["Search for vascular uptake"] == (
         "Undetermined: the search could not be made (too few frames before contrast)."
     )
+    assert said(document)["Warnings"].endswith("Vascular uptake: not assessed.")
     assert "Run-off score (1 = alarm threshold)" not in numbers(document)
+
+
+def test_a_search_that_was_made_in_part_says_so_and_keeps_its_score(tmp_path):
+    reason = "the loop ends too early to see whether contrast washes out"
+
+    def partly(report):
+        return replace(report, run_off=replace(report.run_off, reason=reason))
+
+    _, document = made("xa", tmp_path, partly)
+    assert said(document)["Warnings"].endswith("Vascular uptake: assessed in part only.")
+    assert f"Searched in part only: {reason}." in said(document)["Search for vascular uptake"]
+    assert numbers(document)["Run-off score (1 = alarm threshold)"] == (0.4, "{ratio}")
 
 
 def test_a_loop_in_which_no_frame_could_be_judged_reassures_nobody(tmp_path):
@@ -472,7 +518,7 @@ def test_a_loop_in_which_no_frame_could_be_judged_reassures_nobody(tmp_path):
         "Undetermined: no frame of the loop could be judged."
     )
     assert texts["Warnings"].startswith("None raised; none of 12 frames could be judged.")
-    assert texts["Assessable frames"] == "0 of 12 frames could be judged. lost"
+    assert texts["Assessable frames"] == "0 of 12 frames could be judged. Lost."
 
 
 def test_a_run_off_whose_limit_is_unknown_states_no_limit(tmp_path):
@@ -488,13 +534,37 @@ def test_an_empty_spread_has_no_group_and_unseen_contrast_is_said(tmp_path):
         return replace(
             report,
             injection=replace(report.injection, onset_frame=None),
-            measurements=replace(report.measurements, area_px=0),
+            measurements=replace(report.measurements, area_px=None),
             maps=replace(report.maps, region_by_frame=np.zeros_like(report.maps.region_by_frame)),
         )
 
     _, document = made("xa", tmp_path, unseen)
     assert said(document)["Contrast"].startswith("No contrast was seen.")
     assert "Extent along the spine" not in numbers(document)
+
+
+def test_beside_a_suspected_vessel_no_report_says_that_no_contrast_was_seen(tmp_path):
+    def lone(report):
+        return replace(
+            report,
+            injection=replace(report.injection, onset_frame=None),
+            run_off=replace(report.run_off, score=1.8),
+            findings=(vascular_finding(),),
+        )
+
+    _, document = made("xa", tmp_path, lone)
+    assert said(document)["Contrast"].startswith(
+        "No spread outside the suspected vessel was seen."
+    )
+
+
+def test_a_single_frame_has_no_time_axis(tmp_path):
+    def still(report):
+        one = replace(report.loop, frames=report.loop.frames, times_s=np.zeros(1))
+        return replace(report, loop=one)
+
+    _, document = made("xa_single", tmp_path, still)
+    assert said(document)["Time axis"] == "Unknown: a single frame has no time axis."
 
 
 def test_a_number_that_is_not_finite_is_left_out(tmp_path):
@@ -581,9 +651,10 @@ def test_whatever_the_needle_its_points_frame_and_length_come_back(example, hub,
     np.testing.assert_allclose(points_px, [hub, tip], atol=1e-4)
     assert number == frame + 1
     value, unit = numbers(trajectory)["Length"]
-    length = np.hypot(tip[0] - hub[0], tip[1] - hub[1])
+    length = np.hypot(tip[0] - hub[0], tip[1] - hub[1]) * (mm or 1)
     assert unit == ("{pixels}" if mm is None else "mm")
-    assert value == pytest.approx(length * (mm or 1), rel=1e-3, abs=1e-9)
+    # Four significant digits, three below 1.
+    assert value == pytest.approx(length, rel=1e-3 if length >= 1 else 6e-3, abs=1e-9)
 
 
 def test_there_is_always_a_group_for_the_assessment(example):
@@ -609,4 +680,6 @@ def test_why_a_number_is_missing_or_what_it_assumes_is_said(tmp_path):
 
 def test_contrast_is_first_seen_on_the_onset_frame_counted_from_one(tmp_path):
     _, document = made("xa", tmp_path)
-    assert said(document)["Contrast"].startswith(f"First seen in frame {ONSET + 1}.")
+    contrast = said(document)["Contrast"]
+    assert contrast.startswith(f"Onset, told from many pixels together: frame {ONSET + 1}.")
+    assert "its fitted opacity rises above 0.060; the two may differ." in contrast

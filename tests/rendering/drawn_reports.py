@@ -161,15 +161,20 @@ def bare(report: Report) -> Report:
         maps=None,
         measurements=None,
         run_off=RunOff(
-            score=0.0,
+            score=None,
             kind=None,
             path_px=np.zeros((0, 2)),
             frames=None,
             smallest_seen_od=None,
-            reason="too few frames to tell a run-off from noise.",
+            reason="too few frames to tell a run-off from noise",
         ),
         assessable=Assessable(
-            frames=0, of=report.loop.shape[0], reasons=("No frames before the contrast.",)
+            frames=0,
+            of=report.loop.shape[0],
+            reasons=(
+                "No frames before the contrast.",
+                "vascular uptake: not assessed (too few frames to tell a run-off from noise)",
+            ),
         ),
     )
 

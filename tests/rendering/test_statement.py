@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from drawn_reports import bare, drawn_report, finding, uncalibrated, with_run_off
 
+from napari_fluoroinject.model.spread import RUN_OFF_MISSED
 from napari_fluoroinject.rendering import statement
 
 if TYPE_CHECKING:
@@ -35,10 +36,14 @@ def everything_said(report: Report) -> list[str]:
     ]
 
 
+def score_of(report: Report) -> statement.Row:
+    return next(row for row in statement.measured(report) if row.label == "Run-off score")
+
+
 def test_without_a_warning_the_frames_are_counted_and_nothing_is_promised(report: Report) -> None:
     assert statement.verdict(report) == (
         None,
-        "Nothing detected in 30 of 30 assessable frames; not a clearance.",
+        "Nothing detected in 30 assessable of 30 frames; not a clearance.",
     )
 
 
@@ -46,6 +51,55 @@ def test_a_loop_without_assessable_frames_is_not_called_quiet(report: Report) ->
     assert statement.verdict(bare(report)) == (
         None,
         "Not assessable: none of 30 frames could be judged.",
+    )
+
+
+def test_a_run_off_search_that_was_not_made_stands_in_the_headline(report: Report) -> None:
+    run_off = replace(report.run_off, score=None, kind=None, reason="loop too short")
+    quiet = replace(report, run_off=run_off)
+    assert statement.verdict(quiet)[1].startswith(
+        "Vascular uptake: not assessed. Nothing else detected in 30 assessable of 30"
+    )
+    warned = replace(quiet, findings=(finding("image_unfit", "info", "lossy"),))
+    assert statement.verdict(warned)[1] == ("INFO · image unfit · vascular uptake: not assessed")
+    assert score_of(quiet).value == "unknown: not searched"
+
+
+def test_a_run_off_search_that_was_made_in_part_says_so_beside_its_score(report: Report) -> None:
+    partly = replace(report, run_off=replace(report.run_off, reason="the loop ends too early"))
+    assert statement.verdict(partly)[1].startswith("Vascular uptake: assessed in part only.")
+    assert score_of(partly).note.startswith("transient; searched in part only; fainter than")
+    alarmed = with_run_off(partly)
+    assert "in part" not in statement.verdict(alarmed)[1]
+
+
+def test_no_limit_of_the_run_off_search_promises_anything_above_it(report: Report) -> None:
+    note = score_of(report).note
+    assert note == f"transient; fainter than about 0.08 is missed; {RUN_OFF_MISSED}"
+
+
+def test_extents_that_reach_the_edge_of_the_field_are_at_least_so_long(report: Report) -> None:
+    assert report.measurements is not None
+    assert "at least" not in " ".join(everything_said(report))
+    bounds = replace(report.measurements, lower_bounds=("area", "along", "cranial"))
+    rows = {row.label: row for row in statement.measured(replace(report, measurements=bounds))}
+    assert rows["Spread area"].value.startswith("at least ")
+    assert "reaches the edge of the open field" in rows["Spread area"].note
+    assert rows["Along the spine"].value == "at least 18.4 mm"
+    assert rows["From the tip"].value == "at least 11.0 mm cranial, 7.3 mm caudal"
+
+
+def test_a_spread_that_was_not_measured_has_no_number(report: Report) -> None:
+    assert report.measurements is not None
+    nothing = replace(report, measurements=replace(report.measurements, area_px=None))
+    rows = [row for row in statement.measured(nothing) if row.label == "Contrast"]
+    assert [row.value for row in rows] == ["not measured: no spread was found"]
+
+
+def test_the_arrival_tells_of_the_onset_too(report: Report) -> None:
+    row = next(row for row in statement.measured(report) if row.label == "First arrival")
+    assert row.note == (
+        "where the fit first exceeds opacity 0.12; onset, from many pixels: 0.40 s"
     )
 
 
@@ -99,18 +153,16 @@ def test_a_run_off_that_could_not_be_searched_is_said_once(report: Report) -> No
     unsearched = bare(report)
     reason = unsearched.run_off.reason
     assert reason is not None
-    assessable = replace(unsearched.assessable, reasons=(f"run-off search: {reason}",))
-    for said in (
-        statement.unknowns(unsearched),
-        statement.unknowns(replace(unsearched, assessable=assessable)),
-    ):
-        assert sum(reason in line for line in said) == 1
+    assert sum(reason in line for line in statement.unknowns(unsearched)) == 1
+    assert "not assessed" in statement.vascular_unassessed(unsearched)
 
 
 def test_frames_are_counted_from_one_as_people_do(report: Report) -> None:
     assert statement.moment(report, 0) == "frame 1 of 30, 0.00 s"
     assert statement.moment(uncalibrated(report), 29) == "frame 30 of 30"
     assert statement.span(uncalibrated(report), (9, 19)) == "frames 10 to 20"
+    assert statement.span(uncalibrated(report), (9, 9)) == "frame 10"
+    assert statement.span(report, (9, 9)) == "0.60 s"
 
 
 def test_the_distance_to_the_target_is_taken_in_one_pose(report: Report) -> None:

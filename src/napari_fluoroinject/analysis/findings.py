@@ -17,7 +17,9 @@ from napari_fluoroinject.model.report import Assessable, Finding
 from napari_fluoroinject.model.spread import RunOff
 
 LARGEST_RESIDUAL = 1.5
-"""A frame whose residual is above this multiple of the loop's median is not assessable."""
+"""A frame whose residual is above this multiple of what is usual in the loop is not assessable."""
+MOST_RUNS_TOLD = 6
+"""So many runs of lost frames are named in words; the report names every frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,24 +32,31 @@ class Evidence:
     injection: Injection
     needle: Needle | NoNeedle
     run_off: RunOff
+    illegible: str | None = None
+    """Why no frame can be judged; None where there is a picture."""
 
 
 def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
     """Count the frames that could be judged and say why the others could not."""
     judged = evidence.motion.locked & (evidence.motion.residual <= LARGEST_RESIDUAL)
-    lost = int((~judged).sum())
-    blind = not _subtractable(evidence, procedure)
+    lost = np.flatnonzero(~judged)
     reasons = []
-    if lost:
-        reasons.append(f"{_frames(lost)} could not be registered to the mask frames")
-    if blind:
+    if len(lost):
+        reasons.append(f"{_listed(lost.tolist())} could not be registered to the mask frames")
+    if not _subtractable(evidence, procedure):
         reasons.append(_too_few(evidence))
-    elif evidence.run_off.reason:
-        reasons.append(f"run-off search: {evidence.run_off.reason}")
+        judged = np.zeros_like(judged)
+    if evidence.illegible:
+        reasons.append(evidence.illegible)
+        judged = np.zeros_like(judged)
+    if evidence.run_off.reason:
+        extent = "not assessed" if evidence.run_off.score is None else "assessed in part only"
+        reasons.append(f"vascular uptake: {extent} ({evidence.run_off.reason})")
     return Assessable(
-        frames=0 if blind else int(judged.sum()),
+        frames=int(judged.sum()),
         of=evidence.loop.shape[0],
         reasons=tuple(reasons),
+        not_judged=tuple(np.flatnonzero(~judged).tolist()),
     )
 
 
@@ -59,13 +68,15 @@ def judge(evidence: Evidence, procedure: Procedure) -> tuple[Finding, ...]:
 
 def _vascular_uptake(evidence: Evidence, rule: WarningRule, _: Procedure) -> Finding | None:
     run_off = evidence.run_off
+    if run_off.score is None or not run_off.alarmed:
+        return None
     score = run_off.score / rule.threshold.low
-    if run_off.kind is None or score < 1.0:
+    if score < 1.0:  # a procedure may ask for more than the detector's alarm, never for less
         return None
     return Finding(
         id=rule.id,
         severity=rule.severity,
-        text=f"Possible vascular uptake: {run_off.kind} tubular run-off; review the run.",
+        text=f"A {run_off.kind} tubular run-off reached the alarm threshold; review the run.",
         score=score,
         frames=run_off.frames,
     )
@@ -114,7 +125,7 @@ def _image_unfit(evidence: Evidence, rule: WarningRule, procedure: Procedure) ->
     return Finding(
         id=rule.id,
         severity=rule.severity,
-        text=f"Image unfit for a full assessment: {'; '.join(reasons)}.",
+        text=f"Not fit for a full assessment: {'; '.join(reasons)}.",
         score=1.0,
         frames=None,
     )
@@ -122,7 +133,7 @@ def _image_unfit(evidence: Evidence, rule: WarningRule, procedure: Procedure) ->
 
 def _unfit(evidence: Evidence, procedure: Procedure) -> list[str]:
     """Say why this loop cannot carry a full assessment, one clause each."""
-    reasons = []
+    reasons = [evidence.illegible] if evidence.illegible else []
     if not evidence.loop.intensity.quantitative:
         reasons.append(f"{_meaning(evidence.loop)}: opacity is relative only")
     if not _subtractable(evidence, procedure):
@@ -143,6 +154,22 @@ def _too_few(evidence: Evidence) -> str:
 
 def _frames(count: int) -> str:
     return "1 frame" if count == 1 else f"{count} frames"
+
+
+def _listed(frames: list[int]) -> str:
+    """`frames 4, 7 to 9 and 12`, counted from 1 as people do; after some, only how many more."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][-1] + 1:
+            runs[-1].append(frame)
+        else:
+            runs.append([frame])
+    told = [str(r[0] + 1) if len(r) == 1 else f"{r[0] + 1} to {r[-1] + 1}" for r in runs]
+    if len(told) > MOST_RUNS_TOLD:
+        more = sum(len(run) for run in runs[MOST_RUNS_TOLD:])
+        told = [*told[:MOST_RUNS_TOLD], f"{more} more"]
+    words = told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"
+    return f"{'frame' if len(frames) == 1 else 'frames'} {words}"
 
 
 def _meaning(loop: CineLoop) -> str:

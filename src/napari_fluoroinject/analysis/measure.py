@@ -7,12 +7,20 @@ from math import cos, radians, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
-from napari_fluoroinject.analysis.corridor import tip_in_reference
+from napari_fluoroinject.analysis.corridor import path_band, tip_in_reference
 from napari_fluoroinject.analysis.pose import looked_up
+from napari_fluoroinject.analysis.region import GAP_MM, GAP_PX
 from napari_fluoroinject.model.geometry import Point, axis_deg
 from napari_fluoroinject.model.needle import Needle, NoNeedle
-from napari_fluoroinject.model.spread import SpreadMaps, SpreadMeasurements
+from napari_fluoroinject.model.spread import (
+    Extent,
+    RunOff,
+    SpreadMaps,
+    SpreadMeasurements,
+    patch_area_px,
+)
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
@@ -26,6 +34,11 @@ FEWEST_RINGS = 5
 FEWEST_IN_RING = 3
 FRONT_QUANTILE = 0.1
 """The front is the early edge of a ring, robust against single noisy pixels."""
+LEAVING_DEG = 60.0
+"""Contrast leaves cranially if the edge that it reaches faces within so much of cranial."""
+VESSEL_MM = 2.5
+VESSEL_PX = 8.0
+"""Half the width of the band in which contrast is a run-off's own: vessel, path error, blur."""
 FIRST_QUANTILE = 0.01
 PEAK_QUANTILE = 0.95
 
@@ -35,6 +48,7 @@ def measure(
     opacity: Opacity,
     registered: RegisteredLoop,
     needle: Needle | NoNeedle,
+    run_off: RunOff | None = None,
     *,
     spine_axis_deg: float = CRANIAL_DEG,
 ) -> SpreadMeasurements:
@@ -42,19 +56,30 @@ def measure(
 
     Extents are those of the region's pixels with their width; `first_arrival_s` is the region's
     1st percentile, `peak_od` its 95th percentile, `front_speed_px_s` the inverse of the median
-    slope (Theil 1950) of the front's arrival against distance from the tip.
+    slope (Theil 1950) of the front's arrival against distance from the tip. Where the region
+    comes so near to the edge of what can be judged that it may go on beyond, the extents in that
+    direction are lower bounds, and so is the area.
 
     Parameters
     ----------
     maps, opacity, registered, needle
         As measured before.
+    run_off
+        One that raised the alarm may be all the contrast that there is; None = not searched.
     spine_axis_deg
         Direction of cranial in the picture, from +column towards +row. The default is up.
     """
     tip = None if isinstance(needle, NoNeedle) else tip_in_reference(registered, needle)
-    reasons = _reasons(maps, registered, tip)
     mm = registered.loop.mm_per_px
-    area_px = int(maps.region.sum())
+    area_px = int(maps.region.sum()) or None
+    bounds = _lower_bounds(maps.region, opacity.valid, spine_axis_deg, mm_per_px=mm)
+    if tip is None:
+        bounds = tuple(name for name in bounds if name not in ("cranial", "caudal"))
+    reasons = [
+        *_unseen(maps, registered, run_off),
+        *([_ASSUMED] if area_px else []),
+        *([_NO_TIP] if area_px and tip is None else []),
+    ]
     extent = _extent(maps.region, tip, spine_axis_deg)
     centroid = _centroid(maps.region)
     speed = None if tip is None else _front_speed(maps, tip)
@@ -62,7 +87,7 @@ def measure(
         reasons.append("front speed: the front could not be followed over enough distance")
     return SpreadMeasurements(
         area_px=area_px,
-        area_mm2=None if mm is None else area_px * mm**2,
+        area_mm2=None if mm is None or area_px is None else area_px * mm**2,
         along_px=extent.along,
         along_mm=_times(extent.along, mm),
         across_px=extent.across,
@@ -80,6 +105,7 @@ def measure(
         peak_od=_quantile(maps.peak_od[maps.region], PEAK_QUANTILE),
         area_by_frame_px=_area_by_frame(maps, registered),
         mean_od_by_frame=_mean_by_frame(maps, opacity, registered),
+        lower_bounds=bounds,
         reasons=tuple(reasons),
     )
 
@@ -92,22 +118,59 @@ class _Extent:
     caudal: float | None = None
 
 
-def _reasons(maps: SpreadMaps, registered: RegisteredLoop, tip: DoubleArray | None) -> list[str]:
-    """What is missing or assumed, one sentence each."""
-    reasons = []
-    if registered.loop.mm_per_px is None:
-        reasons.append("no millimetres: the loop has no calibration")
-    if registered.loop.times_s is None:
-        reasons.append("no times: the file does not tell when frames were taken")
-    if registered.injection.onset_frame is None:
-        reasons.append("no contrast was seen: there is no spread to measure")
-    elif not maps.region.any():
-        reasons.append("no region: nothing was certain enough to be called contrast")
-    else:
-        reasons.append("extents along the spine assume that up in the picture is cranial")
-        if tip is None:
-            reasons.append("no needle: extents from the tip, direction and speed are unknown")
-    return reasons
+_ASSUMED = "extents along the spine assume that up in the picture is cranial"
+_NO_TIP = "no needle: extents from the tip, direction and speed are unknown"
+
+
+def _unseen(maps: SpreadMaps, registered: RegisteredLoop, run_off: RunOff | None) -> list[str]:
+    """Why there is no spread, or none but a vessel's filling; empty where there is some."""
+    in_vessel = run_off is not None and run_off.alarmed
+    if not maps.region.any():
+        if in_vessel:
+            return ["no spread outside the suspected vessel was seen: there is none to measure"]
+        if registered.injection.onset_frame is None:
+            return ["no contrast was seen: there is no spread to measure"]
+        return ["no region: nothing was certain enough to be called contrast"]
+    if run_off is None or not in_vessel:
+        return []
+    mm = registered.loop.mm_per_px
+    half_width_px = VESSEL_PX if mm is None else VESSEL_MM / mm
+    band = path_band(run_off.path_px, maps.region.shape, half_width_px=half_width_px)
+    if (maps.region & ~band).sum() >= patch_area_px(mm):
+        return []
+    return [
+        "no spread outside the suspected vessel was seen: area and extents are those of the "
+        "contrast in it"
+    ]
+
+
+def _lower_bounds(
+    region: BoolArray, judged: BoolArray, spine_axis_deg: float, *, mm_per_px: float | None
+) -> tuple[Extent, ...]:
+    """Extents that may be larger, because the region comes near the edge of what is judged.
+
+    Near means no further than parts of one film may lie apart. What cannot be judged inside (a
+    needle, a marker) is no edge.
+    """
+    near_px = GAP_PX if mm_per_px is None else max(GAP_MM / mm_per_px, 1.0)
+    inside = np.pad(binary_fill_holes(judged), 1)
+    away, nearest = distance_transform_edt(inside, return_indices=True)
+    at_edge = np.argwhere(np.pad(region, 1) & (away <= near_px))
+    if not len(at_edge):
+        return ()
+    out = nearest[:, at_edge[:, 0], at_edge[:, 1]].T - at_edge
+    out = out / np.maximum(np.linalg.norm(out, axis=1), 1.0)[:, None]
+    axis, least = radians(spine_axis_deg), cos(radians(LEAVING_DEG))
+    up = out @ (sin(axis), cos(axis))
+    aside = np.abs(out @ (-cos(axis), sin(axis)))
+    leaves: dict[Extent, bool] = {
+        "area": True,
+        "along": bool((np.abs(up) >= least).any()),
+        "across": bool((aside >= least).any()),
+        "cranial": bool((up >= least).any()),
+        "caudal": bool((up <= -least).any()),
+    }
+    return tuple(name for name, beyond in leaves.items() if beyond)
 
 
 def _extent(region: BoolArray, tip: DoubleArray | None, spine_axis_deg: float) -> _Extent:
@@ -166,6 +229,9 @@ def _front_speed(maps: SpreadMaps, tip: DoubleArray) -> float | None:
 
 
 def _area_by_frame(maps: SpreadMaps, registered: RegisteredLoop) -> DoubleArray:
+    """Area of the region as far as it had grown; NaN throughout where there is none."""
+    if not maps.region.any():
+        return np.full(len(maps.region_by_frame), np.nan)
     area = maps.region_by_frame.sum(axis=(1, 2)).astype(np.float64)
     return np.where(registered.motion.locked, area, np.nan)
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from math import pi, sqrt
+from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.model.spread import NoiseModel
+from napari_fluoroinject.model.spread import NoiseModel, patch_area_px
 
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
-PATCH_MM = 3.0
-"""Diameter of the patch of the detection limit."""
-PATCH_PX = 84.0
-"""Area of the patch where there are no millimetres: 3 mm at 0.29 mm per pixel."""
 LIMIT_SIGMAS = 3.0
 """A patch is seen from this many standard deviations."""
 HIGH_PASS_PX = 6.0
@@ -93,7 +89,7 @@ def detection_limit_od(
     mm_per_px
         None where there is no calibration: the patch is then 84 pixels.
     """
-    area_px = PATCH_PX if mm_per_px is None else pi / 4 * (PATCH_MM / mm_per_px) ** 2
+    area_px = patch_area_px(mm_per_px)
     side = max(round(sqrt(area_px)), 1)
     count = len(mask_od)
     if count < 2:

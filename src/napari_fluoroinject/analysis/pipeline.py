@@ -12,6 +12,7 @@ import numpy as np
 from napari_fluoroinject.analysis.field import find_open_field
 from napari_fluoroinject.analysis.findings import Evidence, assess, judge
 from napari_fluoroinject.analysis.gauge import calibrate_by_gauge
+from napari_fluoroinject.analysis.legible import check_size, why_illegible
 from napari_fluoroinject.analysis.measure import measure
 from napari_fluoroinject.analysis.motion import estimate_motion, re_reference
 from napari_fluoroinject.analysis.needle import find_needle, given_needle
@@ -68,8 +69,9 @@ def analyze_loop(
     UnreadableObjectError
         A frame cannot be decoded.
     AnalysisError
-        An annotation lies outside the picture.
+        The picture is too small, or an annotation lies outside it.
     """
+    check_size(loop)
     progress("following the anatomy", 0.0)
     registered = register(loop, on=on)
 
@@ -88,6 +90,7 @@ def analyze_loop(
         injection=registered.injection,
         needle=needle,
         run_off=contrast.run_off,
+        illegible=why_illegible(registered.ln, registered.field),
     )
     progress("done", 1.0)
     return Report(
@@ -167,7 +170,7 @@ def _contrast(
         scale=opacity.scale,
         noise=opacity.noise,
         maps=maps,
-        measurements=measure(maps, opacity, registered, needle),
+        measurements=measure(maps, opacity, registered, needle, run_off),
         run_off=run_off,
     )
 
@@ -181,7 +184,7 @@ def _unmeasured(registered: RegisteredLoop, why: str) -> _Contrast:
         basis=(why,),
     )
     run_off = RunOff(
-        score=0.0,
+        score=None,
         kind=None,
         path_px=np.empty((0, 2)),
         frames=None,

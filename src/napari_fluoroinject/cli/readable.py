@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from textwrap import fill
 from typing import Any
 
+from napari_fluoroinject.cli.console import printable
+from napari_fluoroinject.model.spread import RUN_OFF_MISSED
+
 WIDTH = 96
 _LABEL = 26
 _SEVERITIES = ("critical", "high", "moderate", "info")
@@ -16,19 +19,25 @@ _BASES = {
     "needle_gauge": "estimated from the needle's gauge",
 }
 _TIP_ENDS = {
-    "moved": "it moved",
-    "contrast": "contrast left it",
-    "centre": "it lies nearer the centre, the weakest sign",
+    "moved": "told from the hub because it moved",
+    "contrast": "told from the hub because contrast left it",
+    "centre": "told from the hub because it lies nearer the centre, the weakest sign",
     "given": "given by a person",
 }
 
 Summary = Mapping[str, Any]
 
 
-def statement(summary: Summary, *, title: str) -> str:
+def statement(summary: Summary, *, title: str, source: str | None = None) -> str:
     """The whole summary as text; the unknown is said, and no silence reads as a clearance."""
-    parts = [_heading(summary, title), _warnings(summary), _measured(summary), _unknown(summary)]
-    return "\n\n".join(part for part in parts if part)
+    parts = [
+        _heading(summary, title if source is None else f"{source}: {title}"),
+        _warnings(summary),
+        _measured(summary),
+        _unknown(summary),
+    ]
+    text = "\n\n".join(part for part in parts if part)
+    return "\n".join(printable(told) for told in text.split("\n"))
 
 
 def line(label: str, value: str) -> str:
@@ -53,7 +62,7 @@ def _heading(summary: Summary, title: str) -> str:
     source = summary["source"]
     rate = _frame_rate(source["times_s"])
     parts = [
-        f"{source['frames']} frames of {source['columns']} x {source['rows']} pixels",
+        f"{_frames(source['frames'])} of {source['columns']} x {source['rows']} pixels",
         "frame times unknown" if rate is None else f"{rate:.3g} frames/s",
         f"view {source['view']['name']}" if source["view"]["name"] else "view unknown",
         _scale(source),
@@ -76,12 +85,7 @@ def _warnings(summary: Summary) -> str:
         summary["warnings"], key=lambda warning: _SEVERITIES.index(warning["severity"])
     )
     judged = summary["assessable"]
-    seen = f"{judged['frames']} of {judged['of']} frames could be judged"
-    if not warnings:
-        return section(
-            "Warnings",
-            [line("none raised", f"{seen}. This is not a clearance: see what is not known.")],
-        )
+    seen = f"{judged['frames']} of {_frames(judged['of'])} could be judged."
     lines = [
         line(
             f"{warning['severity'].upper()}",
@@ -90,7 +94,24 @@ def _warnings(summary: Summary) -> str:
         )
         for warning in warnings
     ]
-    return section("Warnings", [*lines, line("", f"{seen}.")])
+    lines += _vascular_unassessed(summary)
+    if warnings:
+        return section("Warnings", [*lines, line("", seen)])
+    quiet = line("none raised", f"{seen} This is not a clearance: see what is not known.")
+    return section("Warnings", [*lines, quiet])
+
+
+def _vascular_unassessed(summary: Summary) -> list[str]:
+    """That the search for vascular uptake could not be made, or not in full."""
+    run_off = summary["run_off"]
+    if run_off["reason"] is None or _alarmed(summary):
+        return []
+    extent = "not assessed" if run_off["score"] is None else "assessed in part only"
+    return [line("vascular uptake", f"{extent}: {run_off['reason']}")]
+
+
+def _alarmed(summary: Summary) -> bool:
+    return any(warning["id"] == "vascular_uptake" for warning in summary["warnings"])
 
 
 def _measured(summary: Summary) -> str:
@@ -110,7 +131,8 @@ def _needle_lines(summary: Summary) -> Iterator[str]:
         "needle tip",
         f"row {row:.1f}, column {column:.1f}"
         f"{'' if sure is None else f' (1 sigma {sure:.1f} px along the needle)'} in frame "
-        f"{needle['frame'] + 1}; told from the hub because {_TIP_ENDS[needle['tip_end_by']]}",
+        f"{needle['frame'] + 1} of {summary['source']['frames']} (counted from 1); "
+        f"{_TIP_ENDS[needle['tip_end_by']]}",
     )
     target = summary["target"]
     if target is not None:
@@ -120,13 +142,20 @@ def _needle_lines(summary: Summary) -> Iterator[str]:
 def _spread_lines(summary: Summary) -> Iterator[str]:
     spread, opacity = summary["spread"], _opacity_unit(summary)
     area = _quantity(spread["area_mm2"], "mm2") or _quantity(spread["area_px"], "pixels")
+    if area is None:
+        yield line("contrast spread", "not measured")
+    for label, name, value in (
+        ("contrast area at the end", "area", area),
+        ("along the spine", "along", _length(spread, "along")),
+        ("across the spine", "across", _length(spread, "across")),
+        ("cranial of the tip", "cranial", _length(spread, "cranial")),
+        ("caudal of the tip", "caudal", _length(spread, "caudal")),
+    ):
+        if value is not None:
+            yield line(label, _bounded(value, spread, name))
     for label, value in (
-        ("contrast area at the end", area),
-        ("along the spine", _length(spread, "along")),
-        ("across the spine", _length(spread, "across")),
-        ("cranial of the tip", _length(spread, "cranial")),
-        ("caudal of the tip", _length(spread, "caudal")),
-        ("contrast first seen", _quantity(spread["first_arrival_s"], "s", 2)),
+        ("onset of contrast", _onset(summary)),
+        ("first arrival", _first_arrival(spread)),
         ("speed of the front", _length(spread, "front_speed", per="/s")),
         ("peak opacity", _quantity(spread["peak_od"], opacity, 2)),
         ("faintest spread to show", _quantity(spread["detection_limit_od"], opacity, 3)),
@@ -135,16 +164,43 @@ def _spread_lines(summary: Summary) -> Iterator[str]:
             yield line(label, value)
 
 
+def _bounded(value: str, spread: Summary, name: str) -> str:
+    """The value, or "at least" it; with the area, which comes first, why."""
+    if name not in spread["lower_bounds"]:
+        return value
+    why = " (contrast reaches the edge of the open field)" if name == "area" else ""
+    return f"at least {value}{why}"
+
+
+def _onset(summary: Summary) -> str | None:
+    """The first frame with contrast, told from many pixels together."""
+    onset = summary["contrast_onset_frame"]
+    return None if onset is None else f"{_frame(summary, onset)}, told from many pixels together"
+
+
+def _first_arrival(spread: Summary) -> str | None:
+    """Another time than the onset: here a single pixel has to rise above a threshold."""
+    arrival = _quantity(spread["first_arrival_s"], "s", 2)
+    threshold = spread["arrival_threshold_od"]
+    if arrival is None or threshold is None:
+        return arrival
+    return f"{arrival}, the first pixels' fitted opacity rises above {threshold:.2f}"
+
+
 def _run_off_lines(summary: Summary) -> Iterator[str]:
     found = summary["run_off"]
-    if found["score"] is not None and found["reason"] is None:
-        yield line(
-            "strongest run-off",
-            f"{found['score']:.2f} of what raises a warning{_when(summary, found['frames'])}",
-        )
+    if found["score"] is None:
+        yield line("strongest run-off", "not searched")
+        return
+    part = "" if found["reason"] is None else "; searched in part only"
+    yield line(
+        "strongest run-off",
+        f"score {found['score']:.2f}, a warning is raised at 1"
+        f"{_when(summary, found['frames'], begin=';')}{part}",
+    )
     faintest = _quantity(found["smallest_seen_od"], _opacity_unit(summary), 3)
     if faintest is not None:
-        yield line("faintest run-off to show", faintest)
+        yield line("run-off missed below", f"about {faintest}; {RUN_OFF_MISSED}")
 
 
 def _opacity_unit(summary: Summary) -> str:
@@ -160,28 +216,40 @@ def _unknown(summary: Summary) -> str:
         lines.append(
             f"Opacity: pixel values are {source['intensity']}, not a known function of the beam."
         )
-    if summary["contrast_onset_frame"] is None:
-        lines.append("Contrast: no arrival was seen.")
     if summary["side"] is None and source["laterality"] is None:
         lines.append("Side: nobody said which, and the picture does not tell left from right.")
-    if summary["run_off"]["reason"]:
-        lines.append(f"Run-off into vessels: {summary['run_off']['reason']}")
-    lines += [*summary["assessable"]["reasons"], *spread["reasons"], *summary["notes"]]
+    # What the warnings' section has said of the run-off search is not said again.
+    vessels = _vascular_unassessed(summary)
+    judged = summary["assessable"]["reasons"]
+    lines += [text for text in judged if not (vessels and text.startswith("vascular uptake:"))]
+    lines += [*spread["reasons"], *summary["notes"]]
     folded = [
-        fill(text, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+        fill(text[:1].upper() + text[1:], WIDTH, initial_indent="  - ", subsequent_indent="    ")
         for text in dict.fromkeys(lines)
     ]
     return section("Not known", folded)
 
 
-def _when(summary: Summary, frames: list[int] | None) -> str:
+def _when(summary: Summary, frames: list[int] | None, *, begin: str = "") -> str:
     """` in frames 31 to 44 (2.0 to 2.9 s)`; people count frames from 1."""
     if frames is None:
         return ""
     first, last = frames
+    if first == last:
+        return f"{begin} in {_frame(summary, first)}"
     times = summary["source"]["times_s"]
     seconds = "" if times is None else f" ({times[first]:.1f} to {times[last]:.1f} s)"
-    return f" in frames {first + 1} to {last + 1}{seconds}"
+    return f"{begin} in frames {first + 1} to {last + 1}{seconds}"
+
+
+def _frame(summary: Summary, frame: int) -> str:
+    """`frame 31 (2.00 s)`; people count frames from 1."""
+    times = summary["source"]["times_s"]
+    return f"frame {frame + 1}" + ("" if times is None else f" ({times[frame]:.2f} s)")
+
+
+def _frames(count: int) -> str:
+    return "1 frame" if count == 1 else f"{count} frames"
 
 
 def _frame_rate(times_s: list[float] | None) -> float | None:

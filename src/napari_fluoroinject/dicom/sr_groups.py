@@ -12,11 +12,14 @@ from napari_fluoroinject.dicom.sr_writer import Group, GroupWriter, Number, Shap
 from napari_fluoroinject.model.drawing import Outline, outlines
 from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.spread import patch_area_px
 
 if TYPE_CHECKING:
+    from pydicom.sr.coding import Code
+
     from napari_fluoroinject.dicom.identity import Identity
     from napari_fluoroinject.model.report import Finding, Report
-    from napari_fluoroinject.model.spread import SpreadMeasurements
+    from napari_fluoroinject.model.spread import Extent, SpreadMeasurements
 
 LARGEST_OUTLINES = 5
 """So many parts of the contrast region are outlined; the Segmentation holds all of them."""
@@ -44,14 +47,20 @@ def measurement_groups(report: Report, identity: Identity) -> list[Group]:
 
 
 def last_outlines(report: Report) -> tuple[int, tuple[Outline, ...]] | None:
-    """Return the last frame on which contrast lies and its outlines there; None without any."""
+    """Return the last frame on which contrast lies and its outlines there; None without any.
+
+    Parts that are smaller than the patch of the detection limit are left out: they are noise.
+    """
     if report.maps is None:
         return None
     seen = np.flatnonzero(report.maps.region_by_frame.any(axis=(1, 2)))
     if not seen.size:
         return None
     frame = int(seen[-1])
-    return frame, outlines(report.maps.region_by_frame[frame])
+    parts = outlines(report.maps.region_by_frame[frame])
+    least_px = patch_area_px(report.loop.mm_per_px)
+    kept = tuple(part for part in parts if part.area_px >= least_px)
+    return (frame, kept) if kept else None
 
 
 def _assessment(write: GroupWriter) -> Group | None:
@@ -140,32 +149,41 @@ def _outlines(write: GroupWriter) -> tuple[Group | None, ...]:
 def _outline(write: GroupWriter, number: int, part: Outline, frame: int) -> Group | None:
     return write.group(
         f"contrast outline {number}",
-        codes.CONTRAST_MEDIA,
-        (_area(write, part.area_px),),
+        codes.private("contrast-outline"),
+        (_area(write, codes.AREA, part.area_px),),
         shape=Shape(tool="PlanarFreehandROI", points_px=thinned(part.points_px), frame=frame),
     )
 
 
-def _area(write: GroupWriter, px: float, mm2: float | None = None) -> Number:
+def _area(write: GroupWriter, name: Code, px: float) -> Number:
     scale = write.report.loop.mm_per_px
     if scale is None:
-        return Number(name=codes.AREA, value=px, unit=codes.PIXELS)
-    return Number(name=codes.AREA, value=px * scale**2 if mm2 is None else mm2, unit=codes.MM2)
+        return Number(name=name, value=px, unit=codes.PIXELS)
+    return Number(name=name, value=px * scale**2, unit=codes.MM2)
 
 
 def _spread(write: GroupWriter) -> Group | None:
+    """The whole region; a lower bound has a concept of its own, so that none reads it for more."""
     spread = write.report.measurements
-    if spread is None or spread.area_px == 0:
+    if spread is None or spread.area_px is None:
         return None
+
+    def concept(extent: Extent, name: Code) -> Code:
+        return codes.private(f"{extent}-at-least") if extent in spread.lower_bounds else name
+
+    along, across, cranial, caudal = (
+        concept(extent, codes.private(f"extent-{extent}"))
+        for extent in ("along", "across", "cranial", "caudal")
+    )
     return write.group(
         "contrast spread",
         codes.private("contrast-spread"),
         (
-            _area(write, spread.area_px, spread.area_mm2),
-            write.length(codes.private("extent-along"), spread.along_px, spread.along_mm),
-            write.length(codes.private("extent-across"), spread.across_px, spread.across_mm),
-            write.length(codes.private("extent-cranial"), spread.cranial_px, spread.cranial_mm),
-            write.length(codes.private("extent-caudal"), spread.caudal_px, spread.caudal_mm),
+            _area(write, concept("area", codes.AREA), spread.area_px),
+            write.length(along, spread.along_px, spread.along_mm),
+            write.length(across, spread.across_px, spread.across_mm),
+            write.length(cranial, spread.cranial_px, spread.cranial_mm),
+            write.length(caudal, spread.caudal_px, spread.caudal_mm),
             Number(
                 name=codes.private("spread-direction"),
                 value=spread.direction_deg,
@@ -217,7 +235,7 @@ def _kinetics(write: GroupWriter) -> Group | None:
 def _run_off(write: GroupWriter) -> tuple[Group | None, ...]:
     """Score of the search; and the path, but only where an alarm was raised."""
     report, run_off = write.report, write.report.run_off
-    if run_off.reason is not None:
+    if run_off.score is None:
         answer = write.group(
             "vascular search",
             codes.private("run-off"),

@@ -16,6 +16,7 @@ from napari_fluoroinject.dicom.items import plain
 from napari_fluoroinject.dicom.maps import is_quantitative
 from napari_fluoroinject.dicom.sr_groups import LARGEST_OUTLINES, last_outlines
 from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.spread import RUN_OFF_MISSED
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.geometry import CalibrationBasis
@@ -105,16 +106,13 @@ def _say(heading: str, text: str) -> Statement:
 
 
 def _warnings(report: Report) -> list[Statement]:
-    judged = _judged(report)
+    judged, unassessed = _judged(report), _vascular_unassessed(report)
     if not report.findings:
         return [
-            _say(
-                "warnings",
-                f"None raised{judged}. This does not rule anything out.",
-            )
+            _say("warnings", f"None raised{judged}. This does not rule anything out.{unassessed}")
         ]
     count = len(report.findings)
-    said = [_say("warnings", f"{count} raised{judged}; review the loop.")]
+    said = [_say("warnings", f"{count} raised{judged}; review the loop.{unassessed}")]
     for finding in report.findings:
         where = "" if finding.frames is None else f" ({frame_span(finding.frames)})"
         text = f"{finding.severity.upper()}: {finding.text}{where}"
@@ -122,20 +120,31 @@ def _warnings(report: Report) -> list[Statement]:
     return said
 
 
+def _vascular_unassessed(report: Report) -> str:
+    """That the search for vascular uptake could not be made, or not in full; else empty."""
+    run_off = report.run_off
+    if run_off.reason is None or run_off.alarmed:
+        return ""
+    extent = "not assessed" if run_off.score is None else "assessed in part only"
+    return f" Vascular uptake: {extent}."
+
+
 def _vascular(report: Report) -> Statement:
     """Say what the search for vascular uptake came to; there is no answer that means absence."""
     run_off, raised = report.run_off, {finding.id for finding in report.findings}
     if "vascular_uptake" in raised:
         text = "The search found a tubular run-off that reached the alarm threshold; see above."
-    elif run_off.reason is not None:
+    elif run_off.score is None:
         text = f"Undetermined: the search could not be made ({run_off.reason})."
     elif report.assessable.frames == 0:
         text = "Undetermined: no frame of the loop could be judged."
     else:
         text = f"Undetermined: nothing detected{_judged(report)}."
+        if run_off.reason is not None:
+            text += f" Searched in part only: {run_off.reason}."
         if run_off.smallest_seen_od is not None:
             limit = f"{_opacity(report)} {run_off.smallest_seen_od:.2f}"
-            text += f" A run-off fainter than {limit} is missed."
+            text += f" A run-off fainter than about {limit} is missed; {RUN_OFF_MISSED}."
     return _say("vascular-search", text)
 
 
@@ -153,7 +162,8 @@ def _judged(report: Report) -> str:
 def _assessable(report: Report) -> Statement:
     count, of = report.assessable.frames, report.assessable.of
     why = "; ".join(report.assessable.reasons)
-    return _say("assessable", f"{count} of {of} frames could be judged. {why}")
+    because = f" {why[:1].upper()}{why[1:]}." if why else ""
+    return _say("assessable", f"{count} of {of} frames could be judged.{because}")
 
 
 def _asked(report: Report) -> list[Statement]:
@@ -202,6 +212,8 @@ def _calibration(report: Report) -> Statement:
 
 def _time_axis(report: Report) -> Statement:
     times = report.loop.times_s
+    if report.loop.shape[0] == 1:
+        return _say("time-axis", "Unknown: a single frame has no time axis.")
     if times is None:
         return _say("time-axis", "Unknown: the loop does not state when its frames were taken.")
     return _say("time-axis", f"{times[-1] - times[0]:.2f} s from the first frame to the last.")
@@ -246,16 +258,36 @@ def _contrast(report: Report) -> list[Statement]:
     maps, measured = report.maps, report.measurements
     if maps is None or measured is None:
         return [_say("contrast", "Not measured: there are no usable frames before contrast.")]
-    onset = report.injection.onset_frame
-    seen = "No contrast was seen" if onset is None else f"First seen in frame {onset + 1}"
     return [
         _say(
             "contrast",
-            f"{seen}. In the last frames a patch fainter than {_opacity(report)} "
-            f"{maps.detection_limit_od:.3f} is not seen. {_outlined(report)}",
+            f"{_first_seen(report, maps.arrival_threshold_od)} In the last frames a patch fainter "
+            f"than {_opacity(report)} {maps.detection_limit_od:.3f} is not seen. "
+            f"{_outlined(report)}",
         ),
+        *([_say("limits", _AT_LEAST)] if measured.lower_bounds else []),
         *(_say("limits", reason) for reason in measured.reasons),
     ]
+
+
+_AT_LEAST = (
+    "Contrast reaches the edge of the open field: what is named 'at least' may be larger, "
+    "because what lies beyond the edge is not seen."
+)
+
+
+def _first_seen(report: Report, threshold_od: float) -> str:
+    """The onset, told from many pixels, and why the earliest pixel's arrival is another time."""
+    onset = report.injection.onset_frame
+    if onset is not None:
+        return (
+            f"Onset, told from many pixels together: frame {onset + 1}. Arrival, told pixel by "
+            f"pixel, is when its fitted {_opacity(report)} rises above {threshold_od:.3f}; "
+            "the two may differ."
+        )
+    if report.run_off.alarmed:
+        return "No spread outside the suspected vessel was seen."
+    return "No contrast was seen."
 
 
 def _outlined(report: Report) -> str:
@@ -264,11 +296,11 @@ def _outlined(report: Report) -> str:
         return "Nothing is outlined."
     frame, parts = found
     where = frame_span((frame, frame))
-    if len(parts) <= LARGEST_OUTLINES:
-        return f"Outlined on {where}."
+    count = len(parts)
+    most = f": the {LARGEST_OUTLINES} largest of {count} parts" if count > LARGEST_OUTLINES else ""
     return (
-        f"Outlined on {where}: the {LARGEST_OUTLINES} largest of {len(parts)} parts; "
-        "all are in the segmentation."
+        f"Outlined on {where}{most}, holes filled, without parts that are smaller than the patch "
+        "of the limit; the segmentation has all of it."
     )
 
 

@@ -35,11 +35,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assessable:
-    """How much of the loop could be judged, and why not all of it."""
+    """How much of the loop could be judged, and why not all of it.
+
+    `not_judged` are the frames that could not be, rising.
+    """
 
     frames: int
     of: int
     reasons: tuple[str, ...]
+    not_judged: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import pi
 from typing import Literal
 
 import numpy as np
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
 from napari_fluoroinject.model.geometry import Point
+
+PATCH_MM = 3.0
+"""Diameter of the patch of the detection limit."""
+PATCH_PX = 84.0
+"""Area of the patch where there are no millimetres: 3 mm at 0.29 mm per pixel."""
+
+RUN_OFF_MISSED = "in synthetic loops about half of all run-offs were missed, dense ones too"
+"""What must stand beside every limit of the run-off search: a limit promises nothing above it."""
+
+Extent = Literal["area", "along", "across", "cranial", "caudal"]
+"""An extent of the spread that can be a lower bound."""
+
+
+def patch_area_px(mm_per_px: float | None) -> float:
+    """Area in pixels of the patch that detection limits speak of; None = no millimetres."""
+    return PATCH_PX if mm_per_px is None else pi / 4 * (PATCH_MM / mm_per_px) ** 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,11 +101,14 @@ class SpreadMeasurements:
     `direction_deg` points from the tip to the centroid (from +column towards +row);
     `front_speed_px_s` is the median
     speed of the front away from the tip in the image plane. `area_by_frame_px` and
-    `mean_od_by_frame` are (frames,).
-    `reasons` says why a number is missing, one sentence each.
+    `mean_od_by_frame` are (frames,), NaN throughout where no spread was measured.
+    `lower_bounds` names the extents that are "at least" so much, because contrast reaches the
+    edge of what can be judged.
+    `reasons` says why a number is missing or what it assumes, one sentence each; what is unknown
+    of the whole loop (millimetres, times) the loop says.
     """
 
-    area_px: int
+    area_px: int | None
     area_mm2: float | None
     along_px: float | None
     along_mm: float | None
@@ -107,6 +127,7 @@ class SpreadMeasurements:
     peak_od: float | None
     area_by_frame_px: DoubleArray
     mean_od_by_frame: DoubleArray
+    lower_bounds: tuple[Extent, ...] = ()
     reasons: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -118,15 +139,15 @@ class SpreadMeasurements:
 class RunOff:
     """The strongest tubular component that moved, anywhere in the field.
 
-    `score` is relative to the detector's alarm threshold: 1 or more raises a warning. `kind`
-    says which detector spoke.
+    `score` is relative to the detector's alarm threshold: 1 or more raises a warning; None where
+    nothing could be searched. `kind` says which detector spoke.
     `path_px` is (nodes, 2) in the reference pose; `frames` the first and last frame of the
     event. `smallest_seen_od` is the
-    opacity a path-long run-off needed to be found in this loop. `reason` is set where the
-    search could not be made.
+    opacity below which a path-long run-off is missed in this loop, and denser ones can be too.
+    `reason` is set where the search could not be made or, beside a score, not in full.
     """
 
-    score: float
+    score: float | None
     kind: Literal["transient", "persistent"] | None
     path_px: DoubleArray
     frames: tuple[int, int] | None
@@ -139,4 +160,4 @@ class RunOff:
     @property
     def alarmed(self) -> bool:
         """Whether the path reaches the detector's alarm threshold."""
-        return self.kind is not None and self.score >= 1.0
+        return self.kind is not None and self.score is not None and self.score >= 1.0

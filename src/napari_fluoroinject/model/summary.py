@@ -80,6 +80,7 @@ def summarize(report: Report, outputs: tuple[dict[str, str], ...] = ()) -> dict[
         "assessable": {
             "frames": report.assessable.frames,
             "of": report.assessable.of,
+            "not_judged": list(report.assessable.not_judged),
             "reasons": list(report.assessable.reasons),
         },
         "notes": list(report.loop.notes),
@@ -174,6 +175,7 @@ def _spread(report: Report) -> dict[str, Any]:
         "scatter_to_primary": _number(report.opacity.scatter_to_primary),
         "scatter_to_primary_sigma": _number(report.opacity.scatter_to_primary_sigma),
         "opacity_basis": list(report.opacity.basis),
+        "lower_bounds": [] if measured is None else list(measured.lower_bounds),
         "reasons": [] if measured is None else list(measured.reasons),
     }
     return spread

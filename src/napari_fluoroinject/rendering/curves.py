@@ -19,7 +19,7 @@ def draw_area(axes: Axes, report: Report, frame: int) -> None:
     """Contrast area over time, in mm2 when calibrated, else in pixels; `frame` is marked."""
     _style(axes)
     per_px = None if report.loop.mm_per_px is None else report.loop.mm_per_px**2
-    axes.set_ylabel("area, px" if per_px is None else "area, mm²")
+    axes.set_ylabel("area,\npx" if per_px is None else "area,\nmm²")
     values = None
     if report.measurements is not None:
         values = report.measurements.area_by_frame_px * (1.0 if per_px is None else per_px)
@@ -31,7 +31,7 @@ def draw_density(axes: Axes, report: Report, frame: int) -> None:
     """Mean opacity inside the region over time; relative where the loop is not quantitative."""
     _style(axes)
     quantitative = report.loop.intensity.quantitative
-    axes.set_ylabel("mean opacity" if quantitative else "relative opacity")
+    axes.set_ylabel("mean\nopacity" if quantitative else "relative\nopacity")
     axes.set_xlabel("frame" if report.loop.times_s is None else "time, s")
     values = None if report.measurements is None else report.measurements.mean_od_by_frame
     _draw(axes, report, values, colour="#7FD1FF")
@@ -130,7 +130,9 @@ def _abscissa(report: Report) -> DoubleArray:
 def _style(axes: Axes) -> None:
     axes.set_facecolor(palette.PANEL)
     axes.tick_params(colors=palette.MUTED, labelsize=9, length=3)
-    axes.yaxis.label.set_color(palette.TEXT)
+    # Two lines at one distance from both axes: one line would reach into the other plot.
+    axes.yaxis.label.set(color=palette.TEXT, fontsize=9, linespacing=1.0)
+    axes.yaxis.set_label_coords(-0.1, 0.5)
     axes.xaxis.label.set_color(palette.TEXT)
     axes.grid(visible=True, color=palette.RULE, linewidth=0.6)
     for side, spine in axes.spines.items():

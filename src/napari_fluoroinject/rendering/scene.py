@@ -51,12 +51,8 @@ def shown_frame(report: Report) -> int:
 
 
 def shows_run_off(report: Report) -> bool:
-    """Whether a run-off is drawn: it reached the detector's threshold, or the procedure's."""
-    if len(report.run_off.path_px) < 2:
-        return False
-    return report.run_off.score >= 1 or any(
-        found.id == "vascular_uptake" for found in report.findings
-    )
+    """Whether a run-off is drawn: it reached the alarm threshold and has a path."""
+    return report.run_off.alarmed and len(report.run_off.path_px) >= 2
 
 
 def gray(report: Report, frame: int) -> FloatArray:

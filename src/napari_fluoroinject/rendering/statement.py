@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.report import Severity
+from napari_fluoroinject.model.spread import RUN_OFF_MISSED
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.geometry import CalibrationBasis, Point
     from napari_fluoroinject.model.motion import Motion
     from napari_fluoroinject.model.report import Report
-    from napari_fluoroinject.model.spread import SpreadMeasurements
+    from napari_fluoroinject.model.spread import Extent, SpreadMeasurements
 
 RESEARCH_ONLY = "Research software - not for diagnostic use"
 """Stands on every picture."""
@@ -95,7 +96,9 @@ def verdict(report: Report) -> tuple[Severity | None, str]:
         return None, all_quiet(report)
     more = f" (+{len(found) - 1} more)" if len(found) > 1 else ""
     when = f" · {found[0].when}" if found[0].when else ""
-    return found[0].severity, f"{found[0].severity.upper()} · {found[0].name}{when}{more}"
+    vessels = vascular_unassessed(report)
+    unseen = f" · {vessels}" if vessels else ""
+    return found[0].severity, f"{found[0].severity.upper()} · {found[0].name}{when}{more}{unseen}"
 
 
 def all_quiet(report: Report) -> str:
@@ -103,7 +106,22 @@ def all_quiet(report: Report) -> str:
     judged, of = report.assessable.frames, report.assessable.of
     if judged == 0:
         return f"Not assessable: none of {of} frames could be judged."
-    return f"Nothing detected in {judged} of {of} assessable frames; not a clearance."
+    seen = f"detected in {judged} assessable of {of} frames; not a clearance."
+    vessels = vascular_unassessed(report)
+    if not vessels:
+        return f"Nothing {seen}"
+    what = "Nothing else" if report.run_off.score is None else "Nothing"
+    return f"{vessels[:1].upper()}{vessels[1:]}. {what} {seen}"
+
+
+def vascular_unassessed(report: Report) -> str:
+    """Whether the search for vascular uptake could not be made, or not in full; else empty."""
+    run_off = report.run_off
+    if run_off.reason is None or run_off.alarmed:
+        return ""
+    if run_off.score is None:
+        return "vascular uptake: not assessed"
+    return "vascular uptake: assessed in part only"
 
 
 def measured(report: Report) -> tuple[Row, ...]:
@@ -112,7 +130,7 @@ def measured(report: Report) -> tuple[Row, ...]:
 
 
 def unknowns(report: Report) -> tuple[str, ...]:
-    """What is not known about the loop, one sentence each; no sentence is said twice."""
+    """What is not known about the loop, one sentence each; nothing is said twice."""
     loop = report.loop
     lines = []
     if loop.calibration is None:
@@ -125,11 +143,6 @@ def unknowns(report: Report) -> tuple[str, ...]:
         lines.append("No frame times: seconds cannot be given.")
     if loop.laterality is None and report.annotation.side is None:
         lines.append("Laterality unknown: the picture does not say left or right.")
-    if report.injection.onset_frame is None:
-        lines.append("No arrival of contrast was seen.")
-    reason = report.run_off.reason
-    if reason is not None and not any(reason in line for line in report.assessable.reasons):
-        lines.append(f"Run-off search: {reason}")
     spread = () if report.measurements is None else report.measurements.reasons
     said = (*lines, *report.assessable.reasons, *spread, *loop.notes)
     return tuple(dict.fromkeys(line[:1].upper() + line[1:] for line in said))
@@ -144,7 +157,7 @@ def made_by(report: Report) -> str:
 def moment(report: Report, frame: int) -> str:
     """A frame as a person counts it (from 1), with its time where there is one."""
     frames = report.loop.shape[0]
-    if report.loop.times_s is None:
+    if report.loop.times_s is None or frames == 1:
         return f"frame {frame + 1} of {frames}"
     return f"frame {frame + 1} of {frames}, {report.loop.times_s[frame]:.2f} s"
 
@@ -152,10 +165,12 @@ def moment(report: Report, frame: int) -> str:
 def span(report: Report, frames: tuple[int, int]) -> str:
     """First and last frame of an event as a person counts them, in seconds where there are any."""
     first, last = frames
-    if report.loop.times_s is None:
+    times = report.loop.times_s
+    if first == last:
+        return f"frame {first + 1}" if times is None else f"{times[first]:.2f} s"
+    if times is None:
         return f"frames {first + 1} to {last + 1}"
-    start, end = report.loop.times_s[[first, last]]
-    return f"{start:.1f} to {end:.1f} s"
+    return f"{times[first]:.1f} to {times[last]:.1f} s"
 
 
 def frames_per_s(report: Report) -> float | None:
@@ -204,10 +219,13 @@ def _spread_rows(report: Report) -> tuple[Row, ...]:
     spread = report.measurements
     if spread is None:
         return (Row(label="Contrast", value="not measured"),)
-    if spread.area_px == 0:
-        return (Row(label="Contrast", value="no region found"),)
+    if spread.area_px is None:
+        return (Row(label="Contrast", value="not measured: no spread was found"),)
     area = f"{spread.area_px} px" if spread.area_mm2 is None else f"{spread.area_mm2:.0f} mm²"
-    rows = [Row(label="Spread area", value=area, note="at the end of the loop")]
+    note = "at the end of the loop"
+    if spread.lower_bounds:
+        note += "; contrast reaches the edge of the open field"
+    rows = [Row(label="Spread area", value=f"{_at_least(spread, 'area')}{area}", note=note)]
     rows.extend(_extent_rows(spread))
     if spread.front_speed_px_s is not None:
         rows.append(
@@ -218,23 +236,43 @@ def _spread_rows(report: Report) -> tuple[Row, ...]:
             )
         )
     if spread.first_arrival_s is not None:
-        rows.append(Row(label="First arrival", value=f"{spread.first_arrival_s:.2f} s"))
+        rows.append(
+            Row(
+                label="First arrival",
+                value=f"{spread.first_arrival_s:.2f} s",
+                note=_arrival_note(report),
+            )
+        )
     return tuple(rows)
+
+
+def _arrival_note(report: Report) -> str:
+    """Why it is not the onset: that is told from many pixels, an arrival from each pixel's fit."""
+    if report.maps is None or report.injection.onset_frame is None:
+        return ""
+    threshold = report.maps.arrival_threshold_od
+    onset = span(report, (report.injection.onset_frame, report.injection.onset_frame))
+    return f"where the fit first exceeds opacity {threshold:.2f}; onset, from many pixels: {onset}"
 
 
 def _extent_rows(spread: SpreadMeasurements) -> list[Row]:
     rows = []
-    for label, mm, px in (
-        ("Along the spine", spread.along_mm, spread.along_px),
-        ("Across the spine", spread.across_mm, spread.across_px),
-    ):
+    extents: tuple[tuple[str, Extent, float | None, float | None], ...] = (
+        ("Along the spine", "along", spread.along_mm, spread.along_px),
+        ("Across the spine", "across", spread.across_mm, spread.across_px),
+    )
+    for label, name, mm, px in extents:
         if px is not None:
-            rows.append(Row(label=label, value=_length(mm, px)))
+            rows.append(Row(label=label, value=f"{_at_least(spread, name)}{_length(mm, px)}"))
     if spread.cranial_px is not None and spread.caudal_px is not None:
-        cranial = _length(spread.cranial_mm, spread.cranial_px)
-        caudal = _length(spread.caudal_mm, spread.caudal_px)
+        cranial = f"{_at_least(spread, 'cranial')}{_length(spread.cranial_mm, spread.cranial_px)}"
+        caudal = f"{_at_least(spread, 'caudal')}{_length(spread.caudal_mm, spread.caudal_px)}"
         rows.append(Row(label="From the tip", value=f"{cranial} cranial, {caudal} caudal"))
     return rows
+
+
+def _at_least(spread: SpreadMeasurements, name: Extent) -> str:
+    return "at least " if name in spread.lower_bounds else ""
 
 
 def _limit_rows(report: Report) -> tuple[Row, ...]:
@@ -253,17 +291,24 @@ def _limit_rows(report: Report) -> tuple[Row, ...]:
         limit = report.maps.detection_limit_od
         patch = "84 px patch" if report.loop.calibration is None else "3 mm patch"
         rows.append(Row(label="Faintest visible", value=f"{limit:.2f} opacity, {patch}"))
-    if report.run_off.kind is not None:
-        seen = report.run_off.smallest_seen_od
-        note = "" if seen is None else f"below {seen:.2f} opacity a run-off may be missed"
-        rows.append(
-            Row(
-                label="Run-off score",
-                value=f"{report.run_off.score:.2f} (alarm at 1)",
-                note=f"{report.run_off.kind}; {note}" if note else report.run_off.kind,
-            )
-        )
-    return tuple(rows)
+    return (*rows, *_run_off_rows(report))
+
+
+def _run_off_rows(report: Report) -> tuple[Row, ...]:
+    """What the search came to; and how little a score below the alarm says."""
+    run_off = report.run_off
+    if run_off.score is None:
+        return (Row(label="Run-off score", value="unknown: not searched"),)
+    part = "searched in part only" if run_off.reason is not None else ""
+    seen = run_off.smallest_seen_od
+    limit = "" if seen is None else f"fainter than about {seen:.2f} is missed"
+    return (
+        Row(
+            label="Run-off score",
+            value=f"{run_off.score:.2f} (alarm at 1)",
+            note="; ".join(word for word in (run_off.kind, part, limit, RUN_OFF_MISSED) if word),
+        ),
+    )
 
 
 def _length(mm: float | None, px: float) -> str:
