@@ -69,6 +69,10 @@ def test_a_name_stands_for_its_url_and_keeps_the_query(tmp_path):
         ("[endpoints.a]\nurl = 3", "endpoints.a.url: seen 3"),
         ('[endpoints]\na = "/x"', "endpoints.a: seen '/x'; expected a table"),
         ("endpoints = 3", "endpoints: seen 3"),
+        (
+            '[endpoints.a]\nurl = "dicom://b:104"',
+            "endpoints.a.url: seen 'dicom://b:104'; expected",
+        ),
         ("defaults = 3", "defaults: seen 3"),
         ('[defaults]\non = "gpu"', "defaults.on: seen 'gpu'; expected one of auto, cpu, cuda"),
         ("[defaults]\nprocedure = 1", "defaults.procedure: seen 1; expected text"),

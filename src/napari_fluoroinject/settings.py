@@ -19,6 +19,9 @@ ENVIRONMENT = "FLUOROINJECT_CONFIG"
 Device = Literal["auto", "cpu", "cuda"]
 SegProfile = Literal["strict", "viewer"]
 
+_SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
+"""Of the nodes that can be named; `analyze` takes folders only in this version, and says so."""
+
 _CHOICES = {"on": get_args(Device), "seg_profile": get_args(SegProfile)}
 
 
@@ -108,8 +111,14 @@ def _endpoint_faults(endpoints: Any) -> list[str]:
             faults.append(f'{at}: seen {endpoint!r}; expected a table such as {{url = "..."}}')
             continue
         faults += _unknown(endpoint, ("url",), at=at)
-        if not isinstance(endpoint.get("url"), str) or not endpoint["url"]:
-            faults.append(f"{at}.url: seen {endpoint.get('url')!r}; expected a URL or a folder")
+        url = endpoint.get("url")
+        if not isinstance(url, str) or not url:
+            faults.append(f"{at}.url: seen {url!r}; expected a URL or a folder")
+        elif "://" in url and not url.startswith(_SCHEMES):
+            faults.append(
+                f"{at}.url: seen {url!r}; expected a folder, or a URL that begins with one of "
+                f"{', '.join(_SCHEMES)}"
+            )
     return faults
 
 

@@ -168,7 +168,7 @@ def test_what_is_written_is_read_back(tmp_path, name):
     loop, kind = WHOLE_OBJECTS[name]
     read = read_loop(written(tmp_path, as_object(name)))
     assert np.array_equal(read.frames.every(), loop.frames.every())
-    if loop.times_s is None:
+    if loop.times_s is None or loop.shape[0] == 1:
         assert read.times_s is None
     else:
         assert read.times_s == pytest.approx(loop.times_s, abs=2e-6)
@@ -258,7 +258,8 @@ def test_any_loop_survives_writing_and_reading(tmp_path, loop, syntax, single):
         objects = [small_object(loop, **options)]
     read = read_loop(*(written(tmp_path, one, f"{k}.dcm") for k, one in enumerate(objects)))
     assert np.array_equal(read.frames.every(), loop.frames.every())
-    assert read.times_s == pytest.approx(loop.times_s, abs=3e-6)
+    if loop.shape[0] > 1:
+        assert read.times_s == pytest.approx(loop.times_s, abs=3e-6)
     assert read.intensity.relationship == loop.intensity.relationship
     assert read.intensity.quantitative == loop.intensity.quantitative
     if loop.intensity.quantitative:

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from pydicom.uid import JPEGLosslessSV1
-from small_loops import REFERENCE, identity, item, picture, small_loop, small_object, written
+from small_loops import (
+    REFERENCE,
+    data_set_of,
+    identity,
+    item,
+    picture,
+    raw_file,
+    small_loop,
+    small_object,
+    written,
+)
 
 from napari_fluoroinject.dicom.cine_object import encode_series
 from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
@@ -217,6 +227,39 @@ def test_the_same_uid_with_other_content_is_an_error(tmp_path):
     assert "UID of a.dcm with other content" in str(second)
 
 
+def network_copy(path: Path, name: str, *, group_lengths: bool = False) -> Path:
+    """The same data set behind another writer's file meta information."""
+    data_set = data_set_of(path)
+    if group_lengths:
+        at = data_set.index(b"\x10\x00\x10\x00PN")  # Patient's Name begins group 0010
+        retired = b"\x10\x00\x00\x00UL\x04\x00" + (4).to_bytes(4, "little")
+        data_set = data_set[:at] + retired + data_set[at:]
+    return raw_file(path.parent, data_set, name=name)
+
+
+@pytest.mark.parametrize("group_lengths", [False, True])
+def test_a_copy_that_came_over_the_network_is_the_same_loop(tmp_path, group_lengths):
+    path = written(tmp_path, name="a.dcm")
+    copy = network_copy(path, "b.dcm", group_lengths=group_lengths)
+    assert copy.read_bytes() != path.read_bytes()
+    skipped: Counter[str] = Counter()
+    (found,) = find_loops([tmp_path], skipped=skipped)
+    assert found.paths == (path,)
+    assert skipped == {"copy": 1}
+    assert read_loop(copy).sha256 == read_loop(path).sha256
+
+
+def test_copies_of_results_are_results_and_never_failures(tmp_path):
+    first = written(tmp_path, derived(SourceImageSequence=[SOURCE]), "a.dcm")
+    network_copy(first, "b.dcm")
+    made_anew = derived(SourceImageSequence=[SOURCE])
+    made_anew.SeriesDescription = "made anew"
+    written(tmp_path, made_anew, "c.dcm")
+    skipped: Counter[str] = Counter()
+    assert list(find_loops([tmp_path], skipped=skipped)) == []
+    assert skipped == {"result": 3}
+
+
 def derived(**changes):
     dataset = renamed(small_object(small_loop(stored=picture()[:1])), 8)
     dataset.ImageType = ["DERIVED", "SECONDARY", "SINGLE PLANE", "PEAK"]
@@ -280,11 +323,11 @@ def test_read_loop_takes_one_loop_only(tmp_path):
         read_loop(*frames, written(tmp_path, other, "other.dcm"))
 
 
-def test_the_hash_is_that_of_the_files_in_the_order_of_the_loop(tmp_path):
+def test_the_hash_is_that_of_the_data_sets_in_the_order_of_the_loop(tmp_path):
     import hashlib
 
     path = written(tmp_path)
-    assert read_loop(path).sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert read_loop(path).sha256 == hashlib.sha256(data_set_of(path)).hexdigest()
     assert read_loop(str(path)).sha256 == read_loop(path).sha256
     below = tmp_path / "series"
     below.mkdir()

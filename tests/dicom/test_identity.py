@@ -92,6 +92,7 @@ def test_the_equipment_is_ours_and_the_c_arm_is_named_as_having_contributed(tmp_
     for made in encode_results(example_report(paths), paths):
         dataset = made.dataset
         assert dataset.Manufacturer == "napari-fluoroinject"
+        assert dataset.DeviceSerialNumber == "none (software)"
         assert list(dataset.SoftwareVersions) == ["0.1.0", "reference 2.0"]
         ours, acquired = dataset.ContributingEquipmentSequence
         assert "backend=reference 2.0 (any processor)" in ours.ContributionDescription
@@ -183,6 +184,19 @@ def test_the_content_date_is_the_most_specific_that_the_source_tells(
     with pydicom.config.disable_value_validation():
         paths = edited(tmp_path, **attributes)
         assert identify(example_report(paths), paths).moment == expected
+
+
+def test_a_file_and_its_copy_from_the_network_give_the_same_results(tmp_path):
+    paths = written_source("xa", tmp_path)
+    report = example_report(paths)
+    dataset = pydicom.dcmread(paths[0])
+    dataset.file_meta.ImplementationVersionName = "ANOTHER WRITER"
+    copy = tmp_path / "copy.dcm"
+    dataset.save_as(copy)
+    assert copy.read_bytes() != paths[0].read_bytes()
+    assert identify(report, [copy]).seed == identify(report, paths).seed
+    uids = [one.dataset.SOPInstanceUID for one in encode_results(report, paths)]
+    assert uids == [one.dataset.SOPInstanceUID for one in encode_results(report, [copy])]
 
 
 def test_a_file_that_changed_since_the_analysis_is_refused(tmp_path):

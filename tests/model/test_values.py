@@ -12,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_fluoroinject.errors import AnnotationError, UncalibratedError
-from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory, parse_annotation
+from napari_fluoroinject.model.annotation import (
+    Annotation,
+    NeedleTrajectory,
+    check_annotation,
+    parse_annotation,
+)
 from napari_fluoroinject.model.arrays import read_only
 from napari_fluoroinject.model.cine import (
     ArrayFrames,
@@ -136,6 +141,12 @@ def test_an_annotation_file_is_read_whole():
     assert parse_annotation("{}", name="a.json") == Annotation()
 
 
+WRONG_POINTS = (
+    *("[NaN, 1]", "[1, Infinity]", "[1e999, 1]", "[" + "9" * 400 + ", 1]"),
+    *('"12"', '["1", "2"]', "[true, false]", '{"1": 2, "3": 4}', "[null, 1]", "7"),
+)
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -147,8 +158,61 @@ def test_an_annotation_file_is_read_whole():
         ('{"needle": {"hub_px": [1, 2]}}', "tip_px"),
         ('{"needle": {"hub_px": [1, 2], "tip": 3}}', "unknown key tip"),
         ('{"gauge": "thick"}', "whole numbers"),
+        ('{"gauge": 22.5}', "whole numbers"),
+        ('{"gauge": 99}', r"a\.json: .*gauge 99 is not known; expected one of 18, 19, 20"),
+        ('{"gauge": -3}', "gauge -3 is not known"),
+        ('{"level": "banana"}', r"a\.json: level 'banana'"),
+        ('{"needle": {"hub_px": [1, 2], "tip_px": [3, 4], "frame": 1.5}}', "whole numbers"),
+        *((f'{{"target_px": {point}}}', "finite numbers") for point in WRONG_POINTS),
+        ('{"side": "left", "side": "right"}', "stands there twice"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"gauge": 1e400}', "whole numbers"),
+        ('{"gauge": ' + "9" * 5000 + "}", "not valid JSON"),
+        ('{"level": {"L4": 1}}', "a text for level"),
+        ('{"level": "' + "x" * 100_000 + '"}', "a text for level"),
+        (r'{"level": "\ud800"}', "none of the spine"),
     ],
+    ids=lambda text: text[:60],
 )
 def test_a_wrong_annotation_file_is_told_what_is_wrong(text, told):
     with pytest.raises(AnnotationError, match=told):
         parse_annotation(text, name="a.json")
+
+
+def test_what_is_wrong_is_told_in_a_few_words():
+    with pytest.raises(AnnotationError) as told:
+        parse_annotation('{"level": "' + "x" * 100_000 + '"}', name="a.json")
+    assert len(str(told.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "level", ["L4", "S1", "T12", "L6", "L4-L5", "L4-5", "L4/5", "L5-S1", "L3-L5", "T12-L1"]
+)
+def test_levels_of_the_lumbar_spine_and_its_neighbours_are_taken(level):
+    check_annotation(Annotation(level=level), region="lumbar")
+
+
+@pytest.mark.parametrize(
+    "level", ["banana", "", "L", "L0", "L7", "C8", "T13", "L5-L4", "L4-L4", "S1-5-6", "L4-", "l4"]
+)
+def test_what_is_no_level_of_the_spine_is_refused(level):
+    with pytest.raises(AnnotationError, match="is none of the spine"):
+        check_annotation(Annotation(level=level))
+
+
+def test_a_level_of_another_region_is_refused_and_any_is_taken_where_the_region_is_not_known():
+    cervical = Annotation(level="C5-C6")
+    with pytest.raises(AnnotationError, match=r"C5-C6 does not belong to a lumbar.* T12 to S1"):
+        check_annotation(cervical, region="lumbar")
+    for region in (None, "unknown", "cervical"):
+        check_annotation(cervical, region=region)
+
+
+@pytest.mark.parametrize("target", [(500.0, 1.0), (-1.0, 1.0), (1.0, 128.0), (math.nan, 1.0)])
+def test_a_target_outside_the_picture_is_refused(target):
+    with pytest.raises(AnnotationError, match="outside the picture; expected rows 0 to 99"):
+        check_annotation(Annotation(target_px=target), picture=(100, 128))
+
+
+def test_a_target_in_the_last_pixel_is_inside():
+    check_annotation(Annotation(target_px=(99.0, 127.0)), picture=(100, 128))

@@ -98,8 +98,8 @@ def choose(wish: Wish = "auto", /) -> Backend:
     """
     if wish == "cuda":
         raise BackendUnavailableError(
-            "a CUDA backend was asked for, but this version ships no CUDA kernels yet; "
-            "run with --on cpu (or --on auto), which computes the same"
+            "this version has no CUDA kernels yet; run with --on cpu (or --on auto), which "
+            "computes the same"
         )
     if wish == "reference":
         return _reference()

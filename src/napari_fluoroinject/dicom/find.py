@@ -155,12 +155,6 @@ class _Search:
         return False
 
     def _take(self, one: OpenedObject, *, named: bool) -> LoopFiles | None:
-        uid = one.structure.sop_instance_uid
-        if uid in self._seen:
-            self._check_copy(self._seen[uid], one)
-            self.skipped["copy"] += 1
-            return None
-        self._seen[uid] = one.path
         if _is_result(one):
             if named:
                 raise UnreadableObjectError(
@@ -168,18 +162,16 @@ class _Search:
                 )
             self.skipped["result"] += 1
             return None
+        uid = one.structure.sop_instance_uid
+        if uid in self._seen:
+            _check_copy(self._seen[uid], one)
+            self.skipped["copy"] += 1
+            return None
+        self._seen[uid] = one.path
         if one.pixels.frames > 1:
             return _loop((one,))
         self._single.setdefault(fellowship(one), []).append(one)
         return None
-
-    def _check_copy(self, first: Path, one: OpenedObject) -> None:
-        if sha256_of([first]) != sha256_of([one.path]):
-            raise UnreadableObjectError(
-                one.path.name,
-                seen=f"the SOP Instance UID of {first.name} with other content",
-                expected="one content for one UID",
-            )
 
 
 def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
@@ -192,6 +184,15 @@ def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
             hidden = any(part.startswith(".") for part in below.relative_to(path).parts)
             if below.is_file() and not hidden:
                 yield below, False
+
+
+def _check_copy(first: Path, one: OpenedObject) -> None:
+    if sha256_of([open_object(first)]) != sha256_of([one]):
+        raise UnreadableObjectError(
+            one.path.name,
+            seen=f"the SOP Instance UID of {first.name} with other content",
+            expected="one content for one UID",
+        )
 
 
 def _loop(objects: tuple[OpenedObject, ...]) -> LoopFiles:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 IMPLEMENTATION_CLASS_UID = derived_uid("implementation")
 """Ours, so that the bytes do not depend on the version of a library."""
 IMPLEMENTATION_VERSION_NAME = "FLUOROINJECT"
+_NO_SERIAL_NUMBER = "none (software)"
+"""Device Serial Number is of type 1, and software has none (PS3.3 C.7.5.2)."""
 
 _PATIENT = (
     *("PatientName", "PatientID", "IssuerOfPatientID", "IssuerOfPatientIDQualifiersSequence"),
@@ -216,7 +218,7 @@ def _equip(dataset: Dataset, identity: Identity) -> None:
     made = identity.provenance
     dataset.Manufacturer = plain(made.software, limit=64)
     dataset.ManufacturerModelName = plain(made.software, limit=64)
-    dataset.DeviceSerialNumber = plain(made.version, limit=64)  # type 1, and software has none
+    dataset.DeviceSerialNumber = _NO_SERIAL_NUMBER
     backend = f"{made.backend} {made.backend_version}"
     dataset.SoftwareVersions = [plain(made.version, limit=64), plain(backend, limit=64)]
     contributors = [_processing(made)]

@@ -14,7 +14,8 @@ from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from napari_fluoroinject.dicom.opened import open_object
+from napari_fluoroinject.dicom.content import inflate, mapped, open_content
+from napari_fluoroinject.dicom.opened import OpenedObject, open_object
 from napari_fluoroinject.errors import IdentityMismatchError, UnreadableObjectError
 from napari_fluoroinject.model.report import Provenance, Report
 
@@ -138,9 +139,13 @@ def derived_uid(*names: str) -> UID:
     return UID(f"2.25.{uuid.uuid5(NAMESPACE, chr(0).join(names)).int}")
 
 
-def sha256_of(paths: Sequence[Path]) -> str:
-    """Hash the files of a loop: one file's own SHA-256, or that over the digests of several."""
-    digests = [_sha256(path) for path in paths]
+def sha256_of(objects: Sequence[OpenedObject]) -> str:
+    """Hash the data sets of a loop: one's own SHA-256, or that over the digests of several.
+
+    File meta information and group lengths do not count: they are their writer's, and a copy that
+    came over the network is the same loop.
+    """
+    digests = [_sha256(one) for one in objects]
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
@@ -151,8 +156,8 @@ def _fresh_headers(report: Report, source_paths: Sequence[Path]) -> tuple[Datase
     wanted = reference.frame_instance_uids or (reference.sop_instance_uid,)
     found = {}
     for path in source_paths:
-        header = _header(path)
-        found[str(header.get("SOPInstanceUID"))] = (path, header)
+        one = _opened(path)
+        found[one.structure.sop_instance_uid] = (one, _understood_header(one))
     if set(found) != set(wanted) or len(source_paths) != len(wanted):
         raise IdentityMismatchError(
             f"the source files hold {len(found)} instances beginning with "
@@ -161,24 +166,29 @@ def _fresh_headers(report: Report, source_paths: Sequence[Path]) -> tuple[Datase
         )
     ordered = [found[uid] for uid in wanted]
     _check_study(report, [header for _, header in ordered])
-    seen = sha256_of([path for path, _ in ordered])
+    seen = sha256_of([one for one, _ in ordered])
     if seen != report.loop.sha256:
         raise IdentityMismatchError(
-            f"{ordered[0][0].name} has SHA-256 {seen}, the analysed loop had "
+            f"{ordered[0][0].path.name} has SHA-256 {seen}, the analysed loop had "
             f"{report.loop.sha256}: the file changed since; analyse it again"
         )
     return tuple(header for _, header in ordered)
 
 
-def _header(path: Path) -> Dataset:
-    """Read the header as the reader does, with its checks, and keep what can be understood."""
+def _opened(path: Path) -> OpenedObject:
+    """Open a source as the reader does, with its checks."""
     try:
-        header = open_object(path).header
+        return open_object(path)
     except (OSError, UnreadableObjectError) as error:
         raise IdentityMismatchError(
             f"{path.name} cannot be read again ({error}); results are only written into the "
             "study of a source that is still there"
         ) from error
+
+
+def _understood_header(one: OpenedObject) -> Dataset:
+    """Keep what can be understood of a header."""
+    header = one.header
     # pydicom warns and logs by quoting values, which may be a patient's.
     with disable_value_validation(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -216,11 +226,15 @@ def _check_study(report: Report, headers: Sequence[Dataset]) -> None:
         )
 
 
-def _sha256(path: Path) -> str:
+def _sha256(one: OpenedObject) -> str:
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
+    with mapped(one.path) as mapping:
+        data = inflate(open_content(mapping, one.path.name)).data
+        start = one.structure.start
+        for stop, after in (*one.structure.group_lengths, (len(data), len(data))):
+            for chunk in range(start, stop, _CHUNK_BYTES):
+                digest.update(data[chunk : min(chunk + _CHUNK_BYTES, stop)])
+            start = after
     return digest.hexdigest()
 
 

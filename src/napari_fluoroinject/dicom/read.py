@@ -92,7 +92,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
         times_s=times_s,
         intensity=scale,
         reference=reference_of(objects),
-        sha256=sha256_of([one.path for one in objects]),
+        sha256=sha256_of(objects),
         calibration=spacing.calibration,
         detector_mm_per_px=spacing.detector_mm_per_px,
         view=run.view,

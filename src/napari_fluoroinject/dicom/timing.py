@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 from pydicom.valuerep import DA, DT, TM
 
 from napari_fluoroinject.dicom.attributes import macro_items, number, numbers, text
@@ -26,6 +25,10 @@ _FRAME_TIME, _FRAME_TIME_VECTOR = 0x00181063, 0x00181065
 _MS = 1e-3
 _CONFLICT = 0.05
 """Frame Time and Cine Rate that differ by more contradict each other."""
+_SHORTEST_STEP_S, _LONGEST_STEP_S = 5e-4, 60.0
+"""Between frames at an even pace: a run that is faster or slower is in another unit."""
+_LONGEST_PAUSE_S = 3600.0
+"""Between frames that tell their own times: the pedal may be released in between."""
 _RATE_ROUNDING_HZ = 0.6
 """Cine Rate is an integer: 7.5 frames per second are written as 7 or 8."""
 
@@ -35,6 +38,7 @@ _MOMENTS = (
 )
 
 _UNKNOWN = "The file does not tell when the frames were taken: frames only, no seconds."
+_SINGLE = "A single frame has no time axis."
 
 
 def frame_times(header: Dataset, frames: int, *, source: str) -> Times:
@@ -46,7 +50,8 @@ def frame_times(header: Dataset, frames: int, *, source: str) -> Times:
 
     Returns
     -------
-    Seconds from the first frame, (frames,) float64, rising; None when unknown. Notes.
+    Seconds from the first frame, (frames,) float64, rising; None when unknown, and for a single
+    frame, which has no time axis. Notes.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def frame_times(header: Dataset, frames: int, *, source: str) -> Times:
         An attribute holds something that is no number or moment.
     """
     if frames == 1:
-        return np.zeros(1), ()
+        return None, (_SINGLE,)
     moments = _frame_moments(header)
     if moments:
         return _from_moments(moments, frames)
@@ -81,11 +86,11 @@ def joined_times(headers: Sequence[Dataset]) -> Times:
     known = [moment for moment in moments if moment is not None]
     if len(known) == len(headers):
         times = _seconds(known)
-        if bool(np.all(np.diff(times) > 0)):
+        if _plausible(np.diff(times)):
             return times, ()
     steps = {number(header, "FrameTime") for header in headers}
     step = steps.pop() if len(steps) == 1 else None
-    if step is not None and step > 0:
+    if step is not None and _even_pace(step * _MS):
         said = "No clock tells the frames' own moments; their times come from Frame Time."
         return _even(len(headers), step * _MS), (said,)
     return None, (_UNKNOWN,)
@@ -135,17 +140,19 @@ def _from_vector(header: Dataset, frames: int, source: str) -> Times:
         notes.append(
             "Frame Time Vector does not begin with 0; its times were moved to begin there."
         )
-    times = np.cumsum(vector) * _MS
-    times = times - times[0]
-    if not _rising(times):
-        return None, (*notes, "Frame Time Vector holds steps that are not above 0.", _UNKNOWN)
-    return times, tuple(notes)
+    steps_s = vector[1:] * _MS
+    if not _plausible(steps_s):
+        return None, (*notes, "Frame Time Vector holds steps that are not plausible.", _UNKNOWN)
+    return np.concatenate([[0.0], np.cumsum(steps_s)]), tuple(notes)
 
 
 def _from_steps(header: Dataset, frames: int) -> Times:
     step = number(header, "FrameTime")
     rate = number(header, "CineRate")
-    if step is not None and step > 0:
+    notes: tuple[str, ...] = ()
+    if step is not None and step > 0 and not _even_pace(step * _MS):
+        notes = (f"A Frame Time of {step:g} ms is not plausible and is not used.",)
+    elif step is not None and step > 0:
         if rate is not None and rate > 0 and _contradict(step, rate):
             said = f"Frame Time {step:g} ms and Cine Rate {rate:g} Hz contradict each other."
             return None, (said, _UNKNOWN)
@@ -155,9 +162,10 @@ def _from_steps(header: Dataset, frames: int) -> Times:
         ("RecommendedDisplayFrameRate", "Recommended Display Frame Rate"),
     ):
         rate = number(header, keyword)
-        if rate is not None and rate > 0:
-            return _even(frames, 1 / rate), (f"The times of the frames come from {name}.",)
-    return None, (_UNKNOWN,)
+        if rate is not None and rate > 0 and _even_pace(1 / rate):
+            said = f"The times of the frames come from {name}."
+            return _even(frames, 1 / rate), (*notes, said)
+    return None, (*notes, _UNKNOWN)
 
 
 def _contradict(step_ms: float, rate_hz: float) -> bool:
@@ -180,8 +188,11 @@ def _from_moments(texts: tuple[str, ...], frames: int) -> Times:
         said = f"{len(texts)} of {frames} frames tell when they were taken."
         return None, (said, _UNKNOWN)
     times = _seconds([_moment(text_) for text_ in texts])
-    if not _rising(times):
+    steps_s = np.diff(times)
+    if np.any(steps_s <= 0):
         return None, ("The frames are not in the order in which they were taken.", _UNKNOWN)
+    if not _plausible(steps_s):
+        return None, ("The times between the frames are not plausible.", _UNKNOWN)
     return times, ()
 
 
@@ -200,5 +211,10 @@ def _even(frames: int, step_s: float) -> DoubleArray:
     return np.arange(frames, dtype=np.float64) * step_s
 
 
-def _rising(times: npt.NDArray[np.float64]) -> bool:
-    return bool(np.all(np.isfinite(times)) and np.all(np.diff(times) > 0))
+def _even_pace(step_s: float) -> bool:
+    return _SHORTEST_STEP_S <= step_s <= _LONGEST_STEP_S
+
+
+def _plausible(steps_s: DoubleArray) -> bool:
+    """Whether every step is one that a fluoroscopy run can have; none that is no number is."""
+    return bool(np.all((steps_s >= _SHORTEST_STEP_S) & (steps_s <= _LONGEST_PAUSE_S)))

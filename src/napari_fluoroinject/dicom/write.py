@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import tempfile
+import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
@@ -22,9 +21,16 @@ from napari_fluoroinject.errors import EncodingError, StorageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from napari_fluoroinject.dicom.seg import SegProfile
     from napari_fluoroinject.model.report import Report
+
+
+RESULT_FILES = frozenset(
+    f"{name}.dcm" for name in ("report", "segmentation", *(f"map_{kind.name}" for kind in KINDS))
+)
+"""Every name that a result's file can have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -121,7 +127,9 @@ def encoded_bytes(dataset: Dataset) -> bytes:
     """
     buffer = io.BytesIO()
     try:
-        dataset.save_as(buffer, enforce_file_format=True)
+        with warnings.catch_warnings():  # they would quote values, which may be a patient's
+            warnings.simplefilter("ignore")
+            dataset.save_as(buffer, enforce_file_format=True)
     except (ValueError, TypeError, OSError) as error:  # pydicom names a bad number an OSError
         said = str(error).partition("\n")[0]
         raise EncodingError(f"{dataset.SOPClassUID.name} could not be encoded: {said}") from error
@@ -171,14 +179,13 @@ def _sealed(name: str, dataset: Dataset) -> EncodedObject:
 
 def _replace(target: Path, content: bytes) -> None:
     """Write beside the target and rename: a reader sees the old file or the new one."""
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    partial = target.with_name(f".{target.name}.partial")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with partial.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
+        partial.replace(target)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
         raise
