@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import resource
+import shutil
 
+import pydicom
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from napari_fluoroinject import workflow
 from napari_fluoroinject.errors import (
+    AnnotationError,
     BackendUnavailableError,
     IdentityMismatchError,
     ProcedureError,
+    StorageError,
 )
 from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory
 from napari_fluoroinject.model.summary import summary_schema
@@ -58,6 +63,43 @@ def test_the_summary_on_disk_is_the_one_returned_and_satisfies_the_schema(result
     assert [o["file"] for o in told["outputs"]] == [f.name for f in result.files]
 
 
+def test_a_second_run_takes_the_place_of_the_whole_first_one(phantom, result, tmp_path):
+    folder = tmp_path / result.folder.name
+    shutil.copytree(result.folder, folder)
+    # as if the first run had been another one, or killed
+    (folder / "overview.png").unlink()
+    (folder / "segmentation.dcm").write_bytes(b"of the first run")
+    for name in (".abc.part", ".summary.json.partial", "notes.txt"):
+        (folder / name).write_text("left")
+    request = AnalysisRequest()
+    (again,) = workflow.analyze_sources([str(phantom[0])], request, out=tmp_path).results
+    assert result.replaced is None
+    assert again.replaced == "esi_il_lumbar"
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"summary.json", "overview.png", "notes.txt", *(f.name for f in again.files)}
+    assert b"of the first run" not in {path.read_bytes() for path in folder.iterdir()}
+    for told in json.loads((folder / "summary.json").read_text())["outputs"]:
+        assert pydicom.dcmread(folder / told["file"]).SOPInstanceUID == told["sop_instance_uid"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_a_disk_that_is_full_leaves_the_earlier_results_and_no_pieces(phantom, result, tmp_path):
+    folder = tmp_path / result.folder.name
+    shutil.copytree(result.folder, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        outcome = workflow.analyze_sources([str(phantom[0])], AnalysisRequest(), out=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert outcome.results == ()
+    ((_, told),) = outcome.failures
+    assert "could not be written" in told
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_the_schema_refuses_a_missing_and_a_foreign_field(result):
     validator = Draft202012Validator(summary_schema())
     for spoiled in (
@@ -101,6 +143,35 @@ def test_a_wrong_request_ends_before_any_work(phantom, tmp_path):
             workflow.analyze_sources([str(phantom[0])], request, out=tmp_path)
 
 
+def test_a_folder_that_cannot_be_written_ends_the_run_before_any_work(phantom, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StorageError, match="results cannot be written there"):
+            workflow.analyze_sources([str(phantom[0])], REQUEST, out=out)
+
+
+def test_a_fault_of_the_disk_is_told_in_its_own_words(phantom, tmp_path, monkeypatch):
+    def full(*_args, **_kwargs):
+        raise OSError(28, "No space left on device", "overview.png")
+
+    monkeypatch.setattr(workflow, "read_loop", full)
+    outcome = workflow.analyze_sources([str(phantom[0])], REQUEST, out=tmp_path)
+    assert outcome.failures == ((phantom[0].name, "No space left on device: overview.png"),)
+
+
+def test_a_single_frame_whose_times_are_not_told_has_none_in_the_summary(tmp_path):
+    settings = PhantomSettings(seed=4, size=160, frames=24)
+    loop = workflow.make_phantom_files("esi_il_lumbar", settings, out=tmp_path)[0]
+    dataset = pydicom.dcmread(loop)
+    dataset.NumberOfFrames = 1
+    for keyword in ("FrameTime", "FrameTimeVector", "FrameIncrementPointer", "CineRate"):
+        if keyword in dataset:
+            delattr(dataset, keyword)
+    dataset.save_as(loop)
+    (done,) = workflow.analyze_sources([str(loop)], REQUEST, out=tmp_path / "out").results
+    assert done.summary["source"]["times_s"] is None
+
+
 def test_an_annotation_file_is_overridden_by_what_stands_beside_it(tmp_path):
     path = tmp_path / "marks.json"
     path.write_text('{"level": "L3", "side": "left", "gauge": 22}')
@@ -108,6 +179,16 @@ def test_an_annotation_file_is_overridden_by_what_stands_beside_it(tmp_path):
     assert request.annotation() == Annotation(
         level="L4", side="left", gauge=22, target_px=(3.0, 4.0)
     )
+
+
+def test_an_annotation_file_may_begin_as_windows_begins_it_and_must_be_text(tmp_path):
+    path = tmp_path / "marks.json"
+    path.write_bytes(b'\xef\xbb\xbf{"level": "L3"}')
+    assert AnalysisRequest(annotation_file=path).annotation().level == "L3"
+    for wrong in (b"\xff\xfe\x00", '{"level": "Ü"}'.encode("latin-1")):
+        path.write_bytes(wrong)
+        with pytest.raises(AnnotationError, match=r"marks\.json cannot be read.*UTF-8"):
+            AnalysisRequest(annotation_file=path).annotation()
 
 
 def test_a_needle_that_a_person_marked_is_taken_as_marked(phantom, tmp_path):

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.report import Finding, Report
-    from napari_fluoroinject.workflow import analyze, analyze_sources, save
+    from napari_fluoroinject.results import save
+    from napari_fluoroinject.workflow import analyze, analyze_sources
 
 __version__ = "0.1.0"
 
@@ -23,7 +24,7 @@ _HOMES = {
     "analyze": "workflow",
     "analyze_sources": "workflow",
     "read_loop": "dicom.read",
-    "save": "workflow",
+    "save": "results",
 }
 
 __all__ = [

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.analysis.pipeline import analyze_loop
 from napari_fluoroinject.compute.backend import Wish, choose
 from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
 from napari_fluoroinject.dicom.seg import SegProfile
-from napari_fluoroinject.errors import FluoroinjectError, UnreadableObjectError
-from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory, parse_annotation
+from napari_fluoroinject.errors import (
+    AnnotationError,
+    FluoroinjectError,
+    StorageError,
+    UnreadableObjectError,
+)
+from napari_fluoroinject.model.annotation import (
+    Annotation,
+    NeedleTrajectory,
+    check_annotation,
+    parse_annotation,
+)
 from napari_fluoroinject.model.geometry import Point, Side
-from napari_fluoroinject.model.summary import summarize
+from napari_fluoroinject.results import LoopResult, is_result, save
+from napari_fluoroinject.spool.disk import write_whole
+from napari_fluoroinject.spool.folder import recover_folders
 
 if TYPE_CHECKING:
     from napari_fluoroinject.dicom.cine_object import Kind, Packing
@@ -26,6 +40,10 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom import PhantomSettings
 
 log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_MOST_NAMED = 5
+"""Names of loops in an error: the rest is counted."""
 
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction that is done."""
@@ -59,19 +77,16 @@ class AnalysisRequest:
         """
         annotation = Annotation()
         if self.annotation_file is not None:
-            text = self.annotation_file.read_text(encoding="utf-8")
+            try:  # a byte order mark is what editors of Windows put there
+                text = self.annotation_file.read_text(encoding="utf-8-sig")
+            except (OSError, UnicodeDecodeError) as error:
+                raise AnnotationError(
+                    f"{self.annotation_file.name} cannot be read: {error}; expected a file of "
+                    "JSON in UTF-8"
+                ) from error
             annotation = parse_annotation(text, name=self.annotation_file.name)
         said = {name: getattr(self, name) for name in Annotation.__dataclass_fields__}
         return replace(annotation, **{name: v for name, v in said.items() if v is not None})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoopResult:
-    """What one loop left behind: its folder, its summary, and the files of its DICOM objects."""
-
-    folder: Path
-    summary: dict[str, Any]
-    files: tuple[Path, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,14 +109,20 @@ def analyze_sources(
     Raises
     ------
     FluoroinjectError
-        The request itself is wrong (unknown procedure, backend not there, invalid annotation).
+        The request itself is wrong (unknown procedure, backend not there, invalid annotation,
+        marks of one loop for several), or nothing can be written to `out`.
     """
-    procedures.get(request.procedure or procedures.GENERIC)
+    procedure = procedures.get(request.procedure or procedures.GENERIC)
     choose(request.on)
-    request.annotation()
+    annotation = request.annotation()
+    check_annotation(annotation, region=procedure.region)
     results: list[LoopResult] = []
     failures: list[tuple[str, str]] = []
     loops = list(_loops(sources))
+    found_loops = [found for found in loops if isinstance(found, LoopFiles)]
+    _check_one_for_all(annotation, found_loops)
+    if found_loops:
+        _check_writable(out)
     for index, found in enumerate(loops):
         if isinstance(found, UnreadableObjectError):
             failures.append((found.source, str(found)))
@@ -113,6 +134,9 @@ def analyze_sources(
         except Exception as error:  # the edge of the worker: one loop never ends the run
             log.debug("analysis failed", exc_info=True)
             failures.append((name, _told(error)))
+        except KeyboardInterrupt as stop:
+            stop.add_note(f"{len(results)} of {len(found_loops)} loops done")
+            raise
     return Outcome(results=tuple(results), failures=tuple(failures))
 
 
@@ -168,61 +192,15 @@ def analyze(
     FluoroinjectError
         Unknown procedure, backend not there, unreadable frames, annotation outside the picture.
     """
+    known = procedures.get(procedure)
+    given = annotation or Annotation()
+    check_annotation(given, region=known.region, picture=loop.shape[1:])
     return analyze_loop(
         loop,
-        procedures.get(procedure),
-        annotation or Annotation(),
+        known,
+        given,
         on=choose(on),
         progress=progress,
-    )
-
-
-def save(
-    report: Report, source_paths: Sequence[Path], *, out: Path, seg_profile: SegProfile = "strict"
-) -> LoopResult:
-    """Write picture, DICOM objects and summary of a report under `out`.
-
-    The summary is written last: where it stands, all the rest is complete.
-
-    Parameters
-    ----------
-    report
-        The analysed loop.
-    source_paths
-        The files it was read from; identity is copied from them once their hash was checked.
-    out
-        Folder for the results; a folder named by the loop's SOP Instance UID is made in it.
-    seg_profile
-        `strict` (no invented geometry) or `viewer` (nominal geometry, marked as such).
-
-    Raises
-    ------
-    IdentityMismatchError
-        The source files are not those of the report any more.
-    """
-    from napari_fluoroinject.dicom.write import encode_results, write_objects
-    from napari_fluoroinject.rendering.overview import draw_overview
-
-    folder = out / report.loop.reference.sop_instance_uid
-    folder.mkdir(parents=True, exist_ok=True)
-    objects = encode_results(report, source_paths, seg_profile=seg_profile)
-    written = write_objects(objects, folder)
-    _write(folder / "overview.png", draw_overview(report))
-    summary = summarize(
-        report,
-        tuple(
-            {
-                "file": w.file,
-                "sop_class_uid": w.sop_class_uid,
-                "sop_instance_uid": w.sop_instance_uid,
-            }
-            for w in written
-        ),
-    )
-    _check(summary)
-    _write(folder / "summary.json", (json.dumps(summary, indent=1) + "\n").encode())
-    return LoopResult(
-        folder=folder, summary=summary, files=tuple(folder / w.file for w in written)
     )
 
 
@@ -262,7 +240,7 @@ def make_phantom_files(
     )
     write_cine(encoded, loop_path)
     truth = (json.dumps(phantom.truth.to_json(), indent=1) + "\n").encode()
-    _write(out / "truth.json", truth)
+    write_whole(out / "truth.json", truth)
     np.savez_compressed(out / "truth.npz", allow_pickle=False, **phantom.truth.to_npz())
     return loop_path, out / "truth.json", out / "truth.npz"
 
@@ -274,17 +252,57 @@ def _loops(sources: Sequence[str]) -> Iterator[LoopFiles | UnreadableObjectError
     """
     there = [Path(source) for source in sources if Path(source).exists()]
     for source in sources:
-        if not Path(source).exists():
+        if _ADDRESS.match(source):
+            yield UnreadableObjectError(
+                source,
+                seen="an address on the network",
+                expected="a file or a folder; this version does not fetch loops by itself",
+            )
+        elif not Path(source).exists():
             yield UnreadableObjectError(
                 source, seen="no such file or folder", expected="a DICOM file or a folder of them"
             )
     yield from find_loops(there)
 
 
+def _check_one_for_all(annotation: Annotation, loops: Sequence[LoopFiles]) -> None:
+    """Points belong to one picture, level and side to one patient's study: refuse more."""
+    studies = {loop.reference.study_instance_uid for loop in loops}
+    for said, of, count, one in (
+        ((annotation.needle, annotation.target_px), "needle or target", len(loops), "loop"),
+        ((annotation.level, annotation.side), "level or side", len(studies), "study"),
+    ):
+        if count > 1 and any(value is not None for value in said):
+            names = ", ".join(loop.paths[0].name for loop in loops[:_MOST_NAMED])
+            more = len(loops) - _MOST_NAMED
+            raise AnnotationError(
+                f"one {of} for {count} {'loops' if one == 'loop' else 'studies'} ({names}"
+                f"{f' and {more} more' if more > 0 else ''}); expected one {one}: analyse each by "
+                "itself, with its own marks"
+            )
+
+
+def _check_writable(out: Path) -> None:
+    """Fail before the work and not after it; and put right what a killed run left there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+        recover_folders(out, ours=is_result)
+    except OSError as error:
+        raise StorageError(
+            f"{out}: results cannot be written there ({error.strerror}); expected a folder that "
+            "can be written to, or made"
+        ) from error
+
+
 def _told(error: Exception) -> str:
     """Our own errors speak for themselves; of others the kind must be named, too."""
-    own = isinstance(error, FluoroinjectError)
-    return str(error) if own else f"unexpected {type(error).__name__}: {error}"
+    if isinstance(error, FluoroinjectError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    return f"unexpected {type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,19 +316,3 @@ class _Share:
 
     def __call__(self, step: str, fraction: float) -> None:
         self.progress(f"{self.name}: {step}", (self.index + fraction) / self.of)
-
-
-def _check(summary: dict[str, Any]) -> None:
-    """Hold the summary against its schema: what other programs read is never malformed."""
-    from jsonschema import Draft202012Validator
-
-    from napari_fluoroinject.model.summary import summary_schema
-
-    Draft202012Validator(summary_schema()).validate(summary)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a whole file or none: a reader never sees half of it."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)

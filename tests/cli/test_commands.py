@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from napari_fluoroinject.cli import app, main
 from napari_fluoroinject.cli.analyze import parse_needle, parse_point
+from napari_fluoroinject.cli.console import finish, progress
 from napari_fluoroinject.cli.phantom import Kind
 from napari_fluoroinject.dicom import cine_object
 from napari_fluoroinject.dicom.read import read_loop
@@ -91,7 +92,12 @@ def test_a_procedure_in_full_cites_every_source_and_grade(key):
         ("analyze", "a.dcm", "--out", "x", "--target", "one,two"),
         ("analyze", "a.dcm", "--out", "x", "--side", "up"),
         ("analyze", "a.dcm", "--out", "x", "--on", "abacus"),
-        ("analyze", "a.dcm", "--out", "x", "--gauge", "3"),
+        ("analyze", "a.dcm", "--out", "x", "--needle", "1,2,3,4,first"),
+        ("analyze", "a.dcm", "--out", "x", "--needle", "1,2,3,4,-1"),
+        ("analyze", "a.dcm", "--out", "x", "--gauge", "11"),
+        ("analyze", "a.dcm", "--out", "x", "--level", "banana"),
+        ("analyze", "a.dcm", "--out", "x", "--level", "C5-C6", "--procedure", "mbb_lumbar"),
+        ("analyze", "a.dcm", "--out", "pacs://A:B@localhost:104"),
         ("analyze", "a.dcm", "--out", "x", "--annotation", "absent.json"),
         ("analyze", "a.dcm", "--out", "x", "--config", "absent.toml"),
         ("phantom", "nothing", "--out", "x"),
@@ -128,7 +134,10 @@ def test_points_are_row_and_column_and_a_needle_is_hub_then_tip():
     assert parse_point("10.5,-3") == (10.5, -3.0)
     needle = parse_needle("1,2,3,4")
     assert needle is not None
-    assert (needle.hub_px, needle.tip_px) == ((1.0, 2.0), (3.0, 4.0))
+    assert (needle.hub_px, needle.tip_px, needle.frame) == ((1.0, 2.0), (3.0, 4.0), 0)
+    later = parse_needle("1,2,3,4,24")
+    assert later is not None
+    assert later.frame == 24
 
 
 @pytest.mark.parametrize("text", ["1", "1,2,3", "a,b", "nan,1", "1,inf", ""])
@@ -152,6 +161,76 @@ def test_a_source_that_cannot_be_read_is_named_and_leaves_with_1(tmp_path):
     assert result.stdout == ""
 
 
+def test_a_name_never_gives_orders_to_the_terminal_nor_breaks_the_line(tmp_path):
+    name = "a\x1b[31m\u202eb\nfailed: x.dcm"
+    (tmp_path / name).write_text("no DICOM")
+    result = run("analyze", str(tmp_path / name), "--out", str(tmp_path / "o"))
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("failed: a?[31m?b?failed: x.dcm: cannot be read")
+
+
+def test_the_bar_takes_a_name_as_it_is(capsys, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress() as tell:
+        tell("[/]loop[red].dcm\x1b[31m: reading", 0.5)
+    assert "[/]loop[red].dcm?[31m" in capsys.readouterr().err
+
+
+def test_of_many_failures_of_one_kind_the_first_are_named_and_the_rest_counted(capsys):
+    alike = [(f"{n}.dcm", f"{n}.dcm: cannot be read") for n in range(1000)]
+    with pytest.raises(typer.Exit):
+        finish([*alike, ("other.dcm", "the disk is full")])
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == "failed: 0.dcm: cannot be read"
+    assert told[20:] == [
+        "failed: other.dcm: the disk is full",
+        "failed: 980 more in the same way: cannot be read",
+    ]
+
+
+def test_results_that_cannot_be_written_there_are_wrong_usage_before_any_work(tmp_path):
+    options = ("--size", "96", "--frames", "12", "--out", str(tmp_path))
+    loop = run("phantom", "mbb_lumbar", *options).stdout.split()[0]
+    (tmp_path / "taken").write_text("a file")
+    result = run("analyze", loop, "--out", str(tmp_path / "taken"))
+    assert result.exit_code == 2
+    assert "results cannot be written there" in " ".join(result.stderr.replace("│", "").split())
+
+
+def test_a_node_on_the_network_as_a_source_is_told_to_be_of_no_use_yet(tmp_path):
+    result = run("analyze", "pacs://A:B@localhost:104", "--out", str(tmp_path / "o"))
+    assert result.exit_code == 1
+    assert "this version does not fetch loops by itself" in result.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_the_usage_names_sources_once():
+    usage = run("analyze", "--help").stdout
+    (line,) = [line for line in usage.splitlines() if "Usage:" in line]
+    assert "SOURCE" in line
+    assert line.count("...") <= 1
+
+
+def test_procedures_stand_in_one_column():
+    lines = [line for line in run("procedures").stdout.splitlines() if line.startswith("  ")]
+    columns = {line.index(procedure.name) for line, procedure in zip(lines, every(), strict=True)}
+    assert len(columns) == 1
+
+
+def test_progress_is_told_in_plain_lines_where_there_is_no_terminal(capsys):
+    with progress() as tell:
+        tell("reading", 0.0)
+        tell("reading", 0.1)
+        tell("measuring", 0.5)
+    assert capsys.readouterr().err == "  0% reading\n 50% measuring\n"
+
+
+def test_the_benchmark_tells_its_defaults_and_its_time():
+    text = " ".join(run("benchmark", "--help").stdout.split())
+    assert "5, 20, 50" in text
+    assert "half an hour" in text
+
+
 def test_a_folder_without_a_loop_leaves_with_1(tmp_path):
     result = run("analyze", str(tmp_path), "--out", str(tmp_path / "out"))
     assert result.exit_code == 1
@@ -163,6 +242,9 @@ def test_the_doctor_finds_the_core_working():
     assert result.exit_code == 0, result.output
     assert "The core works." in result.stdout
     assert "HTJ2K" in result.stdout
+    # what no code of this version uses is neither missed nor advised
+    assert "pip install" not in result.stdout
+    assert "asked for" not in result.stdout
 
 
 def test_the_doctor_speaks_json():
@@ -196,3 +278,14 @@ def test_main_turns_a_fault_into_a_sentence_and_status_1(monkeypatch, capsys):
         main()
     assert left.value.code == 1
     assert "RuntimeError: burst" in capsys.readouterr().err
+
+
+def test_main_tells_a_fault_of_the_disk_without_blaming_the_program(monkeypatch, capsys):
+    def full():
+        raise OSError(28, "No space left on device", "overview.png")
+
+    monkeypatch.setattr("napari_fluoroinject.cli.app", full)
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 1
+    assert capsys.readouterr().err == "failed: No space left on device: overview.png\n"

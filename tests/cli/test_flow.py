@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pydicom
 import pytest
 from typer.testing import CliRunner
 
@@ -44,8 +46,78 @@ def test_analyze_does_all_that_can_be_done_and_names_the_rest(loop, tmp_path):
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["procedure"] == "generic"
     assert summary["level"] == "L4"
-    assert str(folder) in result.stdout
     assert "Measured" in result.stdout
+    blocks, index = result.stdout.split("All sources")
+    assert f"{loop}: " in " ".join(blocks.split())
+    assert index.split() == [
+        *(str(loop), "warnings:"),
+        *index.split()[2:-3],
+        *(str(folder), "broken.dcm", "failed"),
+    ]
+
+
+def test_marks_of_one_picture_are_never_put_on_another(loop, tmp_path):
+    dataset = pydicom.dcmread(loop)
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    dataset.save_as(tmp_path / "second.dcm")
+    out = tmp_path / "out"
+    both = ("analyze", str(loop), str(tmp_path / "second.dcm"), "--out", str(out))
+    for marks in (("--needle", "150,80,80,80"), ("--target", "80,90")):
+        result = run(*both, *marks)
+        assert result.exit_code == 2
+        told = " ".join(result.stderr.replace("│", " ").split())
+        assert f"for 2 loops ({loop.name}, second.dcm)" in told
+        assert not out.exists()
+
+
+def test_level_and_side_of_one_patient_are_never_put_on_another(loop, tmp_path):
+    dataset = pydicom.dcmread(loop)
+    dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    dataset.StudyInstanceUID = "1.2.4"
+    dataset.save_as(tmp_path / "second.dcm")
+    both = ("analyze", str(loop), str(tmp_path / "second.dcm"), "--out", str(tmp_path / "out"))
+    for said in (("--level", "L4"), ("--side", "left")):
+        result = run(*both, *said)
+        assert result.exit_code == 2
+        assert "for 2 studies" in result.stderr
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("stop", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["Ctrl-C", "SIGTERM"]
+)
+def test_a_stopped_run_says_what_was_done_and_leaves_nothing_half(loop, tmp_path, stop, status):
+    out = tmp_path / "out"
+    command = (
+        sys.executable,
+        "-m",
+        "napari_fluoroinject",
+        "analyze",
+        str(loop),
+        "--out",
+        str(out),
+    )
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        assert loop.name in running.stderr.readline()
+        running.send_signal(stop)
+        told = running.communicate()[1]
+    assert running.returncode == status
+    assert told.splitlines()[-1] == "stopped; 0 of 1 loops done"
+    assert list(out.iterdir()) == []
+
+
+def test_results_of_another_procedure_are_not_replaced_without_a_word(loop, tmp_path):
+    results = tmp_path / pydicom.dcmread(loop, stop_before_pixels=True).SOPInstanceUID
+    results.mkdir()
+    (results / "summary.json").write_text('{"procedure": "mbb_lumbar"}')
+    told = run("analyze", str(loop), "--out", str(tmp_path)).stdout
+    assert "These replaced earlier results, of procedure mbb_lumbar." in told
+
+
+def test_a_target_outside_the_picture_is_told(loop, tmp_path):
+    result = run("analyze", str(loop), "--target", "500,1", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "outside the picture; expected rows 0 to 159" in result.stderr
 
 
 def test_what_a_person_marked_and_a_site_set_up_reaches_the_summary(loop, tmp_path):

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import TYPE_CHECKING
 
 import typer
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.cli.analyze import analyze
 from napari_fluoroinject.cli.benchmark import benchmark
+from napari_fluoroinject.cli.console import printable
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
 from napari_fluoroinject.errors import FluoroinjectError
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 app = typer.Typer(
     name="fluoroinject",
@@ -44,12 +50,42 @@ def _fluoroinject(
 
 
 def main() -> None:
-    """Run the command line; exit status 0 all done, 1 something failed, 2 wrong usage."""
+    """Run the command line.
+
+    Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 stopped by Ctrl-C, 143 stopped
+    by SIGTERM.
+    """
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         app()
+    except (KeyboardInterrupt, SystemExit) as left:
+        _tell_stop(left)
+        raise
     except FluoroinjectError as error:
-        typer.echo(f"failed: {error}", err=True)
+        typer.echo(f"failed: {printable(str(error))}", err=True)
+    except OSError as error:  # a folder or disk of the person's, no fault of the program
+        where = f": {error.filename}" if error.filename else ""
+        typer.echo(f"failed: {printable(f'{error.strerror or error}{where}')}", err=True)
     except Exception as error:  # the edge of main: the person gets a sentence, and status 1
-        typer.echo(f"failed: {type(error).__name__}: {error}", err=True)
+        typer.echo(f"failed: {printable(f'{type(error).__name__}: {error}')}", err=True)
         typer.echo("This is a fault of the program; please report it with this line.", err=True)
     sys.exit(1)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM: leave as by Ctrl-C, so that half-written files are cleared."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _tell_stop(left: BaseException) -> None:
+    """Say that a person or the system stopped the program, and what was done by then."""
+    stop: BaseException | None = left
+    # typer turns Ctrl-C into an exit of its own, and keeps what it came from
+    while stop is not None and not isinstance(stop, KeyboardInterrupt):
+        stop = stop.__cause__ or stop.__context__
+    if stop is not None:
+        typer.echo(printable("; ".join(["stopped", *getattr(stop, "__notes__", ())])), err=True)
+        sys.exit(143 if isinstance(stop, _Terminated) else 130)

@@ -8,8 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_fluoroinject.cli.console import finish, progress, settings_from, wrong_usage
-from napari_fluoroinject.errors import AnnotationError, ProcedureError
+from napari_fluoroinject.cli.console import (
+    check_folder,
+    finish,
+    printable,
+    progress,
+    settings_from,
+    wrong_usage,
+)
+from napari_fluoroinject.errors import AnnotationError, ProcedureError, StorageError
 from napari_fluoroinject.model.annotation import NeedleTrajectory
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
@@ -21,6 +28,12 @@ from napari_fluoroinject.settings import (
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.geometry import Point
+    from napari_fluoroinject.results import LoopResult
+    from napari_fluoroinject.workflow import Outcome
+
+
+_MOST_FAILED = 20
+"""Failures that the list of all sources names; the rest is counted."""
 
 
 def parse_point(text: str | None) -> Point | None:
@@ -32,11 +45,19 @@ def parse_point(text: str | None) -> Point | None:
 
 
 def parse_needle(text: str | None) -> NeedleTrajectory | None:
-    """Read `R,C,R,C`, hub, then tip; wrong usage where it is none."""
+    """Read `R,C,R,C` or `R,C,R,C,FRAME`, hub, then tip; wrong usage where it is none."""
     if text is None:
         return None
-    hub_row, hub_column, tip_row, tip_column = _numbers(text, 4, "R,C,R,C (hub, then tip)")
-    return NeedleTrajectory(hub_px=(hub_row, hub_column), tip_px=(tip_row, tip_column))
+    form = "R,C,R,C or R,C,R,C,FRAME (hub, then tip)"
+    points, frame = text, "0"
+    if text.count(",") == 4:
+        points, _, frame = text.rpartition(",")
+    if not frame.strip().isdecimal():
+        raise typer.BadParameter(f"{text!r} is not {form}: frames are whole numbers from 0")
+    hub_row, hub_column, tip_row, tip_column = _numbers(points, 4, form)
+    return NeedleTrajectory(
+        hub_px=(hub_row, hub_column), tip_px=(tip_row, tip_column), frame=int(frame)
+    )
 
 
 def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
@@ -55,7 +76,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="SOURCE...", help="Files, folders, or names from the configuration."
+            metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
         ),
     ],
     *,
@@ -64,17 +85,33 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         str | None,
         typer.Option(metavar="KEY", help="See `procedures`; without it: generic, no rules."),
     ] = None,
-    level: Annotated[str | None, typer.Option(help="Level, for example L4-L5.")] = None,
+    level: Annotated[str | None, typer.Option(help="Level, for example L4 or L4-L5.")] = None,
     side: Annotated[Side | None, typer.Option(help="Side.")] = None,
     needle: Annotated[
         str | None,
-        typer.Option(metavar="R,C,R,C", help="Hub, then tip, in pixels: replaces detection."),
+        typer.Option(
+            metavar="R,C,R,C[,FRAME]",
+            help="Hub, then tip, (row, column) in pixels: replaces detection. As they stand in "
+            "FRAME, counted from 0; without it in frame 0, the first. One loop only.",
+        ),
     ] = None,
-    target: Annotated[str | None, typer.Option(metavar="R,C", help="Target, in pixels.")] = None,
-    gauge: Annotated[int | None, typer.Option(min=10, max=30, help="Needle gauge.")] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="R,C",
+            help="Target, (row, column) in pixels, as it stands before the contrast. One loop "
+            "only.",
+        ),
+    ] = None,
+    gauge: Annotated[int | None, typer.Option(help="Needle gauge, for example 22.")] = None,
     annotation: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="What a person marked, as JSON."),
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, "
+            "gauge, level, side. An option goes before what stands there.",
+        ),
     ] = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     seg_profile: Annotated[
@@ -87,10 +124,9 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
 ) -> None:
     """Measure needle and contrast spread in cine loops; write pictures, numbers and DICOM."""
     given_needle, target_px = parse_needle(needle), parse_point(target)
-    from napari_fluoroinject.cli.readable import statement
-    from napari_fluoroinject.procedures import get
     from napari_fluoroinject.workflow import AnalysisRequest, analyze_sources
 
+    check_folder(out)
     settings = settings_from(config)
     request = AnalysisRequest(
         procedure=procedure or settings.defaults.procedure,
@@ -103,13 +139,53 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         on=on or settings.defaults.on,
         seg_profile=seg_profile or settings.defaults.seg_profile,
     )
-    with wrong_usage(ProcedureError, AnnotationError), progress() as tell:
+    with wrong_usage(ProcedureError, AnnotationError, StorageError), progress() as tell:
         outcome = analyze_sources(
             [settings.resolve(source) for source in sources], request, out=out, progress=tell
         )
-    for result in outcome.results:
-        typer.echo(statement(result.summary, title=get(result.summary["procedure"]).name))
-        typer.echo(f"\n  Results: {result.folder}\n")
+    _tell(outcome)
     if not outcome.results and not outcome.failures:
         finish([(", ".join(sources), "no cine loop found; expected DICOM files of a cine loop")])
     finish(outcome.failures)
+
+
+def _tell(outcome: Outcome) -> None:
+    """Print every loop's summary, and after several what led to what."""
+    from napari_fluoroinject.cli.readable import statement
+    from napari_fluoroinject.procedures import get
+
+    for result in outcome.results:
+        title = get(result.summary["procedure"]).name
+        typer.echo(statement(result.summary, title=title, source=_source(result)))
+        typer.echo(f"\n  Results: {printable(str(result.folder))}{_replaced(result)}\n")
+    if outcome.results and len(outcome.results) + len(outcome.failures) > 1:
+        typer.echo(_index(outcome))
+
+
+def _source(result: LoopResult) -> str:
+    first, *others = result.sources
+    return printable(f"{first} and {len(others)} more files" if others else str(first))
+
+
+def _replaced(result: LoopResult) -> str:
+    """That results of another procedure stood there: they are gone."""
+    if result.replaced in (None, result.summary["procedure"]):
+        return ""
+    return f"\n  These replaced earlier results, of procedure {printable(str(result.replaced))}."
+
+
+def _index(outcome: Outcome) -> str:
+    """Which file led to what, one after the other: results are named by UID alone."""
+    lines = []
+    for result in outcome.results:
+        raised = ", ".join(one["id"].replace("_", " ") for one in result.summary["warnings"])
+        lines += [
+            f"  {_source(result)}",
+            f"    warnings: {raised or 'none raised (not a clearance)'}",
+            f"    results:  {printable(str(result.folder))}",
+        ]
+    for name, _ in outcome.failures[:_MOST_FAILED]:
+        lines += [f"  {printable(name)}", "    failed"]
+    more = len(outcome.failures) - _MOST_FAILED
+    lines += [f"  {more} more failed"] if more > 0 else []
+    return "\n".join(["All sources", *lines])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -16,20 +18,48 @@ if TYPE_CHECKING:
     from napari_fluoroinject.errors import FluoroinjectError
 
 
+_MOST_OF_A_KIND = 20
+"""Failures of one kind that are named; a folder of ten thousand other files is one finding."""
+
+
+def printable(text: str) -> str:
+    """The text in one line, without what a terminal would obey: names of files may hold it."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
 @contextmanager
 def progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar on stderr while something runs; yields what tells it step and fraction."""
+    """A bar on stderr while something runs; yields what tells it step and fraction.
+
+    Where stderr is no terminal, each step is one plain line.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plain_lines()
+        return
+    columns = (BarColumn(), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=1.0)
 
         def tell(step: str, fraction: float) -> None:
-            bar.update(task, description=step, completed=fraction)
+            bar.update(task, description=printable(step), completed=fraction)
 
         yield tell
+
+
+def _plain_lines() -> Callable[[str, float], None]:
+    last = ""
+
+    def tell(step: str, fraction: float) -> None:
+        nonlocal last
+        if step != last:
+            typer.echo(f"{fraction:4.0%} {printable(step)}", err=True)
+            last = step
+
+    return tell
 
 
 @contextmanager
@@ -38,7 +68,7 @@ def wrong_usage(*kinds: type[FluoroinjectError]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise typer.BadParameter(str(error)) from error
+        raise typer.BadParameter(printable(str(error))) from error
 
 
 def settings_from(path: Path | None) -> Settings:
@@ -49,12 +79,27 @@ def settings_from(path: Path | None) -> Settings:
         return load_settings(path)
 
 
-def finish(failures: Iterable[tuple[str, str]]) -> None:
-    """Name each failure on stderr; leave with status 1 where there is one."""
-    failed = tuple(failures)
-    for name, message in failed:
-        typer.echo(
-            f"failed: {message}" if name in message else f"failed: {name}: {message}", err=True
+def check_folder(out: Path) -> None:
+    """Results go into folders; the address of a DICOM node is wrong usage in this version."""
+    # a path keeps one of the two slashes of an address; one letter is a drive
+    if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]+:/", str(out)):
+        raise typer.BadParameter(
+            f"--out {out}: this version does not send results; expected a folder"
         )
-    if failed:
+
+
+def finish(failures: Iterable[tuple[str, str]]) -> None:
+    """Name the failures on stderr, of many alike the first; leave with status 1 if any."""
+    alike: Counter[str] = Counter()
+    for name, message in failures:
+        kind = message.removeprefix(name).lstrip(": ")
+        alike[kind] += 1
+        if alike[kind] <= _MOST_OF_A_KIND:
+            told = message if name in message else f"{name}: {message}"
+            typer.echo(f"failed: {printable(told)}", err=True)
+    for kind, count in alike.items():
+        if count > _MOST_OF_A_KIND:
+            more = count - _MOST_OF_A_KIND
+            typer.echo(f"failed: {more} more in the same way: {printable(kind)}", err=True)
+    if alike:
         raise typer.Exit(1)

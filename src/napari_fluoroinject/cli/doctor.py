@@ -25,16 +25,6 @@ _BASE = (
     *("numpy", "scipy", "numba", "pydicom", "highdicom", "pynetdicom", "imagecodecs"),
     *("matplotlib", "pydantic", "jsonschema", "typer", "rich"),
 )
-_EXTRAS = {
-    "napari": "viewer",
-    "qtpy": "viewer",
-    "pyqtgraph": "viewer",
-    "PySide6-Essentials": "pyside",
-    "cupy-cuda12x": "cuda12",
-    "cupy-cuda13x": "cuda13",
-    "dask": "batch",
-    "dicomweb-client": "dicomweb",
-}
 _TOOLS = {
     "dcmdump": "dcmtk (shows DICOM files)",
     "dsrdump": "dcmtk (shows structured reports)",
@@ -119,16 +109,12 @@ def _packages() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
-    for name, extra in _EXTRAS.items():
-        version = _version(name)
-        yield Check(
-            topic="Extras",
-            name=name,
-            works=version is not None,
-            found=version or "not installed",
-            core=False,
-            advice=f'pip install "napari-fluoroinject[{extra}]"',
-        )
+    yield Check(
+        topic="Extras",
+        name="extras",
+        works=True,
+        found="none is needed: nothing in this version uses one (no viewer, no CUDA yet)",
+    )
 
 
 def _decoders() -> Iterator[Check]:
@@ -157,20 +143,6 @@ def _backends() -> Iterator[Check]:
         else:
             found = f"{backend.device}, {backend.version}"
             yield Check(topic="Compute", name=wish, works=True, found=found, core=core)
-
-
-def _display() -> Iterator[Check]:
-    there = sys.platform in ("win32", "darwin") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
-    yield Check(
-        topic="Display",
-        name="screen",
-        works=there,
-        found="there" if there else "none: everything but the viewer works",
-        core=False,
-        advice="The viewer needs a desktop session",
-    )
 
 
 def _tools() -> Iterator[Check]:
@@ -247,7 +219,6 @@ _PROBES: dict[str, Callable[[], Iterator[Check]]] = {
     "Compute": _backends,
     "Storage": _storage,
     "Network": _network,
-    "Display": _display,
     "Extras": _extras,
     "Tools": _tools,
 }

@@ -63,7 +63,8 @@ def page(procedure: Procedure) -> str:
 
 
 def _list(listed: tuple[Procedure, ...]) -> str:
-    lines = [line(one.key, f"{one.name}{_unsigned(one)}") for one in listed]
+    width = max(len(one.key) for one in listed)
+    lines = [f"  {one.key:<{width}}  {one.name}{_unsigned(one)}" for one in listed]
     return section("Procedures", lines) + "\n\nOne in full: fluoroinject procedures KEY"
 
 

@@ -1,0 +1,114 @@
+"""The results of one loop in one folder: complete, or not there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_fluoroinject.model.summary import summarize
+from napari_fluoroinject.spool.disk import write_whole
+from napari_fluoroinject.spool.folder import replaced_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_fluoroinject.dicom.seg import SegProfile
+    from napari_fluoroinject.model.report import Report
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopResult:
+    """What one loop left behind: its folder, its summary, and the files of its DICOM objects.
+
+    `sources` are the files that it was read from; `replaced` is the procedure of the earlier
+    results that these took the place of, None where there were none.
+    """
+
+    sources: tuple[Path, ...]
+    folder: Path
+    summary: dict[str, Any]
+    files: tuple[Path, ...]
+    replaced: str | None = None
+
+
+def save(
+    report: Report, source_paths: Sequence[Path], *, out: Path, seg_profile: SegProfile = "strict"
+) -> LoopResult:
+    """Write picture, DICOM objects and summary of a report under `out`.
+
+    They appear together or not at all, in place of all results of an earlier run; files of others
+    in that folder stay.
+
+    Parameters
+    ----------
+    report
+        The analysed loop.
+    source_paths
+        The files it was read from; identity is copied from them once their hash was checked.
+    out
+        Folder for the results; a folder named by the loop's SOP Instance UID is made in it.
+    seg_profile
+        `strict` (no invented geometry) or `viewer` (nominal geometry, marked as such).
+
+    Raises
+    ------
+    IdentityMismatchError
+        The source files are not those of the report any more.
+    StorageError
+        The folder cannot be written; what was there before is there still.
+    """
+    from napari_fluoroinject.dicom.write import encode_results, write_objects
+    from napari_fluoroinject.rendering.overview import draw_overview
+
+    objects = encode_results(report, source_paths, seg_profile=seg_profile)
+    picture = draw_overview(report)
+    folder = out / report.loop.reference.sop_instance_uid
+    with replaced_folder(folder, ours=is_result) as fresh:
+        written = write_objects(objects, fresh)
+        write_whole(fresh / "overview.png", picture)
+        summary = summarize(report, tuple(asdict(one) for one in written))
+        _check(summary)
+        told = json.dumps(summary, indent=1, allow_nan=False)
+        write_whole(fresh / "summary.json", (told + "\n").encode())
+        replaced = _procedure_of(folder)
+    return LoopResult(
+        sources=tuple(source_paths),
+        folder=folder,
+        summary=summary,
+        files=tuple(folder / one.file for one in written),
+        replaced=replaced,
+    )
+
+
+def is_result(name: str) -> bool:
+    """Tell whether a file is a result of a loop, or what is left of a half-written one.
+
+    Parameters
+    ----------
+    name
+        Of a file in a folder of results.
+    """
+    from napari_fluoroinject.dicom.write import RESULT_FILES
+
+    half = name.startswith(".") and name.endswith((".part", ".partial"))
+    return half or name in RESULT_FILES or name in ("overview.png", "summary.json")
+
+
+def _procedure_of(folder: Path) -> str | None:
+    """Procedure of the results that stand in a folder; None where none, or none that is told."""
+    try:
+        told = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        return str(told["procedure"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return None
+
+
+def _check(summary: dict[str, Any]) -> None:
+    """Hold the summary against its schema: what other programs read is never malformed."""
+    from jsonschema import Draft202012Validator
+
+    from napari_fluoroinject.model.summary import summary_schema
+
+    Draft202012Validator(summary_schema()).validate(summary)
