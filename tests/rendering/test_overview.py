@@ -12,9 +12,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from drawn_reports import bare, drawn_report, finding, uncalibrated, with_run_off
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from napari_fluoroinject.rendering.overview import HEIGHT_PX, WIDTH_PX, draw_overview
+from napari_fluoroinject.rendering import statement
+from napari_fluoroinject.rendering.overview import (
+    COUNTING,
+    HEIGHT_PX,
+    WIDTH_PX,
+    compose,
+    draw_overview,
+)
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.report import Report
@@ -108,13 +117,36 @@ def test_a_loop_whose_contrast_was_not_seen_can_be_drawn(report: Report) -> None
         ),
         measurements=replace(
             report.measurements,
-            area_px=0,
-            area_by_frame_px=np.zeros(frames),
+            area_px=None,
+            area_by_frame_px=np.full(frames, np.nan),
             mean_od_by_frame=np.full(frames, np.nan),
         ),
         findings=(finding("contrast_not_seen", "critical", "No contrast was seen."),),
     )
     assert draw_overview(unseen)
+
+
+def test_every_number_of_a_full_report_is_in_the_picture(report: Report) -> None:
+    alarmed = with_run_off(report)
+    assert alarmed.measurements is not None
+    assert alarmed.tip_target_px is not None
+    full = replace(
+        alarmed,
+        measurements=replace(alarmed.measurements, across_px=40.0, across_mm=11.5),
+    )
+    said = _said(full)
+    for row in statement.measured(full):
+        assert f"{row.label}: {row.value}" in said
+        assert row.note in said
+    assert "more in the report" not in said
+
+
+def test_the_picture_says_how_it_counts_frames(report: Report) -> None:
+    assert COUNTING in _said(report)
+
+
+def test_the_picture_says_that_what_is_bright_may_be_missed_contrast(report: Report) -> None:
+    assert "Bright outside the outlines: gas, motion, noise or missed contrast" in _said(report)
 
 
 def test_more_warnings_than_fit_are_counted_not_dropped(report: Report) -> None:
@@ -133,6 +165,14 @@ def test_a_warning_is_seen_in_the_picture(report: Report) -> None:
     orange = np.array([0xFF, 0x98, 0x00]) / 255
     assert not (np.abs(quiet - orange).max(axis=-1) < 0.02).any()
     assert (np.abs(alarmed - orange).max(axis=-1) < 0.02).sum() > 200
+
+
+def _said(report: Report) -> str:
+    """All that stands in the picture, in one line."""
+    figure = Figure(figsize=(16, 10), dpi=100)
+    FigureCanvasAgg(figure)
+    compose(figure, report)
+    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
 
 
 def _pixels(png: bytes) -> np.ndarray:

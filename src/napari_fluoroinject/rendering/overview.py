@@ -6,8 +6,11 @@ from io import BytesIO
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_fluoroinject.rendering import curves, palette, panels, scene, statement
-from napari_fluoroinject.rendering.text_block import Box, Entry, write_block
+from napari_fluoroinject.rendering.header import draw_header
+from napari_fluoroinject.rendering.text_block import Box, Entry, write, write_block
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,14 +21,18 @@ if TYPE_CHECKING:
 WIDTH_PX, HEIGHT_PX = 1600, 1000
 DPI = 100
 
+COUNTING = "Frames count from 1 here and in DICOM, from 0 in summary.json and annotations."
+"""A reader who marks a frame of the picture in an annotation must not be one frame off."""
+
 # The grid of the picture, in pixels from the top-left corner.
+_HEAD = Box(left=20, top=14, width=1560, height=66)
 _FRAME = Box(left=20, top=108, width=590, height=590)
-_AREA = Box(left=84, top=740, width=526, height=100)
-_DENSITY = Box(left=84, top=854, width=526, height=100)
+_AREA = Box(left=92, top=740, width=518, height=100)
+_DENSITY = Box(left=92, top=854, width=518, height=100)
 _OPACITY = Box(left=644, top=108, width=400, height=400)
 _ARRIVAL = Box(left=1126, top=108, width=400, height=400)
-_FOUND = Box(left=644, top=534, width=460, height=446)
-_NUMBERS = Box(left=1126, top=534, width=454, height=446)
+_FOUND = Box(left=644, top=536, width=460, height=434)
+_NUMBERS = Box(left=1126, top=536, width=454, height=458)
 
 # matplotlib's settings are global: two threads must not draw with each other's.
 _SETTINGS = Lock()
@@ -49,14 +56,8 @@ def draw_overview(report: Report) -> bytes:
         matplotlib.rc_context({"font.family": "DejaVu Sans"}),
     ):
         figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI)
-        figure.set_facecolor(palette.BACKGROUND)
         canvas = FigureCanvasAgg(figure)
-        frame = scene.shown_frame(report)
-        _draw_header(figure, report)
-        _draw_pictures(figure, report, frame)
-        _draw_curves(figure, report, frame)
-        write_block(figure, _findings(report), _FOUND)
-        write_block(figure, _numbers(report), _NUMBERS)
+        compose(figure, report)
         target = BytesIO()
         canvas.print_png(  # type: ignore[no-untyped-call]  # the stubs leave this one out
             target, metadata={"Software": None}
@@ -64,52 +65,41 @@ def draw_overview(report: Report) -> bytes:
     return target.getvalue()
 
 
-def _draw_header(figure: Figure, report: Report) -> None:
-    _write(figure, (20, 14), statement.title(report), size_pt=17, weight="bold")
-    _write(figure, (20, 50), statement.subtitle(report), size_pt=10, color=palette.MUTED)
-    _write(
-        figure,
-        (1580, 52),
-        f"{statement.made_by(report)} · {statement.RESEARCH_ONLY}",
-        size_pt=10,
-        ha="right",
-        color=palette.TEXT,
-    )
-    severity, verdict = statement.verdict(report)
-    colour = palette.MUTED if severity is None else palette.SEVERITY[severity]
-    _write(
-        figure,
-        (1572, 18),
-        verdict,
-        size_pt=13,
-        ha="right",
-        weight="bold",
-        color=palette.TEXT if severity is None else palette.BACKGROUND,
-        bbox={
-            "facecolor": palette.PANEL if severity is None else colour,
-            "edgecolor": colour,
-            "boxstyle": "round,pad=0.35",
-        },
-    )
+def compose(figure: Figure, report: Report) -> None:
+    """Draw a report into a figure of 1600 x 1000 pixels whose canvas is Agg."""
+    figure.set_facecolor(palette.BACKGROUND)
+    frame = scene.shown_frame(report)
+    draw_header(figure, report, _HEAD)
+    _draw_pictures(figure, report, frame)
+    _draw_curves(figure, report, frame)
+    write_block(figure, _findings(report), _FOUND)
+    write_block(figure, _numbers(report), _NUMBERS)
+    write(figure, (_FOUND.left, 979), COUNTING, size_pt=8.0, color=palette.MUTED)
 
 
 def _draw_pictures(figure: Figure, report: Report, frame: int) -> None:
-    axes = _image_axes(figure, _FRAME)
-    panels.draw_frame(axes, report, frame)
+    shape = report.loop.shape[1:]
+    panels.draw_frame(_image_axes(figure, _fitted(_FRAME, shape)), report, frame)
     _draw_key(figure, report)
-    opacity = _image_axes(figure, _OPACITY)
+    opacity, arrival = _fitted(_OPACITY, shape), _fitted(_ARRIVAL, shape)
     quantitative = report.loop.intensity.quantitative
-    _write(
-        figure,
-        (_OPACITY.left, 84),
-        "Peak opacity (scatter-corrected)" if quantitative else "Peak opacity (relative)",
-        size_pt=11,
-        weight="bold",
+    title = "Peak opacity (scatter-corrected)" if quantitative else "Peak opacity (relative)"
+    write(figure, (opacity.left, 84), title, size_pt=11, weight="bold")
+    _draw_bar(
+        figure, panels.draw_opacity(_image_axes(figure, opacity), report), opacity, "ln units"
     )
-    _draw_bar(figure, panels.draw_opacity(opacity, report), _OPACITY, "ln units")
-    arrival = _image_axes(figure, _ARRIVAL)
-    _write(figure, (_ARRIVAL.left, 84), "Arrival of contrast", size_pt=11, weight="bold")
-    _draw_bar(figure, panels.draw_arrival(arrival, report), _ARRIVAL, "s")
+    if report.maps is not None and np.isfinite(report.maps.peak_od).any():
+        below = (opacity.left, opacity.top + opacity.height + 5)
+        write(figure, below, _outside(report), size_pt=8.5, color=palette.MUTED)
+    write(figure, (arrival.left, 84), "Arrival of contrast", size_pt=11, weight="bold")
+    _draw_bar(figure, panels.draw_arrival(_image_axes(figure, arrival), report), arrival, "s")
+
+
+def _outside(report: Report) -> str:
+    """What may be bright without an outline; that something was missed is never ruled out."""
+    drawn = scene.region(report, None) is not None or scene.shows_run_off(report)
+    where = "Bright outside the outlines" if drawn else "Bright, no outline"
+    return f"{where}: gas, motion, noise or missed contrast"
 
 
 def _draw_key(figure: Figure, report: Report) -> None:
@@ -122,7 +112,7 @@ def _draw_key(figure: Figure, report: Report) -> None:
         ("- - possible vascular run-off", palette.RUN_OFF, scene.shows_run_off(report)),
     ):
         if shown:
-            _write(figure, (left, 84), text, size_pt=11, color=colour, weight="bold")
+            write(figure, (left, 84), text, size_pt=11, color=colour, weight="bold")
             left += 26 + 8.6 * len(text)
 
 
@@ -152,6 +142,10 @@ def _findings(report: Report) -> tuple[Entry, ...]:
         entries.append(Entry(text=notice.text, size_pt=10.5, mark=colour, gap_px=0.0))
     if not notices:
         entries.append(Entry(text=statement.all_quiet(report), size_pt=10.5, mark=palette.MUTED))
+    elif statement.vascular_unassessed(report):
+        vessels = statement.vascular_unassessed(report)
+        told = f"{vessels[:1].upper()}{vessels[1:]}."
+        entries.append(Entry(text=told, size_pt=10.5, mark=palette.MUTED, gap_px=6.0))
     unknowns = statement.unknowns(report)
     if unknowns:
         entries.append(_heading("Not known, not judged", gap_px=12.0))
@@ -162,9 +156,9 @@ def _findings(report: Report) -> tuple[Entry, ...]:
 def _numbers(report: Report) -> tuple[Entry, ...]:
     entries = [_heading("Measured", gap_px=0.0)]
     for row in statement.measured(report):
-        entries.append(Entry(text=f"{row.label}: {row.value}", size_pt=10.0, gap_px=5.0))
+        entries.append(Entry(text=f"{row.label}: {row.value}", size_pt=9.5, gap_px=3.0))
         if row.note:
-            entries.append(Entry(text=row.note, colour=palette.MUTED, size_pt=8.5, gap_px=0.0))
+            entries.append(Entry(text=row.note, colour=palette.MUTED, size_pt=8.0, gap_px=0.0))
     # What nobody has signed off must not read like advice.
     if report.procedure.expected_spread and report.procedure.clinician_signed_off:
         entries.append(_heading("Expected for this procedure", gap_px=12.0))
@@ -195,7 +189,14 @@ def _draw_bar(figure: Figure, drawn: Any, beside: Box, unit: str) -> None:
     bar = figure.colorbar(drawn, cax=figure.add_axes(_fractions(box)))
     bar.outline.set_edgecolor(palette.RULE)
     bar.ax.tick_params(colors=palette.TEXT, labelsize=9, length=3)
-    _write(figure, (box.left, beside.top - 18), unit, size_pt=9, color=palette.MUTED)
+    write(figure, (box.left, beside.top - 18), unit, size_pt=9, color=palette.MUTED)
+
+
+def _fitted(box: Box, shape: tuple[int, ...]) -> Box:
+    """The largest picture of (rows, columns) square pixels inside `box`, at its top left."""
+    rows, columns = shape
+    scale = min(box.width / columns, box.height / rows)
+    return Box(left=box.left, top=box.top, width=scale * columns, height=scale * rows)
 
 
 def _fractions(box: Box) -> tuple[float, float, float, float]:
@@ -204,23 +205,4 @@ def _fractions(box: Box) -> tuple[float, float, float, float]:
         1.0 - (box.top + box.height) / HEIGHT_PX,
         box.width / WIDTH_PX,
         box.height / HEIGHT_PX,
-    )
-
-
-def _write(
-    figure: Figure,
-    place: tuple[float, float],
-    text: str,
-    *,
-    size_pt: float,
-    **look: Any,
-) -> None:
-    figure.text(
-        place[0] / WIDTH_PX,
-        1.0 - place[1] / HEIGHT_PX,
-        text,
-        fontsize=size_pt,
-        va="top",
-        parse_math=False,
-        **({"color": palette.TEXT} | look),
     )

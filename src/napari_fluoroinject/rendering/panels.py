@@ -21,6 +21,10 @@ SMALLEST_OPACITY_SPAN = 0.1
 """Upper end of the opacity bar is at least this, so that noise alone does not fill the colours."""
 
 
+TARGET_PT = 26.0
+"""Diameter of the ring about the target; the arms of the tip's cross fit into it."""
+
+
 def draw_frame(axes: Axes, report: Report, frame: int) -> None:
     """One frame in its own geometry with needle, target, contrast, run-off and scale bar."""
     _show_gray(axes, scene.gray(report, frame))
@@ -38,11 +42,12 @@ def draw_opacity(axes: Axes, report: Report) -> Any:
     peak = report.maps.peak_od
     if not np.isfinite(peak).any():
         _show_gray(axes, 0.55 * scene.gray(report, _reference_frame(report)))
-        _notice(axes, "no opacity above the threshold")
         draw_overlays(axes, report, None)
+        _notice(axes, "no opacity above the threshold")
         return None
     # Undefined pixels are masked: matplotlib leaves them transparent.
-    drawn = axes.imshow(
+    drawn = _show(
+        axes,
         np.ma.masked_invalid(peak),
         cmap=palette.OPACITY_MAP,
         vmin=0.0,
@@ -56,28 +61,21 @@ def draw_opacity(axes: Axes, report: Report) -> Any:
 def draw_arrival(axes: Axes, report: Report) -> Any:
     """Arrival times in the region, over dimmed anatomy; returns what its bar shows, or None."""
     _show_gray(axes, 0.55 * scene.gray(report, _reference_frame(report)))
-    mask = scene.region(report, None)
-    if report.maps is None or mask is None:
-        _notice(axes, "no contrast region" if report.maps is not None else "no arrival times")
-        return None
-    if report.loop.times_s is None:
-        _notice(axes, "no frame times: no seconds")
-        return None
-    arrival = np.where(mask, report.maps.arrival_s, np.nan)
-    known = arrival[np.isfinite(arrival)]
-    if known.size == 0:
-        _notice(axes, "no arrival above the threshold")
-        return None
-    low, high = float(known.min()), float(known.max())
-    drawn = axes.imshow(
-        np.ma.masked_invalid(arrival),
-        cmap=palette.TIME_MAP,
-        vmin=low,
-        vmax=max(high, low + 0.1),
-        interpolation="nearest",
-    )
-    _draw_shaft(axes, report, None)
-    _draw_run_off(axes, report, None)
+    drawn, missing = None, _why_no_arrival(report)
+    if missing is None:
+        arrival = _arrival_in_region(report)
+        low, high = float(np.nanmin(arrival)), float(np.nanmax(arrival))
+        drawn = _show(
+            axes,
+            np.ma.masked_invalid(arrival),
+            cmap=palette.TIME_MAP,
+            vmin=low,
+            vmax=max(high, low + 0.1),
+            interpolation="nearest",
+        )
+    _draw_marks(axes, report, None)
+    if missing is not None:
+        _notice(axes, missing)
     return drawn
 
 
@@ -88,9 +86,7 @@ def draw_overlays(axes: Axes, report: Report, frame: int | None) -> None:
         axes.contour(
             mask.astype(np.float32), levels=[0.5], colors=[palette.REGION], linewidths=1.1
         )
-    _draw_run_off(axes, report, frame)
-    _draw_shaft(axes, report, frame)
-    _draw_target(axes, report, frame)
+    _draw_marks(axes, report, frame)
 
 
 def draw_scale(axes: Axes, report: Report) -> None:
@@ -113,7 +109,33 @@ def draw_scale(axes: Axes, report: Report) -> None:
             axes.plot(
                 columns_px, rows_px, color=line, linewidth=width, solid_capstyle="projecting"
             )
-    _label(axes, (bottom - 1.6 * tick, right - bar_px / 2), label, palette.TEXT, anchor="bottom")
+    _label(axes, (bottom - 2.4 * tick, right - bar_px / 2), label, palette.TEXT, anchor="bottom")
+
+
+def _why_no_arrival(report: Report) -> str | None:
+    """Why there is no arrival time to show; None where there is one."""
+    if report.maps is None:
+        return "no arrival times"
+    if scene.region(report, None) is None:
+        return "no contrast region"
+    if report.loop.times_s is None:
+        return "no frame times: no seconds"
+    if not np.isfinite(_arrival_in_region(report)).any():
+        return "no arrival above the threshold"
+    return None
+
+
+def _arrival_in_region(report: Report) -> DoubleArray:
+    maps = report.maps
+    assert maps is not None  # noqa: S101 - for the type checker: asked by the caller
+    return np.where(maps.region, maps.arrival_s, np.nan)
+
+
+def _draw_marks(axes: Axes, report: Report, frame: int | None) -> None:
+    """Run-off, target and needle: the tip lies on top, it must not be hidden."""
+    _draw_run_off(axes, report, frame)
+    _draw_target(axes, report, frame)
+    _draw_shaft(axes, report, frame)
 
 
 def _draw_shaft(axes: Axes, report: Report, frame: int | None) -> None:
@@ -152,12 +174,13 @@ def _draw_target(axes: Axes, report: Report, frame: int | None) -> None:
     target = scene.target(report, frame)
     if target is None:
         return
-    for line, width in ((palette.BACKGROUND, 4.0), (palette.TARGET, 2.0)):
+    # Wider than the cross of the tip, so that a tip on its target stays in sight.
+    for line, width in ((palette.BACKGROUND, 3.2), (palette.TARGET, 1.6)):
         axes.plot(
             [target[1]],
             [target[0]],
             marker="o",
-            markersize=13,
+            markersize=TARGET_PT,
             markerfacecolor="none",
             markeredgecolor=line,
             markeredgewidth=width,
@@ -199,7 +222,15 @@ def _beyond(path: DoubleArray, size: DoubleArray) -> tuple[float, float]:
 
 
 def _show_gray(axes: Axes, image: FloatArray) -> None:
-    axes.imshow(image, cmap="gray", vmin=0.0, vmax=1.0, interpolation="antialiased")
+    _show(axes, image, cmap="gray", vmin=0.0, vmax=1.0, interpolation="antialiased")
+
+
+def _show(axes: Axes, image: Any, **look: Any) -> Any:
+    """Show an image that fills its panel, whatever is drawn on it afterwards."""
+    drawn = axes.imshow(image, **look)
+    # A hub outside the picture would else widen the panel, each panel differently.
+    axes.autoscale(enable=False)
+    return drawn
 
 
 def _reference_frame(report: Report) -> int:
@@ -238,13 +269,13 @@ def _corner(axes: Axes, text: str) -> None:
 def _notice(axes: Axes, text: str) -> None:
     axes.text(
         0.5,
-        0.5,
+        0.05,
         text,
         transform=axes.transAxes,
-        va="center",
+        va="bottom",
         ha="center",
         color=palette.MUTED,
-        fontsize=12,
+        fontsize=11,
         bbox={"facecolor": palette.BACKGROUND, "alpha": 0.75, "edgecolor": "none", "pad": 6},
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.rendering import palette
 
@@ -68,6 +68,31 @@ def write_block(figure: Figure, entries: tuple[Entry, ...], box: Box) -> int:
     return 0
 
 
+def write(
+    figure: Figure, place: tuple[float, float], text: str, *, size_pt: float, **look: Any
+) -> None:
+    """Write text with its top at `place` (left, top) in pixels; `look` goes to matplotlib."""
+    width, height = figure.canvas.get_width_height()
+    figure.text(
+        place[0] / width,
+        1.0 - place[1] / height,
+        text,
+        fontsize=size_pt,
+        va="top",
+        parse_math=False,
+        **({"color": palette.TEXT} | look),
+    )
+
+
+def text_width_px(figure: Figure, text: str, size_pt: float, *, bold: bool = False) -> float:
+    """Width of one line in pixels, measured with the font that draws it."""
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(size=size_pt, weight="bold" if bold else "normal")
+    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # only Agg has one
+    return float(renderer.get_text_width_height_descent(text, font, False)[0])
+
+
 def wrap(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
     """Lines of `text` no wider than `width`, broken at blanks; a wider word stands alone."""
     lines: list[str] = []
@@ -81,30 +106,15 @@ def wrap(text: str, width: float, measure: Callable[[str], float]) -> list[str]:
 
 
 def _wrapped(figure: Figure, entry: Entry, width: float) -> list[str]:
-    from matplotlib.font_manager import FontProperties
-
-    font = FontProperties(size=entry.size_pt, weight="bold" if entry.bold else "normal")
-    renderer = figure.canvas.get_renderer()  # type: ignore[attr-defined]  # only Agg has one
-
     def measure(text: str) -> float:
-        return float(renderer.get_text_width_height_descent(text, font, False)[0])
+        return text_width_px(figure, text, entry.size_pt, bold=entry.bold)
 
     return wrap(entry.text, width - (INDENT_PX if entry.mark is not None else 0.0), measure)
 
 
 def _write_line(figure: Figure, entry: Entry, line: str, *, left: float, top: float) -> None:
-    width, height = figure.canvas.get_width_height()
-    figure.text(
-        left / width,
-        1.0 - top / height,
-        line,
-        color=entry.colour,
-        fontsize=entry.size_pt,
-        fontweight="bold" if entry.bold else "normal",
-        va="top",
-        ha="left",
-        parse_math=False,
-    )
+    weight = "bold" if entry.bold else "normal"
+    write(figure, (left, top), line, size_pt=entry.size_pt, weight=weight, color=entry.colour)
 
 
 def _draw_mark(figure: Figure, colour: str, box: Box) -> None:
