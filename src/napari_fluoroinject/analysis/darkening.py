@@ -51,11 +51,13 @@ class Darkening:
     """Darkening of every block in every frame, in sigmas of one frame.
 
     `z` is (frames, rows, columns) float32 of blocks, rising where the picture darkens; `usable`
-    (rows, columns) tells the blocks that may be looked at, elsewhere `z` is 0.
+    (rows, columns) tells the blocks that may be looked at, elsewhere `z` is 0; `sigma` is the
+    median noise of a block in one frame, natural log units.
     """
 
     z: FloatArray
     usable: BoolArray
+    sigma: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -107,7 +109,7 @@ def measure_darkening(
     level = float(np.median(sigma[usable])) if usable.any() else 1.0
     z = (dark / np.maximum(sigma, 0.5 * level + 1e-6)).astype(np.float32)
     z[:, ~usable] = 0.0
-    return Darkening(z=z, usable=usable)
+    return Darkening(z=z, usable=usable, sigma=level)
 
 
 def _open_blocks(field: BoolArray) -> BoolArray:

@@ -176,12 +176,16 @@ def _replaced(result: LoopResult) -> str:
 
 def _index(outcome: Outcome) -> str:
     """Which file led to what, one after the other: results are named by UID alone."""
+    from napari_fluoroinject.cli.readable import vascular_unassessed
+
     lines = []
     for result in outcome.results:
         raised = ", ".join(one["id"].replace("_", " ") for one in result.summary["warnings"])
+        unassessed = vascular_unassessed(result.summary)
         lines += [
             f"  {_source(result)}",
             f"    warnings: {raised or 'none raised (not a clearance)'}",
+            *([f"    vascular uptake: {unassessed}"] if unassessed else []),
             f"    results:  {printable(str(result.folder))}",
         ]
     for name, _ in outcome.failures[:_MOST_FAILED]:

@@ -42,6 +42,8 @@ def benchmark(
     from napari_fluoroinject.benchmark import DOSES_NGY, cases, run_benchmark, table
 
     doses = tuple(dose or DOSES_NGY)
+    if out is not None:  # fail before the work and not after it
+        out.touch()
     todo = tuple(cases(tuple(scene or SCENES), seeds=seeds, first_seed=first_seed))
     with progress() as tell:
         scores = run_benchmark(todo, doses_ngy=doses, jobs=jobs, progress=tell)

@@ -94,20 +94,27 @@ def _warnings(summary: Summary) -> str:
         )
         for warning in warnings
     ]
-    lines += _vascular_unassessed(summary)
+    unassessed = vascular_unassessed(summary)
+    if unassessed is not None:
+        lines.append(line("vascular uptake", f"{unassessed}: {summary['run_off']['reason']}"))
     if warnings:
         return section("Warnings", [*lines, line("", seen)])
     quiet = line("none raised", f"{seen} This is not a clearance: see what is not known.")
     return section("Warnings", [*lines, quiet])
 
 
-def _vascular_unassessed(summary: Summary) -> list[str]:
-    """That the search for vascular uptake could not be made, or not in full."""
+def vascular_unassessed(summary: Summary) -> str | None:
+    """Say that the search for vascular uptake could not be made, or not in full; None = it was.
+
+    Parameters
+    ----------
+    summary
+        As in `summary.json`.
+    """
     run_off = summary["run_off"]
     if run_off["reason"] is None or _alarmed(summary):
-        return []
-    extent = "not assessed" if run_off["score"] is None else "assessed in part only"
-    return [line("vascular uptake", f"{extent}: {run_off['reason']}")]
+        return None
+    return "not assessed" if run_off["score"] is None else "assessed in part only"
 
 
 def _alarmed(summary: Summary) -> bool:
@@ -219,7 +226,7 @@ def _unknown(summary: Summary) -> str:
     if summary["side"] is None and source["laterality"] is None:
         lines.append("Side: nobody said which, and the picture does not tell left from right.")
     # What the warnings' section has said of the run-off search is not said again.
-    vessels = _vascular_unassessed(summary)
+    vessels = vascular_unassessed(summary)
     judged = summary["assessable"]["reasons"]
     lines += [text for text in judged if not (vessels and text.startswith("vascular uptake:"))]
     lines += [*spread["reasons"], *summary["notes"]]

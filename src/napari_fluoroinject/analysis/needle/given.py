@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.errors import AnalysisError
+from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.needle import Needle
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 HAND_SIGMA_PX = 1.5
 """How well a person marks a point on a screen: assumed, not measured."""
+
+SHORTEST_PX = 5.0
+"""A shorter shaft has no direction: a hand's error at both ends turns it by 23 degrees."""
 
 
 def given_needle(trajectory: NeedleTrajectory, registered: RegisteredLoop) -> Needle:
@@ -37,7 +41,7 @@ def given_needle(trajectory: NeedleTrajectory, registered: RegisteredLoop) -> Ne
     Raises
     ------
     AnalysisError
-        The frame does not exist, a point lies outside the picture, or hub and tip are one point.
+        The frame does not exist, a point lies outside the picture, or hub and tip are too close.
     """
     frames, rows, columns = registered.ln.shape
     frame = trajectory.frame
@@ -48,10 +52,11 @@ def given_needle(trajectory: NeedleTrajectory, registered: RegisteredLoop) -> Ne
         )
     for name, point in (("hub", trajectory.hub_px), ("tip", trajectory.tip_px)):
         _check_inside(name, point, rows, columns)
-    if trajectory.hub_px == trajectory.tip_px:
+    if length_px(trajectory.hub_px, trajectory.tip_px) < SHORTEST_PX:
         raise AnalysisError(
-            f"hub and tip of the needle are the same point {trajectory.tip_px}; "
-            "expected two points; mark the shaft where it is first seen, then the tip"
+            f"hub {trajectory.hub_px} and tip {trajectory.tip_px} of the needle are less than "
+            f"{SHORTEST_PX:g} px apart: too short for a direction; mark the shaft where it is "
+            "first seen, then the tip"
         )
     shift = registered.motion.shift_px
     step = np.where(registered.motion.locked[:, None], shift - shift[frame], np.nan)
