@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 BLOCK_PX = 4
 """Side of a block: smaller than any film, larger than what noise and residual motion correlate."""
-BLUR_BLOCKS = 1.0
+USUAL_NOISE = 0.026
+"""Noise of a block in one frame, natural log units, at 20 nGy per frame."""
+BLUR_BLOCKS, WIDEST_BLUR_BLOCKS = 1.6, 2.7
+"""Sigma of the blur at the usual noise and most of it: the noisier, the wider. Films and gas are
+wider than either."""
 LAG_FRAMES = 4
 """Noise is taken from differences over this lag, beyond the memory of recursive filters."""
 STEEL_OD = 0.12
@@ -51,13 +55,13 @@ class Darkening:
     """Darkening of every block in every frame, in sigmas of one frame.
 
     `z` is (frames, rows, columns) float32 of blocks, rising where the picture darkens; `usable`
-    (rows, columns) tells the blocks that may be looked at, elsewhere `z` is 0; `sigma` is the
-    median noise of a block in one frame, natural log units.
+    (rows, columns) tells the blocks that may be looked at, elsewhere `z` is 0; `noise` is the
+    median noise of an unblurred block in one frame, natural log units.
     """
 
     z: FloatArray
     usable: BoolArray
-    sigma: float
+    noise: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -102,14 +106,19 @@ def measure_darkening(
     share = on.kernels.bin_frames(seen[None], np.ones_like(seen), BLOCK_PX)[0]
     inside: BoolArray = ndimage.binary_erosion(_open_blocks(field), iterations=2)
     usable: BoolArray = np.logical_and(inside, share > LEAST_SHARE)
-    dark = -on.kernels.smooth(blocks, usable.astype(np.float32), BLUR_BLOCKS)
+    noise = _level(_sigma(blocks), usable)
+    blur = min(max(BLUR_BLOCKS * noise / USUAL_NOISE, BLUR_BLOCKS), WIDEST_BLUR_BLOCKS)
+    dark = -on.kernels.smooth(blocks, usable.astype(np.float32), blur)
     dark -= np.median(dark, axis=0)
     dark -= np.median(dark[:, usable], axis=1)[:, None, None] if usable.any() else 0.0
     sigma = _sigma(dark)
-    level = float(np.median(sigma[usable])) if usable.any() else 1.0
-    z = (dark / np.maximum(sigma, 0.5 * level + 1e-6)).astype(np.float32)
+    z = (dark / np.maximum(sigma, 0.5 * _level(sigma, usable) + 1e-6)).astype(np.float32)
     z[:, ~usable] = 0.0
-    return Darkening(z=z, usable=usable, sigma=level)
+    return Darkening(z=z, usable=usable, noise=noise)
+
+
+def _level(sigma: FloatArray, usable: BoolArray) -> float:
+    return float(np.median(sigma[usable])) if usable.any() else 1.0
 
 
 def _open_blocks(field: BoolArray) -> BoolArray:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.analysis.darkening import BLOCK_PX, fit_steps, measure_darkening
+from napari_fluoroinject.analysis.darkening import (
+    BLOCK_PX,
+    USUAL_NOISE,
+    fit_steps,
+    measure_darkening,
+)
 from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.model.motion import Injection
 
@@ -17,14 +21,12 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
     from napari_fluoroinject.model.motion import Motion
 
-ALARM_STRENGTH, USUAL_SIGMA = 21.0, 0.008
-"""A step of this strength is contrast, in a loop whose blocks have this noise (20 nGy per frame).
-In 75 synthetic loops there intended spread reached 26 and more (median 60), gas and needles in
-loops without it 18. With less noise both are stronger, gas less than in proportion: it does not
-keep its shape. Of 9 loops without contrast the strongest reached 12, 17, 19 at 5, 20, 50 nGy. A
-lone run-off is weaker than gas and left to the search for run-off."""
-LEAST_ALARM = 12.0
-"""Noise alone reaches 10 somewhere in a loop of few quanta."""
+ALARM_STRENGTH = 20.0
+LEAST_ALARM, LARGEST_ALARM = 12.5, 25.0
+"""A step of this strength is contrast, in a loop of the usual noise; the strength falls as noise
+rises, within the limits. In synthetic loops at 20 nGy per frame intended spread reached 25 and
+more (median 60), gas and needles 16 (9 loops without contrast); at 5 nGy 12 and more against 11.
+A lone run-off is weaker than gas and left to the search for run-off."""
 CORE_SHARE = 0.5
 """The onset is read off the blocks of at least this share of the strength: gas that touches the
 spread is weaker."""
@@ -77,7 +79,7 @@ def find_injection(
     darkening = measure_darkening(ln, field, poses(motion), on=on)
     steps = fit_steps(darkening, first, on=on)
     score = float(steps.strength.max())
-    if score < _alarm_strength(darkening.sigma):
+    if score < _alarm_strength(darkening.noise):
         last = max(first + UNSEEN_FEWEST, round(frames * UNSEEN_SHARE))
         return Injection(
             mask_frames=_mask(motion, first, min(last, frames)),
@@ -114,9 +116,10 @@ def read_onset(curve: DoubleArray | FloatArray, motion: Motion, *, score: float)
     )
 
 
-def _alarm_strength(sigma: float) -> float:
+def _alarm_strength(noise: float) -> float:
     """Strength from which a step is contrast, in a loop of this noise."""
-    return max(ALARM_STRENGTH * sqrt(USUAL_SIGMA / max(sigma, 1e-6)), LEAST_ALARM)
+    expected = ALARM_STRENGTH * USUAL_NOISE / max(noise, 1e-6)
+    return min(max(expected, LEAST_ALARM), LARGEST_ALARM)
 
 
 def _reference(motion: Motion, mask_frames: tuple[int, ...]) -> tuple[float, float]:

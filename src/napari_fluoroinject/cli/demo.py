@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 SCENE = "esi_il_lumbar"
 TWIN = "vascular_mixed"
-SEED = 2
+SEED = 101
 """A scene whose run-off is plain to see; others are fainter, and some are missed."""
 C_ARM = "CARM"
 FRAMES = 90
