@@ -95,7 +95,9 @@ def find_injection(
     return replace(injection, seen_at_px=(row + moved[0], column + moved[1]))
 
 
-def read_onset(curve: DoubleArray | FloatArray, motion: Motion, *, score: float) -> Injection:
+def read_onset(
+    curve: DoubleArray | FloatArray, motion: Motion, *, score: float, earliest: int = 0
+) -> Injection:
     """Read the onset off one curve of darkening and choose the mask frames before it.
 
     Parameters
@@ -106,9 +108,11 @@ def read_onset(curve: DoubleArray | FloatArray, motion: Motion, *, score: float)
         Registration of the loop.
     score
         What made it known.
+    earliest
+        The onset is sought from this frame on.
     """
     first = _settled(motion)
-    onset = _first_frame(curve, first)
+    onset = _first_frame(curve, max(first, earliest))
     return Injection(
         mask_frames=_mask(motion, first, onset - GUARD_FRAMES),
         onset_frame=onset,

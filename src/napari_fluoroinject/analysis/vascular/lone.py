@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
     from napari_fluoroinject.model.spread import RunOff
 
+BEFORE_FRAMES = 12
+"""The path is seen at its darkest: contrast reached it this much earlier at the most."""
 HALF_WIDTH_PX = 3.0
 """On either side of the path: a vessel and the error of where it was found."""
 
@@ -43,7 +45,12 @@ def begin_at_run_off(
     shape = registered.field.shape
     band = path_band(run_off.path_px, shape, half_width_px=HALF_WIDTH_PX) & opacity.valid
     curve = opacity.od[: run_off.frames[1] + 1, band].mean(axis=1)
-    injection = read_onset(curve, registered.motion, score=run_off.score)
+    injection = read_onset(
+        curve,
+        registered.motion,
+        score=run_off.score,
+        earliest=max(run_off.frames[0] - BEFORE_FRAMES, 0),
+    )
     if not injection.mask_frames:
         return registered, run_off
     motion = re_reference(registered.motion, injection.mask_frames)
