@@ -16,7 +16,9 @@ PATCH_MM = 3.0
 PATCH_PX = 84.0
 """Area of the patch where there are no millimetres: 3 mm at 0.29 mm per pixel."""
 
-RUN_OFF_MISSED = "in synthetic loops about half of all run-offs were missed, dense ones too"
+RUN_OFF_MISSED = (
+    "in synthetic loops more than half of all run-offs were missed, a third of the dense ones"
+)
 """What must stand beside every limit of the run-off search: a limit promises nothing above it."""
 
 Extent = Literal["area", "along", "across", "cranial", "caudal"]
