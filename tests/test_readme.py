@@ -51,7 +51,7 @@ def _run(arguments: list[str], folder: Path) -> str:
 def test_the_python_example_prints_numbers_with_units_and_saves_results(checkout: Path) -> None:
     (code,) = _blocks("python")
     said = _run(["-c", code], checkout)
-    assert re.search(r"needle tip ± \d+\.\d px, contrast \d+ mm²", said)
+    assert re.search(r"needle tip ± \d+\.\d px\ncontrast \d+ mm²", said)
     assert len(list(checkout.glob("results/*/overview.png"))) == 1
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from napari_fluoroinject.rendering import palette, scene
 
@@ -35,6 +34,8 @@ def draw_density(axes: Axes, report: Report, frame: int) -> None:
     axes.set_ylabel("mean\nopacity" if quantitative else "relative\nopacity")
     axes.set_xlabel("frame" if report.loop.times_s is None else "time, s")
     if report.loop.times_s is None:
+        from matplotlib.ticker import MaxNLocator
+
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     values = None if report.measurements is None else report.measurements.mean_od_by_frame
     _draw(axes, report, values, colour="#7FD1FF")
