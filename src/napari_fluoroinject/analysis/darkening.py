@@ -72,8 +72,8 @@ class Steps:
     ----------
     strength
         (rows, columns) float32: the step over its own standard error, less what neighbours
-        brighten in the same way, times the share of its group's darkening that nothing beside
-        the group makes good by brightening. 0 outside the groups.
+        brighten in the same way, and less what is answered by brightening beside its group.
+        0 outside the groups.
     groups
         (rows, columns) int32: connected blocks that darken, numbered from 1; 0 = none.
     """
@@ -164,8 +164,7 @@ def fit_steps(darkening: Darkening, first: int, *, on: Backend) -> Steps:
     rival = ndimage.maximum_filter(brighter, size=RIVAL_BLOCKS)
     own = np.maximum(darker - np.maximum(rival - NOISE_STRENGTH, 0.0), 0.0)
     groups = _groups((darker > SURE_STRENGTH) & (darker > brighter))
-    strength: FloatArray = (own * _unanswered(groups, darker, brighter)).astype(np.float32)
-    return Steps(strength=strength, groups=groups)
+    return Steps(strength=_unanswered(own, groups, darker, brighter), groups=groups)
 
 
 def _groups(sure: BoolArray) -> npt.NDArray[np.int32]:
@@ -177,12 +176,13 @@ def _groups(sure: BoolArray) -> npt.NDArray[np.int32]:
 
 
 def _unanswered(
-    groups: npt.NDArray[np.int32], darker: FloatArray, brighter: FloatArray
+    own: FloatArray, groups: npt.NDArray[np.int32], darker: FloatArray, brighter: FloatArray
 ) -> FloatArray:
-    """Share of each group's darkening that is not answered by brightening beside it, per block.
+    """What of each block's strength in a group is not answered by brightening beside the group.
 
     A bubble of gas that moves darkens on the side that it leaves and brightens as much on the
-    side that it comes to; a brighter block answers the group that it is nearest to.
+    side that it comes to, so a group loses the share of its sum that is answered, but no block
+    more than the strongest answer. A brighter block answers the group that it is nearest to.
     """
     if not groups.any():
         return np.zeros(groups.shape, dtype=np.float32)
@@ -194,8 +194,10 @@ def _unanswered(
     dark = np.bincount(groups.ravel(), weights=excess.ravel(), minlength=count)
     bright = np.bincount(beside.ravel(), weights=answer.ravel(), minlength=count)
     share = np.clip(1.0 - bright / np.maximum(dark, 1e-6), 0.0, 1.0)
-    share[0] = 0.0
-    return np.asarray(share[groups], dtype=np.float32)
+    strongest = np.zeros(count)
+    np.maximum.at(strongest, beside.ravel(), answer.ravel())
+    left = np.maximum(own * share[groups], own - strongest[groups])
+    return np.where(groups > 0, left, 0.0).astype(np.float32)
 
 
 def _curves(frames: int) -> FloatArray:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from napari_fluoroinject.analysis.darkening import (
     BLOCK_PX,
@@ -32,7 +33,9 @@ CORE_SHARE = 0.5
 spread is weaker."""
 EARLY_SHARE = 0.4
 """The onset is read off the first part of the rise, before the spread leaves the field."""
-RISE_FRAMES = 10
+EVEN_FRAMES = 5
+"""A median over this many frames leaves steps and takes the noise that would cross that part."""
+FEWEST_FITTED = 6
 MASK_FRAMES = 12
 GUARD_FRAMES = 3
 """Frames before the onset that may already hold contrast: filters smear it, the onset may err."""
@@ -151,11 +154,13 @@ def _first_frame(curve: DoubleArray | FloatArray, first: int) -> int:
 
     What is injected at a steady rate darkens the whole spread steadily, however it flows.
     """
-    level, top = float(np.min(curve[first:])), float(np.max(curve[first:]))
-    risen = int(np.argmax(curve[first:] >= level + EARLY_SHARE * (top - level))) + first
-    end = min(max(risen, first + RISE_FRAMES), len(curve))
-    part, times = curve[first:end], np.arange(end - first, dtype=np.float64)
-    bends = np.arange(0.0, len(part) - 2.0, 0.25)
+    even = ndimage.median_filter(curve[first:], size=EVEN_FRAMES, mode="nearest")
+    level, top = float(even.min()), float(even.max())
+    risen = int(np.argmax(even >= level + EARLY_SHARE * (top - level)))
+    # The frame that has risen belongs to it: a step has no other.
+    part = curve[first : first + max(risen + 1, FEWEST_FITTED)]
+    times = np.arange(len(part), dtype=np.float64)
+    bends = np.arange(0.0, len(part) - 1.0, 0.25)
     bend = bends[int(np.argmin([_misfit(part, times, bend) for bend in bends]))]
     return min(int(first + np.floor(bend) + 1), len(curve) - 1)
 
