@@ -122,7 +122,7 @@ def test_the_wheel_built_from_the_sdist_holds_every_data_file(tmp_path):
     held = set(zipfile.ZipFile(wheel).namelist())
     wanted = {
         str(path.relative_to(PACKAGE.parent))
-        for pattern in ("*.py", "*.toml", "*.json", "*.yaml", "py.typed")
+        for pattern in ("*.py", "*.toml", "*.json", "*.yaml", "*.cu", "*.cuh", "py.typed")
         for path in PACKAGE.rglob(pattern)
     }
     assert wanted - held == set()

@@ -7,6 +7,7 @@
   x AnnotationError            marks of a person that cannot be used
   x AnalysisError              a loop that can be read but not analysed
   x BackendUnavailableError    the compute backend that was asked for is not there
+  x BackendFailedError         the device ran out of memory or failed in the middle of the work
   x PhantomError               a synthetic scene that does not exist
   x SettingsError              a configuration that is not valid
   x IdentityMismatchError      a result would have gone into a study it does not come from
@@ -65,6 +66,10 @@ class AnalysisError(FluoroinjectError):
 
 class BackendUnavailableError(FluoroinjectError):
     """The compute backend that was asked for is not there."""
+
+
+class BackendFailedError(FluoroinjectError):
+    """The device ran out of memory or failed in the middle of the work; no result is kept."""
 
 
 class PhantomError(FluoroinjectError):

@@ -269,6 +269,19 @@ def test_the_doctor_reports_a_probe_that_breaks_and_goes_on(monkeypatch):
     assert "Network" in result.stdout
 
 
+def test_the_doctor_stays_well_where_a_graphics_driver_is_ill(monkeypatch):
+    def crash():
+        raise OSError("the driver has gone")
+
+    monkeypatch.setattr("napari_fluoroinject.compute.cuda.device", crash)
+    document = json.loads(run("doctor", "--json").stdout)
+    found = {check["name"]: check for check in document["checks"]}
+    assert document["works"] is True
+    assert found["cuda"]["works"] is False
+    assert "the driver has gone" in found["cuda"]["found"]
+    assert "cuda12, cuda13" in found
+
+
 def test_main_turns_a_fault_into_a_sentence_and_status_1(monkeypatch, capsys):
     def burst():
         raise RuntimeError("burst")

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from napari_fluoroinject.compute import cuda
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import BackendUnavailableError
 
 
-def test_auto_is_the_processor_today():
+@pytest.fixture
+def no_device(monkeypatch):
+    monkeypatch.setattr(cuda, "_driver_is_there", lambda: False)
+    cuda.device.cache_clear()
+
+
+def test_auto_is_the_processor_where_no_device_is(no_device):
     assert choose().name == choose("auto").name == choose("cpu").name == "cpu"
 
 
@@ -23,7 +30,7 @@ def test_every_backend_says_what_it_runs_on():
         assert backend.version
 
 
-def test_cuda_is_refused_with_a_way_out_and_never_replaced():
+def test_cuda_is_refused_with_a_way_out_and_never_replaced(no_device):
     with pytest.raises(BackendUnavailableError, match="--on cpu"):
         choose("cuda")
 

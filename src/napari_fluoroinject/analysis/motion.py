@@ -58,9 +58,9 @@ class _Round:
     seeks_lag: bool
 
 
-_COARSE_ROUNDS = 3 * (_Round("shift", False),)
-_FINE_ROUNDS = 3 * (_Round("shift", False),)
-_LAST_ROUNDS = 2 * (_Round("shift", True),) + 3 * (_Round("rigid", True),)
+_COARSE_ROUNDS = 2 * (_Round("shift", False),)
+_FINE_ROUNDS = (_Round("shift", False),)
+_LAST_ROUNDS = 2 * (_Round("shift", True),) + 2 * (_Round("rigid", True),)
 """Turning comes last: tissue that lags on one side of the picture looks like a turn."""
 
 

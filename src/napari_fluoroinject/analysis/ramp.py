@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_fluoroinject.analysis.noise import effective_frames
+from napari_fluoroinject.compute.ramps import RampFamily, lattice
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
 if TYPE_CHECKING:
@@ -94,20 +94,16 @@ def fit_ramps(
     positions = frame_positions(registered)
     onset = registered.injection.onset_frame or 0
     used = registered.motion.locked.copy()
-    used[: min(registered.injection.mask_frames)] = False
-    shapes = _shapes(float(positions[onset]) - EARLIEST, float(positions[-1]))
-    curves = _curves(shapes, positions[used])
-    seen = np.square(curves).sum(axis=1) > 0
-    shapes = shapes[seen]
-    candidates = np.ascontiguousarray(_without_baseline(curves[seen].T).T)
-    frames = _without_baseline(smoothed[used])
-    best, plateau, explained = on.kernels.best_curve(frames, candidates)
-    residual = np.maximum(np.einsum("nrc,nrc->rc", frames, frames) - explained, 1e-12)
-    start, rise, decay = (shapes[:, column][best].astype(np.float32) for column in range(3))
+    used[: min(registered.quiet_frames)] = False
+    family = _family(float(positions[onset]) - EARLIEST, positions[used])
+    frames = smoothed[used]
+    best, plateau, explained = on.kernels.best_ramp(frames, family)
+    residual = np.maximum(_energy(frames) - explained, 1e-12)
+    ramp, decay = np.divmod(best, len(family.decay))
     return RampFit(
-        start=start,
-        rise=rise,
-        decay=decay,
+        start=family.start[ramp].astype(np.float32),
+        rise=family.rise[ramp].astype(np.float32),
+        decay=family.decay[decay].astype(np.float32),
         plateau=plateau,
         t=np.sqrt(explained / residual * effective_frames(len(frames), lag1_time)),
         positions=positions,
@@ -131,32 +127,21 @@ def frame_interval_s(times_s: DoubleArray | None) -> float | None:
     return interval_s if interval_s > 0 else None
 
 
-def _shapes(earliest: float, latest: float) -> DoubleArray:
-    """(start, rise, decay) of every ramp that is tried, (shapes, 3)."""
-    shapes = [
-        (start, rise, decay)
-        for rise in RISES
-        for start in np.arange(earliest, latest, max(START_STEP, START_SHARE * rise))
-        for decay in DECAYS
-    ]
-    return np.array(shapes)
+def _family(earliest: float, positions: DoubleArray) -> RampFamily:
+    """Every ramp that is tried."""
+    steps = [max(START_STEP, START_SHARE * rise) for rise in RISES]
+    start, rise = lattice(earliest, float(positions[-1]), RISES, steps)
+    return RampFamily(
+        positions=positions,
+        start=start,
+        rise=rise,
+        decay=np.array(DECAYS),
+        held_frames=BASELINE_FRAMES,
+    )
 
 
-def _curves(shapes: DoubleArray, positions: DoubleArray) -> DoubleArray:
-    start, rise, decay = (shapes[:, column, None] for column in range(3))
-    up = np.clip((positions - start) / rise, 0.0, 1.0)
-    down = np.exp(-np.maximum(positions - start - rise, 0.0) / decay)
-    return np.asarray(up * down)
-
-
-def _without_baseline(curves: DoubleArray | FloatArray) -> FloatArray:
-    """Curves (frames, ...) whose plain least squares is that with a baseline held near 0.
-
-    With b ~ N(0, s^2 / m) the baseline drops out of the likelihood of n frames and leaves the
-    weight matrix 1 - J / (n + m), J all ones; this multiplies by its root.
-    """
-    count = len(curves)
-    share = (1.0 - sqrt(BASELINE_FRAMES / (count + BASELINE_FRAMES))) / count
-    total = curves.sum(axis=0, dtype=np.float64)
-    held: FloatArray = (curves - share * total).astype(np.float32)
-    return held
+def _energy(frames: FloatArray) -> FloatArray:
+    """Sum of squares of each pixel once the held constant has had its share, (rows, columns)."""
+    total = frames.sum(axis=0)
+    held = np.square(total) / np.float32(len(frames) + BASELINE_FRAMES)
+    return np.asarray(np.einsum("nrc,nrc->rc", frames, frames) - held)

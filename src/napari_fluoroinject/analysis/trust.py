@@ -185,9 +185,11 @@ def _sampled(frames: FloatArray, field: FloatArray) -> FloatArray:
 def shifted_field(field: BoolArray | FloatArray, pose: DoubleArray) -> FloatArray:
     """Return (frames, rows, columns): 1 where the reference pose's pixel was open in the frame."""
     rows, columns = field.shape
+    # A lost frame may have gone anywhere; farther than the picture is no different.
+    shifts = np.clip(np.rint(pose[:, :2]), -max(rows, columns), max(rows, columns)).astype(int)
+    reach = np.abs(shifts).max(axis=0, initial=0)
+    wide = np.pad(field.astype(np.float32), [(size, size) for size in reach], mode="edge")
     shifted = np.empty((len(pose), rows, columns), dtype=np.float32)
-    for out, (down, right, _) in zip(shifted, pose, strict=True):
-        row = np.clip(np.arange(rows) + round(down), 0, rows - 1)
-        column = np.clip(np.arange(columns) + round(right), 0, columns - 1)
-        out[:] = field[row[:, None], column[None, :]]
+    for out, (row, column) in zip(shifted, reach + shifts, strict=True):
+        out[:] = wide[row : row + rows, column : column + columns]
     return shifted

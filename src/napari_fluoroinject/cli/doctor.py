@@ -25,6 +25,7 @@ _BASE = (
     *("numpy", "scipy", "numba", "pydicom", "highdicom", "pynetdicom", "imagecodecs"),
     *("matplotlib", "pydantic", "jsonschema", "typer", "rich"),
 )
+_CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 _TOOLS = {
     "dcmdump": "dcmtk (shows DICOM files)",
     "dsrdump": "dcmtk (shows structured reports)",
@@ -109,11 +110,20 @@ def _packages() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
+    cupy = [name for name in _CUPY if _version(name)]
     yield Check(
         topic="Extras",
-        name="extras",
+        name="cuda12, cuda13",
+        works=bool(cupy),
+        found=", ".join(f"{name} {_version(name)}" for name in cupy) or "no CuPy",
+        core=False,
+        advice="Only an NVIDIA device needs it",
+    )
+    yield Check(
+        topic="Extras",
+        name="others",
         works=True,
-        found="none is needed: nothing in this version uses one (no viewer, no CUDA yet)",
+        found="none is needed: nothing in this version uses one (no viewer yet)",
     )
 
 
@@ -140,6 +150,9 @@ def _backends() -> Iterator[Check]:
             backend = choose(wish)
         except BackendUnavailableError as error:
             yield Check(topic="Compute", name=wish, works=False, found=str(error), core=core)
+        except Exception as error:  # as above: a driver may fail in ways that nobody has seen
+            found = f"{type(error).__name__}: {error}"
+            yield Check(topic="Compute", name=wish, works=False, found=found, core=core)
         else:
             found = f"{backend.device}, {backend.version}"
             yield Check(topic="Compute", name=wish, works=True, found=found, core=core)

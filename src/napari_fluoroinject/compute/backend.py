@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
@@ -10,9 +11,14 @@ import numpy as np
 from napari_fluoroinject.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy.typing as npt
 
-    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.compute.ramps import RampFamily
+    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, StoredArray
+
+log = logging.getLogger(__name__)
 
 BackendName = Literal["reference", "cpu", "cuda"]
 Wish = Literal["auto", "cpu", "cuda", "reference"]
@@ -24,12 +30,22 @@ class Kernels(Protocol):
     Frames are (frames, rows, columns) float32 and a picture is (rows, columns) float32, in and
     out. A pose is (row, column, angle): what stands at p in the reference stands at
     `p + (row, column) + angle * (x, -y)` in the frame, (y, x) being p seen from the centre of the
-    picture, the angle in radians. Poses are float64 and few. Nothing here moves memory between
-    devices or knows DICOM.
+    picture, the angle in radians. Poses are float64 and few. Arrays come from the host and go
+    back to it; a backend with a memory of its own moves them. Nothing here knows DICOM.
     """
 
     def bin_frames(self, frames: FloatArray, field: FloatArray, factor: int, /) -> FloatArray:
         """Mean of the open pixels (`field` > 0) of each factor x factor block, else 0."""
+        ...
+
+    def binned_ln(
+        self, stored: StoredArray, beam: FloatArray, first_stored: int, factor: int, /
+    ) -> FloatArray:
+        """Natural log of the mean beam over each factor x factor block of one stored frame.
+
+        `stored` is (rows, columns) of whole numbers, `beam[v - first_stored]` the intensity of
+        stored value v; values outside the table count as its ends.
+        """
         ...
 
     def smooth(self, frames: FloatArray, weight: FloatArray, sigma_px: float, /) -> FloatArray:
@@ -75,6 +91,16 @@ class Kernels(Protocol):
         """
         ...
 
+    def best_ramp(
+        self, frames: FloatArray, family: RampFamily, /
+    ) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
+        """Least squares of A * ramp + a held constant, A >= 0, per pixel over a whole family.
+
+        Returns the index of the best curve (of near equals any), A, and how much of the sum of
+        squares it explains, each (rows, columns).
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backend:
@@ -89,25 +115,27 @@ class Backend:
 def choose(wish: Wish = "auto", /) -> Backend:
     """Return the backend to run on; nothing falls back silently.
 
-    `auto` takes the fastest that is there, `reference` is the definition in plain NumPy.
+    `auto` takes CUDA where a device can be used, else the processor; `reference` is the
+    definition in plain NumPy.
 
     Raises
     ------
     BackendUnavailableError
         Where the backend that was asked for is not there.
     """
-    if wish == "cuda":
+    if wish not in _MAKERS:
         raise BackendUnavailableError(
-            "this version has no CUDA kernels yet; run with --on cpu (or --on auto), which "
-            "computes the same"
+            f"there is no backend {wish!r}; expected one of {', '.join(_MAKERS)}"
         )
-    if wish == "reference":
-        return _reference()
-    if wish in ("auto", "cpu"):
+    return _MAKERS[wish]()
+
+
+def _auto() -> Backend:
+    try:
+        return _cuda()
+    except BackendUnavailableError as error:
+        log.info("taking the processor: %s", error)
         return _cpu()
-    raise BackendUnavailableError(
-        f"there is no backend {wish!r}; expected one of auto, cpu, cuda, reference"
-    )
 
 
 def _reference() -> Backend:
@@ -123,3 +151,21 @@ def _cpu() -> Backend:
     from napari_fluoroinject.compute import cpu
 
     return Backend(name="cpu", device=cpu.device(), version=f"numba {cpu.version()}", kernels=cpu)
+
+
+def _cuda() -> Backend:
+    from napari_fluoroinject.compute import cuda
+    from napari_fluoroinject.compute.launched import LaunchedKernels
+
+    device = cuda.device()
+    return Backend(
+        name="cuda", device=device.name, version=device.version, kernels=LaunchedKernels(device)
+    )
+
+
+_MAKERS: dict[Wish, Callable[[], Backend]] = {
+    "auto": _auto,
+    "cpu": _cpu,
+    "cuda": _cuda,
+    "reference": _reference,
+}

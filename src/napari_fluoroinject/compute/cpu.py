@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.compute.kernels import motion
+from napari_fluoroinject.compute.kernels import intensity, motion, ramp
+from napari_fluoroinject.compute.ramps import ramp_tables
 from napari_fluoroinject.compute.taps import gaussian_taps, warp_taps
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.compute.ramps import RampFamily
+    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, StoredArray
 
 _LEAST_WEIGHT = 1e-3
 """As in `reference`: less data than this under a Gaussian is an extrapolation."""
@@ -39,6 +41,16 @@ def bin_frames(frames: FloatArray, field: FloatArray, factor: int, /) -> FloatAr
     out = np.empty((count, rows // factor, columns // factor), dtype=np.float32)
     motion.bin_frames(frames, field, factor, out)
     return out
+
+
+def binned_ln(
+    stored: StoredArray, beam: FloatArray, first_stored: int, factor: int, /
+) -> FloatArray:
+    """See `backend.Kernels`."""
+    rows, columns = stored.shape
+    out = np.empty((rows // factor, columns // factor), dtype=np.float32)
+    intensity.bin_beam(stored, beam, first_stored, factor, out)
+    return np.log(out, out=out)
 
 
 def smooth(frames: FloatArray, weight: FloatArray, sigma_px: float, /) -> FloatArray:
@@ -113,5 +125,26 @@ def best_curve(
     best[~seen] = 0
     np.maximum(score, 0, out=score)
     amplitude: FloatArray = score / length[best]
+    shape = (rows, columns)
+    return best.reshape(shape), amplitude.reshape(shape), np.square(score).reshape(shape)
+
+
+def best_ramp(
+    frames: FloatArray, family: RampFamily, /
+) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
+    """See `backend.Kernels`; by running sums, so a curve costs a few operations a pixel."""
+    count, rows, columns = frames.shape
+    tables = ramp_tables(family)
+    best = np.empty(rows * columns, dtype=np.int32)
+    score = np.empty(rows * columns, dtype=np.float32)
+    ramp.fit_ramps(
+        frames.reshape(count, rows * columns),
+        (family.positions, tables.fade),
+        (tables.first, tables.full, family.start, family.rise),
+        (tables.after, tables.share, tables.norm),
+        best,
+        score,
+    )
+    amplitude: FloatArray = score * tables.norm.ravel()[best].astype(np.float32)
     shape = (rows, columns)
     return best.reshape(shape), amplitude.reshape(shape), np.square(score).reshape(shape)

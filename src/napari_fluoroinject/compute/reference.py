@@ -12,7 +12,8 @@ from napari_fluoroinject.compute.taps import TAPS, gaussian_taps, warp_taps
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.compute.ramps import RampFamily
+    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, StoredArray
 
 _LEAST_WEIGHT = 1e-3
 """Below this share of a Gaussian window with data, a smoothed value would be an extrapolation."""
@@ -23,6 +24,15 @@ def bin_frames(frames: FloatArray, field: FloatArray, factor: int, /) -> FloatAr
     open_ = _blocks((field > 0).astype(np.float32)[None], factor)
     total = _blocks(np.where(field > 0, frames, np.float32(0)), factor)
     return np.where(open_ > 0, total / np.maximum(open_, 1), 0).astype(np.float32)
+
+
+def binned_ln(
+    stored: StoredArray, beam: FloatArray, first_stored: int, factor: int, /
+) -> FloatArray:
+    """See `backend.Kernels`."""
+    index = np.clip(stored.astype(np.int64) - first_stored, 0, len(beam) - 1)
+    mean = _blocks(beam[index][None], factor)[0] / factor**2
+    return np.asarray(np.log(mean), dtype=np.float32)
 
 
 def smooth(frames: FloatArray, weight: FloatArray, sigma_px: float, /) -> FloatArray:
@@ -103,6 +113,28 @@ def best_curve(
         best[better] = index
         amplitude[better] = product[better] / energy
         explained[better] = product[better] ** 2 / energy
+    return best, amplitude.astype(np.float32), explained.astype(np.float32)
+
+
+def best_ramp(
+    frames: FloatArray, family: RampFamily, /
+) -> tuple[npt.NDArray[np.int32], FloatArray, FloatArray]:
+    """See `backend.Kernels`."""
+    curves = family.curves()
+    energy = family.energy(curves)
+    total = frames.sum(axis=0, dtype=np.float64)
+    held = len(frames) + family.held_frames
+    best, amplitude = np.zeros(total.shape, dtype=np.int32), np.zeros(total.shape)
+    explained = np.zeros(total.shape)
+    for index, curve in enumerate(curves):
+        if energy[index] <= 0:
+            continue
+        product = np.einsum("n,nrc->rc", curve, frames) - curve.sum() / held * total
+        product = np.maximum(product, 0.0)
+        better = product**2 / energy[index] > explained
+        best[better] = index
+        amplitude[better] = product[better] / energy[index]
+        explained[better] = product[better] ** 2 / energy[index]
     return best, amplitude.astype(np.float32), explained.astype(np.float32)
 
 

@@ -68,8 +68,31 @@ def convolve(frames: FloatArray, weight: FloatArray, taps: FloatArray, out: Floa
                         into[column] += w * across[source, column]
 
 
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _down(frame: FloatArray, first: int, taps: FloatArray, out: FloatArray) -> None:
+    """Six rows from `first` on, weighed by `taps` (6, columns), into one row; edges repeat."""
+    last = frame.shape[0] - 1
+    a, b = frame[min(max(first, 0), last)], frame[min(max(first + 1, 0), last)]
+    c, d = frame[min(max(first + 2, 0), last)], frame[min(max(first + 3, 0), last)]
+    e, f = frame[min(max(first + 4, 0), last)], frame[min(max(first + 5, 0), last)]
+    u, v, w, x, y, z = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    for i in range(out.size):
+        above = u[i] * a[i] + v[i] * b[i] + w[i] * c[i]
+        out[i] = above + x[i] * d[i] + y[i] * e[i] + z[i] * f[i]
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _along(line: FloatArray, taps: FloatArray, out: FloatArray) -> None:
+    """Every sample of `out` from six of `line`, the first at its own place."""
+    u, v, w, x, y, z = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    a, b, c, d, e, f = line, line[1:], line[2:], line[3:], line[4:], line[5:]
+    for i in range(out.size):
+        left = u * a[i] + v * b[i] + w * c[i]
+        out[i] = left + x * d[i] + y * e[i] + z * f[i]
+
+
 @njit(cache=True, nogil=True)
-def shear(  # noqa: C901 - one loop nest, compiled as a whole
+def shear(
     frame: FloatArray,
     row_start: Index,
     row_taps: FloatArray,
@@ -77,31 +100,30 @@ def shear(  # noqa: C901 - one loop nest, compiled as a whole
     column_taps: FloatArray,
     out: FloatArray,
 ) -> None:
-    """Sample one frame along its columns, then along its rows; edges are repeated."""
+    """Sample one frame along its columns, then along its rows, by six taps; edges are repeated.
+
+    Loops run over whole lines from 0: only so does the compiler make vectors of them.
+    """
     rows, columns = frame.shape
-    taps = row_taps.shape[0]
-    standing = np.zeros((rows, columns), dtype=np.float32)
+    standing = np.empty((rows, columns), dtype=np.float32)
     begin = 0
     while begin < columns:
         end = begin + 1
         while end < columns and row_start[end] == row_start[begin]:
             end += 1
+        part, taps = frame[:, begin:end], row_taps[:, begin:end]
         for row in range(rows):
-            for tap in range(taps):
-                source = min(max(row + row_start[begin] + tap, 0), rows - 1)
-                for column in range(begin, end):
-                    standing[row, column] += row_taps[tap, column] * frame[source, column]
+            _down(part, row + row_start[begin], taps, standing[row, begin:end])
         begin = end
-    line = np.empty(columns + taps, dtype=np.float32)
+    line = np.empty(columns + row_taps.shape[0], dtype=np.float32)
     for row in range(rows):
-        for place in range(columns + taps):
-            line[place] = standing[row, min(max(place + column_start[row], 0), columns - 1)]
-        into = out[row]
-        into[:] = 0
-        for tap in range(taps):
-            w = column_taps[tap, row]
-            for column in range(columns):
-                into[column] += w * line[column + tap]
+        shift, source = column_start[row], standing[row]
+        low = min(max(-shift, 0), line.size)
+        high = max(min(columns - shift, line.size), low)
+        line[:low] = source[0]
+        line[low:high] = source[low + shift : high + shift]
+        line[high:] = source[columns - 1]
+        _along(line, column_taps[:, row], out[row])
 
 
 @njit(cache=True, nogil=True, fastmath=_SUMS)

@@ -53,13 +53,22 @@ def prepend_node(
                 continue
             onward[:] = rest[k, there]
             for change in range(1, turn + 1):
-                left, right = rest[(k - change) % whole, there], rest[(k + change) % whole, there]
-                for column in range(columns):
-                    # Comparisons, not max(): NaN has no place here and max() would mind it.
-                    better = max(right[column], left[column])
-                    onward[column] = max(onward[column], better)
-            here = response[row]
+                _raise_to(onward, rest[(k - change) % whole, there])
+                _raise_to(onward, rest[(k + change) % whole, there])
             line[:start] = NOWHERE
             line[stop:] = NOWHERE
-            for column in range(start, stop):
-                line[column] = here[column] + onward[column + column_step]
+            ahead = onward[start + column_step : stop + column_step]
+            _add(response[row, start:stop], ahead, line[start:stop])
+
+
+# Loops that run from 0 over whole lines, and a maximum that need not mind NaN, become vectors.
+@nb.njit(cache=True, fastmath={"nnan"})
+def _raise_to(least: FloatArray, other: FloatArray) -> None:
+    for i in range(least.size):
+        least[i] = max(least[i], other[i])
+
+
+@nb.njit(cache=True)
+def _add(one: FloatArray, other: FloatArray, out: FloatArray) -> None:
+    for i in range(out.size):
+        out[i] = one[i] + other[i]
