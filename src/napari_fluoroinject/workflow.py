@@ -24,6 +24,7 @@ from napari_fluoroinject.errors import (
 )
 from napari_fluoroinject.model.annotation import (
     Annotation,
+    MaskWish,
     NeedleTrajectory,
     check_annotation,
     parse_annotation,
@@ -63,6 +64,7 @@ class AnalysisRequest:
     needle: NeedleTrajectory | None = None
     target_px: Point | None = None
     gauge: int | None = None
+    mask: MaskWish | None = None
     annotation_file: Path | None = None
     on: Wish = "auto"
     seg_profile: SegProfile = "strict"

@@ -56,6 +56,38 @@ def test_analyze_does_all_that_can_be_done_and_names_the_rest(loop, tmp_path):
     ]
 
 
+def test_the_headers_mask_is_used_where_it_is_asked_for(loop, tmp_path):
+    dataset = pydicom.dcmread(loop)
+    mask = pydicom.Dataset()
+    mask.MaskOperation, mask.MaskFrameNumbers, mask.MaskSubPixelShift = "AVG_SUB", [3, 4], [0, 0.5]
+    dataset.MaskSubtractionSequence = [mask]
+    masked = tmp_path / "masked.dcm"
+    dataset.save_as(masked)
+    for wish, used in (
+        ((), "found"),
+        (("--mask", "auto"), "found"),
+        (("--mask", "header"), "header"),
+    ):
+        out = tmp_path / "out"
+        assert run("analyze", str(masked), *wish, "--out", str(out)).exit_code == 0
+        summary = json.loads((out / dataset.SOPInstanceUID / "summary.json").read_text())
+        assert summary["parameters"]["mask"] == used
+        assert (summary["mask_frames"] == [2, 3]) == (used == "header")
+    by_report = pydicom.dcmread(out / dataset.SOPInstanceUID / "map_arrival.dcm")
+    purposes = {
+        item.PurposeOfReferenceCodeSequence[0].CodeValue: item.get("ReferencedFrameNumber")
+        for item in by_report.SourceImageSequence
+    }
+    assert list(purposes["121321"]) == [3, 4]
+
+
+def test_a_mask_that_is_asked_for_and_not_there_is_told(loop, tmp_path):
+    result = run("analyze", str(loop), "--mask", "header", "--out", str(tmp_path / "out"))
+    assert result.exit_code == 1
+    assert "the file names none that can be used" in result.stderr
+    assert run("analyze", str(loop), "--mask", "first", "--out", str(tmp_path)).exit_code == 2
+
+
 def test_marks_of_one_picture_are_never_put_on_another(loop, tmp_path):
     dataset = pydicom.dcmread(loop)
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from napari_fluoroinject.analysis.registered import FOUND, MaskChoice
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.cine import CineLoop
 from napari_fluoroinject.model.geometry import length_px
@@ -18,6 +19,9 @@ from napari_fluoroinject.model.spread import RunOff
 
 LARGEST_RESIDUAL = 1.5
 """A frame whose residual is above this multiple of what is usual in the loop is not assessable."""
+CONTRADICTING_SHIFT_PX = 1.0
+"""A mask shift of the header that differs by more from what was measured is told: below it the
+edges of bone that are left stand within the blur of the maps."""
 MOST_RUNS_TOLD = 6
 """So many runs of lost frames are named in words; the report names every frame."""
 
@@ -32,6 +36,7 @@ class Evidence:
     injection: Injection
     needle: Needle | NoNeedle
     run_off: RunOff
+    mask: MaskChoice = FOUND
     illegible: str | None = None
     """Why no frame can be judged; None where there is a picture."""
 
@@ -43,6 +48,7 @@ def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
     reasons = []
     if len(lost):
         reasons.append(f"{_listed(lost.tolist())} could not be registered to the mask frames")
+    reasons += _mask_reasons(evidence)
     if not _subtractable(evidence, procedure):
         reasons.append(_too_few(evidence))
         judged = np.zeros_like(judged)
@@ -147,8 +153,45 @@ def _unfit(evidence: Evidence, procedure: Procedure) -> list[str]:
     return reasons
 
 
+def _mask_reasons(evidence: Evidence) -> list[str]:
+    """What the header's masks, where they were asked for, do to the measurement; a clause each."""
+    mask, onset = evidence.mask, evidence.injection.onset_frame
+    if mask.only_intervals:
+        return [
+            "the header subtracts frames from each other (TID) and names no mask frames: "
+            "mask frames found in the picture were used"
+        ]
+    if mask.source == "found":
+        return []
+    reasons = []
+    frames = sorted(evidence.injection.mask_frames)
+    late = [] if onset is None else [frame for frame in frames if frame >= onset]
+    if late and onset is not None:
+        reasons.append(
+            f"the header's mask holds contrast ({_listed(late)}, onset in frame {onset + 1}): "
+            "opacity and spread are too small, or missing"
+        )
+    if mask.unused_frames:
+        lost = _listed(sorted(mask.unused_frames))
+        reasons.append(f"{lost} of the header's mask could not be registered and were left out")
+    if mask.elsewhere:
+        reasons.append(
+            f"for {_frames(mask.elsewhere)} the header has other masks than the one that was used"
+        )
+    if mask.offset_px is not None and np.hypot(*mask.offset_px) > CONTRADICTING_SHIFT_PX:
+        reasons.append(
+            "the header's mask shift, which was used, differs from the motion that was measured"
+        )
+    return reasons
+
+
+def _before(evidence: Evidence) -> int:
+    """How many frames before contrast there are."""
+    return len(evidence.mask.quiet_frames or evidence.injection.mask_frames)
+
+
 def _too_few(evidence: Evidence) -> str:
-    count = len(evidence.injection.mask_frames)
+    count = _before(evidence)
     return f"{_frames(count)} before contrast: too few for a subtraction"
 
 
@@ -180,7 +223,7 @@ def _meaning(loop: CineLoop) -> str:
 
 def _subtractable(evidence: Evidence, procedure: Procedure) -> bool:
     needed = next((r.threshold.low for r in procedure.warnings if r.id == "image_unfit"), 1.0)
-    return len(evidence.injection.mask_frames) >= needed
+    return _before(evidence) >= needed
 
 
 Rule = Callable[[Evidence, WarningRule, Procedure], Finding | None]

@@ -69,17 +69,23 @@ def effective_frames(count: float, lag1: float) -> float:
 
 
 def detection_limit_od(
-    mask_od: FloatArray, valid: BoolArray, *, last: int, lag1_time: float, mm_per_px: float | None
+    quiet_od: FloatArray,
+    valid: BoolArray,
+    *,
+    last: int,
+    lag1_time: float,
+    mm_per_px: float | None,
+    subtracted: int | None = None,
 ) -> float:
     """Return the faintest patch that the mean of the last frames shows at three sigma.
 
-    It is measured, not modelled: the scatter of patch means between mask frames, which contains
+    It is measured, not modelled: the scatter of patch means between quiet frames, which contains
     what correlation and imperfect registration do.
 
     Parameters
     ----------
-    mask_od
-        Opacity of the mask frames, (mask frames, rows, columns).
+    quiet_od
+        Opacity of frames before contrast, (frames, rows, columns).
     valid
         (rows, columns), True where opacity can be judged.
     last
@@ -88,20 +94,23 @@ def detection_limit_od(
         Correlation of neighbouring frames.
     mm_per_px
         None where there is no calibration: the patch is then 84 pixels.
+    subtracted
+        How many mask frames are averaged; None = those of `quiet_od`.
     """
     area_px = patch_area_px(mm_per_px)
     side = max(round(sqrt(area_px)), 1)
-    count = len(mask_od)
+    count = len(quiet_od)
     if count < 2:
         return float("nan")
-    means = _patch_means(mask_od - mask_od.mean(axis=0), side)
+    means = _patch_means(quiet_od - quiet_od.mean(axis=0), side)
     whole = _patch_means(valid[None].astype(np.float32), side)[0] > 0.99
     if not whole.any():
         return float("nan")
     noise = means[:, whole]
     noise = noise - np.median(noise, axis=1, keepdims=True)
     sigma = _MAD * float(np.median(np.abs(noise))) * sqrt(count / (count - 1))
-    frames = 1.0 / effective_frames(last, lag1_time) + 1.0 / effective_frames(count, lag1_time)
+    averaged = (last, count if subtracted is None else subtracted)
+    frames = sum(1.0 / effective_frames(each, lag1_time) for each in averaged)
     return LIMIT_SIGMAS * sigma * sqrt(frames * side * side / area_px)
 
 

@@ -78,7 +78,8 @@ def measure_opacity(
             "opacity needs a picture without contrast"
         )
     aligned = on.kernels.warp(registered.ln, poses(registered.motion))
-    mask_ln = aligned[mask]
+    quiet = list(registered.quiet_frames)
+    quiet_ln = aligned[quiet]
     valid = _valid(registered)
     corridor = needle_corridor(registered, needle)
     scale = _UNSCALED
@@ -93,7 +94,7 @@ def measure_opacity(
         valid=valid,
         residue=_residue(od, valid & ~corridor, on),
         scale=scale,
-        noise=measure_noise(mask_ln, od[mask], valid & ~corridor, on=on),
+        noise=measure_noise(quiet_ln, od[quiet], valid & ~corridor, on=on),
     )
 
 

@@ -12,9 +12,10 @@ import numpy as np
 from napari_fluoroinject.analysis.field import find_open_field
 from napari_fluoroinject.analysis.findings import Evidence, assess, judge
 from napari_fluoroinject.analysis.gauge import calibrate_by_gauge
+from napari_fluoroinject.analysis.header_mask import check_mask, choose_mask
 from napari_fluoroinject.analysis.legible import check_size, why_illegible
 from napari_fluoroinject.analysis.measure import measure
-from napari_fluoroinject.analysis.motion import estimate_motion, re_reference
+from napari_fluoroinject.analysis.motion import estimate_motion
 from napari_fluoroinject.analysis.needle import find_needle, given_needle
 from napari_fluoroinject.analysis.onset import find_injection
 from napari_fluoroinject.analysis.opacity import measure_opacity
@@ -22,6 +23,8 @@ from napari_fluoroinject.analysis.recursive import without_recursive_filter
 from napari_fluoroinject.analysis.registered import RegisteredLoop
 from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.analysis.vascular import begin_at_run_off, find_run_off
+from napari_fluoroinject.analysis.working import binned_annotation, binned_loop, full_size
+from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.report import Provenance, Report
 from napari_fluoroinject.model.spread import (
     NoiseModel,
@@ -33,7 +36,7 @@ from napari_fluoroinject.model.spread import (
 
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
-    from napari_fluoroinject.model.annotation import Annotation
+    from napari_fluoroinject.model.annotation import Annotation, MaskWish
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.needle import Needle, NoNeedle
     from napari_fluoroinject.model.procedure import Procedure
@@ -69,11 +72,24 @@ def analyze_loop(
     UnreadableObjectError
         A frame cannot be decoded.
     AnalysisError
-        The picture is too small, or an annotation lies outside it.
+        The picture is too small, an annotation lies outside it, or the header's mask frames were
+        asked for and it has none.
     """
     check_size(loop)
-    progress("following the anatomy", 0.0)
-    registered = register(loop, on=on)
+    check_mask(loop, annotation.mask or "auto")
+    progress("reading", 0.0)
+    small = binned_loop(loop, on=on)
+    marked = binned_annotation(annotation, binning(loop.shape[1:]))
+    report = _analyze(small, procedure, marked, on, progress)
+    progress("done", 1.0)
+    return full_size(report, loop, annotation)
+
+
+def _analyze(
+    loop: CineLoop, procedure: Procedure, annotation: Annotation, on: Backend, progress: Progress
+) -> Report:
+    progress("following the anatomy", 0.05)
+    registered = register(loop, on=on, mask=annotation.mask or "auto")
 
     progress("finding the needle", 0.4)
     needle = _needle(registered, annotation, on)
@@ -90,9 +106,9 @@ def analyze_loop(
         injection=registered.injection,
         needle=needle,
         run_off=contrast.run_off,
+        mask=registered.mask,
         illegible=why_illegible(registered.ln, registered.field),
     )
-    progress("done", 1.0)
     return Report(
         loop=registered.loop,
         procedure=procedure,
@@ -107,19 +123,21 @@ def analyze_loop(
         run_off=contrast.run_off,
         findings=judge(evidence, procedure),
         assessable=assess(evidence, procedure),
-        provenance=_provenance(annotation, on),
+        provenance=_provenance(annotation, registered.mask.source, on),
     )
 
 
-def register(loop: CineLoop, *, on: Backend) -> RegisteredLoop:
-    """Decode a loop, undo the vendor's time filter, follow the anatomy, find the onset."""
+def register(loop: CineLoop, *, on: Backend, mask: MaskWish = "auto") -> RegisteredLoop:
+    """Decode a loop, undo the vendor's time filter, follow the anatomy, find onset and mask."""
     ln = loop.intensity.ln(loop.frames.every())
     field = find_open_field(ln, loop.open_field)
     ln = without_recursive_filter(ln, field)
     motion = estimate_motion(ln, field, on=on)
     injection = find_injection(ln, field, motion, on=on)
-    motion = re_reference(motion, injection.mask_frames)
-    return RegisteredLoop(loop=loop, ln=ln, field=field, motion=motion, injection=injection)
+    injection, motion, choice = choose_mask(loop, injection, motion, wish=mask)
+    return RegisteredLoop(
+        loop=loop, ln=ln, field=field, motion=motion, injection=injection, mask=choice
+    )
 
 
 def _needle(registered: RegisteredLoop, annotation: Annotation, on: Backend) -> Needle | NoNeedle:
@@ -201,7 +219,7 @@ def _unmeasured(registered: RegisteredLoop, why: str) -> _Contrast:
     )
 
 
-def _provenance(annotation: Annotation, on: Backend) -> Provenance:
+def _provenance(annotation: Annotation, mask: str, on: Backend) -> Provenance:
     gauge = "unknown" if annotation.gauge is None else str(annotation.gauge)
     return Provenance(
         software=SOFTWARE,
@@ -209,5 +227,5 @@ def _provenance(annotation: Annotation, on: Backend) -> Provenance:
         backend=on.name,
         device=on.device,
         backend_version=on.version,
-        parameters=(("needle_gauge", gauge),),
+        parameters=(("needle_gauge", gauge), ("mask", mask)),
     )

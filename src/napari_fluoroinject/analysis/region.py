@@ -214,9 +214,9 @@ def _moving_corridor(registered: RegisteredLoop, needle: Needle | NoNeedle) -> B
         return np.zeros(registered.field.shape, dtype=np.bool_)
     injection, motion = registered.injection, registered.motion
     after = range(injection.onset_frame or 0, len(registered.ln))
-    frames = [*injection.mask_frames, *after]
+    frames = [*registered.quiet_frames, *after]
     tips = (needle.tip_by_frame_px - motion.shift_px)[frames]
-    before = np.nanmedian(tips[: len(injection.mask_frames)], axis=0)
+    before = np.nanmedian(tips[: len(registered.quiet_frames)], axis=0)
     away = np.hypot(*(tips - before).T)
     if not np.nanquantile(away, _USUALLY) > STILL_PX:
         return np.zeros(registered.field.shape, dtype=np.bool_)

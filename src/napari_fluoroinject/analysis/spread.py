@@ -78,15 +78,16 @@ def spread_maps(
     on
         The compute backend.
     """
-    mask = list(registered.injection.mask_frames)
+    quiet = list(registered.quiet_frames)
     stack = smoothed_opacity(opacity, registered, on=on)
-    sigma = _frame_sigma(stack[mask], opacity.valid)
+    sigma = _frame_sigma(stack[quiet], opacity.valid)
     threshold = arrival_threshold(opacity, sigma)
     last = last_frames(registered.motion, LAST_FRAMES)
     limit = detection_limit_od(
-        opacity.od[mask],
+        opacity.od[quiet],
         opacity.valid,
         last=len(last),
+        subtracted=len(registered.injection.mask_frames),
         lag1_time=opacity.noise.lag1_time,
         mm_per_px=registered.loop.mm_per_px,
     )
@@ -156,12 +157,12 @@ class _Kinetics:
     transit: FloatArray
 
 
-def _frame_sigma(mask_frames: FloatArray, valid: BoolArray) -> float:
+def _frame_sigma(quiet_frames: FloatArray, valid: BoolArray) -> float:
     """Noise of one smoothed frame."""
-    count = len(mask_frames)
+    count = len(quiet_frames)
     if count < 2 or not valid.any():
         return float("nan")
-    sigmas = [robust_sigma(frame[valid]) for frame in mask_frames]
+    sigmas = [robust_sigma(frame[valid]) for frame in quiet_frames]
     return float(np.median(sigmas)) * sqrt(count / (count - 1))
 
 
@@ -199,10 +200,10 @@ def _median_of_neighbours(values: FloatArray, side: int) -> FloatArray:
 
 
 def _kinetics(stack: FloatArray, fit: RampFit, arrival: FloatArray, valid: BoolArray) -> _Kinetics:
-    smooth = uniform_filter1d(stack, min(PEAK_FRAMES, len(stack)), axis=0, mode="nearest")
     peak = np.where(valid, fit.highest(), np.float32(np.nan))
     here = np.isfinite(arrival)
-    curves, top = smooth[:, here], peak[here]
+    curves, top = stack[:, here], peak[here]
+    curves = uniform_filter1d(curves, min(PEAK_FRAMES, len(curves)), axis=0, mode="nearest")
     positions = fit.positions[:, None]
     at_peak = fit.reaching(PEAK_SHARE)[here]
     remaining = fit.positions[-1] - at_peak

@@ -150,7 +150,7 @@ def _profiles(
     seen: BoolArray | None = None
     places: DoubleArray | None = None
     count = 0
-    for frame in registered.injection.mask_frames:
+    for frame in registered.quiet_frames:
         if frame < needle.at_rest_from_frame:
             continue
         tip, hub = needle.tip_by_frame_px[frame], needle.hub_by_frame_px[frame]

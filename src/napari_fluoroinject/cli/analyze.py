@@ -17,7 +17,7 @@ from napari_fluoroinject.cli.console import (
     wrong_usage,
 )
 from napari_fluoroinject.errors import AnnotationError, ProcedureError, StorageError
-from napari_fluoroinject.model.annotation import NeedleTrajectory
+from napari_fluoroinject.model.annotation import MaskWish, NeedleTrajectory
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
 )
@@ -104,13 +104,17 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         ),
     ] = None,
     gauge: Annotated[int | None, typer.Option(help="Needle gauge, for example 22.")] = None,
+    mask: Annotated[
+        MaskWish | None,
+        typer.Option(help="Mask frames: found in the picture (auto), or those of the header."),
+    ] = None,
     annotation: Annotated[
         Path | None,
         typer.Option(
             exists=True,
             dir_okay=False,
             help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, "
-            "gauge, level, side. An option goes before what stands there.",
+            "gauge, level, side, mask. An option goes before what stands there.",
         ),
     ] = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
@@ -135,6 +139,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         needle=given_needle,
         target_px=target_px,
         gauge=gauge,
+        mask=mask,
         annotation_file=annotation,
         on=on or settings.defaults.on,
         seg_profile=seg_profile or settings.defaults.seg_profile,

@@ -14,6 +14,7 @@ from napari_fluoroinject.dicom.find import LoopFiles, fellowship, find_loops, re
 from napari_fluoroinject.dicom.frames import JoinedFrames
 from napari_fluoroinject.dicom.identity import sha256_of
 from napari_fluoroinject.dicom.intensity import intensity_scale
+from napari_fluoroinject.dicom.masks import header_masks
 from napari_fluoroinject.dicom.opened import OpenedObject, one_error, open_object
 from napari_fluoroinject.dicom.order import in_order
 from napari_fluoroinject.dicom.shutter import open_field
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.dicom.timing import Times
     from napari_fluoroinject.model.arrays import BoolArray
     from napari_fluoroinject.model.cine import Frames
+    from napari_fluoroinject.model.masks import HeaderMask
 
 __all__ = ["LoopFiles", "find_loops", "read_loop"]
 
@@ -86,6 +88,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
         [acquisition(one.header, one.structure.transfer_syntax_uid) for one in objects]
     )
     field, field_notes = _open_field(first, frames)
+    masks, mask_notes = _masks(objects)
     own_notes = tuple(dict.fromkeys(note for one in objects for note in one.notes))
     return CineLoop(
         frames=frames,
@@ -101,6 +104,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
         body_part=run.body_part,
         laterality=run.laterality,
         lossy=run.lossy,
+        masks=masks,
         notes=(
             *own_notes,
             *time_notes,
@@ -108,6 +112,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
             *spacing.notes,
             *run.notes,
             *field_notes,
+            *mask_notes,
         ),
     )
 
@@ -117,6 +122,14 @@ def _times(objects: tuple[OpenedObject, ...]) -> Times:
     if len(objects) > 1:
         return joined_times([one.header for one in objects])
     return frame_times(first.header, first.pixels.frames, source=first.path.name)
+
+
+def _masks(objects: tuple[OpenedObject, ...]) -> tuple[tuple[HeaderMask, ...], tuple[str, ...]]:
+    """The header's masks; frames of other objects and captures have none (PS3.3 C.7.6.10)."""
+    first = objects[0]
+    if first.captured or first.pixels.frames == 1:
+        return (), ()
+    return header_masks(first.header, first.frames.shape)
 
 
 def _open_field(first: OpenedObject, frames: Frames) -> tuple[BoolArray | None, tuple[str, ...]]:

@@ -10,7 +10,7 @@ from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.maps import is_quantitative
 from napari_fluoroinject.dicom.sr_writer import Group, GroupWriter, Number, Shape, thinned
 from napari_fluoroinject.model.drawing import Outline, outlines
-from napari_fluoroinject.model.geometry import length_px
+from napari_fluoroinject.model.geometry import binning, length_px
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.spread import patch_area_px
 
@@ -58,7 +58,7 @@ def last_outlines(report: Report) -> tuple[int, tuple[Outline, ...]] | None:
         return None
     frame = int(seen[-1])
     parts = outlines(report.maps.region_by_frame[frame])
-    least_px = patch_area_px(report.loop.mm_per_px)
+    least_px = patch_area_px(report.loop.mm_per_px, binned=binning(report.loop.shape[1:]))
     kept = tuple(part for part in parts if part.area_px >= least_px)
     return (frame, kept) if kept else None
 

@@ -6,11 +6,14 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, Literal, get_args
 
 from napari_fluoroinject.errors import AnnotationError
 from napari_fluoroinject.model.geometry import Point, Side
 from napari_fluoroinject.model.levels import check_level
+
+MaskWish = Literal["auto", "header"]
+"""Whose mask frames are subtracted: those found in the picture, or those of the header."""
 
 _LONGEST_TEXT = 64
 """Characters of a level: LO of DICOM, where it ends up, holds no more (PS3.5 table 6.2-1)."""
@@ -32,7 +35,8 @@ class Annotation:
     """Everything a person gave for a loop; None = not said, and never guessed.
 
     `target_px` is in the geometry of the mask frames, those before the contrast. `gauge` is the
-    needle's, a key of `NEEDLE_DIAMETER_MM`; `level` a level of the spine, see `check_level`.
+    needle's, a key of `NEEDLE_DIAMETER_MM`; `level` a level of the spine, see `check_level`;
+    `mask` whose mask frames are subtracted, None as `auto`.
     """
 
     needle: NeedleTrajectory | None = None
@@ -40,6 +44,7 @@ class Annotation:
     gauge: int | None = None
     level: str | None = None
     side: Side | None = None
+    mask: MaskWish | None = None
 
 
 def check_annotation(
@@ -89,7 +94,7 @@ def parse_annotation(text: str, *, name: str) -> Annotation:
     """Read an annotation from its JSON text.
 
     Keys, all optional: `needle` (`hub_px`, `tip_px`, `frame`), `target_px`, `gauge`, `level`,
-    `side`.
+    `side`, `mask`.
 
     Raises
     ------
@@ -107,6 +112,9 @@ def parse_annotation(text: str, *, name: str) -> Annotation:
     side = fields.get("side")
     if side not in (None, "left", "right", "bilateral"):
         raise AnnotationError(f"{name}: side is {side!r}; expected left, right or bilateral")
+    mask = fields.get("mask")
+    if mask not in (None, *get_args(MaskWish)):
+        raise AnnotationError(f"{name}: mask is {mask!r}; expected auto or header")
     annotation = _annotation(fields, name)
     try:
         check_annotation(annotation)
@@ -130,6 +138,7 @@ def _annotation(fields: dict[str, Any], name: str) -> Annotation:
             gauge=_whole(fields.get("gauge")),
             level=_short_text(fields.get("level")),
             side=fields.get("side"),
+            mask=fields.get("mask"),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise AnnotationError(

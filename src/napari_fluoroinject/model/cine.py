@@ -15,6 +15,7 @@ from napari_fluoroinject.model.arrays import (
     read_only,
 )
 from napari_fluoroinject.model.geometry import Calibration, View
+from napari_fluoroinject.model.masks import HeaderMask
 
 Relationship = Literal["linear", "log", "display", "unknown"]
 
@@ -122,6 +123,8 @@ class CineLoop:
     open_field
         (rows, columns), True where the header's shutter is open and pixels are data; None when the
         header names no shutter.
+    masks
+        What the header says about mask subtraction, none where it says nothing.
     sha256
         Hash over the data sets the loop was read from.
     notes
@@ -141,6 +144,7 @@ class CineLoop:
     body_part: str | None = None
     laterality: str | None = None
     lossy: bool = False
+    masks: tuple[HeaderMask, ...] = ()
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -25,9 +25,14 @@ Extent = Literal["area", "along", "across", "cranial", "caudal"]
 """An extent of the spread that can be a lower bound."""
 
 
-def patch_area_px(mm_per_px: float | None) -> float:
-    """Area in pixels of the patch that detection limits speak of; None = no millimetres."""
-    return PATCH_PX if mm_per_px is None else pi / 4 * (PATCH_MM / mm_per_px) ** 2
+def patch_area_px(mm_per_px: float | None, *, binned: int = 1) -> float:
+    """Area in pixels of the patch that detection limits speak of; None = no millimetres.
+
+    `binned` is how many pixels along a side made one of the analysis.
+    """
+    if mm_per_px is None:
+        return PATCH_PX * binned**2
+    return pi / 4 * (PATCH_MM / mm_per_px) ** 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +76,8 @@ class SpreadMaps:
     stays for two frames.
     `region` is the contrast region in the last frames; `region_by_frame` (frames, rows,
     columns) the same in each
-    frame's own geometry. `detection_limit_od` is the faintest 3 mm patch (or 84 pixels where
-    there are no millimetres)
+    frame's own geometry. `detection_limit_od` is the faintest 3 mm patch (or 84 pixels of the
+    analysis where there are no millimetres)
     that the last frames could show at 3 sigma.
     """
 

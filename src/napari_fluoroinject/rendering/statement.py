@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.report import Severity
-from napari_fluoroinject.model.spread import RUN_OFF_MISSED
+from napari_fluoroinject.model.spread import RUN_OFF_MISSED, patch_area_px
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.geometry import CalibrationBasis, Point
@@ -289,7 +290,8 @@ def _limit_rows(report: Report) -> tuple[Row, ...]:
         )
     if report.maps is not None:
         limit = report.maps.detection_limit_od
-        patch = "84 px patch" if report.loop.calibration is None else "3 mm patch"
+        area_px = patch_area_px(None, binned=binning(report.loop.shape[1:]))
+        patch = f"{area_px:.0f} px patch" if report.loop.calibration is None else "3 mm patch"
         rows.append(Row(label="Faintest visible", value=f"{limit:.2f} opacity, {patch}"))
     return (*rows, *_run_off_rows(report))
 

@@ -84,7 +84,7 @@ def _stained(
 ) -> int | None:
     """The end around which more contrast appears; None where that is not certain."""
     onset = registered.injection.onset_frame
-    before = registered.injection.mask_frames
+    before = registered.quiet_frames
     frames = len(registered.ln)
     if onset is None or not before or onset + CONTRAST_DELAY >= frames:
         return None

@@ -85,9 +85,7 @@ def find_shaft(opacity: FloatArray, field: BoolArray, *, scale: float) -> Shaft 
 
 def clean_frames(registered: RegisteredLoop) -> tuple[int, ...]:
     """Frames without contrast: the mask frames, or the first ones where there is no mask."""
-    return registered.injection.mask_frames or tuple(
-        range(min(len(registered.ln), FRAMES_WITHOUT_MASK))
-    )
+    return registered.quiet_frames or tuple(range(min(len(registered.ln), FRAMES_WITHOUT_MASK)))
 
 
 def mean_opacity(

@@ -127,7 +127,7 @@ def _factor(registered: RegisteredLoop) -> int:
 
 
 def _mask(registered: RegisteredLoop) -> tuple[int, int]:
-    frames = registered.injection.mask_frames
+    frames = registered.quiet_frames
     return (min(frames), max(frames) + 1) if frames else (0, _FIRST_FRAMES)
 
 

@@ -24,7 +24,8 @@ def begin_at_run_off(
 ) -> tuple[RegisteredLoop, RunOff]:
     """Take the beginning of an alarmed run-off for the onset that was not seen.
 
-    The mask frames are chosen anew before it, and all poses become relative to theirs.
+    The mask frames are chosen anew before it, and all poses become relative to theirs; mask frames
+    of the header stay.
 
     Parameters
     ----------
@@ -53,6 +54,10 @@ def begin_at_run_off(
     )
     if not injection.mask_frames:
         return registered, run_off
+    if registered.mask.source == "header":
+        mask = replace(registered.mask, quiet_frames=injection.mask_frames)
+        injection = replace(injection, mask_frames=registered.injection.mask_frames)
+        return replace(registered, injection=injection, mask=mask), run_off
     motion = re_reference(registered.motion, injection.mask_frames)
     moved = registered.motion.shift_px[0] - motion.shift_px[0]
     return (
