@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter, uniform_filter1d
 
+from napari_fluoroinject.analysis.chunks import chunks
 from napari_fluoroinject.analysis.corridor import needle_corridor
 from napari_fluoroinject.analysis.exposure import exposure_offsets
 from napari_fluoroinject.analysis.noise import measure_noise
@@ -124,7 +125,12 @@ def _scatter(
         registered.loop.detector_mm_per_px, registered.field.shape[1]
     )
     model = scatter_model(registered.field, sigma_px)
-    blocks = blocks_of(np.exp(registered.ln), registered.field, on=on)
+    blocks = np.concatenate(
+        [
+            blocks_of(np.exp(registered.ln[some]), registered.field, on=on)
+            for some in chunks(len(registered.ln))
+        ]
+    )
     mask_blocks = blocks[list(registered.injection.mask_frames)].mean(axis=0)
     ratio = estimate_ratio(registered, needle, mask_blocks, model, gauge=gauge)
     if assumed is not None:

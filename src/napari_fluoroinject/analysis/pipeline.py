@@ -95,8 +95,7 @@ def _analyze(
     needle = _needle(registered, annotation, on)
     registered = _calibrated(registered, needle, annotation.gauge)
 
-    progress("measuring contrast", 0.5)
-    contrast = _contrast(registered, needle, annotation.gauge, on)
+    contrast = _contrast(registered, needle, annotation.gauge, on, progress)
     registered = contrast.registered
 
     evidence = Evidence(
@@ -172,16 +171,23 @@ class _Contrast:
 
 
 def _contrast(
-    registered: RegisteredLoop, needle: Needle | NoNeedle, gauge: int | None, on: Backend
+    registered: RegisteredLoop,
+    needle: Needle | NoNeedle,
+    gauge: int | None,
+    on: Backend,
+    progress: Progress,
 ) -> _Contrast:
     if not registered.injection.mask_frames:
         return _unmeasured(registered, "no frames before contrast to subtract")
+    progress("measuring opacity", 0.5)
     opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
+    progress("searching for run-off", 0.6)
     run_off = find_run_off(opacity, registered, needle, on=on)
     with_onset, run_off = begin_at_run_off(registered, opacity, run_off)
     if with_onset is not registered:
         registered = with_onset
         opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
+    progress("mapping the spread", 0.85)
     maps = spread_maps(opacity, registered, needle, run_off, on=on)
     return _Contrast(
         registered=registered,

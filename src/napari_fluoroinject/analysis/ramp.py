@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.chunks import picked
 from napari_fluoroinject.analysis.noise import effective_frames
 from napari_fluoroinject.compute.ramps import RampFamily, lattice
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
@@ -96,7 +97,7 @@ def fit_ramps(
     used = registered.motion.locked.copy()
     used[: min(registered.quiet_frames)] = False
     family = _family(float(positions[onset]) - EARLIEST, positions[used])
-    frames = smoothed[used]
+    frames = picked(smoothed, used)
     best, plateau, explained = on.kernels.best_ramp(frames, family)
     residual = np.maximum(_energy(frames) - explained, 1e-12)
     ramp, decay = np.divmod(best, len(family.decay))

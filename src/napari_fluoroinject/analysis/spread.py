@@ -10,6 +10,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import uniform_filter1d
 
+from napari_fluoroinject.analysis.chunks import chunks
 from napari_fluoroinject.analysis.noise import detection_limit_od, robust_sigma
 from napari_fluoroinject.analysis.opacity import LAST_FRAMES
 from napari_fluoroinject.analysis.pose import last_frames
@@ -128,15 +129,20 @@ def smoothed_opacity(opacity: Opacity, registered: RegisteredLoop, *, on: Backen
     The mean of a logarithm of few quanta is low; the logarithm of their mean is not. The mask
     frames' mean is 0 in every pixel.
     """
-    share = np.exp(-opacity.od)
-    smooth = on.kernels.smooth(share, opacity.valid.astype(np.float32), SMOOTHING_PX)
+    weight = opacity.valid.astype(np.float32)
+    smooth = np.empty_like(opacity.od)
+    for some in chunks(len(smooth)):
+        share = np.exp(-opacity.od[some])
+        smooth[some] = on.kernels.smooth(share, weight, SMOOTHING_PX)
     mean = smooth[list(registered.injection.mask_frames)].mean(axis=0)
-    known = mean > 0
-    np.divide(smooth, np.where(known, mean, 1), out=smooth)
-    np.maximum(smooth, _LEAST_SHARE, out=smooth)
-    np.log(smooth, out=smooth)
-    np.negative(smooth, out=smooth)
-    smooth[:, ~(known & opacity.valid)] = 0.0
+    known = (mean > 0) & opacity.valid
+    scale = np.where(known, 1 / np.where(known, mean, 1), 1).astype(np.float32)
+    for some in chunks(len(smooth)):
+        part = smooth[some]
+        part *= scale
+        np.maximum(part, _LEAST_SHARE, out=part)
+        np.log(part, out=part)
+        part *= np.where(known, np.float32(-1), np.float32(0))
     return smooth
 
 

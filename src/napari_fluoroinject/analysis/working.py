@@ -6,6 +6,8 @@ large matrix only samples more finely: its pixels are averaged in pairs before t
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 _CODES = 65536
 """Binned frames are kept as codes of the logarithm, 2e-4 apart: a hundredth of their noise."""
+_MOST_THREADS = 8
 
 Picture = TypeVar("Picture", BoolArray, FloatArray)
 
@@ -111,17 +114,24 @@ def full_size(report: Report, loop: CineLoop, annotation: Annotation) -> Report:
 def _binned_codes(
     loop: CineLoop, factor: int, on: Backend
 ) -> tuple[IntensityScale, np.ndarray[tuple[int, ...], np.dtype[np.uint16]]]:
-    """Binned frames as codes of the logarithm, and what the codes mean; a frame at a time."""
+    """Binned frames as codes of the logarithm, and what the codes mean.
+
+    Frames are decoded in parallel, and no more of them are held at a time than there are threads.
+    """
     given = loop.intensity
     low, high = float(given.ln_beam.min()), float(given.ln_beam.max())
     step = (high - low) / (_CODES - 1) or 1.0
     frames, rows, columns = loop.shape
     codes = np.empty((frames, rows // factor, columns // factor), dtype=np.uint16)
     beam = np.exp(given.ln_beam)
-    for index in range(frames):
-        stored = loop.frames.frame(index)
-        ln = on.kernels.binned_ln(stored, beam, given.first_stored, factor)
+
+    def place(index: int) -> None:
+        ln = on.kernels.binned_ln(loop.frames.frame(index), beam, given.first_stored, factor)
         codes[index] = np.rint((ln - np.float32(low)) / np.float32(step))
+
+    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+        for _ in pool.map(place, range(frames)):
+            pass
     table = low + step * np.arange(_CODES)
     return replace(given, ln_beam=table.astype(np.float32), first_stored=0), codes
 

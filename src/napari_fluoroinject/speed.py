@@ -1,0 +1,160 @@
+"""What an analysis costs, stage by stage, in processor time and memory."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from time import process_time
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.analysis.pipeline import analyze_loop
+from napari_fluoroinject.compute import reference
+from napari_fluoroinject.compute.ramps import RampFamily, lattice
+from napari_fluoroinject.model.annotation import Annotation
+from napari_fluoroinject.phantom import PhantomSettings, make_phantom
+from napari_fluoroinject.procedures import get
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_fluoroinject.compute.backend import Backend, Kernels
+    from napari_fluoroinject.model.cine import CineLoop
+
+SCENE = "esi_il_lumbar"
+FIELD_MM = 512 * 0.41
+"""Side of the detector's field, whatever its matrix."""
+_REFERENCE_SIZE, _REFERENCE_FRAMES = 96, 60
+_REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """One stage: processor seconds, and nanoseconds per pixel of the loop and frame."""
+
+    name: str
+    cpu_s: float
+    ns_per_px: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What the analysis of one loop cost.
+
+    `read_s` is the processor time of touching every stored value once; `peak_mib` what the
+    process held at most above what it held before (the loop was there), None where the system
+    does not tell. `reference_ratio` (operation, ratio): how much longer the definition in plain
+    NumPy takes than the backend, on a small stack.
+    """
+
+    frames: int
+    rows: int
+    columns: int
+    stages: tuple[Stage, ...]
+    read_s: float
+    peak_mib: float | None
+    reference_ratio: tuple[tuple[str, float], ...]
+
+    @property
+    def cpu_s(self) -> float:
+        """Of all stages."""
+        return sum(stage.cpu_s for stage in self.stages)
+
+
+def synthetic_loop(size: int, frames: int, *, seed: int = 77) -> CineLoop:
+    """A phantom's loop of size x size pixels over the usual field."""
+    settings = PhantomSettings(
+        seed=seed, size=size, frames=frames, detector_mm_per_px=FIELD_MM / size
+    )
+    return make_phantom(SCENE, settings=settings).loop
+
+
+def measure_cost(loop: CineLoop, *, on: Backend) -> Cost:
+    """Analyse a loop and say what each stage cost; kernels are compiled and warm beforehand."""
+    _warm_up(on)
+    _forget_the_most_held()
+    before = _held_mib("VmRSS")
+    marks: list[tuple[str, float]] = []
+    analyze_loop(
+        loop,
+        get(SCENE),
+        Annotation(),
+        on=on,
+        progress=lambda name, _: marks.append((name, process_time())),
+    )
+    marks.append(("done", process_time()))
+    after = _held_mib("VmHWM")
+    frames, rows, columns = loop.shape
+    pixels = frames * rows * columns
+    stages = tuple(
+        Stage(name=name, cpu_s=end - begin, ns_per_px=1e9 * (end - begin) / pixels)
+        for (name, begin), (_, end) in pairwise(marks)
+        if name != "done"
+    )
+    return Cost(
+        frames=frames,
+        rows=rows,
+        columns=columns,
+        stages=stages,
+        read_s=_fastest(lambda: loop.frames.every().max()),
+        peak_mib=None if before is None or after is None else after - before,
+        reference_ratio=tuple(_ratios(on.kernels)),
+    )
+
+
+def _warm_up(on: Backend) -> None:
+    analyze_loop(synthetic_loop(160, 40), get(SCENE), Annotation(), on=on)
+
+
+def _ratios(kernels: Kernels) -> list[tuple[str, float]]:
+    """How much longer the reference takes for the operations that the analysis spends most on."""
+    random = np.random.default_rng(0)
+    shape = (_REFERENCE_FRAMES, _REFERENCE_SIZE, _REFERENCE_SIZE)
+    frames = random.standard_normal(shape).astype(np.float32)
+    pose = random.uniform(-2.0, 2.0, (_REFERENCE_FRAMES, 3)) * (1.0, 1.0, 0.002)
+    weight = np.ones(shape[1:], dtype=np.float32)
+    start, rise = lattice(10.0, float(_REFERENCE_FRAMES), (2.0, 7.0, 28.0), (0.5, 0.7, 2.8))
+    family = RampFamily(
+        positions=np.arange(float(_REFERENCE_FRAMES)),
+        start=start,
+        rise=rise,
+        decay=np.array([np.inf, 100.0, 40.0, 16.0, 6.0]),
+        held_frames=10.0,
+    )
+    operations: dict[str, Callable[[Kernels], object]] = {
+        "warp": lambda one: one.warp(frames, pose),
+        "smooth": lambda one: one.smooth(frames, weight, 1.3),
+        "best_ramp": lambda one: one.best_ramp(frames, family),
+    }
+    return [
+        (name, _fastest(lambda: run(reference)) / _fastest(lambda: run(kernels)))  # noqa: B023 - called before the loop goes on
+        for name, run in operations.items()
+    ]
+
+
+def _fastest(work: Callable[[], object]) -> float:
+    """Least processor time of a few runs, s: what else runs on the machine only adds to it."""
+    times = []
+    for _ in range(_REPEATS):
+        begin = process_time()
+        work()
+        times.append(process_time() - begin)
+    return max(min(times), 1e-6)
+
+
+def _held_mib(field: str) -> float | None:
+    """`VmRSS`, what this process holds, or `VmHWM`, the most that it held; None but on Linux."""
+    try:
+        lines = Path("/proc/self/status").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    return next((float(line.split()[1]) / 1024 for line in lines if line.startswith(field)), None)
+
+
+def _forget_the_most_held() -> None:
+    """Let `VmHWM` begin again (proc(5), clear_refs)."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", "ascii")

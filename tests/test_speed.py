@@ -1,0 +1,46 @@
+"""The cost of an analysis is told stage by stage."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from napari_fluoroinject.cli import app
+from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.speed import measure_cost, synthetic_loop
+
+
+@pytest.fixture(scope="module")
+def cost():
+    return measure_cost(synthetic_loop(160, 40), on=choose("cpu"))
+
+
+def test_every_stage_has_its_share(cost):
+    names = [stage.name for stage in cost.stages]
+    assert names == [
+        "reading",
+        "following the anatomy",
+        "finding the needle",
+        "measuring opacity",
+        "searching for run-off",
+        "mapping the spread",
+    ]
+    assert cost.cpu_s == pytest.approx(sum(stage.cpu_s for stage in cost.stages))
+    pixels = cost.frames * cost.rows * cost.columns
+    for stage in cost.stages:
+        assert stage.ns_per_px == pytest.approx(1e9 * stage.cpu_s / pixels)
+    assert cost.cpu_s > cost.read_s > 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_the_memory_is_at_least_that_of_the_frames_as_numbers(cost):
+    assert cost.peak_mib > 160 * 160 * 40 * 4 / 2**20
+
+
+def test_the_command_prints_a_table():
+    printed = CliRunner().invoke(app, ["speed", "--size", "160", "--frames", "40", "--on", "cpu"])
+    assert printed.exit_code == 0, printed.output
+    assert "| mapping the spread |" in printed.output
+    assert "best_ramp" in printed.output
