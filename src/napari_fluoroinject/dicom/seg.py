@@ -210,8 +210,9 @@ def _index_frames(dataset: Dataset, organization_uid: str) -> None:
 def _add_frames(dataset: Dataset, segments: tuple[Segment, ...], identity: Identity) -> None:
     groups, frames = [], []
     for number, segment in enumerate(segments, start=1):
+        shared = _SameInEveryFrame.of(number)
         for index in np.flatnonzero(segment.mask.any(axis=(1, 2))):
-            groups.append(_frame_groups(number, int(index), identity.frame(int(index))))
+            groups.append(_frame_groups(shared, int(index), identity.frame(int(index))))
             frames.append(segment.mask[index])
     dataset.SharedFunctionalGroupsSequence = [Dataset()]
     dataset.PerFrameFunctionalGroupsSequence = groups
@@ -220,27 +221,46 @@ def _add_frames(dataset: Dataset, segments: tuple[Segment, ...], identity: Ident
     dataset["PixelData"].VR = "OB"
 
 
-def _frame_groups(segment_number: int, index: int, reference: ImageReference) -> Dataset:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _SameInEveryFrame:
+    """Items that a segment's frames have in common; made once, a loop has hundreds of frames."""
+
+    number: int
+    segment: Dataset
+    purpose: Dataset
+    derivation: Dataset
+
+    @classmethod
+    def of(cls, number: int) -> _SameInEveryFrame:
+        return cls(
+            number=number,
+            segment=item(ReferencedSegmentNumber=number),
+            purpose=coded(codes.SOURCE_IMAGE),
+            derivation=coded(codes.SEGMENTATION),
+        )
+
+
+def _frame_groups(shared: _SameInEveryFrame, index: int, reference: ImageReference) -> Dataset:
     position = index + 1  # DICOM counts from 1
     source = item(
         ReferencedSOPClassUID=reference.sop_class_uid,
         ReferencedSOPInstanceUID=reference.sop_instance_uid,
         SpatialLocationsPreserved="YES",
-        PurposeOfReferenceCodeSequence=[coded(codes.SOURCE_IMAGE)],
+        PurposeOfReferenceCodeSequence=[shared.purpose],
     )
     if reference.frame_number is not None:
         source.ReferencedFrameNumber = reference.frame_number
     return item(
         FrameContentSequence=[
-            item(TemporalPositionIndex=position, DimensionIndexValues=[segment_number, position])
+            item(TemporalPositionIndex=position, DimensionIndexValues=[shared.number, position])
         ],
         DerivationImageSequence=[
             item(
-                DerivationCodeSequence=[coded(codes.SEGMENTATION)],
+                DerivationCodeSequence=[shared.derivation],
                 SourceImageSequence=[source],
             )
         ],
-        SegmentIdentificationSequence=[item(ReferencedSegmentNumber=segment_number)],
+        SegmentIdentificationSequence=[shared.segment],
     )
 
 

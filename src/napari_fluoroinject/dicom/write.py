@@ -32,13 +32,20 @@ RESULT_FILES = frozenset(
 )
 """Every name that a result's file can have."""
 
+_AFTER_UID = 0x00080019
+"""The tag after SOP Instance UID."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EncodedObject:
-    """One result; `name` is unique within a report and becomes the file's name."""
+    """One result; `name` is unique within a report and becomes the file's name.
+
+    `content` is the file that holds `dataset`.
+    """
 
     name: str
     dataset: Dataset
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,18 +150,15 @@ def write_objects(objects: Sequence[EncodedObject], folder: Path) -> tuple[Outpu
 
     Raises
     ------
-    EncodingError
-        See `encoded_bytes`.
     StorageError
         The folder cannot be written.
     """
     written = []
     for encoded in objects:
-        content = encoded_bytes(encoded.dataset)
         target = folder / f"{encoded.name}.dcm"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _replace(target, content)
+            _replace(target, encoded.content)
         except OSError as error:
             raise StorageError(
                 f"{target} could not be written: {error}; choose a folder that can be"
@@ -171,10 +175,21 @@ def write_objects(objects: Sequence[EncodedObject], folder: Path) -> tuple[Outpu
 
 def _sealed(name: str, dataset: Dataset) -> EncodedObject:
     """Let the SOP Instance UID depend on every byte: other content can never have the same UID."""
-    digest = hashlib.sha256(encoded_bytes(dataset)).hexdigest()
+    unsealed = encoded_bytes(dataset)
+    # What follows the UID stays the same, and is the most: it is encoded once.
+    rest = memoryview(unsealed)[len(encoded_bytes(_until_uid(dataset))) :]
+    digest = hashlib.sha256(unsealed).hexdigest()
     dataset.SOPInstanceUID = derived_uid(str(dataset.SOPInstanceUID), digest)
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    return EncodedObject(name=name, dataset=dataset)
+    content = b"".join((encoded_bytes(_until_uid(dataset)), rest))
+    return EncodedObject(name=name, dataset=dataset, content=content)
+
+
+def _until_uid(dataset: Dataset) -> Dataset:
+    """The beginning of a data set, up to its SOP Instance UID: elements stand in their order."""
+    begin = Dataset({element.tag: element for element in dataset[:_AFTER_UID]})
+    begin.file_meta = dataset.file_meta
+    return begin
 
 
 def _replace(target: Path, content: bytes) -> None:

@@ -85,8 +85,14 @@ class IntensityScale:
 
     def ln(self, stored: StoredArray) -> FloatArray:
         """Natural log of the beam intensity, the shape of `stored`, float32."""
-        index = stored if self.first_stored == 0 else stored.astype(np.int32) - self.first_stored
-        return np.take(self.ln_beam, index, mode="clip")
+        ln = np.empty(stored.shape, dtype=np.float32)
+        # One frame at a time: NumPy makes 64-bit numbers of what it looks up.
+        parts = ((stored, ln),) if stored.ndim < 3 else zip(stored, ln, strict=True)
+        for values, into in parts:
+            shifted = self.first_stored != 0
+            index = values.astype(np.int32) - self.first_stored if shifted else values
+            np.take(self.ln_beam, index, mode="clip", out=into)
+        return ln
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

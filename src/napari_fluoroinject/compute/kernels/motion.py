@@ -14,29 +14,39 @@ if TYPE_CHECKING:
 
     Index = npt.NDArray[np.int64]
 
+_Place = np.uintp
 _SUMS = {"reassoc", "contract"}
 """Sums may be reordered so that they vectorise; NaN and infinity keep their meaning."""
 
 
 @njit(cache=True, nogil=True)
-def bin_frames(frames: FloatArray, field: FloatArray, factor: int, out: FloatArray) -> None:  # noqa: C901 - one loop nest, compiled as a whole
+def _add_open(row: FloatArray, open_: FloatArray, line: FloatArray) -> None:
+    """Add what is open; what is not may be anything, NaN included."""
+    for i in range(line.size):
+        line[i] += row[i] if open_[i] > 0 else np.float32(0)
+
+
+@njit(cache=True, nogil=True)
+def bin_frames(frames: FloatArray, field: FloatArray, factor: int, out: FloatArray) -> None:
     """Mean of the open pixels of each block into `out`, which is (frames, blocks, blocks)."""
     count, rows, columns = out.shape
+    width = columns * factor
     share = np.zeros((rows, columns), dtype=np.float32)
     for y in range(rows * factor):
-        for x in range(columns * factor):
+        for x in range(width):
             share[y // factor, x // factor] += field[y, x] > 0
+    line = np.empty(width, dtype=np.float32)
     for k in range(count):
         for row in range(rows):
-            into = out[k, row]
-            into[:] = 0
+            line[:] = 0
             for y in range(row * factor, (row + 1) * factor):
-                for column in range(columns):
-                    for x in range(column * factor, (column + 1) * factor):
-                        if field[y, x] > 0:
-                            into[column] += frames[k, y, x]
+                _add_open(frames[k, y, :width], field[y, :width], line)
+            into = out[k, row]
             for column in range(columns):
-                into[column] /= max(share[row, column], np.float32(1))
+                total = np.float32(0)
+                for x in range(factor):
+                    total += line[column * factor + x]
+                into[column] = total / max(share[row, column], np.float32(1))
 
 
 @njit(cache=True, nogil=True)
@@ -69,29 +79,6 @@ def convolve(frames: FloatArray, weight: FloatArray, taps: FloatArray, out: Floa
 
 
 @njit(cache=True, nogil=True, fastmath=_SUMS)
-def _down(frame: FloatArray, first: int, taps: FloatArray, out: FloatArray) -> None:
-    """Six rows from `first` on, weighed by `taps` (6, columns), into one row; edges repeat."""
-    last = frame.shape[0] - 1
-    a, b = frame[min(max(first, 0), last)], frame[min(max(first + 1, 0), last)]
-    c, d = frame[min(max(first + 2, 0), last)], frame[min(max(first + 3, 0), last)]
-    e, f = frame[min(max(first + 4, 0), last)], frame[min(max(first + 5, 0), last)]
-    u, v, w, x, y, z = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
-    for i in range(out.size):
-        above = u[i] * a[i] + v[i] * b[i] + w[i] * c[i]
-        out[i] = above + x[i] * d[i] + y[i] * e[i] + z[i] * f[i]
-
-
-@njit(cache=True, nogil=True, fastmath=_SUMS)
-def _along(line: FloatArray, taps: FloatArray, out: FloatArray) -> None:
-    """Every sample of `out` from six of `line`, the first at its own place."""
-    u, v, w, x, y, z = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
-    a, b, c, d, e, f = line, line[1:], line[2:], line[3:], line[4:], line[5:]
-    for i in range(out.size):
-        left = u * a[i] + v * b[i] + w * c[i]
-        out[i] = left + x * d[i] + y * e[i] + z * f[i]
-
-
-@njit(cache=True, nogil=True)
 def shear(
     frame: FloatArray,
     row_start: Index,
@@ -102,28 +89,58 @@ def shear(
 ) -> None:
     """Sample one frame along its columns, then along its rows, by six taps; edges are repeated.
 
-    Loops run over whole lines from 0: only so does the compiler make vectors of them.
+    Places are counted without a sign in flat arrays: a signed index may count from the end, and
+    the compiler would test each instead of making vectors.
     """
     rows, columns = frame.shape
-    standing = np.empty((rows, columns), dtype=np.float32)
-    begin = 0
-    while begin < columns:
-        end = begin + 1
-        while end < columns and row_start[end] == row_start[begin]:
-            end += 1
-        part, taps = frame[:, begin:end], row_taps[:, begin:end]
-        for row in range(rows):
-            _down(part, row + row_start[begin], taps, standing[row, begin:end])
-        begin = end
-    line = np.empty(columns + row_taps.shape[0], dtype=np.float32)
+    pixels, taps = frame.reshape(-1), row_taps.reshape(-1)
+    stride, last = _Place(columns), rows - 1
+    ends = np.append(np.flatnonzero(np.diff(row_start)) + 1, columns)
+    line = np.empty(columns, dtype=np.float32)
     for row in range(rows):
-        shift, source = column_start[row], standing[row]
-        low = min(max(-shift, 0), line.size)
-        high = max(min(columns - shift, line.size), low)
-        line[:low] = source[0]
-        line[low:high] = source[low + shift : high + shift]
-        line[high:] = source[columns - 1]
-        _along(line, column_taps[:, row], out[row])
+        begin = 0
+        for end in ends:
+            first = row + row_start[begin]
+            a, b = _line_of(first, last, stride), _line_of(first + 1, last, stride)
+            c, d = _line_of(first + 2, last, stride), _line_of(first + 3, last, stride)
+            e, f = _line_of(first + 4, last, stride), _line_of(first + 5, last, stride)
+            for i in range(_Place(begin), _Place(end)):
+                t = i + stride
+                upper = taps[i] * pixels[a + i] + taps[t] * pixels[b + i]
+                t += stride
+                middle = taps[t] * pixels[c + i] + taps[t + stride] * pixels[d + i]
+                t += stride + stride
+                lower = taps[t] * pixels[e + i] + taps[t + stride] * pixels[f + i]
+                line[i] = upper + middle + lower
+            begin = end
+        _along(line, column_start[row], column_taps[:, row], out[row])
+
+
+@njit(cache=True, nogil=True)
+def _line_of(row: int, last: int, stride: int) -> int:
+    """Where a row begins in the flat picture; the first and the last are repeated."""
+    return _Place(min(max(row, 0), last)) * stride
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _along(line: FloatArray, start: int, taps: FloatArray, out: FloatArray) -> None:
+    """Every sample of `out` from six of `line`, the first of them `start` further on."""
+    size = out.size
+    low = min(max(-start, 0), size)
+    high = max(min(size - 5 - start, size), low)
+    u, v, w, x, y, z = taps[0], taps[1], taps[2], taps[3], taps[4], taps[5]
+    into, source = _Place(low), _Place(low + start)
+    for i in range(_Place(high - low)):
+        k = source + i
+        left = u * line[k] + v * line[k + _Place(1)] + w * line[k + _Place(2)]
+        right = x * line[k + _Place(3)] + y * line[k + _Place(4)] + z * line[k + _Place(5)]
+        out[into + i] = left + right
+    for part in (range(low), range(high, size)):
+        for i in part:
+            total = np.float32(0)
+            for tap in range(6):
+                total += taps[tap] * line[min(max(i + start + tap, 0), size - 1)]
+            out[i] = total
 
 
 @njit(cache=True, nogil=True, fastmath=_SUMS)
