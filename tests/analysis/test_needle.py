@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import scipy.signal
 from needle_scenes import ONSET, Scene, SceneSettings, make_scene
 
 from napari_fluoroinject.analysis.needle import find_needle
+from napari_fluoroinject.analysis.needle.follow import SMOOTHING_FRAMES, smoothed
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
@@ -258,3 +260,9 @@ def with_pictures(
     registered: RegisteredLoop, ln: np.ndarray, shift_px: np.ndarray
 ) -> RegisteredLoop:
     return replace(registered, ln=ln, motion=replace(registered.motion, shift_px=shift_px))
+
+
+def test_a_track_is_smoothed_as_savitzky_and_golay_did():
+    track = np.random.default_rng(3).standard_normal((30, 2))
+    expected = scipy.signal.savgol_filter(track, SMOOTHING_FRAMES, 2, axis=0, mode="interp")
+    np.testing.assert_allclose(smoothed(track), expected, atol=1e-12)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.signal
 
 from napari_fluoroinject.analysis.needle.line import Line, strip
 from napari_fluoroinject.analysis.needle.profile import Profile, across_px, gaussian_profile
@@ -99,8 +98,27 @@ def _smoothed(
         return tuple(lines)
     carried = [shaft.line.moved(_point(step)) for step in shift]
     deviation = [search.deviation(*pair) for pair in zip(lines, carried, strict=True)]
-    smooth = scipy.signal.savgol_filter(deviation, SMOOTHING_FRAMES, 2, axis=0, mode="interp")
+    smooth = smoothed(np.array(deviation))
     return tuple(search.place(line, _point(d)) for line, d in zip(carried, smooth, strict=True))
+
+
+def smoothed(track: DoubleArray) -> DoubleArray:
+    """The track (frames, values) as parabolas over `SMOOTHING_FRAMES` frames see it.
+
+    Savitzky and Golay 1964 (Analytical Chemistry 36:1627); the first and the last frames lie on
+    the first and the last parabola. SciPy's own takes a second to import.
+    """
+    half = SMOOTHING_FRAMES // 2
+    basis = np.vander(np.arange(-half, half + 1.0), 3)
+    hat = basis @ np.linalg.pinv(basis)
+    windows = np.lib.stride_tricks.sliding_window_view(track, SMOOTHING_FRAMES, axis=0)
+    return np.concatenate(
+        [
+            hat[:half] @ track[:SMOOTHING_FRAMES],
+            windows @ hat[half],
+            hat[half + 1 :] @ track[-SMOOTHING_FRAMES:],
+        ]
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
