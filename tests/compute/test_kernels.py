@@ -53,6 +53,16 @@ def test_warping_is_the_same_on_every_backend(frames):
     same(cpu.warp(frames, POSES), reference.warp(frames, POSES))
 
 
+def test_frames_that_are_not_in_one_piece_are_warped_too(frames):
+    same(cpu.warp(frames[::-1, :, ::2], POSES), reference.warp(frames[::-1, :, ::2], POSES))
+
+
+@pytest.mark.parametrize("far", [-500.0, -30.5, 30.5, 500.0])
+def test_a_picture_that_has_left_is_its_edge(frames, far):
+    pose = np.array([[0, far, 0], [far, 0, 0], [far, far, 0.003]])
+    same(cpu.warp(frames, pose), reference.warp(frames, pose))
+
+
 def test_motion_equations_are_the_same_on_every_backend(frames, random):
     weight = random.random(frames.shape, dtype=np.float32)
     gradient = np.stack(np.gradient(frames[1])).astype(np.float32)

@@ -12,6 +12,8 @@ from napari_fluoroinject.analysis.tracking import slopes
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from napari_fluoroinject.compute.backend import Kernels
 
 _BONE_PERCENTILE = 80.0
@@ -32,6 +34,7 @@ _LOST = 1.5
 _LEAST_MISFIT = 0.05
 """Share of the picture's own structure that interpolation alone can leave. Noise leaves 0.3 of it
 in synthetic loops of 20 nGy a frame, so that this counts in very clear loops only."""
+_SECOND_DIFFERENCE = (1.0, -2.0, 1.0)
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -63,8 +66,8 @@ def residuals(aligned: FloatArray, template: FloatArray, weight: FloatArray) -> 
     left = aligned - template
     total = np.maximum(weight.sum(axis=(1, 2), dtype=np.float64), 1e-9)
     offset = np.einsum("nrc,nrc->n", left, weight, dtype=np.float64) / total
-    level: FloatArray = left - offset[:, None, None].astype(np.float32)
-    return level
+    left -= offset[:, None, None].astype(np.float32)
+    return left
 
 
 def robust_weight(
@@ -78,9 +81,13 @@ def robust_weight(
     sigma = np.maximum(_MAD_TO_SIGMA * _typical(seen, valid), _TINY)
     # A frame far noisier than the others would pull the template towards its own noise.
     share = np.minimum(1.0, (np.median(sigma) / sigma) ** 2).astype(np.float32)
-    scaled = seen / (_ROBUST_SIGMAS * sigma[:, None, None]).astype(np.float32)
-    weight = (share[:, None, None] / (1 + scaled**2)).astype(np.float32)
-    return weight, sigma
+    scale = (1.0 / (_ROBUST_SIGMAS * sigma)).astype(np.float32)
+    for frame, one_scale, one_share in zip(seen, scale, share, strict=True):
+        frame *= one_scale  # noqa: PLW2901 - each frame is made its own weight
+        np.square(frame, out=frame)
+        frame += 1  # noqa: PLW2901 - as above
+        np.divide(one_share, frame, out=frame)
+    return seen, sigma
 
 
 def steady_weight(residual: FloatArray, valid: FloatArray, *, kernels: Kernels) -> FloatArray:
@@ -98,10 +105,16 @@ def noise_of(frames: FloatArray, field: FloatArray) -> DoubleArray:
 
     These let little of a picture through, nor of one that does not belong here (Immerkaer 1996).
     """
-    inside = field[1:-1, 1:-1]
+    inside = np.pad(field[1:-1, 1:-1], 1)
     if not inside.any():
         return np.ones(len(frames))
-    noise = _typical(np.diff(np.diff(frames, n=2, axis=1), n=2, axis=2), inside)
+    columns = field.shape[1]
+    pixels, place = frames.reshape(len(frames), -1), _places(inside)
+    rough = np.zeros((len(frames), place.size), dtype=np.float32)
+    for down, share in zip((-columns, 0, columns), _SECOND_DIFFERENCE, strict=True):
+        for right, part in zip((-1, 0, 1), _SECOND_DIFFERENCE, strict=True):
+            rough += np.float32(share * part) * pixels[:, place + down + right]
+    noise = np.median(np.abs(rough), axis=1).astype(np.float64)
     usual = float(np.median(noise))
     return noise / usual if usual > 0 else np.ones(len(frames))
 
@@ -177,9 +190,13 @@ def _typical(frames: FloatArray, field: FloatArray) -> DoubleArray:
 
 def _sampled(frames: FloatArray, field: FloatArray) -> FloatArray:
     """Pixels of the field, (frames, pixels): enough of them for a median."""
+    return frames.reshape(len(frames), -1)[:, _places(field)]
+
+
+def _places(field: FloatArray) -> npt.NDArray[np.int64]:
+    """Where in the flat picture the field is open, as many places as a median needs."""
     place = np.flatnonzero(field > 0)
-    chosen = place[:: max(1, place.size // _MEDIAN_PIXELS)]
-    return frames.reshape(len(frames), -1)[:, chosen]
+    return place[:: max(1, place.size // _MEDIAN_PIXELS)]
 
 
 def shifted_field(field: BoolArray | FloatArray, pose: DoubleArray) -> FloatArray:

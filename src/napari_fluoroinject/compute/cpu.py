@@ -78,8 +78,8 @@ def band_pass(
 def warp(frames: FloatArray, pose: DoubleArray, /) -> FloatArray:
     """See `backend.Kernels`."""
     _, rows, columns = frames.shape
-    out = np.empty_like(frames)
-    for frame, one_pose, into in zip(frames, pose, out, strict=True):
+    out = np.empty(frames.shape, dtype=np.float32)
+    for frame, one_pose, into in zip(np.ascontiguousarray(frames), pose, out, strict=True):
         taps = warp_taps(one_pose, rows, columns)
         motion.shear(
             frame, taps.row_start, taps.row_taps, taps.column_start, taps.column_taps, into

@@ -117,7 +117,7 @@ def shear(
 
 
 @njit(cache=True, nogil=True)
-def _line_of(row: int, last: int, stride: int) -> int:
+def _line_of(row: int, last: int, stride: np.uintp) -> np.uintp:
     """Where a row begins in the flat picture; the first and the last are repeated."""
     return _Place(min(max(row, 0), last)) * stride
 
