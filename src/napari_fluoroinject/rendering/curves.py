@@ -45,7 +45,11 @@ def draw_density(axes: Axes, report: Report, frame: int) -> None:
 def _draw(axes: Axes, report: Report, values: DoubleArray | None, *, colour: str) -> None:
     abscissa = _abscissa(report)
     left, right = float(abscissa[0]), float(abscissa[-1])
-    axes.set_xlim(left, right if right > left else left + 1.0)
+    if right > left:
+        axes.set_xlim(left, right)
+    else:  # one frame: there is no other place on the axis
+        axes.set_xlim(left - 0.5, left + 0.5)
+        axes.set_xticks([left])
     if values is None or not np.isfinite(values).any():
         axes.set_yticks([])
         axes.text(
