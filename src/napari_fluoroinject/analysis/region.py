@@ -10,6 +10,7 @@ import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, label
 
 from napari_fluoroinject.analysis.corridor import needle_corridor, path_band, tip_in_reference
+from napari_fluoroinject.analysis.neighbours import median_of_neighbours
 from napari_fluoroinject.analysis.pose import looked_up
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 from napari_fluoroinject.model.needle import Needle, NoNeedle
@@ -31,6 +32,8 @@ REACH_PX = 22.0
 GAP_MM = 3.0
 GAP_PX = 10.0
 """Parts that are no further apart are one film that bone or noise has cut."""
+NEIGHBOURS_PX = 5
+"""Side of the square whose median time of filling is a pixel's."""
 GAS_SHARE = 0.5
 """What moves (gas) brightens on one side as it darkens on the other; contrast only darkens. A part
 beside which this share of it brightens is gas."""
@@ -151,6 +154,8 @@ def region_in_frames(
     """
     reached = fit.crossing(threshold)
     reached = np.where(np.isnan(reached), fit.start + fit.rise, reached)
+    # Neighbours are filled one after the other: without them a region has holes while it grows.
+    reached = median_of_neighbours(np.where(region, reached, np.nan), NEIGHBOURS_PX)
     reached = np.where(region, np.minimum(reached, np.float32(fit.positions[-1])), np.inf)
     motion = registered.motion
     by_frame = np.zeros((len(fit.positions), *region.shape), dtype=np.bool_)

@@ -7,10 +7,10 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import uniform_filter1d
 
 from napari_fluoroinject.analysis.chunks import chunks
+from napari_fluoroinject.analysis.neighbours import median_of_neighbours
 from napari_fluoroinject.analysis.noise import detection_limit_od, robust_sigma
 from napari_fluoroinject.analysis.opacity import LAST_FRAMES
 from napari_fluoroinject.analysis.pose import last_frames
@@ -187,22 +187,7 @@ def _arrival(fit: RampFit, opacity: Opacity, region: BoolArray, threshold: float
     doubt = np.sqrt(opacity.residue) / GAS_ALLOWANCE
     certain = fit.t > np.where(region, LEAST_T, LONE_T * np.maximum(doubt, 1.0))
     arrival = np.where(confirmed & certain, np.maximum(arrival, 0.0), np.float32(np.nan))
-    return _median_of_neighbours(arrival.astype(np.float32), MEDIAN_PX)
-
-
-def _median_of_neighbours(values: FloatArray, side: int) -> FloatArray:
-    """Median of the known values in the square around every known value."""
-    rows, columns = np.nonzero(np.isfinite(values))
-    if not len(rows):
-        return values
-    padded = np.pad(values, side // 2, constant_values=np.nan)
-    windows = sliding_window_view(padded, (side, side))[rows, columns].reshape(len(rows), -1)
-    ordered = np.sort(windows, axis=1)  # NaN goes to the end
-    known = np.isfinite(ordered).sum(axis=1)
-    each = np.arange(len(rows))
-    result = values.copy()
-    result[rows, columns] = 0.5 * (ordered[each, (known - 1) // 2] + ordered[each, known // 2])
-    return result
+    return median_of_neighbours(arrival.astype(np.float32), MEDIAN_PX)
 
 
 def _kinetics(stack: FloatArray, fit: RampFit, arrival: FloatArray, valid: BoolArray) -> _Kinetics:
