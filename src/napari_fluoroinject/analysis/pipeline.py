@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_fluoroinject.analysis.field import find_open_field
 from napari_fluoroinject.analysis.findings import Evidence, assess, judge
+from napari_fluoroinject.analysis.gas import hold_gas_still
 from napari_fluoroinject.analysis.gauge import calibrate_by_gauge
 from napari_fluoroinject.analysis.header_mask import check_mask, choose_mask
 from napari_fluoroinject.analysis.legible import check_size, why_illegible
@@ -188,6 +189,7 @@ def _contrast(
         registered = with_onset
         opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
     progress("mapping the spread", 0.85)
+    hold_gas_still(opacity, registered, needle, on=on)
     maps = spread_maps(opacity, registered, needle, run_off, on=on)
     return _Contrast(
         registered=registered,
