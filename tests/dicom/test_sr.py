@@ -282,6 +282,9 @@ def test_spread_and_kinetics_carry_every_number_with_its_unit(tmp_path):
         "Bolus Arrival Time": (0.267, "s"),
         "Time To Peak": (0.533, "s"),
         "Peak opacity": (1.02, "1"),
+        "Mass of iodine in the region": (187.0, "mg"),
+        "Peak areal density of iodine": (41.0, "mg/cm2"),
+        "Iodine uncertainty (1 sigma)": (0.14, "{ratio}"),
         "Faintest patch that could be seen": (0.031, "1"),
     }
     scale = numbers(group(document, "Contrast media", "opacity scale"))

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
 from napari_fluoroinject.analysis.corridor import path_band, tip_in_reference
+from napari_fluoroinject.analysis.iodine import measure_iodine
 from napari_fluoroinject.analysis.pose import looked_up
 from napari_fluoroinject.analysis.region import GAP_MM, GAP_PX
 from napari_fluoroinject.model.geometry import Point, axis_deg
@@ -85,6 +86,10 @@ def measure(
     speed = None if tip is None else _front_speed(maps, tip)
     if speed is None and tip is not None and area_px:
         reasons.append("front speed: the front could not be followed over enough distance")
+    peak_od = _quantile(maps.peak_od[maps.region], PEAK_QUANTILE)
+    iodine = measure_iodine(opacity, registered, maps.region, peak_od)
+    if iodine is None and area_px and opacity.scale.scale is not None:
+        reasons.append("iodine: the file does not tell the tube voltage")
     return SpreadMeasurements(
         area_px=area_px,
         area_mm2=None if mm is None or area_px is None else area_px * mm**2,
@@ -102,7 +107,10 @@ def measure(
         front_speed_mm_s=_times(speed, mm),
         first_arrival_s=_quantile(maps.arrival_s[maps.region], FIRST_QUANTILE),
         median_time_to_peak_s=_quantile(maps.time_to_peak_s[maps.region], 0.5),
-        peak_od=_quantile(maps.peak_od[maps.region], PEAK_QUANTILE),
+        peak_od=peak_od,
+        iodine_mg=None if iodine is None else iodine.mass_mg,
+        peak_iodine_mg_cm2=None if iodine is None else iodine.peak_mg_cm2,
+        iodine_relative_uncertainty=None if iodine is None else iodine.relative_uncertainty,
         area_by_frame_px=_area_by_frame(maps, registered),
         mean_od_by_frame=_mean_by_frame(maps, opacity, registered),
         lower_bounds=bounds,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from napari_fluoroinject.analysis.spectrum import transmitted
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.model.geometry import length_px
@@ -28,19 +29,6 @@ LENGTH_SIGMA_MM = 9.0
 """1 sigma of how long the needle is and how well its hub end is seen."""
 STEEL_G_CM3 = 8.0
 """Density of SS304 (Fe 69, Cr 19, Ni 10, Mn 2)."""
-
-_ENERGY_KEV = np.arange(22.5, 93.0, 5.0)
-# Photon fractions per 5 keV bin behind a typical patient (spekpy 2.5.4), by tube voltage:
-# 75 kV + 0.2 mm Cu after 20 cm of water, 85 kV + 0.2 Cu after 25 cm, 95 kV + 0.1 Cu after 32 cm.
-_SPECTRA = {
-    75.0: "0 .0007 .0098 .0415 .0927 .1433 .1761 .1975 .1652 .1259 .0474 0 0 0 0",
-    85.0: "0 .0002 .0034 .0187 .0496 .0875 .1206 .1882 .1485 .1602 .1118 .0796 .0317 0 0",
-    95.0: "0 .0001 .0018 .0108 .0310 .0583 .0854 .1661 .1199 .1506 .1103 .1012 .0840 .0580 .0226",
-}
-# Absorption of 600 um of CsI, 75 % packed (xraydb 4.5.8, Elam tables).
-_DETECTOR = ".970 .890 .885 .991 .980 .948 .898 .831 .764 .692 .624 .558 .501 .447 .405"
-# Mass attenuation of SS304 in cm2/g, bin means (xraydb 4.5.8, Elam tables).
-_STEEL = "16.5 9.986 6.336 4.250 3.004 2.216 1.692 1.316 1.073 .8848 .7459 .6351 .5532 .4853 .4368"
 
 _TIP_MARGIN_PX = 6.0
 _HUB_MARGIN_PX = 4.0
@@ -87,12 +75,8 @@ def steel_dip_mm(gauge: int, kvp: float, *, lengthening: float = 1.0) -> float:
     radius = 0.5 * NEEDLE_DIAMETER_MM[gauge]
     x = np.linspace(-radius, radius, 401)
     chord_cm = 0.2 * lengthening * np.sqrt(np.maximum(radius**2 - x**2, 0.0))
-    areas = []
-    for text in _SPECTRA.values():
-        signal = _numbers(text) * _numbers(_DETECTOR) * _ENERGY_KEV
-        beam = np.exp(-np.outer(chord_cm * STEEL_G_CM3, _numbers(_STEEL))) @ signal
-        areas.append(float(np.trapezoid(1.0 - beam / signal.sum(), x)))
-    return float(np.interp(kvp, list(_SPECTRA), areas))
+    dip = 1.0 - transmitted("steel", chord_cm * STEEL_G_CM3, kvp)
+    return float(np.trapezoid(dip, x))
 
 
 def primary_fraction(
@@ -136,10 +120,6 @@ def primary_fraction(
         places_px=places,
         beside=background[:, len(across) // 2],
     )
-
-
-def _numbers(text: str) -> DoubleArray:
-    return np.array(text.split(), dtype=np.float64)
 
 
 def _profiles(

@@ -165,10 +165,23 @@ def _spread_lines(summary: Summary) -> Iterator[str]:
         ("first arrival", _first_arrival(spread)),
         ("speed of the front", _length(spread, "front_speed", per="/s")),
         ("peak opacity", _quantity(spread["peak_od"], opacity, 2)),
+        ("iodine in the region", _iodine(spread)),
         ("faintest spread to show", _quantity(spread["detection_limit_od"], opacity, 3)),
     ):
         if value is not None:
             yield line(label, value)
+
+
+def _iodine(spread: Summary) -> str | None:
+    """Mass and areal density, with what they are uncertain by."""
+    peak, sigma = spread["peak_iodine_mg_cm2"], spread["iodine_relative_uncertainty"]
+    if peak is None or sigma is None:
+        return None
+    least = "at least " if "area" in spread["lower_bounds"] else ""
+    mass = spread["iodine_mg"]
+    parts = [] if mass is None else [f"{least}{mass:.0f} mg"]
+    parts.append(f"{peak:.0f} mg/cm2 at its densest")
+    return f"{', '.join(parts)} (1 sigma {100 * sigma:.0f} %)"
 
 
 def _bounded(value: str, spread: Summary, name: str) -> str:

@@ -74,6 +74,8 @@ MANUAL_PROCESSING = Code("123109", "DCM", "Manual Processing")
 MM = Code("mm", "UCUM", "mm")
 MM2 = Code("mm2", "UCUM", "square millimeter")
 MM_PER_S = Code("mm/s", "UCUM", "millimeter/second")
+MILLIGRAM = Code("mg", "UCUM", "milligram")
+MG_PER_CM2 = Code("mg/cm2", "UCUM", "milligram per square centimeter")
 DEGREE = Code("deg", "UCUM", "Degree")
 SECOND = Code("s", "UCUM", "second")
 PER_SECOND = Code("/s", "UCUM", "/s")
@@ -145,6 +147,9 @@ _MEASURES = (
     ("front-speed", "Front speed away from the tip", "Median, in the image plane; no flow."),
     ("peak-opacity", "Peak opacity", "Largest natural-log attenuation, corrected for scatter."),
     ("peak-relative", "Peak opacity, relative", "The same in log units of unknown scale."),
+    ("iodine-mass", "Mass of iodine in the region", "At the end, in the calibrated plane."),
+    ("iodine-density", "Peak areal density of iodine", "Of the peak opacity, by tube voltage."),
+    ("iodine-sigma", "Iodine uncertainty (1 sigma)", "Relative, of mass and areal density."),
     ("washout-rate", "Washout rate", "Rate at which opacity falls after its peak."),
     ("washout-relative", "Washout rate, relative", "The same in log units of unknown scale."),
     ("transit-time", "Transit time", "Time for which opacity stays above half of its peak."),

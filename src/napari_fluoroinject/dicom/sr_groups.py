@@ -225,9 +225,29 @@ def _kinetics(write: GroupWriter) -> Group | None:
                 unit=codes.SECOND,
             ),
             Number(name=peak, value=spread.peak_od, unit=unit),
+            *_iodine(spread),
             Number(
                 name=codes.private("detection-limit"), value=maps.detection_limit_od, unit=unit
             ),
+        ),
+    )
+
+
+def _iodine(spread: SpreadMeasurements) -> tuple[Number, ...]:
+    """Mass and areal density of iodine; none where the loop does not carry them."""
+    if spread.peak_iodine_mg_cm2 is None:
+        return ()
+    return (
+        Number(name=codes.private("iodine-mass"), value=spread.iodine_mg, unit=codes.MILLIGRAM),
+        Number(
+            name=codes.private("iodine-density"),
+            value=spread.peak_iodine_mg_cm2,
+            unit=codes.MG_PER_CM2,
+        ),
+        Number(
+            name=codes.private("iodine-sigma"),
+            value=spread.iodine_relative_uncertainty,
+            unit=codes.RATIO,
         ),
     )
 

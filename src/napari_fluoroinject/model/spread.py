@@ -109,6 +109,9 @@ class SpreadMeasurements:
     `front_speed_px_s` is the median
     speed of the front away from the tip in the image plane. `area_by_frame_px` and
     `mean_od_by_frame` are (frames,), NaN throughout where no spread was measured.
+    `iodine_mg` is the iodine in the region at the end, in the calibrated plane, and
+    `peak_iodine_mg_cm2` what the peak opacity comes to, both with `iodine_relative_uncertainty`
+    (1 sigma); None unless the loop is quantitative and its tube voltage known.
     `lower_bounds` names the extents that are "at least" so much, because contrast reaches the
     edge of what can be judged.
     `reasons` says why a number is missing or what it assumes, one sentence each; what is unknown
@@ -132,6 +135,9 @@ class SpreadMeasurements:
     first_arrival_s: float | None
     median_time_to_peak_s: float | None
     peak_od: float | None
+    iodine_mg: float | None
+    peak_iodine_mg_cm2: float | None
+    iodine_relative_uncertainty: float | None
     area_by_frame_px: DoubleArray
     mean_od_by_frame: DoubleArray
     lower_bounds: tuple[Extent, ...] = ()

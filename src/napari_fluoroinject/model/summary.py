@@ -150,7 +150,7 @@ _LENGTHS = (
     *("area_px", "area_mm2", "along_px", "along_mm", "across_px", "across_mm"),
     *("cranial_px", "cranial_mm", "caudal_px", "caudal_mm", "direction_deg"),
     *("front_speed_px_s", "front_speed_mm_s", "first_arrival_s", "median_time_to_peak_s"),
-    "peak_od",
+    *("peak_od", "iodine_mg", "peak_iodine_mg_cm2", "iodine_relative_uncertainty"),
 )
 
 

@@ -236,6 +236,7 @@ def _spread_rows(report: Report) -> tuple[Row, ...]:
                 note="median, away from the tip, in the image plane",
             )
         )
+    rows.extend(_iodine_rows(spread))
     if spread.first_arrival_s is not None:
         rows.append(
             Row(
@@ -254,6 +255,18 @@ def _arrival_note(report: Report) -> str:
     threshold = report.maps.arrival_threshold_od
     onset = span(report, (report.injection.onset_frame, report.injection.onset_frame))
     return f"where the fit first exceeds opacity {threshold:.2f}; onset, from many pixels: {onset}"
+
+
+def _iodine_rows(spread: SpreadMeasurements) -> list[Row]:
+    peak, sigma = spread.peak_iodine_mg_cm2, spread.iodine_relative_uncertainty
+    if peak is None or sigma is None:
+        return []
+    densest = f"{peak:.0f} mg/cm² at its densest"
+    mass = spread.iodine_mg
+    bound = _at_least(spread, "area")
+    value = densest if mass is None else f"{bound}{mass:.0f} mg, {densest}"
+    note = f"\N{PLUS-MINUS SIGN} {100 * sigma:.0f} %, from opacity and tube voltage"
+    return [Row(label="Iodine in the region", value=value, note=note)]
 
 
 def _extent_rows(spread: SpreadMeasurements) -> list[Row]:
