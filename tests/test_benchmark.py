@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_fluoroinject.benchmark import TWINS, Case, Score, cases, crossing_s, score_case, table
+from napari_fluoroinject.benchmark import (
+    SCENES,
+    TWINS,
+    Case,
+    Score,
+    cases,
+    crossing_s,
+    score_case,
+    table,
+)
+from napari_fluoroinject.phantom import planar, scenes
 
 CASE = Case(key="mbb_lumbar", seed=1, twin="none", needle=True)
 
@@ -44,6 +54,17 @@ def test_every_seed_is_used_and_twins_take_turns():
     assert [case.seed for case in with_needle] == list(range(10, 18))
     assert [case.twin for case in with_needle] == [*TWINS, *TWINS[:2]]
     assert len([case for case in listed if not case.needle]) == 2
+
+
+def test_a_scene_is_built_by_the_family_that_has_it():
+    assert set(SCENES["first"]) <= set(scenes())
+    assert set(SCENES["second"]) == set(planar.SPECS)
+    listed = cases(["mbb_lumbar", "film_on_bone"], seeds=1, first_seed=0)
+    assert {case.key: case.family for case in listed} == {
+        "mbb_lumbar": "first",
+        "film_on_bone": "second",
+    }
+    assert CASE.family == "first"
 
 
 def test_figures_are_means_rates_and_coverage_of_their_dose():
@@ -102,8 +123,9 @@ def test_a_flash_of_one_frame_is_no_arrival():
 
 
 @pytest.mark.slow
-def test_a_small_scene_is_scored_from_end_to_end_at_each_dose():
-    small = dataclasses.replace(CASE, size=192, frames=36)
+@pytest.mark.parametrize(("key", "family"), [("mbb_lumbar", "first"), ("film_on_bone", "second")])
+def test_a_small_scene_is_scored_from_end_to_end_at_each_dose(key, family):
+    small = dataclasses.replace(CASE, key=key, family=family, size=192, frames=36)
     low, high = score_case(small, (20.0, 200.0))
     assert (low.dose_ngy, high.dose_ngy) == (20.0, 200.0)
     assert len(high.motion_px) == 36

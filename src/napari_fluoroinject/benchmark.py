@@ -6,7 +6,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import product
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import ndimage
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
     from napari_fluoroinject.model.report import Report
-    from napari_fluoroinject.phantom import Truth
+    from napari_fluoroinject.phantom import Phantom, PhantomSettings, Truth
+
+Family = Literal["first", "second"]
+"""Two independently built families of synthetic loops: what suits one only, suits the phantom."""
+
+SCENES: dict[Family, tuple[str, ...]] = {
+    "first": ("esi_il_lumbar", "esi_tf_lumbar_subpedicular", "mbb_lumbar"),
+    "second": ("midline_sheet", "oblique_sleeves", "film_on_bone"),
+}
+"""The scenes that each family has."""
 
 DOSES_NGY = (5.0, 20.0, 50.0)
 """Detector doses per frame at which every scene is exposed."""
@@ -46,7 +55,7 @@ _VASCULAR = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One scene to build: a procedure key, a seed, a twin, with a needle or without."""
+    """One scene to build: its key, a seed, a twin, with a needle or without."""
 
     key: str
     seed: int
@@ -54,6 +63,7 @@ class Case:
     needle: bool
     size: int = 512
     frames: int = 90
+    family: Family = "first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,11 +97,30 @@ class Score:
 
 
 def cases(keys: Sequence[str], *, seeds: int, first_seed: int) -> Iterator[Case]:
-    """List `seeds` loops per key, their twins in turn, and a quarter as many without a needle."""
+    """List `seeds` loops per key, their twins in turn, and a quarter as many without a needle.
+
+    A key says by itself which family its scene is of.
+    """
     for key, index in product(keys, range(seeds)):
-        yield Case(key=key, seed=first_seed + index, twin=TWINS[index % len(TWINS)], needle=True)
+        yield Case(
+            key=key,
+            seed=first_seed + index,
+            twin=TWINS[index % len(TWINS)],
+            needle=True,
+            family=_family(key),
+        )
     for key, index in product(keys, range(-(-seeds // 4))):
-        yield Case(key=key, seed=first_seed + 500 + index, twin="none", needle=False)
+        yield Case(
+            key=key,
+            seed=first_seed + 500 + index,
+            twin="none",
+            needle=False,
+            family=_family(key),
+        )
+
+
+def _family(key: str) -> Family:
+    return "second" if key in SCENES["second"] else "first"
 
 
 def run_benchmark(
@@ -120,7 +149,7 @@ def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
     from time import process_time
 
     from napari_fluoroinject.model.annotation import Annotation
-    from napari_fluoroinject.phantom import PhantomSettings, build_scene, expose
+    from napari_fluoroinject.phantom import PhantomSettings
     from napari_fluoroinject.workflow import analyze
 
     settings = PhantomSettings(
@@ -130,18 +159,32 @@ def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
         size=case.size,
         frames=case.frames,
     )
-    scene = build_scene(case.key, settings=settings)
     scores = []
-    for dose_ngy in doses_ngy:
-        phantom = expose(scene, dose_ngy=dose_ngy)
+    for phantom in _exposed(case, settings, doses_ngy):
         gauge = phantom.truth.gauge if case.needle and case.seed % 2 == 0 else None
         start_s = process_time()
-        report = analyze(phantom.loop, case.key, Annotation(gauge=gauge))
+        report = analyze(phantom.loop, phantom.truth.procedure, Annotation(gauge=gauge))
         cpu_s = process_time() - start_s
+        dose_ngy = phantom.truth.dose_ngy
         scores.append(
             score_report(report, phantom.truth, case=case, dose_ngy=dose_ngy, cpu_s=cpu_s)
         )
     return tuple(scores)
+
+
+def _exposed(
+    case: Case, settings: PhantomSettings, doses_ngy: Sequence[float]
+) -> Iterator[Phantom]:
+    """The case's scene, built once, at each dose."""
+    from napari_fluoroinject import phantom
+    from napari_fluoroinject.phantom import planar
+
+    if case.family == "second":
+        drawn = planar.build_scene(case.key, settings=settings)
+        yield from (planar.expose(drawn, dose_ngy=dose) for dose in doses_ngy)
+    else:
+        scene = phantom.build_scene(case.key, settings=settings)
+        yield from (phantom.expose(scene, dose_ngy=dose) for dose in doses_ngy)
 
 
 def score_report(
