@@ -26,6 +26,10 @@ LENGTHS = (
     *("cranial_px", "cranial_mm", "caudal_px", "caudal_mm"),
     *("front_speed_px_s", "front_speed_mm_s"),
 )
+UNTOLD = (
+    *("first_arrival_s", "peak_od"),
+    *("iodine_mg", "peak_iodine_mg_cm2", "iodine_relative_uncertainty"),
+)
 
 
 def test_the_summary_of_these_tests_is_one_that_analyze_writes():
@@ -46,6 +50,7 @@ def test_what_was_measured_has_its_unit():
         "20.0 mm",
         "15.0 mm/s",
         "0.62 s",
+        "187 mg, 41 mg/cm2 at its densest (1 sigma 14 %)",
         "0.031 (natural log)",
         "score 0.20, a warning is raised at 1",
         f"about 0.080 (natural log); {RUN_OFF_MISSED}",
@@ -97,7 +102,7 @@ def test_extents_at_the_edge_of_the_field_are_at_least_so_much():
 def test_a_spread_that_was_not_measured_has_no_number():
     told = summary()
     told["contrast_onset_frame"] = None
-    told["spread"] |= dict.fromkeys((*LENGTHS, "first_arrival_s", "peak_od"))
+    told["spread"] |= dict.fromkeys((*LENGTHS, *UNTOLD))
     told["spread"]["reasons"] = ["no contrast was seen: there is no spread to measure"]
     text = statement(told, title="Lumbar epidural")
     assert "contrast spread           not measured" in text

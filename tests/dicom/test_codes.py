@@ -33,6 +33,8 @@ BY_RULE = {
     "{pixels}/s": "UCUM annotation",
     "{frames}": "UCUM annotation",
     "[arb'U]/s": "a UCUM unit divided by another",
+    "mg": "a UCUM prefix and unit",
+    "mg/cm2": "a UCUM unit divided by another",
     "C0034375": "UMLS, named in TID 1500 row 12 itself",
 }
 """Codes that follow a rule of their system and stand in no table of pydicom's."""
