@@ -38,6 +38,14 @@ def test_importing_the_package_loads_nothing_heavy():
     assert loaded == "[]"
 
 
+def test_the_command_line_gives_help_before_anything_heavy_is_loaded():
+    names = ("numpy", "scipy", *HEAVY)
+    loaded = run_python(
+        f"import sys, napari_fluoroinject.cli; print([m for m in {names!r} if m in sys.modules])"
+    )
+    assert loaded == "[]"
+
+
 def test_importing_the_package_costs_at_most_two_tenths_of_a_second_more_than_numpy():
     code = (
         "import numpy, time; t = time.process_time(); import napari_fluoroinject; "

@@ -7,7 +7,6 @@ from textwrap import fill
 from typing import Any
 
 from napari_fluoroinject.cli.console import printable
-from napari_fluoroinject.model.spread import RUN_OFF_MISSED
 
 WIDTH = 96
 _LABEL = 26
@@ -220,6 +219,9 @@ def _run_off_lines(summary: Summary) -> Iterator[str]:
     )
     faintest = _quantity(found["smallest_seen_od"], _opacity_unit(summary), 3)
     if faintest is not None:
+        # The model needs NumPy, and every command, help too, loads this module.
+        from napari_fluoroinject.model.spread import RUN_OFF_MISSED
+
         yield line("run-off missed below", f"about {faintest}; {RUN_OFF_MISSED}")
 
 
