@@ -1,10 +1,12 @@
 """How fast the kernels are on this device, against what its memory and its bus can do.
 
-    python gpu/bench.py [--size 1024] [--frames 100] [--repeats 3] [--cpu] [--out DIR]
+    python gpu/bench.py [--size 1024] [--frames 100] [--loop-frames 300] [--repeats 3] [--cpu]
+                        [--out DIR]
 
-Measures the bandwidth of a copy within the device and of page-locked transfers both ways, then
-runs every operation of `kernel_cases.py` from page-locked frames. Writes one JSON document into
-gpu/results. Exit status: 0 measured, 2 no device that can be used.
+Measures the bandwidth of a copy within the device and of page-locked transfers both ways; the
+maps of a whole loop of 16 bits (`curve_maps`) from page-locked memory; and every operation of
+`kernel_cases.py` from page-locked frames. Writes one JSON document into gpu/results. Exit status:
+0 measured, 2 no device that can be used.
 """
 
 from __future__ import annotations
@@ -15,13 +17,13 @@ import re
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from kernel_cases import CASES, Inputs, make_inputs
+from kernel_cases import CASES, Inputs, make_inputs, subtraction_of
 
 from napari_fluoroinject.compute import cuda
 from napari_fluoroinject.compute.launched import LaunchedKernels
@@ -57,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "columns": wishes.size,
         "gb_per_s": bandwidths(cupy),
     }
+    document["maps"] = maps(kernels, cupy, watch, wishes)
     inputs = page_locked_inputs(cupy, frames=wishes.frames, size=wishes.size)
     document["operations"] = operations(kernels, inputs, watch, wishes.repeats)
     document["cpu_ms"] = _on_cpu(inputs) if wishes.cpu else None
@@ -90,6 +93,34 @@ def bandwidths(cupy: Any) -> dict[str, float]:
     return found
 
 
+def maps(
+    kernels: LaunchedKernels, cupy: Any, watch: Watch, wishes: argparse.Namespace
+) -> dict[str, Any]:
+    """The maps of a whole loop, from page-locked memory: the fastest of several runs.
+
+    `needed_bytes` is what any implementation must read and write once: the loop and the maps.
+    """
+    stored = cuda.page_locked(cupy, (wishes.loop_frames, wishes.size, wishes.size), np.uint16)
+    _fill(stored)
+    inputs = make_inputs(0, np.zeros((len(stored), 1, 1), np.float32))
+    subtraction = subtraction_of(stored[0])
+    runs = []
+    for _ in range(1 + wishes.repeats):
+        clock = Clock(kernels)
+        watch.clear()
+        clock.curve_maps(stored, inputs.exposures, subtraction)
+        runs.append((clock, watch.read()))
+    clock, launched = min(runs[1:], key=lambda run: run[0].wall_s)
+    return {
+        "shape": stored.shape,
+        "needed_bytes": clock.bytes_in + clock.bytes_out,
+        "bytes_in": clock.bytes_in,
+        "wall_ms": 1e3 * clock.wall_s,
+        "kernels_ms": sum(kernel["ms"] for kernel in launched),
+        "kernels": launched,
+    }
+
+
 def page_locked_inputs(cupy: Any, *, frames: int, size: int) -> Inputs:
     """The inputs of the cases at full size, the large ones in page-locked memory."""
     random = np.random.default_rng(0)
@@ -99,7 +130,9 @@ def page_locked_inputs(cupy: Any, *, frames: int, size: int) -> Inputs:
     inputs = make_inputs(0, noise)
     weight = cuda.page_locked(cupy, noise.shape, np.float32)
     weight[...] = inputs.weight
-    return replace(inputs, weight=weight)
+    loop = cuda.page_locked(cupy, noise.shape, np.uint16)
+    loop[...] = inputs.loop
+    return replace(inputs, weight=weight, loop=loop)
 
 
 def operations(
@@ -152,6 +185,33 @@ class Clock:
 
         return timed
 
+    def follow_curves(self, *given: Any) -> _Followed:
+        """A follower every call of which is timed."""
+        follower = self.kernels.follow_curves(*given)
+        return _Followed(follower, self)
+
+
+class _Followed:
+    """Passes calls on to a follower, and adds them to a clock."""
+
+    def __init__(self, follower: Any, clock: Clock) -> None:
+        self._timed = Clock(follower)
+        self._clock = clock
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        run = getattr(self._timed, name)
+
+        def timed(*given: Any) -> Any:
+            made = run(*given)
+            for total in ("wall_s", "calls", "bytes_in", "bytes_out"):
+                setattr(
+                    self._clock, total, getattr(self._clock, total) + getattr(self._timed, total)
+                )
+                setattr(self._timed, total, 0)
+            return made
+
+        return timed
+
 
 @dataclass(slots=True)
 class Watch:
@@ -194,6 +254,9 @@ class Watch:
 def _complete(document: dict[str, Any]) -> None:
     """Add the ratios: of the copy's bandwidth, and of the time that the bus alone would take."""
     rate = document["gb_per_s"]
+    one = document["maps"]
+    one["of_copy"] = one["needed_bytes"] / one["kernels_ms"] / 1e6 / rate["copy"]
+    one["wall_of_transfer"] = one["wall_ms"] / (one["bytes_in"] / rate["to_device"] / 1e6)
     for row in document["operations"]:
         bus_ms = (
             row["bytes_in"] / rate["to_device"] / 1e6 + row["bytes_out"] / rate["to_host"] / 1e6
@@ -224,15 +287,34 @@ def _between(cupy: Any, stream: Any, work: Callable[[], Any]) -> float:
     return float(cupy.cuda.get_elapsed_time(start, end))
 
 
-def _bytes(arrays: Sequence[Any]) -> int:
-    # Numbers have a size too, and it does not count.
-    return sum(one.nbytes for one in arrays if getattr(one, "ndim", 0))
+def _bytes(given: Sequence[Any]) -> int:
+    total = 0
+    for one in given:
+        if is_dataclass(one):
+            total += _bytes([getattr(one, part.name) for part in fields(one)])
+        elif getattr(one, "ndim", 0):  # numbers have a size too, and it does not count
+            total += one.nbytes
+    return total
+
+
+def _fill(stored: np.ndarray) -> None:
+    """A smooth picture with noise, and contrast that spreads over a quarter of it."""
+    random = np.random.default_rng(0)
+    count, rows, columns = stored.shape
+    y, x = np.mgrid[0:rows, 0:columns] / max(rows, columns)
+    still = 600 + 200 * np.sin(7 * x) * np.cos(5 * y)
+    far = np.hypot(x - 0.5, y - 0.5)
+    for k, frame in enumerate(stored):
+        contrast = 0.3 * (far < 0.3 * k / count)
+        noise = random.standard_normal(frame.shape, dtype=np.float32)
+        frame[...] = np.clip(still * np.exp(-contrast) + 10 * noise, 1, 1000)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--size", type=int, default=1024, help="rows and columns")
     parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--loop-frames", type=int, default=300, help="of the loop that is mapped")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cpu", action="store_true", help="time the compiled CPU kernels too")
     parser.add_argument("--out", type=Path, default=_RESULTS)

@@ -12,7 +12,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from kernel_cases import CASES, TIES, TOLERANCE, Agreement, compare, make_inputs
+from kernel_cases import CASES, READ_OFF, TIES, TOLERANCE, Agreement, compare, make_inputs
 
 from napari_fluoroinject.compute.backend import Kernels, choose
 from napari_fluoroinject.errors import BackendUnavailableError
@@ -52,7 +52,10 @@ def agreements(kernels: Kernels, wishes: argparse.Namespace) -> dict[str, list[A
 
 def report(found: dict[str, list[Agreement]]) -> int:
     """Print the table and return the exit status."""
-    print(f"tolerance {TOLERANCE:g} of 1 + |value| (sums: of the largest), ties in {TIES:g}")
+    print(
+        f"tolerance {TOLERANCE:g} of 1 + |value| (sums: of the largest; what is read off curves: "
+        f"{READ_OFF:g}), ties in {TIES:g}"
+    )
     print(f"{'result':<32}{'worst/tolerance':>16}{'outside':>10}{'seeds':>7}")
     for name, ones in found.items():
         worst, outside = max(one.worst for one in ones), max(one.outside for one in ones)

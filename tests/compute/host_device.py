@@ -22,6 +22,7 @@ TYPES = {
     "float": np.float32,
     "double": np.float64,
     "int": np.int32,
+    "unsigned int": np.uint32,
     "unsigned char": np.uint8,
     "unsigned short": np.uint16,
     "short": np.int16,
@@ -77,6 +78,13 @@ class HostLane:
 
     def empty(self, shape, dtype=np.float32, /):
         return HostBuffer.of(shape, dtype)
+
+    def fill(self, buffer, first, array, /):
+        assert array.nbytes <= 1 << 26
+        array = np.array(array, buffer.values.dtype)
+        into = buffer.values[first : first + len(array)]
+        assert into.shape == array.shape
+        self._queue.append(lambda: np.copyto(into, array))
 
     def launch(self, kernel, size, /, *arguments):
         given = [kernel_argument(argument) for argument in arguments]

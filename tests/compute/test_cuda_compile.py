@@ -38,6 +38,7 @@ def test_every_kernel_compiles_and_keeps_its_values_in_registers(architecture):
     assert set(re.findall(r"entry function '(\w+)'", told)) == set(kernel_names())
     assert set(re.findall(r"(\d+) bytes stack frame", told)) == {"0"}
     assert set(re.findall(r"(\d+) bytes spill", told)) == {"0"}
+    assert max(map(int, re.findall(r"Used (\d+) registers", told))) <= 128  # two blocks at a time
     assert "warning" not in told
 
 

@@ -7,7 +7,7 @@ import pytest
 from host_device import HostDevice, WroteOutsideError, build
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_cases import CASES, compare, make_inputs
+from kernel_cases import CASES, compare, make_inputs, subtraction_of
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.analysis.pipeline import analyze_loop
@@ -132,10 +132,17 @@ def test_arrays_that_do_not_fit_together_are_refused_before_a_kernel_reads_past_
         lambda: kernels.smooth(short, inputs.field, 1.0),
         lambda: kernels.band_pass(short, inputs.field, 1.0, 2.0),
         lambda: kernels.warp(inputs.frames, inputs.pose[1:]),
+        lambda: kernels.sample(inputs.frames, inputs.pose[1:, :2], 1.0, (8, 8)),
         lambda: kernels.motion_equations(inputs.frames, short[0], short[:2], inputs.weight),
         lambda: kernels.weighted_mean(short, inputs.weight),
         lambda: kernels.best_curve(inputs.frames, inputs.curves[:, 1:]),
         lambda: kernels.best_ramp(inputs.frames[1:], inputs.family),
+        lambda: kernels.curve_maps(
+            inputs.loop[:, 1:], inputs.exposures, subtraction_of(inputs.loop[0])
+        ),
+        lambda: kernels.curve_maps(
+            inputs.loop[1:], inputs.exposures, subtraction_of(inputs.loop[0])
+        ),
     ):
         with pytest.raises(ValueError, match="shape"):
             call()
@@ -161,6 +168,10 @@ WRONG = {
     "shear_down: edge": ("clamp(first + tap, rows - 1)", "clamp(first + tap, rows - 2)"),
     "shear_across: sign": ("x + start[at(0, k, y", "x - start[at(0, k, y"),
     "shear_across: frame": ("taps[at(k, tap, y, SAMPLES", "taps[at(0, tap, y, SAMPLES"),
+    "sample: row outside": ("if (row < 0 || row >= rows)", "if (row < 0 || row > rows)"),
+    "sample: column outside": ("first >= -1 && first + 1 < columns", "first >= 0"),
+    "sample: share": ("upper + down_share", "lower + down_share"),
+    "sample: frame": ("given > 1 ? k : 0", "given > 1 ? 0 : 0"),
     "motion_strips: sign of the turn": ("gy * right - gx * down", "gy * right + gx * down"),
     "motion_strips: offset": ("sums[3] -= wy", "sums[3] += wy"),
     "motion_strips: centre": ("0.5f * (float)(rows - 1)", "0.5f * (float)rows"),
@@ -177,6 +188,28 @@ WRONG = {
     "best_ramp: end of the rise": ("high = frame[ramps + r]", "high = frame[r]"),
     "best_ramp: share": ("- share * whole", "+ share * whole"),
     "best_ramp: decay": ("chosen = r * decays + d", "chosen = r * decays"),
+    "follow: row": ("y + (int)step.down", "y - (int)step.down"),
+    "follow: sample to the right": ("clamp(column + 1, columns", "clamp(column, columns"),
+    "follow: shares of two rows": (
+        "fmaf(step.lower, lower, step.upper * upper)",
+        "fmaf(step.upper, lower, step.lower * upper)",
+    ),
+    "follow: offset": ("ln - step.offset", "ln + step.offset"),
+    "follow: smallest number": ("table, -32768, mask", "table, -32767, mask"),
+    "follow: frame": ("k++, frame += plane", "k++"),
+    "follow: begins anew": ("if (before == 0) {", "if (before <= 1) {"),
+    "follow: time": ("Step here = step[k]", "Step here = step[first]"),
+    "follow: smoothing": ("(curve.earlier + opacity)", "(curve.latest + opacity)"),
+    "follow: one frame late": ("higher ? step.time", "higher ? step.before"),
+    "follow: not confirmed": ("last >= threshold) {", "true) {"),
+    "follow: void crossing": ("curve.area = curve.moment = 0.0f;", ""),
+    "follow: below zero": ("(value > 0.0f ? value : 0.0f)", "value"),
+    "follow: moment": ("step.time - curve.candidate,", "step.before - curve.candidate,"),
+    "follow: what is kept": ("at[6 * plane] = curve.arrival", "at[6 * plane] = curve.candidate"),
+    "follow: flag": ("1u << (k - first)", "2u << (k - first)"),
+    "read_curves: time left": ("last.time - curve.peak_time", "last.before - curve.peak_time"),
+    "read_curves: last": ("curve.value / curve.peak", "curve.latest / curve.peak"),
+    "count_above: rows": ("y = strip * COUNTED;", "y = strip * COUNTED + 1;"),
     "an edge that is not guarded": (
         "if (x >= columns || y >= rows || k >= count) return;",
         "if (y >= rows || k >= count) return;",

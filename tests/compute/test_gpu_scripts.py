@@ -89,6 +89,7 @@ def test_a_measurement_is_one_dated_document(host_library, tmp_path, monkeypatch
     monkeypatch.setattr(cuda, "load_cupy", lambda: cupy)
     monkeypatch.setattr(cuda, "device", lambda: cuda.CudaDevice(cupy, cupy.functions()))
     wishes = ["--size", "48", "--frames", "6", "--repeats", "1", "--cpu", "--out", str(tmp_path)]
+    wishes += ["--loop-frames", "40"]
     assert bench.main(wishes) == 0
     (path,) = tmp_path.iterdir()
     document = json.loads(path.read_text())
@@ -100,3 +101,16 @@ def test_a_measurement_is_one_dated_document(host_library, tmp_path, monkeypatch
     assert warp["bytes_out"] == 6 * 48 * 48 * 4
     assert {one["kernel"] for one in warp["kernels"]} == {"shear_down", "shear_across"}
     assert all(one["of_copy"] > 0 for row in rows.values() for one in row["kernels"])
+    maps = document["maps"]
+    assert maps["shape"] == [40, 48, 48]
+    assert maps["needed_bytes"] >= maps["bytes_in"] + 7 * 48 * 48 * 4
+    assert maps["bytes_in"] >= 2 * 40 * 48 * 48
+    assert maps["of_copy"] > 0
+    assert maps["wall_of_transfer"] > 0
+    assert {one["kernel"] for one in maps["kernels"]} == {
+        "follow_uint16",
+        "read_curves",
+        "count_above",
+        "add_strips",
+    }
+    assert rows["follow_curves"]["calls"] == 6 + 1

@@ -40,7 +40,7 @@ def test_binning_is_the_same_on_every_backend(frames, field, factor):
     same(cpu.bin_frames(frames, field, factor), reference.bin_frames(frames, field, factor))
 
 
-@pytest.mark.parametrize("sigma_px", [0.5, 2.0])
+@pytest.mark.parametrize("sigma_px", [0, 0.5, 1.0, 2.0, 8.0])
 def test_smoothing_is_the_same_on_every_backend(frames, field, sigma_px):
     same(cpu.smooth(frames, field, sigma_px), reference.smooth(frames, field, sigma_px))
 
@@ -61,6 +61,36 @@ def test_frames_that_are_not_in_one_piece_are_warped_too(frames):
 def test_a_picture_that_has_left_is_its_edge(frames, far):
     pose = np.array([[0, far, 0], [far, 0, 0], [far, far, 0.003]])
     same(cpu.warp(frames, pose), reference.warp(frames, pose))
+
+
+@pytest.mark.parametrize("step", [1.0, 0.125, 2.5])
+@pytest.mark.parametrize("count", [1, 3])
+def test_samples_are_the_same_on_every_backend(frames, random, step, count):
+    place = random.uniform(-60, 60, (3, 2))
+    given = (frames[:count], place, step, (50, 38))
+    same(cpu.sample(*given), reference.sample(*given))
+
+
+@pytest.mark.parametrize("kernels", [cpu, reference])
+def test_samples_lie_on_straight_lines_between_pixels_and_nothing_lies_outside(kernels):
+    slope = np.add.outer(10.0 * np.arange(4), np.arange(5)).astype(np.float32)[None]
+    found = kernels.sample(slope, np.array([[-0.5, 1.25]]), 0.5, (9, 9))[0]
+    row, column = np.meshgrid(-0.5 + 0.5 * np.arange(9), 1.25 + 0.5 * np.arange(9), indexing="ij")
+    inside = (row >= 0) & (row <= 3) & (column <= 4)
+    np.testing.assert_allclose(found[inside], (10 * row + column)[inside], rtol=1e-6)
+    np.testing.assert_allclose(found[0, 0], 0.5 * 1.25, rtol=1e-6)
+    assert not found[:, -1].any()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-40, 40), st.floats(-40, 40), st.integers(0, 2**32 - 1))
+def test_sampling_by_the_opposite_way_is_the_transpose(down, right, seed):
+    one, other = np.random.default_rng(seed).standard_normal((2, 1, 21, 26)).astype(np.float32)
+    there, back = (
+        cpu.sample(frames, np.array([[sign * down, sign * right]]), 1.0, (21, 26))
+        for frames, sign in ((one, 1), (other, -1))
+    )
+    np.testing.assert_allclose((there * other).sum(), (one * back).sum(), atol=1e-3)
 
 
 def test_motion_equations_are_the_same_on_every_backend(frames, random):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from napari_fluoroinject.compute.curves import CurveMaps, Exposures, Follower, Subtraction
     from napari_fluoroinject.compute.ramps import RampFamily
     from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, StoredArray
 
@@ -62,6 +63,16 @@ class Kernels(Protocol):
         """Every frame as seen in the reference pose; `pose` is (frames, 3); edges are repeated."""
         ...
 
+    def sample(
+        self, frames: FloatArray, place: DoubleArray, step: float, shape: tuple[int, int], /
+    ) -> FloatArray:
+        """Every frame as a picture of `shape`, by straight lines between its pixels.
+
+        Pixel (r, c) of picture k is what frame k shows at `place[k] + step * (r, c)`, `place`
+        (pictures, 2); 0 comes in from outside. One frame may stand for all pictures.
+        """
+        ...
+
     def motion_equations(
         self,
         aligned: FloatArray,
@@ -98,6 +109,32 @@ class Kernels(Protocol):
 
         Returns the index of the best curve (of near equals any), A, and how much of the sum of
         squares it explains, each (rows, columns).
+        """
+        ...
+
+    def curve_maps(
+        self, stored: StoredArray, exposures: Exposures, subtraction: Subtraction, /
+    ) -> CurveMaps:
+        """Kinetics of every pixel from stored frames (frames, rows, columns), in one pass.
+
+        The opacity of pixel p in frame k is `u[k] = mask[p] - ln[p + shift[k]] - offset[k]`, `ln`
+        the natural log of the beam by table, sampled linearly along rows and columns; edges are
+        repeated. Its value is the mean over three frames `v[k] = (u[k-1] + 2 u[k] + u[k+1]) / 4`,
+        the first and the last frame repeated. Contrast arrives in the first frame a with
+        `v[a-1] < threshold <= v[a]` and `v[a+1] >= threshold` (before the first frame nothing is
+        there, and the last frame cannot be confirmed), at
+        `t[a-1] + (threshold - v[a-1]) / (v[a] - v[a-1]) * (t[a] - t[a-1])`, which is `t[0]` where
+        a is 0. From frame a on `max(v, 0)` is summed by the weights of `curve_weights`: `area_s`,
+        and with t `area_s * (transit_s + arrival_s)`. `washout_per_s` is
+        `(1 - last / peak) / (t[-1] - time_to_peak_s)`. What is undefined is NaN; see `CurveMaps`.
+        """
+        ...
+
+    def follow_curves(self, subtraction: Subtraction, /) -> Follower:
+        """`curve_maps` with one frame at a time, in memory that does not grow with their number.
+
+        What has been followed is bit by bit what `curve_maps` gives for the same frames on the
+        same backend.
         """
         ...
 

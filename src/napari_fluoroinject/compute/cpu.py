@@ -8,13 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.compute.followed import FollowedCurves, loop_maps
 from napari_fluoroinject.compute.kernels import intensity, motion, ramp
+from napari_fluoroinject.compute.kernels.sample import sample as take_samples
 from napari_fluoroinject.compute.ramps import ramp_tables
-from napari_fluoroinject.compute.taps import gaussian_taps, warp_taps
+from napari_fluoroinject.compute.taps import (
+    TAPS,
+    gaussian_taps,
+    lanczos_table,
+    sample_taps,
+    shears_px,
+)
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from napari_fluoroinject.compute.curves import CurveMaps, Exposures, Follower, Subtraction
     from napari_fluoroinject.compute.ramps import RampFamily
     from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, StoredArray
 
@@ -55,13 +64,9 @@ def binned_ln(
 
 def smooth(frames: FloatArray, weight: FloatArray, sigma_px: float, /) -> FloatArray:
     """See `backend.Kernels`."""
+    out = np.empty(frames.shape, dtype=np.float32)
     taps = gaussian_taps(sigma_px)
-    share = np.empty((1, *weight.shape), dtype=np.float32)
-    motion.convolve(np.ones_like(share), weight, taps, share)
-    out = np.empty_like(frames)
-    motion.convolve(frames, weight, taps, out)
-    known = share > _LEAST_WEIGHT
-    out *= np.where(known, 1 / np.where(known, share, 1), np.float32(0))
+    motion.convolve(frames, weight, taps, _inverse_share(weight, taps), out)
     return out
 
 
@@ -69,21 +74,63 @@ def band_pass(
     frames: FloatArray, field: FloatArray, fine_px: float, coarse_px: float, /
 ) -> FloatArray:
     """See `backend.Kernels`."""
-    out = smooth(frames, field, fine_px)
-    out -= smooth(frames, field, coarse_px)
-    out *= field > 0
+    open_ = np.where(field > 0, np.float32(1), np.float32(0))
+    out = np.empty(frames.shape, dtype=np.float32)
+    coarse = np.empty((1, *field.shape), dtype=np.float32)
+    windows = [gaussian_taps(sigma) for sigma in (fine_px, coarse_px)]
+    fine_scale, coarse_scale = (_inverse_share(field, taps) * open_ for taps in windows)
+    for index, into in enumerate(out):
+        frame = frames[index : index + 1]
+        motion.convolve(frame, field, windows[0], fine_scale, into[None])
+        motion.convolve(frame, field, windows[1], coarse_scale, coarse)
+        np.subtract(into, coarse[0], out=into)
     return out
+
+
+def _inverse_share(weight: FloatArray, taps: FloatArray) -> FloatArray:
+    """One over the part of the window that has data, (rows, columns); 0 where it is too little."""
+    share = np.empty((1, *weight.shape), dtype=np.float32)
+    ones = np.ones_like(share)
+    motion.convolve(ones, weight, taps, ones[0], share)
+    known = share[0] > _LEAST_WEIGHT
+    inverse: FloatArray = np.where(known, 1 / np.where(known, share[0], 1), np.float32(0))
+    return inverse
 
 
 def warp(frames: FloatArray, pose: DoubleArray, /) -> FloatArray:
     """See `backend.Kernels`."""
     _, rows, columns = frames.shape
     out = np.empty(frames.shape, dtype=np.float32)
-    for frame, one_pose, into in zip(np.ascontiguousarray(frames), pose, out, strict=True):
-        taps = warp_taps(one_pose, rows, columns)
-        motion.shear(
-            frame, taps.row_start, taps.row_taps, taps.column_start, taps.column_taps, into
-        )
+    down, across = _Taps(columns), _Taps(rows)
+    for frame, one_pose, into in zip(frames, pose, out, strict=True):
+        down_px, across_px = shears_px(one_pose, rows, columns)
+        down.fill(down_px)
+        across.fill(across_px)
+        whole = np.ascontiguousarray(frame)
+        motion.shear(whole, down.start, down.taps, across.start, across.taps, into)
+    return out
+
+
+class _Taps:
+    """Room for the samples and weights of one shear, filled anew for every frame."""
+
+    def __init__(self, size: int) -> None:
+        self.start = np.empty(size, dtype=np.int64)
+        self.taps = np.empty((TAPS, size), dtype=np.float32)
+
+    def fill(self, shift_px: DoubleArray) -> None:
+        motion.interpolate(shift_px, lanczos_table(), self.start, self.taps)
+
+
+def sample(
+    frames: FloatArray, place: DoubleArray, step: float, shape: tuple[int, int], /
+) -> FloatArray:
+    """See `backend.Kernels`."""
+    out = np.empty((len(place), *shape), dtype=np.float32)
+    down, right = (
+        sample_taps(place[:, axis], step, shape[axis], frames.shape[1 + axis]) for axis in (0, 1)
+    )
+    take_samples(np.ascontiguousarray(frames), down, right, out)
     return out
 
 
@@ -139,12 +186,24 @@ def best_ramp(
     score = np.empty(rows * columns, dtype=np.float32)
     ramp.fit_ramps(
         frames.reshape(count, rows * columns),
-        (family.positions, tables.fade),
+        (family.positions, tables.fade, family.held_frames),
         (tables.first, tables.full, family.start, family.rise),
-        (tables.after, tables.share, tables.norm),
+        (tables.norm.astype(np.float32), (tables.norm * tables.after).astype(np.float32)),
         best,
         score,
     )
     amplitude: FloatArray = score * tables.norm.ravel()[best].astype(np.float32)
     shape = (rows, columns)
     return best.reshape(shape), amplitude.reshape(shape), np.square(score).reshape(shape)
+
+
+def curve_maps(
+    stored: StoredArray, exposures: Exposures, subtraction: Subtraction, /
+) -> CurveMaps:
+    """See `backend.Kernels`."""
+    return loop_maps(stored, exposures, subtraction)
+
+
+def follow_curves(subtraction: Subtraction, /) -> Follower:
+    """See `backend.Kernels`."""
+    return FollowedCurves(subtraction)

@@ -6,6 +6,7 @@ import ctypes
 import logging
 import sys
 import threading
+from collections import deque
 from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
@@ -35,6 +36,8 @@ _HELD_SHARE = 8
 """A turn takes up at most one part in so many of the memory that is free: two lanes, and slack."""
 _STAGED_BYTES = 1 << 26
 """What a turn carries: large enough to fill the bus, small enough that copies overlap kernels."""
+_PIECES = 2
+"""Page-locked pieces that a lane fills a buffer through: one is written while the other leaves."""
 _HOST_MEMORY = 1
 """cudaMemoryTypeHost: page-locked, so it can be copied from without a staging buffer."""
 _INSTEAD = "run with --on cpu, which computes the same"
@@ -50,6 +53,7 @@ class CudaLane:
         # A copy in flight reads or writes these, so they live until the lane has finished.
         self._going: list[npt.NDArray[Any]] = []
         self._coming: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = []
+        self._filling: deque[tuple[npt.NDArray[Any], Any]] = deque()
 
     def put(self, array: npt.ArrayLike, dtype: npt.DTypeLike = np.float32, /) -> Buffer:
         """See `device.Lane`."""
@@ -68,6 +72,20 @@ class CudaLane:
         with self._stream:
             buffer: Buffer = self._cupy.empty(shape, dtype)
         return buffer
+
+    def fill(self, buffer: Buffer, first: int, array: npt.NDArray[Any], /) -> None:
+        """See `device.Lane`."""
+        while len(self._filling) >= _PIECES:
+            _, done = self._filling.popleft()
+            done.synchronize()
+        into = buffer[first : first + len(array)]  # type: ignore[index]  # a CuPy array
+        staged = array if self._is_ready(array, into.dtype) else self._page_locked(*_like(into))
+        if staged is not array:
+            staged[...] = array
+        into.set(staged, stream=self._stream)
+        done = self._cupy.cuda.Event()
+        done.record(self._stream)
+        self._filling.append((staged, done))
 
     def launch(self, kernel: str, size: tuple[int, int, int], /, *arguments: Argument) -> None:
         """See `device.Lane`."""
@@ -89,15 +107,18 @@ class CudaLane:
         self._stream.synchronize()
         for staged, into in self._coming:
             into[...] = staged
-        self._coming.clear()
-        self._going.clear()
+        self._forget()
 
     def abandon(self) -> None:
         """Forget what is on its way, after a fault."""
         with suppress(Exception):  # a stream that has failed may fail again; the fault is told
             self._stream.synchronize()
+        self._forget()
+
+    def _forget(self) -> None:
         self._coming.clear()
         self._going.clear()
+        self._filling.clear()
 
     def _is_ready(self, array: npt.NDArray[Any], dtype: npt.DTypeLike) -> bool:
         if array.dtype != dtype or not array.flags.c_contiguous or not array.size:
@@ -255,6 +276,10 @@ def compile_kernels(cupy: Any) -> dict[str, Any]:
             raise
         raise _uncompiled(error) from error
     return {name: module.get_function(name) for name in kernel_names()}
+
+
+def _like(array: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    return array.shape, array.dtype
 
 
 def _uncompiled(error: Exception) -> BackendUnavailableError:

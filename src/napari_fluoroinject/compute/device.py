@@ -38,6 +38,13 @@ class Lane(Protocol):
         """Memory on the device that holds anything."""
         ...
 
+    def fill(self, buffer: Buffer, first: int, array: npt.NDArray[np.generic], /) -> None:
+        """Copy layers into a buffer, from its layer `first` on, as its type.
+
+        A few at a time: memory of the host that is taken up by copies stays bounded.
+        """
+        ...
+
     def launch(self, kernel: str, size: tuple[int, int, int], /, *arguments: Argument) -> None:
         """Run a kernel for (columns, rows, layers) threads; whole numbers go as 32-bit integers.
 

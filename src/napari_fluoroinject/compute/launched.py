@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from napari_fluoroinject.compute import launched_curves
 from napari_fluoroinject.compute.cuda_source import kernel_constant
 from napari_fluoroinject.compute.device import Buffer
 from napari_fluoroinject.compute.ramps import ramp_tables
-from napari_fluoroinject.compute.taps import gaussian_taps, warp_taps
+from napari_fluoroinject.compute.taps import gaussian_taps, sample_taps, warp_taps
 from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from napari_fluoroinject.compute.curves import CurveMaps, Exposures, Subtraction
     from napari_fluoroinject.compute.device import Argument, Device, Lane
+    from napari_fluoroinject.compute.launched_curves import LaunchedFollower
     from napari_fluoroinject.compute.ramps import RampFamily, RampTables
     from napari_fluoroinject.compute.taps import WarpTaps
     from napari_fluoroinject.model.arrays import DoubleArray, StoredArray
@@ -124,6 +127,30 @@ class LaunchedKernels:
                 source = lane.put(frames[part])
                 taps = [warp_taps(one, rows, columns) for one in pose[part]]
                 lane.fetch(_sheared(lane, source, taps), out[part])
+        return out
+
+    def sample(
+        self, frames: FloatArray, place: DoubleArray, step: float, shape: tuple[int, int], /
+    ) -> FloatArray:
+        """See `backend.Kernels`."""
+        given, rows, columns = frames.shape
+        _of_shape(frames, (1 if given == 1 else len(place), rows, columns))
+        out = np.empty((len(place), *shape), dtype=np.float32)
+        taps = [
+            sample_taps(place[:, axis], step, shape[axis], frames.shape[1 + axis])
+            for axis in (0, 1)
+        ]
+        with self._device.work() as lanes:
+            picture = (rows * columns + 2 * (sum(shape) + shape[0] * shape[1])) * _FLOAT
+            for lane, part in self._turns(lanes, len(out), staged=picture, held=picture):
+                source = lane.put(frames if given == 1 else frames[part])
+                on_device: list[Argument] = []
+                for first, share in taps:
+                    on_device += [lane.put(first[part], np.int32), lane.put(share[part])]
+                sampled = lane.empty(out[part].shape)
+                sizes = (*source.shape, *sampled.shape)
+                lane.launch("sample", _size(sampled.shape), source, *on_device, *sizes, sampled)
+                lane.fetch(sampled, out[part])
         return out
 
     def motion_equations(
@@ -240,6 +267,16 @@ class LaunchedKernels:
                 found.fetch(lane, part, best, score)
         norm = tables.norm.astype(np.float32).ravel()
         return found.index, found.score * norm[found.index], np.square(found.score)
+
+    def curve_maps(
+        self, stored: StoredArray, exposures: Exposures, subtraction: Subtraction, /
+    ) -> CurveMaps:
+        """See `backend.Kernels`."""
+        return launched_curves.curve_maps(self._device, stored, exposures, subtraction)
+
+    def follow_curves(self, subtraction: Subtraction, /) -> LaunchedFollower:
+        """See `backend.Kernels`."""
+        return launched_curves.LaunchedFollower(self._device, subtraction)
 
     def _turns(
         self, lanes: Sequence[Lane], count: int, *, staged: int, held: int

@@ -53,12 +53,13 @@ class RampFamily:
         """Sum of squares of each curve (curves, frames) once the constant has had its share.
 
         With a constant b ~ N(0, s^2 / m) the likelihood of n frames has the weight matrix
-        1 - J / (n + m), J all ones. It is 0 where only rounding tells a curve from a constant.
+        1 - J / (n + m), J all ones. It is 0 where only rounding tells a curve from a constant, and
+        where the curve starts at the last frame but for rounding.
         """
         count = curves.shape[1] + self.held_frames
         whole = np.square(curves).sum(axis=1)
         left = whole - curves.sum(axis=1) ** 2 / count
-        return np.where(left > _ROUNDING * whole, left, 0.0)
+        return np.where((left > _ROUNDING * whole) & (whole > _ROUNDING), left, 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from scipy.ndimage import correlate1d
 
-from napari_fluoroinject.compute.taps import TAPS, gaussian_taps, warp_taps
+from napari_fluoroinject.compute.curves import (
+    CurveMaps,
+    Exposures,
+    check_frames,
+    check_later,
+    curve_weights,
+)
+from napari_fluoroinject.compute.taps import TAPS, gaussian_taps, sample_taps, warp_taps
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from napari_fluoroinject.compute.curves import Exposure, Follower, Subtraction
     from napari_fluoroinject.compute.ramps import RampFamily
-    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, StoredArray
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, StoredArray
 
 _LEAST_WEIGHT = 1e-3
 """Below this share of a Gaussian window with data, a smoothed value would be an extrapolation."""
@@ -72,6 +80,22 @@ def warp(frames: FloatArray, pose: DoubleArray, /) -> FloatArray:
             out += down.column_taps[tap][:, None] * np.take_along_axis(standing, column, axis=1)
         warped[index] = out
     return warped
+
+
+def sample(
+    frames: FloatArray, place: DoubleArray, step: float, shape: tuple[int, int], /
+) -> FloatArray:
+    """See `backend.Kernels`."""
+    out = np.broadcast_to(frames, (len(place), *frames.shape[1:]))
+    for axis, count in enumerate(shape):
+        first, share = sample_taps(place[:, axis], step, count, frames.shape[1 + axis])
+        margin = [(2, 2) if other == axis + 1 else (0, 0) for other in range(3)]
+        padded = np.pad(out, margin)
+        across = 2 - axis
+        first, share = np.expand_dims(first + 2, across), np.expand_dims(share, across)
+        near, far = (np.take_along_axis(padded, first + more, axis + 1) for more in (0, 1))
+        out = near + share * (far - near)
+    return np.asarray(out, dtype=np.float32)
 
 
 def motion_equations(
@@ -136,6 +160,99 @@ def best_ramp(
         amplitude[better] = product[better] / energy[index]
         explained[better] = product[better] ** 2 / energy[index]
     return best, amplitude.astype(np.float32), explained.astype(np.float32)
+
+
+def curve_maps(
+    stored: StoredArray, exposures: Exposures, subtraction: Subtraction, /
+) -> CurveMaps:
+    """See `backend.Kernels`; in 64 bits."""
+    check_frames(stored, len(exposures.times_s), subtraction)
+    times, weights = exposures.times_s, curve_weights(exposures.times_s)
+    opacity = np.stack(
+        [_opacity(one, at, subtraction) for one, at in zip(stored, exposures.each(), strict=True)]
+    )
+    value = correlate1d(opacity, [0.25, 0.5, 0.25], axis=0, mode="nearest")
+    above = value >= subtraction.threshold
+    peak, last, at_peak = value.max(axis=0), value[-1], times[value.argmax(axis=0)]
+    arrived, first, arrival = _arrival(value, above, times, subtraction.threshold)
+    after = np.arange(len(times))[:, None, None] >= first
+    there = np.where(after, np.maximum(value, 0.0), 0.0)
+    area = np.einsum("n,nrc->rc", weights, there)
+    moment = np.einsum("n,n,nrc->rc", weights, times, there)
+    fading = arrived & (at_peak < times[-1]) & (peak > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return CurveMaps(
+            peak=peak.astype(np.float32),
+            time_to_peak_s=_where(arrived, at_peak),
+            arrival_s=_where(arrived, arrival),
+            area_s=_where(arrived, area),
+            transit_s=_where(arrived & (area > 0), moment / area - arrival),
+            washout_per_s=_where(fading, (1.0 - last / peak) / (times[-1] - at_peak)),
+            last=last.astype(np.float32),
+            area_px=above.sum(axis=(1, 2)),
+        )
+
+
+def follow_curves(subtraction: Subtraction, /) -> Follower:
+    """See `backend.Kernels`; every frame is kept."""
+    return _Followed(subtraction)
+
+
+class _Followed:
+    """All frames so far, to be measured anew whenever somebody asks."""
+
+    def __init__(self, subtraction: Subtraction) -> None:
+        self._subtraction = subtraction
+        self._stored: list[StoredArray] = []
+        self._exposures: list[Exposure] = []
+
+    def add(self, stored: StoredArray, exposure: Exposure, /) -> int:
+        """See `curves.Follower`."""
+        check_frames(stored[None], 1, self._subtraction)
+        check_later(exposure.time_s, [one.time_s for one in self._exposures])
+        self._stored.append(stored.copy())
+        self._exposures.append(exposure)
+        return int(self.maps().area_px[-2]) if len(self._stored) > 1 else 0
+
+    def maps(self) -> CurveMaps:
+        """See `curves.Follower`."""
+        stored = cast("StoredArray", np.stack(self._stored))
+        return curve_maps(stored, Exposures.of(self._exposures), self._subtraction)
+
+
+def _opacity(stored: StoredArray, exposure: Exposure, subtraction: Subtraction) -> DoubleArray:
+    """One frame's opacity, (rows, columns)."""
+    table = subtraction.ln_beam.astype(np.float64)
+    ln = table[np.clip(stored.astype(np.int64) - subtraction.first_stored, 0, len(table) - 1)]
+    for axis, shift in enumerate(exposure.shift_px):
+        whole = int(np.floor(shift))
+        place = np.arange(ln.shape[axis]) + whole
+        here, next_ = (np.clip(place + step, 0, ln.shape[axis] - 1) for step in (0, 1))
+        share = shift - whole
+        ln = (1 - share) * ln.take(here, axis=axis) + share * ln.take(next_, axis=axis)
+    return np.asarray(subtraction.mask - ln - exposure.offset)
+
+
+def _arrival(
+    value: DoubleArray, above: BoolArray, times: DoubleArray, threshold: float
+) -> tuple[BoolArray, npt.NDArray[np.int64], DoubleArray]:
+    """Where contrast arrives, in which frame, and when, (rows, columns) each."""
+    before = np.concatenate([np.zeros_like(above[:1]), above[:-1]])
+    confirmed = np.concatenate([above[1:], np.zeros_like(above[:1])])
+    rises = above & ~before & confirmed
+    arrived, first = rises.any(axis=0), rises.argmax(axis=0)
+    low, high = (
+        np.take_along_axis(value, place[None], axis=0)[0]
+        for place in (np.maximum(first - 1, 0), first)
+    )
+    rise = np.where(high > low, high - low, 1.0)
+    earlier, now = times[np.maximum(first - 1, 0)], times[first]
+    arrival = np.where(first > 0, earlier + (threshold - low) / rise * (now - earlier), times[0])
+    return arrived, first, arrival
+
+
+def _where(known: BoolArray, values: DoubleArray) -> FloatArray:
+    return np.where(known, values, np.nan).astype(np.float32)
 
 
 def _blocks(frames: FloatArray, factor: int) -> FloatArray:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TAPS = 6
 """Samples per axis of the interpolation."""
 _REACH = TAPS // 2
-_STEPS = 1024
+TABLE_STEPS = 1024
 """Entries of the table of weights per pixel; straight lines between them err by 1e-6."""
 _TRUNCATE = 3.5
 """Gaussians end at this many sigma: 0.05 % of the weight is left out."""
@@ -51,42 +51,48 @@ def warp_taps(pose: DoubleArray, rows: int, columns: int) -> WarpTaps:
     A rotation by `angle` is two shears up to angle^2 times the radius: 0.005 px at 0.25 degrees
     and 256 px.
     """
+    down_px, across_px = shears_px(pose, rows, columns)
+    if pose[2] == 0:
+        down_px, across_px = down_px[:1], across_px[:1]
+    row_start, row_taps = _interpolation(down_px)
+    column_start, column_taps = _interpolation(across_px)
+    return WarpTaps(
+        row_start=np.repeat(row_start, columns // len(down_px)),
+        row_taps=np.repeat(row_taps, columns // len(down_px), axis=1),
+        column_start=np.repeat(column_start, rows // len(across_px)),
+        column_taps=np.repeat(column_taps, rows // len(across_px), axis=1),
+    )
+
+
+def shears_px(pose: DoubleArray, rows: int, columns: int) -> tuple[DoubleArray, DoubleArray]:
+    """How far columns (columns,) are looked up down the rows, and rows (rows,) along them."""
     down, right, angle = (float(value) for value in pose)
     x = np.arange(columns, dtype=np.float64) - (columns - 1) / 2
     y = np.arange(rows, dtype=np.float64) - (rows - 1) / 2
-    if angle == 0:
-        x, y = x[:1], y[:1]
     # The second shear moves the place at which the first was looked up; `right` is taken back.
-    row_start, row_taps = _interpolation(down + angle * (x - right))
-    column_start, column_taps = _interpolation(right - angle * y)
-    return WarpTaps(
-        row_start=np.repeat(row_start, columns // len(x)),
-        row_taps=np.repeat(row_taps, columns // len(x), axis=1),
-        column_start=np.repeat(column_start, rows // len(y)),
-        column_taps=np.repeat(column_taps, rows // len(y), axis=1),
-    )
+    return down + angle * (x - right), right - angle * y
 
 
 def _interpolation(shift_px: DoubleArray) -> tuple[npt.NDArray[np.int64], FloatArray]:
     """First sample and the six weights (6, shifts) of every shift, from the table."""
     whole = np.floor(shift_px)
-    place = (shift_px - whole) * _STEPS
+    place = (shift_px - whole) * TABLE_STEPS
     entry = place.astype(np.int64)
-    table = _lanczos_table()
+    table = lanczos_table()
     low, high = table[:, entry], table[:, entry + 1]
     taps = low + (place - entry) * (high - low)
     return whole.astype(np.int64) + (1 - _REACH), taps.astype(np.float32)
 
 
 @cache
-def _lanczos_table() -> DoubleArray:
-    """Six-sample Lanczos weights (6, steps + 2) with unit sum and exact first moment.
+def lanczos_table() -> DoubleArray:
+    """Six-sample Lanczos weights (6, TABLE_STEPS + 2) with unit sum and exact first moment.
 
     Six samples keep 0.78 to 1 of the sigma of white noise per axis (0.93 to 1 of a detector's
     coloured noise), bilinear 0.5 to 1. Plain Lanczos weights are off by up to 0.02 px; a least
     change of the weights makes straight slopes come out exactly.
     """
-    fraction = np.arange(_STEPS + 2) / _STEPS
+    fraction = np.arange(TABLE_STEPS + 2) / TABLE_STEPS
     place = np.arange(1 - _REACH, _REACH + 1)[:, None] - fraction[None, :]
     taps = np.sinc(place) * np.sinc(place / _REACH)
     miss_sum = 1.0 - taps.sum(axis=0)
@@ -96,3 +102,28 @@ def _lanczos_table() -> DoubleArray:
     constant = (second * miss_sum - first * miss_moment) / determinant
     slope = (TAPS * miss_moment - first * miss_sum) / determinant
     return np.asarray(taps + constant + slope * place)
+
+
+def sample_taps(
+    place: DoubleArray, step: float, count: int, size: int
+) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Straight lines between the samples of one axis.
+
+    Parameters
+    ----------
+    place
+        (frames,) where the first of `count` values stands among the `size` samples.
+    step
+        From one value to the next.
+    count, size
+        Of the values and of the samples.
+
+    Returns
+    -------
+    The sample before each value, from -2 to `size` where both lie outside, and the share of the
+    one after it; (frames, count) each.
+    """
+    at = place[:, None] + step * np.arange(count)
+    before = np.floor(at)
+    share = (at - before).astype(np.float32)
+    return np.clip(before, -2, size).astype(np.int64), share

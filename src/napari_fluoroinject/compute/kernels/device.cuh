@@ -9,7 +9,8 @@
 // kernel begins by leaving the threads that stand outside.
 
 #ifndef GLOBAL
-#define GLOBAL extern "C" __global__
+// Blocks of 256 threads (compute/cuda.py), two of them at a time: 128 registers at most.
+#define GLOBAL extern "C" __global__ __launch_bounds__(256, 2)
 #define DEVICE static __device__ __forceinline__
 #define TID_X ((int)(blockIdx.x * blockDim.x + threadIdx.x))
 #define TID_Y ((int)(blockIdx.y * blockDim.y + threadIdx.y))
@@ -21,4 +22,7 @@ DEVICE size_t at(int layer, int row, int column, int rows, int columns) {
   return ((size_t)layer * rows + row) * columns + column;
 }
 
-DEVICE int clamp(int value, int last) { return value < 0 ? 0 : value > last ? last : value; }
+DEVICE int clamp(int value, int last) {
+  const int low = value < last ? value : last;
+  return low > 0 ? low : 0;
+}

@@ -17,18 +17,19 @@ def bin_beam(
 ) -> None:
     """Mean of `beam[stored - first_stored]` over factor x factor blocks of one frame."""
     rows, columns = out.shape
-    last = beam.size - 1
+    width, last = columns * factor, beam.size - 1
     share = np.float32(1.0 / factor**2)
+    total = np.empty(width, dtype=np.float32)
     for row in range(rows):
-        into = out[row]
-        into[:] = 0
+        total[:] = 0
         for y in range(row * factor, (row + 1) * factor):
             line = stored[y]
-            for column in range(columns):
-                total = np.float32(0)
-                for x in range(column * factor, (column + 1) * factor):
-                    index = int(line[x]) - first_stored
-                    total += beam[min(max(index, 0), last)]
-                into[column] += total
+            for x in range(np.uintp(width)):
+                index = min(max(int(line[x]) - first_stored, 0), last)
+                total[x] += beam[index]
+        into = out[row]
         for column in range(columns):
-            into[column] *= share
+            block = np.float32(0)
+            for x in range(column * factor, (column + 1) * factor):
+                block += total[x]
+            into[column] = block * share

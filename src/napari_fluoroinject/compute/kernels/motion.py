@@ -50,32 +50,85 @@ def bin_frames(frames: FloatArray, field: FloatArray, factor: int, out: FloatArr
 
 
 @njit(cache=True, nogil=True)
-def convolve(frames: FloatArray, weight: FloatArray, taps: FloatArray, out: FloatArray) -> None:  # noqa: C901 - one loop nest, compiled as a whole
-    """Separable sum of `frames` times `weight` under `taps`; nothing lies outside the picture."""
+def convolve(
+    frames: FloatArray, weight: FloatArray, taps: FloatArray, scale: FloatArray, out: FloatArray
+) -> None:
+    """Separable sum of `frames` times `weight` under `taps`, times `scale`.
+
+    Nothing lies outside the picture, and what has no weight may be anything, NaN included.
+    """
     count, rows, columns = frames.shape
     reach = taps.size // 2
-    across = np.empty((rows, columns), dtype=np.float32)
+    # Rows of zeros above and below spare a test in the inner loop.
+    across = np.zeros((rows + 2 * reach) * columns, dtype=np.float32)
     line = np.zeros(columns + 2 * reach, dtype=np.float32)
     for k in range(count):
         for row in range(rows):
-            for column in range(columns):
-                w = weight[row, column]
-                line[reach + column] = frames[k, row, column] * w if w > 0 else np.float32(0)
-            into = across[row]
-            into[:] = 0
-            for tap in range(taps.size):
-                w = taps[tap]
-                for column in range(columns):
-                    into[column] += w * line[column + tap]
+            _weigh(frames[k, row], weight[row], line[reach : reach + columns])
+            start = (reach + row) * columns
+            _add_up(line, 0, 1, taps, across[start : start + columns])
         for row in range(rows):
             into = out[k, row]
-            into[:] = 0
-            for tap in range(taps.size):
-                source = row + tap - reach
-                if 0 <= source < rows:
-                    w = taps[tap]
-                    for column in range(columns):
-                        into[column] += w * across[source, column]
+            _add_up(across, row * columns, columns, taps, into)
+            share = scale[row]
+            for column in range(columns):
+                into[column] *= share[column]
+
+
+@njit(cache=True, nogil=True)
+def _weigh(row: FloatArray, weight: FloatArray, line: FloatArray) -> None:
+    for i in range(line.size):
+        w = weight[i]
+        line[i] = row[i] * w if w > 0 else np.float32(0)
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _add_up(source: FloatArray, begin: int, apart: int, taps: FloatArray, out: FloatArray) -> None:
+    """Every sample of `out` from one of the flat `source` per tap, each `apart` from the next.
+
+    Several taps at a time: a sum that lies in memory costs more to fetch than a product.
+    """
+    size, step = _Place(out.size), _Place(apart)
+    a, tap = _Place(begin), 0
+    out[:] = 0
+    while tap + 8 <= taps.size:
+        b, c, d = a + step, a + step + step, a + step + step + step
+        e, f, g = d + step, d + step + step, d + step + step + step
+        h = g + step
+        q, r, s, t = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
+        u, v, w, x = taps[tap + 4], taps[tap + 5], taps[tap + 6], taps[tap + 7]
+        for i in range(size):
+            left = q * source[a + i] + r * source[b + i] + s * source[c + i] + t * source[d + i]
+            right = u * source[e + i] + v * source[f + i] + w * source[g + i] + x * source[h + i]
+            out[i] += left + right
+        a, tap = h + step, tap + 8
+    while tap + 4 <= taps.size:
+        b, c, d = a + step, a + step + step, a + step + step + step
+        q, r, s, t = taps[tap], taps[tap + 1], taps[tap + 2], taps[tap + 3]
+        for i in range(size):
+            left = q * source[a + i] + r * source[b + i]
+            out[i] += left + s * source[c + i] + t * source[d + i]
+        a, tap = d + step, tap + 4
+    while tap < taps.size:
+        q = taps[tap]
+        for i in range(size):
+            out[i] += q * source[a + i]
+        a, tap = a + step, tap + 1
+
+
+@njit(cache=True, nogil=True)
+def interpolate(shift_px: DoubleArray, table: DoubleArray, start: Index, taps: FloatArray) -> None:
+    """First sample and weights (6, shifts) of every shift, on straight lines of the table."""
+    steps = table.shape[1] - 2
+    for i in range(shift_px.size):
+        whole = np.floor(shift_px[i])
+        place = (shift_px[i] - whole) * steps
+        entry = int(place)
+        part = place - entry
+        start[i] = int(whole) + 1 - taps.shape[0] // 2
+        for tap in range(taps.shape[0]):
+            low = table[tap, entry]
+            taps[tap, i] = low + part * (table[tap, entry + 1] - low)
 
 
 @njit(cache=True, nogil=True, fastmath=_SUMS)

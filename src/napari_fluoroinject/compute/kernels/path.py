@@ -4,71 +4,75 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numba as nb
 import numpy as np
-import numpy.typing as npt
+from numba import njit
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from napari_fluoroinject.model.arrays import FloatArray
 
-NOWHERE = np.float32(-1e9)
-"""Stands for minus infinity: sums of it stay ordered."""
+_NOWHERE = np.float32(-np.inf)
+_BLOCK = 4096
+"""Places that are worked on together: all directions of a block stay in the cache."""
+_NO_NAN = {"nnan"}
+"""A maximum that need not mind NaN becomes vectors."""
 
 
-@nb.njit(cache=True)
+@njit(cache=True, nogil=True, fastmath=_NO_NAN)
 def prepend_node(
-    first: FloatArray,
-    rest: FloatArray,
-    steps: npt.NDArray[np.int64],
-    turn: int,
-    out: FloatArray,
+    first: FloatArray, rest: FloatArray, shifts: npt.NDArray[np.int64], out: FloatArray
 ) -> None:
     """Sum of the best path that is one node longer, by its first node and that node's direction.
+
+    Each node leads on along its own direction, and the next may turn by two directions.
 
     Parameters
     ----------
     first
-        (half, rows, columns) responses; direction k and k + half are one line seen both ways.
+        (half, places) responses; direction k and k + half are one line seen both ways. Places are
+        the picture's pixels row by row, -inf in a margin as wide as the steps, so that no
+        path leaves the picture to come back on its other side.
     rest
-        (2 * half, rows, columns) sums of the best paths that start in a node with a direction.
-    steps
-        (2 * half, 2) whole pixels (row, column) from a node to the next, by the node's direction.
-    turn
-        A path may turn by so many directions from node to node.
+        (2 * half, places) sums of the best paths that start in a node with a direction; `first`
+        itself for paths of one node.
+    shifts
+        (2 * half,) places from a node to the next, by the node's direction.
     out
-        Shape of `rest`; `NOWHERE` where the next node would lie outside.
+        (2 * half, places).
     """
-    half, rows, columns = first.shape
-    whole = 2 * half
-    onward = np.empty(columns, np.float32)
+    half, places = first.shape
+    whole, known = 2 * half, rest.shape[0]
+    pair = np.empty((whole, _BLOCK), np.float32)
+    for begin in range(0, places, _BLOCK):
+        end = min(begin + _BLOCK, places)
+        for k in range(whole):
+            _larger(rest[k % known, begin:end], rest[(k + 1) % known, begin:end], pair[k])
+        for k in range(whole):
+            # The next node lies in [low, high); this one lies a shift before.
+            low, high = max(begin, shifts[k]), min(end, places + min(shifts[k], 0))
+            if low < high:
+                _largest_added(
+                    first[k % half, low - shifts[k] : high - shifts[k]],
+                    pair[(k - 2) % whole, low - begin : high - begin],
+                    pair[k, low - begin : high - begin],
+                    rest[(k + 2) % known, low:high],
+                    out[k, low - shifts[k] : high - shifts[k]],
+                )
     for k in range(whole):
-        row_step, column_step = steps[k]
-        start, stop = max(0, -column_step), columns - max(0, column_step)
-        response = first[k % half]
-        for row in range(rows):
-            line = out[k, row]
-            there = row + row_step
-            if there < 0 or there >= rows:
-                line[:] = NOWHERE
-                continue
-            onward[:] = rest[k, there]
-            for change in range(1, turn + 1):
-                _raise_to(onward, rest[(k - change) % whole, there])
-                _raise_to(onward, rest[(k + change) % whole, there])
-            line[:start] = NOWHERE
-            line[stop:] = NOWHERE
-            ahead = onward[start + column_step : stop + column_step]
-            _add(response[row, start:stop], ahead, line[start:stop])
+        out[k, : max(-shifts[k], 0)] = _NOWHERE
+        out[k, places - max(shifts[k], 0) :] = _NOWHERE
 
 
-# Loops that run from 0 over whole lines, and a maximum that need not mind NaN, become vectors.
-@nb.njit(cache=True, fastmath={"nnan"})
-def _raise_to(least: FloatArray, other: FloatArray) -> None:
-    for i in range(least.size):
-        least[i] = max(least[i], other[i])
+@njit(cache=True, nogil=True, fastmath=_NO_NAN)
+def _larger(one: FloatArray, other: FloatArray, out: FloatArray) -> None:
+    for i in range(one.size):
+        out[i] = max(one[i], other[i])
 
 
-@nb.njit(cache=True)
-def _add(one: FloatArray, other: FloatArray, out: FloatArray) -> None:
+@njit(cache=True, nogil=True, fastmath=_NO_NAN)
+def _largest_added(
+    own: FloatArray, a: FloatArray, b: FloatArray, c: FloatArray, out: FloatArray
+) -> None:
     for i in range(out.size):
-        out[i] = one[i] + other[i]
+        out[i] = own[i] + max(a[i], b[i], c[i])

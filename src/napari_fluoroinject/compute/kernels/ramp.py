@@ -13,98 +13,146 @@ if TYPE_CHECKING:
 
     Index = npt.NDArray[np.int64]
 
-LANES = 32
+_Place = np.uintp
+LANES = 64
 """Pixels that are worked on side by side."""
 
 
 @nb.njit(cache=True, nogil=True)
 def running_sums(
     curves: FloatArray,
-    positions: DoubleArray,
-    fade: DoubleArray,
+    decline: tuple[DoubleArray, DoubleArray, float],
     rising: DoubleArray,
-    falling: DoubleArray,
+    falling: FloatArray,
 ) -> None:
     """Sums of `curves` (frames, `LANES`) that products with ramps are differences of.
 
-    `rising` (2, frames + 1, LANES) holds the sums of f and of f t over the frames before;
-    `falling` (decays, frames + 1, LANES) of what is still there of the frames from here on.
+    `decline` is (positions, fade, held_frames). The held constant's share is taken off every
+    frame f. `rising` (2, frames + 1, LANES) holds the sums of f and of f t over the frames before;
+    `falling` (decays, frames + 1, LANES) of what is still there of the frames from here on: what
+    has been added up in 64 bits is kept in 32, for it is only multiplied from there on.
     """
+    positions, fade, held = decline
     count = curves.shape[0]
+    mean = _shares(curves, held)
     rising[:, 0] = 0.0
     for k in range(count):
+        at = positions[k]
         for p in range(LANES):
-            value = np.float64(curves[k, p])
+            value = curves[k, p] - mean[p]
             rising[0, k + 1, p] = rising[0, k, p] + value
-            rising[1, k + 1, p] = rising[1, k, p] + value * positions[k]
+            rising[1, k + 1, p] = rising[1, k, p] + value * at
+    left = np.empty(LANES)
     for d in range(fade.shape[0]):
         falling[d, count] = 0.0
+        left[:] = 0.0
         for k in range(count - 1, -1, -1):
+            stays = fade[d, k]
             for p in range(LANES):
-                falling[d, k, p] = curves[k, p] + fade[d, k] * falling[d, k + 1, p]
+                left[p] = curves[k, p] - mean[p] + stays * left[p]
+                falling[d, k, p] = left[p]
 
 
 @nb.njit(cache=True, nogil=True)
+def _shares(curves: FloatArray, held: float) -> DoubleArray:
+    """What the held constant takes of every frame, (LANES,)."""
+    mean = np.zeros(LANES)
+    for k in range(curves.shape[0]):
+        for p in range(LANES):
+            mean[p] += curves[k, p]
+    mean /= curves.shape[0] + held
+    return mean
+
+
+@nb.njit(cache=True, nogil=True, fastmath={"contract"})
 def best_of(
     ramp: tuple[Index, Index, DoubleArray, DoubleArray],
-    weights: tuple[DoubleArray, DoubleArray, DoubleArray],
-    sums: tuple[DoubleArray, DoubleArray],
+    weights: tuple[FloatArray, FloatArray],
+    sums: tuple[DoubleArray, FloatArray],
     best: Index,
-    score: DoubleArray,
+    score: FloatArray,
 ) -> None:
     """The curve of the highest normalised product, `best` (LANES,) and its `score` (LANES,).
 
-    `ramp` is (first, full, start, rise), `weights` (after, share, norm) of `RampTables`, `sums`
-    (rising, falling) of `running_sums`. Where no product is above 0 both stay 0.
+    `ramp` is (first, full, start, rise), `weights` (norm, norm * after) of `RampTables` as
+    (ramps, decays), `sums` (rising, falling) of `running_sums`. Where no product is above 0 both
+    stay 0. The best wash-out is told apart only once the ramp is known.
     """
     first, full, start, rise = ramp
-    after, share, norm = weights
-    rising, falling = sums
-    decays, last = falling.shape[0], rising.shape[1] - 1
-    up = np.empty(LANES)
-    best[:] = 0
-    score[:] = 0.0
+    norm, after = weights
+    rising, falling = sums[0].reshape(-1), sums[1].reshape(-1)
+    decays, stops = sums[1].shape[0], sums[1].shape[1]
+    moments = _Place(stops * LANES)
+    up, high = np.empty(LANES, dtype=np.float32), np.empty(LANES, dtype=np.float32)
+    chosen = np.zeros(LANES, dtype=np.int32)
+    score[:] = np.float32(0.0)
     for r in range(first.size):
-        low, high = first[r], full[r]
-        for p in range(LANES):
-            number = rising[0, high, p] - rising[0, low, p]
-            moment = rising[1, high, p] - rising[1, low, p]
-            up[p] = (moment - start[r] * number) / rise[r]
+        a, b = _Place(first[r] * LANES), _Place(full[r] * LANES)
+        origin, over = start[r], 1.0 / rise[r]
+        for i in range(_Place(LANES)):
+            number = rising[b + i] - rising[a + i]
+            moment = rising[moments + b + i] - rising[moments + a + i]
+            up[i] = (moment - origin * number) * over
+            high[i] = np.float32(0.0)
         for d in range(decays):
-            left, part, unit, index = after[r, d], share[r, d], norm[r, d], r * decays + d
-            for p in range(LANES):
-                product = up[p] + left * falling[d, high, p] - part * rising[0, last, p]
-                value = product * unit
-                better = value > score[p]
-                best[p] = index if better else best[p]
-                score[p] = value if better else score[p]
+            unit, left, c = norm[r, d], after[r, d], _Place(d) * moments + b
+            for i in range(_Place(LANES)):
+                value = unit * up[i] + left * falling[c + i]
+                high[i] = max(high[i], value)
+        for i in range(_Place(LANES)):
+            better = high[i] > score[i]
+            chosen[i] = np.int32(r) if better else chosen[i]
+            score[i] = high[i] if better else score[i]
+    for p in range(LANES):
+        best[p] = _washed_out(ramp, weights, sums, chosen[p], p) if score[p] > 0 else 0
+
+
+@nb.njit(cache=True, nogil=True)
+def _washed_out(
+    ramp: tuple[Index, Index, DoubleArray, DoubleArray],
+    weights: tuple[FloatArray, FloatArray],
+    sums: tuple[DoubleArray, FloatArray],
+    r: int,
+    p: int,
+) -> int:
+    """Which curve of ramp r has the highest product in lane p."""
+    first, full, start, rise = ramp
+    norm, after = weights
+    rising, falling = sums
+    number = rising[0, full[r], p] - rising[0, first[r], p]
+    moment = rising[1, full[r], p] - rising[1, first[r], p]
+    up = np.float32((moment - start[r] * number) / rise[r])
+    chosen, highest = 0, np.float32(0.0)
+    for d in range(norm.shape[1]):
+        value = norm[r, d] * up + after[r, d] * falling[d, full[r], p]
+        if value > highest:
+            chosen, highest = d, value
+    index: int = r * norm.shape[1] + chosen
+    return index
 
 
 @nb.njit(cache=True, nogil=True)
 def fit_ramps(
     frames: FloatArray,
-    decline: tuple[DoubleArray, DoubleArray],
+    decline: tuple[DoubleArray, DoubleArray, float],
     ramp: tuple[Index, Index, DoubleArray, DoubleArray],
-    weights: tuple[DoubleArray, DoubleArray, DoubleArray],
+    weights: tuple[FloatArray, FloatArray],
     best: npt.NDArray[np.int32],
     score: FloatArray,
 ) -> None:
-    """`best_of` for every pixel of `frames` (frames, pixels); results are (pixels,).
-
-    `decline` is (positions, fade).
-    """
+    """`best_of` for every pixel of `frames` (frames, pixels); results are (pixels,)."""
     count, pixels = frames.shape
-    positions, fade = decline
+    decays = decline[1].shape[0]
     strip = np.zeros((count, LANES), dtype=np.float32)
     rising = np.empty((2, count + 1, LANES))
-    falling = np.empty((fade.shape[0], count + 1, LANES))
-    found, height = np.empty(LANES, dtype=np.int64), np.empty(LANES)
+    falling = np.empty((decays, count + 1, LANES), dtype=np.float32)
+    found, height = np.empty(LANES, dtype=np.int64), np.empty(LANES, dtype=np.float32)
     for begin in range(0, pixels, LANES):
         width = min(LANES, pixels - begin)
         for k in range(count):
             for p in range(width):
                 strip[k, p] = frames[k, begin + p]
-        running_sums(strip, positions, fade, rising, falling)
+        running_sums(strip, decline, rising, falling)
         best_of(ramp, weights, (rising, falling), found, height)
         for p in range(width):
             best[begin + p] = found[p]
