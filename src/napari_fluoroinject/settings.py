@@ -17,12 +17,17 @@ ENVIRONMENT = "FLUOROINJECT_CONFIG"
 """Names the settings file where no path is given."""
 
 Device = Literal["auto", "cpu", "cuda"]
+Decoder = Literal["auto", "cpu", "nvimgcodec"]
 SegProfile = Literal["strict", "viewer"]
 
 _SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
 """Of the nodes that can be named; `analyze` takes folders only in this version, and says so."""
 
-_CHOICES = {"on": get_args(Device), "seg_profile": get_args(SegProfile)}
+_CHOICES = {
+    "on": get_args(Device),
+    "decoder": get_args(Decoder),
+    "seg_profile": get_args(SegProfile),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +36,7 @@ class Defaults:
 
     procedure: str | None = None
     on: Device = "auto"
+    decoder: Decoder = "auto"
     seg_profile: SegProfile = "strict"
 
 

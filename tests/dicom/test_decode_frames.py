@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import struct
+import tracemalloc
 
 import imagecodecs
 import numpy as np
@@ -27,6 +30,7 @@ from pydicom.uid import (
 from small_loops import edited, picture, small_loop, small_object, written
 
 from napari_fluoroinject.dicom.codestream import coded_size
+from napari_fluoroinject.dicom.frames import MOST_THREADS, thread_count
 from napari_fluoroinject.dicom.read import read_loop
 from napari_fluoroinject.errors import UnreadableObjectError
 
@@ -400,3 +404,50 @@ def test_signed_colour_is_refused(tmp_path):
     dataset = small_object(small_loop(8, "display"), kind="sc_color")
     with pytest.raises(UnreadableObjectError, match="signed"):
         read_loop(edited(tmp_path, dataset, PixelRepresentation=1))
+
+
+def test_a_raw_loop_is_mapped_and_not_copied(tmp_path):
+    memory = read_loop(written(tmp_path, small_object())).frames.every()
+    while isinstance(memory, np.ndarray):
+        memory = memory.base
+    assert isinstance(memory, mmap.mmap)
+
+
+@pytest.mark.parametrize("kind", ["signed", "overlays"])
+def test_values_that_must_be_changed_are_changed_frame_by_frame(tmp_path, kind):
+    dataset = small_object(small_loop(stored=picture(12, 64, 128, 128)))
+    if kind == "signed":
+        dataset.PixelRepresentation = 1
+    else:
+        dataset.PixelData = (picture(12, 64, 128, 128) | 0x8000).astype("<u2").tobytes()
+    frames = read_loop(written(tmp_path, dataset)).frames
+    tracemalloc.start()
+    stored = frames.every()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 1.5 * stored.nbytes
+
+
+@pytest.mark.parametrize("syntax", ENCAPSULATED)
+def test_of_several_damaged_frames_the_first_is_always_the_one_named(tmp_path, syntax):
+    dataset = coded(syntax)
+    frames = frames_of(dataset)
+    path = recoded(tmp_path, frames, dataset)
+    loop = read_loop(path)
+    whole = path.read_bytes()
+    for frame in frames[2:]:  # after the loop was opened, or opening would tell
+        whole = whole.replace(frame, bytes(len(frame)), 1)
+    path.write_bytes(whole)
+    for _ in range(5):
+        with pytest.raises(UnreadableObjectError, match="frame number 3:"):
+            loop.frames.every()
+
+
+def test_no_more_threads_decode_than_the_process_has_processors(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    assert thread_count() == 3
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(64)), raising=False)
+    assert thread_count() == MOST_THREADS
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    assert thread_count() == 2

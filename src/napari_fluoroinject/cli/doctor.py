@@ -26,6 +26,7 @@ _BASE = (
     *("matplotlib", "pydantic", "jsonschema", "typer", "rich"),
 )
 _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
+_NVIMGCODEC = ("nvidia-nvimgcodec-cu12", "nvidia-nvimgcodec-cu13")
 _TOOLS = {
     "dcmdump": "dcmtk (shows DICOM files)",
     "dsrdump": "dcmtk (shows structured reports)",
@@ -118,6 +119,15 @@ def _extras() -> Iterator[Check]:
         found=", ".join(f"{name} {_version(name)}" for name in cupy) or "no CuPy",
         core=False,
         advice="Only an NVIDIA device needs it",
+    )
+    decoders = [name for name in _NVIMGCODEC if _version(name)]
+    yield Check(
+        topic="Extras",
+        name="nvimgcodec12, nvimgcodec13",
+        works=bool(decoders),
+        found=", ".join(f"{name} {_version(name)}" for name in decoders) or "no nvImageCodec",
+        core=False,
+        advice="Only --decoder nvimgcodec needs it",
     )
     yield Check(
         topic="Extras",

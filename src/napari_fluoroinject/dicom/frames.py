@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_fluoroinject.dicom.decode import decode_frame
-from napari_fluoroinject.dicom.grey import native_samples, stored_values
+from napari_fluoroinject.dicom.decoder import processor_decoder
+from napari_fluoroinject.dicom.grey import are_stored_values, native_samples, stored_values
 from napari_fluoroinject.errors import UnreadableObjectError
 
 if TYPE_CHECKING:
@@ -19,12 +20,22 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from napari_fluoroinject.dicom.decoder import Decoder
     from napari_fluoroinject.dicom.pixels import PixelFormat, Span
     from napari_fluoroinject.model.arrays import StoredArray
     from napari_fluoroinject.model.cine import Frames
 
 MOST_THREADS = 8
 """Decoders release the interpreter; beyond this the memory bus is full."""
+
+
+def thread_count() -> int:
+    """Threads that decode a loop: the processors that this process may use, up to a few."""
+    try:
+        usable = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Windows and macOS
+        usable = os.cpu_count() or 1
+    return min(MOST_THREADS, usable)
 
 
 class FileBytes:
@@ -91,44 +102,51 @@ class NativeFrames:
         """
         index = range(self._pixels.frames)[index]
         with _named(self._data.source, f"frame number {index + 1}"):
-            single: StoredArray = self._values(index, 1)[0]
-        return single
+            return self._values(index)
 
     def every(self) -> StoredArray:
-        """All frames, (frames, rows, columns); mapped, not copied, where no bit is to be cleared.
+        """All frames, (frames, rows, columns); mapped, not copied, where they are stored values.
 
         Raises
         ------
         UnreadableObjectError
             The file changed since it was opened.
         """
-        with _named(self._data.source, "the frames"):
-            return self._values(0, self._pixels.frames)
+        pixels = self._pixels
+        if pixels.bits_allocated > 1 and pixels.samples == 1:
+            with _named(self._data.source, "the frames"):
+                size = pixels.frames * pixels.frame_samples
+                samples = self._data.array(self._offset, pixels.sample_dtype, size)
+                if are_stored_values(samples, pixels):
+                    mapped: StoredArray = native_samples(samples, pixels)
+                    return mapped
+        return _together(partial(_one_by_one, self), self.shape)
 
-    def _values(self, first: int, count: int) -> StoredArray:
+    def _values(self, index: int) -> StoredArray:
         pixels = self._pixels
         if pixels.bits_allocated == 1:
-            return self._bits(first, count)
-        dtype, size = pixels.sample_dtype, pixels.frame_samples
-        offset = self._offset + first * size * dtype.itemsize
-        if count > 1:
-            raw = self._data.array(offset, dtype, count * size)
-        else:
-            raw = np.frombuffer(self._data.read(offset, size * dtype.itemsize), dtype)
-        return stored_values(native_samples(raw, pixels), pixels)
+            return stored_values(self._bits(index), pixels)
+        size = pixels.frame_samples * pixels.sample_dtype.itemsize
+        raw = np.frombuffer(
+            self._data.read(self._offset + index * size, size), pixels.sample_dtype
+        )
+        single: StoredArray = stored_values(native_samples(raw, pixels), pixels)[0]
+        return single
 
-    def _bits(self, first: int, count: int) -> StoredArray:
+    def _bits(self, index: int) -> npt.NDArray[np.uint8]:
         """One bit per pixel, lowest first, frames not aligned to bytes (PS3.5 8.1.1)."""
         size = self._pixels.frame_samples
-        start, lead = divmod(first * size, 8)
-        packed = self._data.read(self._offset + start, (lead + count * size + 7) // 8)
+        start, lead = divmod(index * size, 8)
+        packed = self._data.read(self._offset + start, (lead + size + 7) // 8)
         bits = np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little")
-        samples = bits[lead : lead + count * size].reshape(count, *self.shape[1:])
-        return stored_values(samples, self._pixels)
+        return bits[lead : lead + size].reshape(self.shape[1:])
 
 
 class EncodedFrames:
-    """Frames of compressed pixel data; `spans` are the fragments of each frame."""
+    """Frames of compressed pixel data; `spans` are the fragments of each frame.
+
+    Without a decoder the processor decodes.
+    """
 
     def __init__(
         self,
@@ -137,8 +155,10 @@ class EncodedFrames:
         spans: Sequence[Sequence[Span]],
         *,
         syntax: str,
+        decoder: Decoder | None = None,
     ) -> None:
         self._data, self._pixels, self._spans, self._syntax = data, pixels, spans, syntax
+        self._decoder = decoder or processor_decoder()
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -155,8 +175,7 @@ class EncodedFrames:
         """
         index = range(len(self._spans))[index]
         with _named(self._data.source, f"frame number {index + 1}"):
-            encoded = b"".join(self._data.read(*span) for span in self._spans[index])
-            return stored_values(decode_frame(encoded, self._pixels, self._syntax), self._pixels)
+            return self._decoded(range(index, index + 1))[0]
 
     def every(self) -> StoredArray:
         """All frames, (frames, rows, columns), decoded in parallel.
@@ -166,7 +185,23 @@ class EncodedFrames:
         UnreadableObjectError
             A frame cannot be decoded, or the file changed since it was opened.
         """
-        return _together(self.frame, self.shape)
+        return _together(self._some, self.shape, batch=self._decoder.batch)
+
+    def _some(self, indices: range) -> list[StoredArray]:
+        if len(indices) == 1:
+            return _one_by_one(self, indices)
+        try:
+            return self._decoded(indices)
+        except Exception:
+            # a border: one of them is at fault, and decoding them one by one names it
+            return _one_by_one(self, indices)
+
+    def _decoded(self, indices: range) -> list[StoredArray]:
+        encoded = [
+            b"".join(self._data.read(*span) for span in self._spans[index]) for index in indices
+        ]
+        samples = self._decoder.decode(encoded, self._pixels, self._syntax)
+        return [stored_values(one, self._pixels) for one in samples]
 
 
 class JoinedFrames:
@@ -198,20 +233,33 @@ class JoinedFrames:
         UnreadableObjectError
             A frame cannot be decoded, or its file changed since it was opened.
         """
-        return _together(self.frame, self.shape)
+        return _together(partial(_one_by_one, self), self.shape)
 
 
-def _together(frame: Callable[[int], StoredArray], shape: tuple[int, int, int]) -> StoredArray:
-    """Decode all frames into one array, several at a time; the first failure ends it."""
-    first = frame(0)
-    result = np.empty(shape, first.dtype)
-    result[0] = first
+def _one_by_one(frames: Frames, indices: range) -> list[StoredArray]:
+    return [frames.frame(index) for index in indices]
 
-    def place(index: int) -> None:
-        result[index] = frame(index)
 
-    with ThreadPoolExecutor(min(MOST_THREADS, os.cpu_count() or 1)) as pool:
-        for _ in pool.map(place, range(1, shape[0])):
+def _together(
+    some: Callable[[range], list[StoredArray]], shape: tuple[int, int, int], *, batch: int = 1
+) -> StoredArray:
+    """Decode all frames into one array, several at a time; the first failure ends it.
+
+    Beside the array no more frames are held than there are threads times frames of a batch. The
+    failure that is told is that of the lowest frame, whichever thread came first.
+    """
+    parts = [range(k, min(k + batch, shape[0])) for k in range(0, shape[0], batch)]
+    first = some(parts[0])
+    result = np.empty(shape, first[0].dtype)
+    result[: len(first)] = first
+    del first
+
+    def place(part: range) -> None:
+        for index, frame in zip(part, some(part), strict=True):
+            result[index] = frame
+
+    with ThreadPoolExecutor(thread_count()) as pool:
+        for _ in pool.map(place, parts[1:]):
             pass
     result.flags.writeable = False
     return result

@@ -36,6 +36,13 @@ def stored_values(samples: npt.NDArray[Any], pixels: PixelFormat) -> StoredArray
     return result
 
 
+def are_stored_values(samples: npt.NDArray[Any], pixels: PixelFormat) -> bool:
+    """Whether samples of an unsigned type stand for themselves: no sign, overlay or shift."""
+    if pixels.signed or pixels.high_bit + 1 != pixels.bits_stored:
+        return False
+    return int(samples.max(initial=0)) <= (1 << pixels.bits_stored) - 1
+
+
 def native_samples(raw: npt.NDArray[Any], pixels: PixelFormat) -> npt.NDArray[Any]:
     """Shape the samples of whole frames as they lie in native pixel data (PS3.3 C.7.6.3.1).
 
@@ -72,11 +79,10 @@ def _unsigned(samples: npt.NDArray[Any], pixels: PixelFormat) -> Any:
     if samples.dtype.kind == "i":  # a J2K stream that calls itself signed: the header decides
         samples = samples.view(f"u{samples.dtype.itemsize}")
     samples = samples.astype(np.uint8 if pixels.bits_allocated <= 8 else np.uint16, copy=False)
+    if are_stored_values(samples, pixels):
+        return samples
     shift = pixels.high_bit + 1 - pixels.bits_stored
-    largest = (1 << pixels.bits_stored) - 1
-    if shift or int(samples.max(initial=0)) > largest:
-        samples = (samples >> shift) & samples.dtype.type(largest)
-    return samples
+    return (samples >> shift) & samples.dtype.type((1 << pixels.bits_stored) - 1)
 
 
 def _signed(samples: npt.NDArray[Any], pixels: PixelFormat) -> npt.NDArray[np.int16]:

@@ -28,10 +28,11 @@ from pydicom.uid import (
 
 from napari_fluoroinject.dicom.content import Content, inflate, mapped, open_content
 from napari_fluoroinject.dicom.decode import check_frame, check_syntax
+from napari_fluoroinject.dicom.decoder import DecoderWish, choose_decoder
 from napari_fluoroinject.dicom.frames import EncodedFrames, FileBytes, MemoryBytes, NativeFrames
 from napari_fluoroinject.dicom.pixels import PixelFormat, frame_spans, pixel_format, pixel_span
 from napari_fluoroinject.dicom.scan import Structure, check_series, scan_content
-from napari_fluoroinject.errors import UnreadableObjectError
+from napari_fluoroinject.errors import BackendUnavailableError, UnreadableObjectError
 from napari_fluoroinject.model.cine import Frames
 
 if TYPE_CHECKING:
@@ -60,13 +61,17 @@ CINE_CLASSES = CAPTURED | {
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class OpenedObject:
-    """A file that holds frames: its structure, its pixels' meaning, its header without pixels."""
+    """A file that holds frames: its structure, its pixels' meaning, its header without pixels.
+
+    `decoder` names what decodes the frames, None where they are not coded.
+    """
 
     path: Path
     structure: Structure
     pixels: PixelFormat
     header: Dataset
     frames: Frames
+    decoder: str | None
     notes: tuple[str, ...]
 
     @property
@@ -80,14 +85,17 @@ class OpenedObject:
         return self.sop_class_uid in CAPTURED
 
 
-def open_object(path: Path) -> OpenedObject:
+def open_object(path: Path, *, decoder: DecoderWish = "cpu") -> OpenedObject:
     """Check a file, read its header, and make its frames ready.
 
-    Nothing is decoded, and no size that the file declares is believed before it was compared with
-    the bytes that are there.
+    Nothing is decoded (but the first frame, to compare a decoder other than the processor's), and
+    no size that the file declares is believed before it was compared with the bytes that are
+    there.
 
     Raises
     ------
+    BackendUnavailableError
+        The decoder that was asked for is not there.
     UnreadableObjectError
         Not a whole DICOM file of a class that holds cine loops, or pixels of a kind that is not
         read.
@@ -104,13 +112,14 @@ def open_object(path: Path) -> OpenedObject:
         check_series(structure)
         span, pixels = pixel_span(structure), pixel_format(structure)
         header = _header(content, end=span.element)
-        frames = _frames(path, content, structure, pixels)
+        frames, decoded_by = _frames(path, content, structure, pixels, decoder)
     return OpenedObject(
         path=path,
         structure=structure,
         pixels=pixels,
         header=header,
         frames=frames,
+        decoder=decoded_by,
         notes=(*structure.notes, *_pixel_notes(span, pixels)),
     )
 
@@ -141,7 +150,7 @@ def one_error(source: str) -> Iterator[None]:
         with disable_value_validation(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except UnreadableObjectError:
+    except (UnreadableObjectError, BackendUnavailableError):
         raise
     except Exception as error:
         # a border: damaged headers raise 17 kinds of exception (reliability.md F25)
@@ -158,13 +167,16 @@ def _header(content: Content, *, end: int) -> Dataset:
     return read_dataset(stream, content.syntax == ImplicitVRLittleEndian, True)
 
 
-def _frames(path: Path, content: Content, structure: Structure, pixels: PixelFormat) -> Frames:
+def _frames(
+    path: Path, content: Content, structure: Structure, pixels: PixelFormat, wish: DecoderWish
+) -> tuple[Frames, str | None]:
+    """The frames of an object and the name of what decodes them."""
     span = pixel_span(structure)
     data: FileBytes | MemoryBytes = FileBytes(path.absolute())
     if isinstance(content.data, bytes):
         data = MemoryBytes(content.data, path.name)
     if span.length is not None:
-        return NativeFrames(data, pixels, span.offset)
+        return NativeFrames(data, pixels, span.offset), None
     check_syntax(content.syntax, path.name)
     spans = frame_spans(structure, span, content.data)
     for number, parts in enumerate(spans, 1):
@@ -176,7 +188,10 @@ def _frames(path: Path, content: Content, structure: Structure, pixels: PixelFor
                 seen=f"frame number {number}: {fault}",
                 expected="frames of the declared size",
             )
-    return EncodedFrames(data, pixels, spans, syntax=content.syntax)
+    first = b"".join(content.data[offset : offset + length] for offset, length in spans[0])
+    decoder = choose_decoder(wish, first, pixels, syntax=content.syntax, source=path.name)
+    frames = EncodedFrames(data, pixels, spans, syntax=content.syntax, decoder=decoder)
+    return frames, decoder.name
 
 
 def _pixel_notes(span: PixelSpan, pixels: PixelFormat) -> tuple[str, ...]:

@@ -25,6 +25,7 @@ from napari_fluoroinject.model.cine import CineLoop
 if TYPE_CHECKING:
     from os import PathLike
 
+    from napari_fluoroinject.dicom.decoder import DecoderWish
     from napari_fluoroinject.dicom.timing import Times
     from napari_fluoroinject.model.arrays import BoolArray
     from napari_fluoroinject.model.cine import Frames
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["LoopFiles", "find_loops", "read_loop"]
 
 
-def read_loop(*paths: str | PathLike[str]) -> CineLoop:
+def read_loop(*paths: str | PathLike[str], decoder: DecoderWish = "cpu") -> CineLoop:
     """Read one loop: a multi-frame file, a single frame, or the single frames of one series.
 
     XA, RF, Enhanced XA and XRF, and single- and multi-frame secondary captures are read. Frames
@@ -44,16 +45,20 @@ def read_loop(*paths: str | PathLike[str]) -> CineLoop:
     ----------
     paths
         The file of the loop, or one file per frame in any order.
+    decoder
+        What decodes compressed frames; the loop says which it was.
 
     Raises
     ------
+    BackendUnavailableError
+        The decoder that was asked for is not there.
     UnreadableObjectError
         A file that is no whole DICOM object of these classes, or contradicts itself; or files that
         are not single frames of one loop.
     """
     if not paths:
         raise UnreadableObjectError("read_loop", seen="no file", expected="the files of a loop")
-    objects = tuple(open_object(Path(path)) for path in paths)
+    objects = tuple(open_object(Path(path), decoder=decoder) for path in paths)
     _check_fellows(objects)
     objects = in_order(objects)
     with one_error(objects[0].path.name):
@@ -89,6 +94,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
     )
     field, field_notes = _open_field(first, frames)
     masks, mask_notes = _masks(objects)
+    decoders = tuple(dict.fromkeys(one.decoder for one in objects if one.decoder is not None))
     own_notes = tuple(dict.fromkeys(note for one in objects for note in one.notes))
     return CineLoop(
         frames=frames,
@@ -104,6 +110,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
         body_part=run.body_part,
         laterality=run.laterality,
         lossy=run.lossy,
+        decoder=", ".join(decoders) or None,
         masks=masks,
         notes=(
             *own_notes,

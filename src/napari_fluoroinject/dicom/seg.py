@@ -8,10 +8,12 @@ present (PS3.3 table A.51-1 and A.51-2).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 from pydicom.tag import Tag
@@ -26,6 +28,14 @@ from napari_fluoroinject.dicom.header import (
     say_where,
 )
 from napari_fluoroinject.dicom.items import coded, item, plain
+from napari_fluoroinject.dicom.raw_items import (
+    elements_of,
+    numbers,
+    raw_sequence,
+    sequence,
+    text,
+    write_raw,
+)
 from napari_fluoroinject.model.arrays import BoolArray
 from napari_fluoroinject.model.drawing import needle_mask, needle_width_px
 from napari_fluoroinject.model.needle import Needle
@@ -48,12 +58,13 @@ _NEEDLE_CYAN_LAB = (54771, 23524, 26338)
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Segment:
-    """One segment; `mask` is (frames, rows, columns) in each frame's own geometry."""
+    """One segment; `draw` gives its pixels (rows, columns) in a frame's own geometry."""
 
     label: str
     category: Code
     kind: Code
-    mask: BoolArray
+    frames: tuple[int, ...]
+    draw: Callable[[int], BoolArray]
     algorithm_type: Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]
     algorithm_family: Code
     cielab: tuple[int, int, int]
@@ -62,7 +73,11 @@ class Segment:
 def segments_of(report: Report) -> tuple[Segment, ...]:
     """Return the segments that have pixels: contrast spread first, then needle."""
     candidates = (_contrast(report), _needle(report))
-    return tuple(segment for segment in candidates if segment is not None and segment.mask.any())
+    return tuple(
+        segment
+        for segment in candidates
+        if segment is not None and any(segment.draw(frame).any() for frame in segment.frames)
+    )
 
 
 def encode_segmentation(
@@ -91,7 +106,8 @@ def encode_segmentation(
     _describe_image(dataset, rows, columns)
     say_where(dataset, identity, report.procedure.anatomic_region)
     dataset.update(compression_of(report.loop, identity))
-    dataset.SegmentsOverlap = "YES" if _overlap(segments) else "NO"
+    drawn = [_drawn(segment) for segment in segments]
+    dataset.SegmentsOverlap = "YES" if _overlap(drawn) else "NO"
     region = anatomic_region(identity, report.procedure.anatomic_region)
     dataset.SegmentSequence = [
         _segment_item(number, segment, identity, region)
@@ -99,20 +115,23 @@ def encode_segmentation(
     ]
     dataset.ReferencedSeriesSequence = referenced_series(identity.headers)
     _index_frames(dataset, identity.uid(kind, "dimensions"))
-    _add_frames(dataset, segments, identity)
+    _add_frames(dataset, drawn, identity)
     if profile == "viewer":
         _add_nominal_geometry(dataset, identity.uid(kind, "frame of reference"), report)
+    write_raw(dataset)
     return dataset
 
 
 def _contrast(report: Report) -> Segment | None:
     if report.maps is None:
         return None
+    by_frame = report.maps.region_by_frame
     return Segment(
         label="Contrast spread",
         category=codes.SUBSTANCE,
         kind=codes.CONTRAST_MEDIA,
-        mask=report.maps.region_by_frame,
+        frames=tuple(range(len(by_frame))),
+        draw=by_frame.__getitem__,
         algorithm_type="AUTOMATIC",
         algorithm_family=codes.NEIGHBORHOOD_ANALYSIS,
         cielab=_SPREAD_YELLOW_LAB,
@@ -124,16 +143,23 @@ def _needle(report: Report) -> Segment | None:
     if not isinstance(needle, Needle):
         return None
     given = needle.source == "given"
+    hubs, tips = needle.hub_by_frame_px, needle.tip_by_frame_px
+    width_px = needle_width_px(report.annotation.gauge, report.loop.mm_per_px)
+
+    def draw(frame: int) -> BoolArray:
+        one = slice(frame, frame + 1)
+        shape = (1, *report.loop.shape[1:])
+        picture: BoolArray = needle_mask(
+            shape, hubs[one], tips[one], width_px=width_px, sag_px=needle.sag_px
+        )[0]
+        return picture
+
     return Segment(
         label="Needle",
         category=codes.PHYSICAL_OBJECT,
         kind=codes.NEEDLE,
-        mask=needle_mask(
-            report.loop.shape,
-            needle.hub_by_frame_px,
-            needle.tip_by_frame_px,
-            width_px=needle_width_px(report.annotation.gauge, report.loop.mm_per_px),
-        ),
+        frames=tuple(range(len(tips))),
+        draw=draw,
         # A shaft that a person marked is still followed through the loop by the algorithm.
         algorithm_type="SEMIAUTOMATIC" if given else "AUTOMATIC",
         algorithm_family=codes.MANUAL_PROCESSING if given else codes.EDGE_DETECTION,
@@ -141,8 +167,23 @@ def _needle(report: Report) -> Segment | None:
     )
 
 
-def _overlap(segments: tuple[Segment, ...]) -> bool:
-    return len(segments) > 1 and bool((segments[0].mask & segments[1].mask).any())
+_Drawn = dict[int, npt.NDArray[np.uint8]]
+"""Frames of a segment that have a pixel, one bit per pixel, the first pixel lowest."""
+
+
+def _drawn(segment: Segment) -> _Drawn:
+    pictures = {}
+    for frame in segment.frames:
+        picture = segment.draw(frame)
+        if picture.any():
+            pictures[frame] = np.packbits(picture, bitorder="little")
+    return pictures
+
+
+def _overlap(drawn: list[_Drawn]) -> bool:
+    return len(drawn) > 1 and any(
+        (drawn[0][frame] & drawn[1][frame]).any() for frame in drawn[0].keys() & drawn[1].keys()
+    )
 
 
 def _describe_image(dataset: Dataset, rows: int, columns: int) -> None:
@@ -207,69 +248,74 @@ def _index_frames(dataset: Dataset, organization_uid: str) -> None:
     ]
 
 
-def _add_frames(dataset: Dataset, segments: tuple[Segment, ...], identity: Identity) -> None:
-    groups, frames = [], []
-    for number, segment in enumerate(segments, start=1):
+def _add_frames(dataset: Dataset, drawn: list[_Drawn], identity: Identity) -> None:
+    groups: list[bytes] = []
+    frames: list[npt.NDArray[np.uint8]] = []
+    for number, pictures in enumerate(drawn, start=1):
         shared = _SameInEveryFrame.of(number)
-        for index in np.flatnonzero(segment.mask.any(axis=(1, 2))):
-            groups.append(_frame_groups(shared, int(index), identity.frame(int(index))))
-            frames.append(segment.mask[index])
+        groups += [_frame_groups(shared, index, identity.frame(index)) for index in pictures]
+        frames += pictures.values()
     dataset.SharedFunctionalGroupsSequence = [Dataset()]
-    dataset.PerFrameFunctionalGroupsSequence = groups
+    per_frame = raw_sequence("PerFrameFunctionalGroupsSequence", groups)
+    dataset[per_frame.tag] = per_frame
     dataset.NumberOfFrames = len(frames)
-    dataset.PixelData = _packed(frames)
+    dataset.PixelData = _packed(frames, dataset.Rows * dataset.Columns)
     dataset["PixelData"].VR = "OB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _SameInEveryFrame:
-    """Items that a segment's frames have in common; made once, a loop has hundreds of frames."""
+    """Elements that a segment's frames have in common, as bytes; made once."""
 
     number: int
-    segment: Dataset
-    purpose: Dataset
-    derivation: Dataset
+    segment: bytes
+    purpose: bytes
+    derivation: bytes
 
     @classmethod
     def of(cls, number: int) -> _SameInEveryFrame:
         return cls(
             number=number,
-            segment=item(ReferencedSegmentNumber=number),
-            purpose=coded(codes.SOURCE_IMAGE),
-            derivation=coded(codes.SEGMENTATION),
+            segment=elements_of(
+                item(SegmentIdentificationSequence=[item(ReferencedSegmentNumber=number)])
+            ),
+            purpose=elements_of(item(PurposeOfReferenceCodeSequence=[coded(codes.SOURCE_IMAGE)])),
+            derivation=elements_of(item(DerivationCodeSequence=[coded(codes.SEGMENTATION)])),
         )
 
 
-def _frame_groups(shared: _SameInEveryFrame, index: int, reference: ImageReference) -> Dataset:
+def _frame_groups(shared: _SameInEveryFrame, index: int, reference: ImageReference) -> bytes:
+    """Functional groups of one frame, as bytes (PS3.3 C.7.6.16): tags rise within an item."""
     position = index + 1  # DICOM counts from 1
-    source = item(
-        ReferencedSOPClassUID=reference.sop_class_uid,
-        ReferencedSOPInstanceUID=reference.sop_instance_uid,
-        SpatialLocationsPreserved="YES",
-        PurposeOfReferenceCodeSequence=[shared.purpose],
+    frame = () if reference.frame_number is None else (str(reference.frame_number),)
+    source = (
+        text("ReferencedSOPClassUID", reference.sop_class_uid),
+        text("ReferencedSOPInstanceUID", reference.sop_instance_uid),
+        *(text("ReferencedFrameNumber", number) for number in frame),
+        text("SpatialLocationsPreserved", "YES"),
+        shared.purpose,
     )
-    if reference.frame_number is not None:
-        source.ReferencedFrameNumber = reference.frame_number
-    return item(
-        FrameContentSequence=[
-            item(TemporalPositionIndex=position, DimensionIndexValues=[shared.number, position])
-        ],
-        DerivationImageSequence=[
-            item(
-                DerivationCodeSequence=[shared.derivation],
-                SourceImageSequence=[source],
-            )
-        ],
-        SegmentIdentificationSequence=[shared.segment],
+    derivation = sequence("SourceImageSequence", b"".join(source)) + shared.derivation
+    place = (
+        numbers("TemporalPositionIndex", position),
+        numbers("DimensionIndexValues", shared.number, position),
+    )
+    return b"".join(
+        (
+            sequence("DerivationImageSequence", derivation),
+            sequence("FrameContentSequence", b"".join(place)),
+            shared.segment,
+        )
     )
 
 
-def _packed(frames: list[BoolArray]) -> bytes:
-    """Pack one bit per pixel, first pixel lowest, frames without gaps (PS3.5 8.1.1)."""
-    if frames[0].size % 8 == 0:
-        packed = b"".join(np.packbits(f, bitorder="little").tobytes() for f in frames)
+def _packed(frames: list[npt.NDArray[np.uint8]], size: int) -> bytes:
+    """Put frames of `size` pixels one after the other without gaps (PS3.5 8.1.1)."""
+    if size % 8 == 0:
+        packed = b"".join(frame.data for frame in frames)
     else:
-        packed = np.packbits(np.stack(frames), bitorder="little").tobytes()
+        bits = [np.unpackbits(frame, count=size, bitorder="little") for frame in frames]
+        packed = np.packbits(np.concatenate(bits), bitorder="little").tobytes()
     return packed + b"\0" * (len(packed) % 2)
 
 

@@ -122,14 +122,13 @@ def _target(write: GroupWriter) -> Group | None:
     if target is None:
         return None
     frame = masks[-1] if masks else 0
-    shift = write.report.motion.shift_px[frame]
     return write.group(
         "target",
         codes.TARGET,
         (write.length(codes.DISTANCE, write.report.tip_target_px, write.report.tip_target_mm),),
         shape=Shape(
             tool="Probe",
-            points_px=[(target[0] + shift[0], target[1] + shift[1])],
+            points_px=[write.report.motion.in_frame(target, frame)],
             frame=frame,
         ),
     )
@@ -299,7 +298,7 @@ def _path(write: GroupWriter) -> Group | None:
         ),
         shape=Shape(
             tool="PlanarFreehandROI",
-            points_px=run_off.path_px + write.report.motion.shift_px[frame],
+            points_px=write.report.motion.all_in_frame(run_off.path_px, frame),
             frame=frame,
         ),
     )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 
 from napari_fluoroinject.dicom.identity import derived_uid, identify
 from napari_fluoroinject.dicom.maps import KINDS, encode_maps, map_kinds
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from pydicom.dataelem import DataElement
+
     from napari_fluoroinject.dicom.seg import SegProfile
     from napari_fluoroinject.model.report import Report
 
@@ -34,6 +38,7 @@ RESULT_FILES = frozenset(
 
 _AFTER_UID = 0x00080019
 """The tag after SOP Instance UID."""
+_PIXEL_DATA = Tag(0x7FE00010)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -175,14 +180,30 @@ def write_objects(objects: Sequence[EncodedObject], folder: Path) -> tuple[Outpu
 
 def _sealed(name: str, dataset: Dataset) -> EncodedObject:
     """Let the SOP Instance UID depend on every byte: other content can never have the same UID."""
+    # Pixels are the most and stand last: they are copied once, into what is written.
+    pixels: DataElement | None = dataset.get(_PIXEL_DATA)
+    if pixels is not None:
+        del dataset[pixels.tag]
     unsealed = encoded_bytes(dataset)
-    # What follows the UID stays the same, and is the most: it is encoded once.
+    # What follows the UID stays the same: it is encoded once.
     rest = memoryview(unsealed)[len(encoded_bytes(_until_uid(dataset))) :]
-    digest = hashlib.sha256(unsealed).hexdigest()
-    dataset.SOPInstanceUID = derived_uid(str(dataset.SOPInstanceUID), digest)
+    last = () if pixels is None else _long_element(pixels)
+    digest = hashlib.sha256(unsealed)
+    for part in last:
+        digest.update(part)
+    dataset.SOPInstanceUID = derived_uid(str(dataset.SOPInstanceUID), digest.hexdigest())
     dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    content = b"".join((encoded_bytes(_until_uid(dataset)), rest))
+    content = b"".join((encoded_bytes(_until_uid(dataset)), rest, *last))
+    if pixels is not None:
+        dataset[pixels.tag] = pixels
     return EncodedObject(name=name, dataset=dataset, content=content)
+
+
+def _long_element(pixels: DataElement) -> tuple[bytes, bytes]:
+    """Head and value of pixel data of even length, explicit VR little endian (PS3.5 7.1.2)."""
+    value: bytes = pixels.value
+    tag, vr = pixels.tag, pixels.VR.encode("ascii")
+    return struct.pack("<HH2sHI", tag.group, tag.element, vr, 0, len(value)), value
 
 
 def _until_uid(dataset: Dataset) -> Dataset:

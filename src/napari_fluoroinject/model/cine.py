@@ -131,6 +131,8 @@ class CineLoop:
         header names no shutter.
     masks
         What the header says about mask subtraction, none where it says nothing.
+    decoder
+        What decodes the frames, and its version; None where they are not coded.
     sha256
         Hash over the data sets the loop was read from.
     notes
@@ -151,6 +153,7 @@ class CineLoop:
     laterality: str | None = None
     lossy: bool = False
     masks: tuple[HeaderMask, ...] = ()
+    decoder: str | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
