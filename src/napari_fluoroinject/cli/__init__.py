@@ -16,6 +16,7 @@ from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
+from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
 from napari_fluoroinject.errors import FluoroinjectError
 
@@ -31,7 +32,7 @@ app = typer.Typer(
     # a traceback with local values would show patient data
     pretty_exceptions_enable=False,
 )
-for _command in (demo, analyze, phantom, procedures, doctor, benchmark, speed):
+for _command in (demo, analyze, phantom, procedures, doctor, benchmark, speed, replay):
     app.command()(_command)
 
 
