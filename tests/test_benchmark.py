@@ -38,6 +38,8 @@ def score(**changes):
         "arrival_frames": 0.6,
         "arrival_coverage": 0.9,
         "dice": 0.9,
+        "dice_iodine": 0.8,
+        "residual": 1.2,
         "slope": 1.1,
         "slope_sigma": 0.1,
         "alarm": False,
@@ -72,7 +74,7 @@ def test_figures_are_means_rates_and_coverage_of_their_dose():
     columns = table(
         [
             score(),
-            score(tip_px=1.5, slope=1.5, alarm=True),
+            score(tip_px=1.5, slope=1.5, alarm=True, dice_iodine=0.6, arrival_frames=1.0),
             score(case=needleless, tip_px=None, tip_sigma_px=None, needle_found=True),
             score(tip_px=None, tip_sigma_px=None, needle_found=False, run_off=True, alarm=True),
             score(dose_ngy=5.0, tip_px=9.0),
@@ -87,9 +89,22 @@ def test_figures_are_means_rates_and_coverage_of_their_dose():
     assert figures["false needles"] == 1
     assert figures["motion error mean px"] == pytest.approx(0.2)
     assert figures["slope within 2 sigma"] == pytest.approx(0.75)
+    assert figures["slope relative uncertainty median"] == pytest.approx(0.1)
+    assert figures["Dice above 3 mg iodine/cm2 mean"] == pytest.approx(0.75)
+    assert figures["background residual over noise p95"] == pytest.approx(1.2)
+    assert figures["arrival error median frames"] == pytest.approx(0.6)
     assert (figures["run-offs found"], figures["run-offs"]) == (1, 1)
     assert (figures["false alarms"], figures["loops without run-off"]) == (1, 3)
     assert figures["onset error mean frames"] == pytest.approx(1.0)
+
+
+def test_slopes_with_a_stated_gauge_are_counted_by_themselves():
+    gauged = dataclasses.replace(CASE, seed=2)
+    listed = [score(), score(case=gauged, slope=1.08), score(case=gauged, slope=1.2)]
+    figures = table(listed, doses_ngy=(20.0,))["20 nGy"]
+    assert figures["slope 0.90 to 1.10 where gauge given"] == pytest.approx(0.5)
+    assert figures["loops with slope and gauge given"] == 2
+    assert not dataclasses.replace(gauged, needle=False).gauge_given
 
 
 def test_a_dose_without_loops_has_no_figures():
@@ -130,4 +145,6 @@ def test_a_small_scene_is_scored_from_end_to_end_at_each_dose(key, family):
     assert (low.dose_ngy, high.dose_ngy) == (20.0, 200.0)
     assert len(high.motion_px) == 36
     assert np.median(high.motion_px) < 0.5
+    assert high.residual is not None
+    assert 0.5 < high.residual < 5.0
     assert high.onset_frames is None or abs(high.onset_frames) < 6

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
 
 from napari_fluoroinject.cli import app
 from napari_fluoroinject.compute.backend import choose
-from napari_fluoroinject.speed import measure_cost, synthetic_loop
+from napari_fluoroinject.errors import AnalysisError
+from napari_fluoroinject.model.cine import ArrayFrames
+from napari_fluoroinject.speed import measure_cost, measure_maps, synthetic_loop
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +58,23 @@ def test_the_command_prints_a_table():
     assert printed.exit_code == 0, printed.output
     assert "| mapping the spread |" in printed.output
     assert "best_ramp" in printed.output
+    assert "| all maps in one pass |" in printed.output
+    assert "| frame by frame, as live |" in printed.output
+
+
+def test_direct_maps_have_their_cost():
+    maps = measure_maps(synthetic_loop(160, 40), on=choose("cpu"))
+    assert maps.reference_ratio > 1
+    assert 0 < maps.fused_s < maps.whole_s
+    # seven pictures, and little more
+    assert 7 * 160 * 160 * 4 / 2**20 < maps.fused_mib < 3
+    assert maps.live_p99_ms > 0
+
+
+def test_a_loop_that_ends_with_the_mask_has_no_cost():
+    short = synthetic_loop(160, 40)
+    short = replace(
+        short, frames=ArrayFrames(short.frames.every()[:12]), times_s=short.times_s[:12]
+    )
+    with pytest.raises(AnalysisError, match="expected some"):
+        measure_maps(short, on=choose("cpu"))

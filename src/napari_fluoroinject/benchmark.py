@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Literal
@@ -11,6 +11,13 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from scipy import ndimage
 
+from napari_fluoroinject.analysis.corridor import path_band
+from napari_fluoroinject.analysis.motion import re_reference
+from napari_fluoroinject.analysis.recursive import without_recursive_filter
+from napari_fluoroinject.analysis.residual import residual_over_noise
+from napari_fluoroinject.analysis.spectrum import transmitted
+from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.spread import patch_area_px
 
@@ -43,11 +50,31 @@ TWINS = (
 )
 """The twins that the seeds run through in turn."""
 
+ARRIVAL_OD = 0.10
+"""Arrival is scored where the true peak opacity is above this."""
+
 ASSESSED_OD = 0.15
-"""Arrival and opacity slope are scored where the true peak opacity is above this."""
+"""The opacity slope is scored where the true peak opacity is above this."""
+
+IODINE_MG_CM2 = 3.0
+"""Dice is scored, too, above this much iodine: a threshold that no loop can choose."""
+
+SLOPE_BAND = (0.90, 1.10)
+"""The slope where the needle's gauge was given should lie in this band."""
+
+_NEAR_CONTRAST_PX = 6
+_NEAR_NEEDLE_PX = 10.0
+_EDGE_PX = 3
+"""What is so near to contrast, needle or the field's edge is no background."""
+_SLIGHT_OD = 0.005
+_SOME = 10
+"""The needle's place in every tenth frame."""
 
 DENSE_RUN_OFF_OD = 0.08
 """Run-offs whose vessels reach this are counted by themselves: they can be seen in subtraction."""
+
+_SCORED_SHARE = 0.6
+"""Motion is scored at points over this share of the open field's height and width."""
 
 _VASCULAR = 2
 """The label of a run-off's vessels in the truth."""
@@ -65,15 +92,22 @@ class Case:
     frames: int = 90
     family: Family = "first"
 
+    @property
+    def gauge_given(self) -> bool:
+        """Whether the needle's gauge is stated: for every second seed, as some users do."""
+        return self.needle and self.seed % 2 == 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """Errors of one loop against its truth; None = does not apply to this loop.
 
-    `motion_px` holds one error per frame. `slope` is measured over true opacity, `slope_sigma` its
-    stated 1-sigma relative uncertainty. `alarm`: vascular uptake was warned of; `run_off`: there
-    was some, `run_off_od` the true opacity that its vessels come to. `dice` is None, too, where
-    the true region is smaller than the patch that the stated limit speaks of.
+    `motion_px` holds one error per frame, turns included. `slope` is measured over true opacity,
+    `slope_sigma` its stated 1-sigma relative uncertainty. `alarm`: vascular uptake was warned of;
+    `run_off`: there was some, `run_off_od` the true opacity that its vessels come to. `dice` is
+    None, too, where the true region is smaller than the patch that the stated limit speaks of, and
+    `dice_iodine` is the same above `IODINE_MG_CM2`. `residual` is what subtraction leaves of the
+    background over what noise would leave.
     """
 
     case: Case
@@ -88,6 +122,8 @@ class Score:
     arrival_frames: float | None
     arrival_coverage: float | None
     dice: float | None
+    dice_iodine: float | None
+    residual: float | None
     slope: float | None
     slope_sigma: float | None
     alarm: bool
@@ -130,10 +166,7 @@ def run_benchmark(
     jobs: int = 2,
     progress: Callable[[str, float], None] = lambda _step, _fraction: None,
 ) -> tuple[Score, ...]:
-    """Build, expose, analyse and score every case at every dose, `jobs` at a time.
-
-    Every second seed states its needle's gauge, as some users do and some do not.
-    """
+    """Build, expose, analyse and score every case at every dose, `jobs` at a time."""
     scores: list[Score] = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         futures = [pool.submit(score_case, case, tuple(doses_ngy)) for case in todo]
@@ -161,7 +194,7 @@ def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
     )
     scores = []
     for phantom in _exposed(case, settings, doses_ngy):
-        gauge = phantom.truth.gauge if case.needle and case.seed % 2 == 0 else None
+        gauge = phantom.truth.gauge if case.gauge_given else None
         start_s = process_time()
         report = analyze(phantom.loop, phantom.truth.procedure, Annotation(gauge=gauge))
         cpu_s = process_time() - start_s
@@ -208,6 +241,8 @@ def score_report(
         arrival_frames=None if arrival is None else arrival[0],
         arrival_coverage=None if arrival is None else arrival[1],
         dice=_dice(report, truth),
+        dice_iodine=_dice(report, truth, _opacity_of_iodine(truth.kvp)),
+        residual=_residual(report, truth),
         slope=slope,
         slope_sigma=slope_sigma,
         alarm=any(finding.id == "vascular_uptake" for finding in report.findings),
@@ -218,11 +253,24 @@ def score_report(
 
 
 def _motion(report: Report, truth: Truth) -> DoubleArray:
-    """Error of each frame's shift in pixels, both relative to the report's own mask frames."""
-    mask = list(report.injection.mask_frames) or list(range(len(truth.shift_px)))
-    true = truth.shift_px - truth.shift_px[mask].mean(axis=0)
-    error: DoubleArray = np.hypot(*(report.motion.shift_px - true).T)
+    """Error of each frame's displacement in pixels, RMS over nine points of the open field.
+
+    Both displacements are relative to the report's own mask frames.
+    """
+    mask = report.injection.mask_frames or range(len(truth.shift_px))
+    true = replace(report.motion, shift_px=truth.shift_px, angle_rad=np.radians(truth.rot_deg))
+    points = _nine_points(truth.open_field)[:, None]
+    away = report.motion.all_in_frame(points) - re_reference(true, mask).all_in_frame(points)
+    error: DoubleArray = np.sqrt((away**2).sum(axis=-1).mean(axis=0))
     return error
+
+
+def _nine_points(field: BoolArray) -> DoubleArray:
+    """A grid (9, 2) over the middle of what is open, (row, column)."""
+    rows, columns = (np.flatnonzero(field.any(axis=axis)) for axis in (1, 0))
+    share = 0.5 + 0.5 * _SCORED_SHARE * np.array([-1.0, 0.0, 1.0])
+    down, right = (at[0] + share * (at[-1] - at[0]) for at in (rows, columns))
+    return np.array(list(product(down, right)))
 
 
 def _tip(report: Report, truth: Truth) -> tuple[float | None, float | None]:
@@ -238,9 +286,28 @@ def _in_report_pose(
 ) -> FloatArray:
     """A true map in the pose of the mask frames that the report chose."""
     mask = list(report.injection.mask_frames)
-    offset = truth.shift_px[mask].mean(axis=0) if mask else np.zeros(2)
-    moved: FloatArray = ndimage.shift(truth_map, offset, order=order, mode="nearest")
-    return moved
+    if not mask:
+        return truth_map
+    angle = np.radians(truth.rot_deg[mask].mean())
+    back = -_turn(-angle) @ truth.shift_px[mask].mean(axis=0)
+    return _looked_up(truth_map, back, -angle, order=order, mode="nearest")
+
+
+def _turn(angle_rad: float) -> DoubleArray:
+    """The matrix that turns (row, column) as the truth and `Motion` say."""
+    sine, cosine = np.sin(angle_rad), np.cos(angle_rad)
+    return np.array([[cosine, sine], [-sine, cosine]])
+
+
+def _looked_up(
+    picture: FloatArray, shift_px: DoubleArray, angle_rad: float, *, order: int, mode: str
+) -> FloatArray:
+    """At every p what stands at c + R(angle) (p - c) + shift, c being the picture's centre."""
+    turn, centre = _turn(angle_rad), (np.array(picture.shape) - 1) / 2
+    found: FloatArray = ndimage.affine_transform(
+        picture, turn, offset=centre + shift_px - turn @ centre, order=order, mode=mode
+    )
+    return found
 
 
 def _arrival(report: Report, truth: Truth) -> tuple[float, float] | None:
@@ -250,12 +317,15 @@ def _arrival(report: Report, truth: Truth) -> tuple[float, float] | None:
     threshold_od = report.maps.arrival_threshold_od
     true_s = truth.arrival_s
     if abs(threshold_od - truth.arrival_threshold_od) > 1e-6:
-        posed = zip(truth.od, truth.shift_px, strict=True)
-        still = [ndimage.shift(od.astype(np.float32), -shift, order=1) for od, shift in posed]
+        posed = zip(truth.od, truth.shift_px, np.radians(truth.rot_deg), strict=True)
+        still = [
+            _looked_up(od.astype(np.float32), shift, turn, order=1, mode="constant")
+            for od, shift, turn in posed
+        ]
         true_s = crossing_s(np.stack(still), truth.times_s, threshold_od)
     true_s = _in_report_pose(true_s, report, truth, order=0)
     peak_od = _in_report_pose(truth.peak_od, report, truth, order=1)
-    scored = (peak_od > ASSESSED_OD) & np.isfinite(true_s)
+    scored = (peak_od > ARRIVAL_OD) & np.isfinite(true_s)
     both = scored & np.isfinite(report.maps.arrival_s)
     if not both.any():
         return None
@@ -279,15 +349,52 @@ def crossing_s(od: FloatArray, times_s: DoubleArray, threshold_od: float) -> Flo
     return result
 
 
-def _dice(report: Report, truth: Truth) -> float | None:
-    """Overlap of the last frame's region with the truth above the stated threshold."""
+def _dice(report: Report, truth: Truth, threshold_od: float | None = None) -> float | None:
+    """Overlap of the last frame's region with the truth above a threshold; None = the stated."""
     if report.maps is None:
         return None
-    true: BoolArray = truth.od[-1] > report.maps.region_threshold_od
+    if threshold_od is None:
+        threshold_od = report.maps.region_threshold_od
+    true: BoolArray = truth.od[-1].astype(np.float32) > threshold_od
     found = report.maps.region_by_frame[-1]
     if true.sum() < patch_area_px(report.loop.mm_per_px):
         return None
     return float(2 * (true & found).sum() / (true.sum() + found.sum()))
+
+
+def _opacity_of_iodine(kvp: float) -> float:
+    return float(-np.log(transmitted("iodine", np.array([IODINE_MG_CM2 / 1000.0]), kvp))[0])
+
+
+def _residual(report: Report, truth: Truth) -> float | None:
+    """Residual of the background over its noise; None where the analysis binned the frames."""
+    loop = report.loop
+    if report.noise is None or binning(loop.shape[1:]) > 1:
+        return None
+    peak_od = _in_report_pose(truth.peak_od, report, truth, order=1)
+    contrast = ndimage.binary_dilation(peak_od > _SLIGHT_OD, iterations=_NEAR_CONTRAST_PX)
+    reach = int(np.ceil(np.abs(report.motion.shift_px).max())) + _EDGE_PX
+    inside = ndimage.binary_erosion(truth.open_field, iterations=reach)
+    return residual_over_noise(
+        without_recursive_filter(loop.intensity.ln(loop.frames.every()), truth.open_field),
+        report.motion,
+        inside & ~contrast & ~_near_needle(truth),
+        mask_frames=report.injection.mask_frames,
+        noise=report.noise,
+        on=choose(),
+    )
+
+
+def _near_needle(truth: Truth) -> BoolArray:
+    """About the needle in all frames, and as far again behind its hub."""
+    shape = truth.open_field.shape
+    near = np.zeros(shape, dtype=np.bool_)
+    if truth.tip_px is None or truth.hub_px is None:
+        return near
+    for tip, hub in zip(truth.tip_px[::_SOME], truth.hub_px[::_SOME], strict=True):
+        path = np.stack([tip, 2.0 * hub - tip])
+        near |= path_band(path, shape, half_width_px=_NEAR_NEEDLE_PX)
+    return near
 
 
 def _run_off_od(truth: Truth) -> float | None:
@@ -329,6 +436,11 @@ def _figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
     dense = [s for s in run_offs if s.run_off_od and s.run_off_od >= DENSE_RUN_OFF_OD]
     quiet = [s for s in scores if not s.run_off]
     dices = [s.dice for s in scores if s.dice is not None]
+    iodine = [s.dice_iodine for s in scores if s.dice_iodine is not None]
+    residuals = [s.residual for s in scores if s.residual is not None]
+    arrivals = [s.arrival_frames for s in scores if s.arrival_frames is not None]
+    gauged = [s.slope for s in scores if s.slope and s.case.gauge_given]
+    least, most = SLOPE_BAND
     return {
         "loops": len(scores),
         "tip error mean px": _mean(tips),
@@ -350,19 +462,27 @@ def _figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
         ),
         "onsets missed": sum(s.onset_missed for s in scores),
         "false onsets": sum(s.onset_false for s in scores),
-        "arrival error mean frames": _mean(
-            [s.arrival_frames for s in scores if s.arrival_frames is not None]
-        ),
+        "background residual over noise mean": _mean(residuals),
+        "background residual over noise p95": _p95(residuals),
+        "arrival error mean frames": _mean(arrivals),
+        "arrival error median frames": _median(arrivals),
         "arrival coverage": _mean(
             [s.arrival_coverage for s in scores if s.arrival_coverage is not None]
         ),
         "Dice mean": _mean(dices),
         "Dice median": _median(dices),
         "Dice loops": len(dices),
+        f"Dice above {IODINE_MG_CM2:g} mg iodine/cm2 mean": _mean(iodine),
+        f"Dice above {IODINE_MG_CM2:g} mg iodine/cm2 median": _median(iodine),
         "opacity slope median": _median([slope for slope, _ in slopes]),
         "opacity slope p5": _percentile([slope for slope, _ in slopes], 5),
         "opacity slope p95": _p95([slope for slope, _ in slopes]),
         "slope within 2 sigma": _mean(covered),
+        "slope relative uncertainty median": _median([sigma for _, sigma in slopes]),
+        f"slope {least:.2f} to {most:.2f} where gauge given": _mean(
+            [least <= slope <= most for slope in gauged]
+        ),
+        "loops with slope and gauge given": len(gauged),
         "run-offs found": sum(s.alarm for s in run_offs),
         "run-offs": len(run_offs),
         "dense run-offs found": sum(s.alarm for s in dense),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from time import process_time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_fluoroinject.analysis.live import LiveMaps, direct_maps, warm_up
 from napari_fluoroinject.analysis.pipeline import analyze_loop
 from napari_fluoroinject.compute import reference
+from napari_fluoroinject.compute.curves import Exposures, Subtraction
 from napari_fluoroinject.compute.ramps import RampFamily, lattice
+from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
 from napari_fluoroinject.procedures import get
@@ -22,8 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_fluoroinject.compute.backend import Backend, Kernels
+    from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.cine import CineLoop
 
+Made = TypeVar("Made")
 SCENE = "esi_il_lumbar"
 FIELD_MM = 512 * 0.41
 """Side of the detector's field, whatever its matrix."""
@@ -64,6 +70,37 @@ class Cost:
         return sum(stage.cpu_s for stage in self.stages)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapsCost:
+    """What the direct maps of one loop cost: `Kernels.curve_maps`, and frame by frame.
+
+    Attributes
+    ----------
+    fused_s, fused_mib
+        Processor time of all maps in one pass over all frames, and the arrays that it made, the
+        maps themselves among them.
+    reference_ratio
+        How much longer the definition in plain NumPy takes, on a small stack.
+    read_s
+        Processor time of touching every stored value once.
+    whole_s, whole_mib
+        Processor time of `direct_maps`, every frame placed, then all maps in one pass, and the
+        most memory that it took; None where the system does not tell.
+    live_s, live_p99_ms
+        Processor time of `LiveMaps` over the loop, and that of 99 in 100 frames at most, decoding
+        included.
+    """
+
+    fused_s: float
+    fused_mib: float
+    reference_ratio: float
+    read_s: float
+    whole_s: float
+    whole_mib: float | None
+    live_s: float
+    live_p99_ms: float
+
+
 def synthetic_loop(size: int, frames: int, *, seed: int = 77) -> CineLoop:
     """A phantom's loop of size x size pixels over the usual field."""
     settings = PhantomSettings(
@@ -102,6 +139,93 @@ def measure_cost(loop: CineLoop, *, on: Backend) -> Cost:
         read_s=_fastest(lambda: loop.frames.every().max()),
         peak_mib=None if before is None or after is None else after - before,
         reference_ratio=tuple(_ratios(on.kernels)),
+    )
+
+
+def measure_maps(loop: CineLoop, *, on: Backend) -> MapsCost:
+    """Make the direct maps of a loop in each of the ways there are; kernels are warm before."""
+    warm_up(loop.frames.frame(0), loop.intensity, on=on)
+    whole_s, whole_mib, found = _measured(lambda: direct_maps(loop, on=on))
+    if found is None:
+        raise AnalysisError(f"{loop.shape[0]} frames; expected some after those of the mask")
+    every = loop.frames.every()
+    exposures = _spread_over(found.exposures, len(every))
+
+    def fused() -> object:
+        return on.kernels.curve_maps(every, exposures, found.subtraction)
+
+    live_s = _live_s(loop, on)
+    return MapsCost(
+        fused_s=_fastest(fused),
+        fused_mib=_allocated_mib(fused),
+        reference_ratio=_curve_ratio(on.kernels),
+        read_s=_fastest(every.max),
+        whole_s=whole_s,
+        whole_mib=whole_mib,
+        live_s=float(live_s.sum()),
+        live_p99_ms=1e3 * float(np.percentile(live_s, 99)),
+    )
+
+
+def _live_s(loop: CineLoop, on: Backend) -> DoubleArray:
+    """Processor seconds of each frame."""
+    live = LiveMaps(loop.intensity, loop.shape[1:], on=on, header_field=loop.open_field)
+    marks = [process_time()]
+    for frame in range(loop.shape[0]):
+        live.add(loop.frames.frame(frame), frame / 15)
+        marks.append(process_time())
+    return np.diff(marks)
+
+
+def _measured(work: Callable[[], Made]) -> tuple[float, float | None, Made]:
+    """Processor time, memory at the most, and what was made."""
+    _forget_the_most_held()
+    before, begin = _held_mib("VmRSS"), process_time()
+    made = work()
+    took, after = process_time() - begin, _held_mib("VmHWM")
+    return took, None if before is None or after is None else after - before, made
+
+
+def _allocated_mib(work: Callable[[], object]) -> float:
+    """Arrays that were held at the most: what a process holds hides what it reuses."""
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def _spread_over(exposures: Exposures, frames: int) -> Exposures:
+    """Exposures for all frames of a loop: those before the first known one are like it."""
+    missing = frames - len(exposures.times_s)
+    return Exposures(
+        times_s=np.arange(frames) / 15,
+        shift_px=np.pad(exposures.shift_px, ((missing, 0), (0, 0)), mode="edge"),
+        offset=np.pad(exposures.offset, (missing, 0), mode="edge"),
+    )
+
+
+def _curve_ratio(kernels: Kernels) -> float:
+    random = np.random.default_rng(1)
+    shape = (_REFERENCE_FRAMES, _REFERENCE_SIZE, 2 * _REFERENCE_SIZE)
+    stored = random.integers(600, 1500, shape).astype(np.uint16)
+    given = (
+        Exposures(
+            times_s=np.arange(_REFERENCE_FRAMES) / 15,
+            shift_px=random.uniform(-2, 2, (_REFERENCE_FRAMES, 2)),
+            offset=np.zeros(_REFERENCE_FRAMES),
+        ),
+        Subtraction(
+            ln_beam=np.log(np.arange(4096) + 1.0).astype(np.float32),
+            first_stored=0,
+            mask=np.full(shape[1:], np.log(1000.0), np.float32),
+            threshold=0.4,
+        ),
+    )
+    kernels.curve_maps(stored, *given)
+    return _fastest(lambda: reference.curve_maps(stored, *given)) / _fastest(
+        lambda: kernels.curve_maps(stored, *given)
     )
 
 
