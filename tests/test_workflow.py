@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import resource
 import shutil
+import sys
+from importlib.metadata import version
 
 import pydicom
 import pytest
@@ -141,6 +143,22 @@ def test_a_wrong_request_ends_before_any_work(phantom, tmp_path):
     ):
         with pytest.raises(error):
             workflow.analyze_sources([str(phantom[0])], request, out=tmp_path)
+
+
+def test_a_decoder_that_is_not_there_ends_the_run_before_any_work(phantom, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nvidia.nvimgcodec", None)
+    request = AnalysisRequest(decoder="nvimgcodec")
+    with pytest.raises(BackendUnavailableError, match="nvImageCodec is not installed"):
+        workflow.analyze_sources([str(phantom[0])], request, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_result_tells_what_decoded_the_frames_where_they_were_coded(result, tmp_path):
+    path, *_ = workflow.make_phantom_files("esi_il_lumbar", SMALL, out=tmp_path, packing="jpeg_ls")
+    (coded,) = workflow.analyze_sources([str(path)], REQUEST, out=tmp_path / "out").results
+    told = coded.summary["parameters"]
+    assert told.pop("decoder") == f"imagecodecs {version('imagecodecs')}"
+    assert told == result.summary["parameters"]
 
 
 def test_a_folder_that_cannot_be_written_ends_the_run_before_any_work(phantom, tmp_path):

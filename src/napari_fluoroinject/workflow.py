@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from napari_fluoroinject import procedures
 from napari_fluoroinject.analysis.pipeline import analyze_loop
 from napari_fluoroinject.compute.backend import Wish, choose
+from napari_fluoroinject.dicom.decoder import DecoderWish, check_decoder
 from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
 from napari_fluoroinject.dicom.seg import SegProfile
 from napari_fluoroinject.errors import (
@@ -35,6 +36,7 @@ from napari_fluoroinject.spool.disk import write_whole
 from napari_fluoroinject.spool.folder import recover_folders
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.replay import Replay, ReplayedFrame
     from napari_fluoroinject.dicom.cine_object import Kind, Packing
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.report import Report
@@ -67,6 +69,7 @@ class AnalysisRequest:
     mask: MaskWish | None = None
     annotation_file: Path | None = None
     on: Wish = "auto"
+    decoder: DecoderWish = "auto"
     seg_profile: SegProfile = "strict"
 
     def annotation(self) -> Annotation:
@@ -116,6 +119,7 @@ def analyze_sources(
     """
     procedure = procedures.get(request.procedure or procedures.GENERIC)
     choose(request.on)
+    check_decoder(request.decoder)
     annotation = request.annotation()
     check_annotation(annotation, region=procedure.region)
     results: list[LoopResult] = []
@@ -157,7 +161,7 @@ def analyze_files(
         The loop cannot be read, analysed, or written.
     """
     report = analyze(
-        read_loop(*paths),
+        read_loop(*paths, decoder=_decoder(request)),
         request.procedure or procedures.GENERIC,
         request.annotation(),
         on=request.on,
@@ -203,6 +207,52 @@ def analyze(
         given,
         on=choose(on),
         progress=progress,
+    )
+
+
+def replay(
+    source: str,
+    *,
+    on: Wish = "auto",
+    mask_frames: int | None = None,
+    told: Callable[[ReplayedFrame], None] = lambda _: None,
+) -> Replay:
+    """Feed the one loop that a file or folder holds frame by frame into the live maps.
+
+    Parameters
+    ----------
+    source
+        File or folder.
+    on
+        `auto`, `cpu` or `cuda`; never another than the one asked for.
+    mask_frames
+        Frames before contrast; None = the usual number.
+    told
+        Called after each frame.
+
+    Raises
+    ------
+    FluoroinjectError
+        Backend not there, no loop or several, a loop that cannot be read or has no frame times.
+    """
+    from napari_fluoroinject.analysis.live import MASK_FRAMES
+    from napari_fluoroinject.analysis.replay import replay_loop
+
+    backend = choose(on)
+    loops = []
+    for found in _loops([source]):
+        if isinstance(found, UnreadableObjectError):
+            raise found
+        loops.append(found)
+    if len(loops) != 1:
+        raise UnreadableObjectError(
+            source, seen=f"{len(loops)} cine loops", expected="one: name its file"
+        )
+    return replay_loop(
+        read_loop(*loops[0].paths),
+        on=backend,
+        mask_frames=mask_frames or MASK_FRAMES,
+        told=told,
     )
 
 
@@ -265,6 +315,12 @@ def _loops(sources: Sequence[str]) -> Iterator[LoopFiles | UnreadableObjectError
                 source, seen="no such file or folder", expected="a DICOM file or a folder of them"
             )
     yield from find_loops(there)
+
+
+def _decoder(request: AnalysisRequest) -> DecoderWish:
+    """Only where the array work is on a device may the decoder be there unasked."""
+    elsewhere = request.decoder == "auto" and choose(request.on).name != "cuda"
+    return "cpu" if elsewhere else request.decoder
 
 
 def _check_one_for_all(annotation: Annotation, loops: Sequence[LoopFiles]) -> None:

@@ -28,7 +28,11 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SceneSettings:
-    """What is drawn; lengths in px, opacities in natural-log units."""
+    """What is drawn; lengths in px, opacities in natural-log units.
+
+    `sag_px` is how far the middle of the shaft lies off its chord, towards (row, column) =
+    (cos, -sin) of the angle from hub to tip; `wave_px` the amplitude of one wave along it.
+    """
 
     seed: int = 0
     size: int = 192
@@ -42,6 +46,8 @@ class SceneSettings:
     tip_gain: float = 0.95
     skin_gain: float = 0.6
     advance_px: float = 0.0
+    sag_px: float = 0.0
+    wave_px: float = 0.0
     wiggle_px: float = 0.0
     contrast: float = 0.3
     mm_per_px: float | None = MM_PER_PX
@@ -60,7 +66,10 @@ def make_scene(settings: SceneSettings) -> Scene:
     for k in range(frames):
         opacity = ndi.shift(anatomy, shift[k], order=1, mode="nearest")
         if settings.needle:
-            opacity += settings.opacity * draw_shaft(size, tip[k], hub[k])
+            shaft = draw_shaft(
+                size, tip[k], hub[k], sag_px=settings.sag_px, wave_px=settings.wave_px
+            )
+            opacity += settings.opacity * shaft
         if k >= ONSET:
             opacity += settings.contrast * _pool(size, np.asarray(settings.tip_px) + shift[k], k)
         noise = ndi.gaussian_filter(rng.standard_normal((size, size)), 0.7)
@@ -71,13 +80,17 @@ def make_scene(settings: SceneSettings) -> Scene:
     return Scene(registered=registered, tip_px=tip, hub_px=hub)
 
 
-def draw_shaft(size: int, tip: np.ndarray, hub: np.ndarray) -> np.ndarray:
+def draw_shaft(
+    size: int, tip: np.ndarray, hub: np.ndarray, *, sag_px: float = 0.0, wave_px: float = 0.0
+) -> np.ndarray:
     """A blurred line of unit opacity whose point is ground over `POINT_PX`, (size, size)."""
     rows, columns = np.mgrid[:size, :size].astype(float)
     length = float(np.hypot(*(tip - hub)))
     axis = (tip - hub) / length
     along = (rows - hub[0]) * axis[0] + (columns - hub[1]) * axis[1]
     across = (rows - hub[0]) * axis[1] - (columns - hub[1]) * axis[0]
+    share = np.clip(along / length, 0, 1)
+    across -= 4 * sag_px * share * (1 - share) + wave_px * np.sin(2 * np.pi * share)
     fine = np.arange(-8.0, length + 8.0, 0.1)
     steel = np.clip((length - fine) / POINT_PX, 0, 1) * (fine > 0)
     profile = ndi.gaussian_filter1d(steel, BLUR_PX / 0.1)

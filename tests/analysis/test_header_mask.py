@@ -165,6 +165,7 @@ def test_one_mask_frame_of_the_header_is_enough_for_maps():
     assert header.injection.mask_frames == (4,)
     assert dict(header.provenance.parameters)["mask"] == "header"
     assert dict(found.provenance.parameters)["mask"] == "found"
+    assert dict(found.provenance.parameters)["false_alarm_rate"] == "0.05"
     assert header.injection.onset_frame == found.injection.onset_frame
     assert header.maps.region.sum() == pytest.approx(found.maps.region.sum(), rel=0.15)
     assert header.maps.detection_limit_od > found.maps.detection_limit_od

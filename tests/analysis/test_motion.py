@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,6 +105,42 @@ def test_a_noisy_first_frame_is_followed_and_stays_locked():
     assert motion.locked.all()
     assert motion.residual[0] > 1.5
     assert errors_px(motion, shift)[0] < 0.5
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_scene_at_rest_is_not_moved_by_the_noise_of_its_first_frames(seed):
+    ln = moving_scene(np.zeros((40, 2)), size=(128, 128), noise=0.12, hills=200, seed=seed)
+    random = np.random.default_rng(seed)
+    for index, noise in enumerate((0.7, 0.35)):
+        ln[index] += random.normal(0, noise, ln[index].shape).astype(np.float32)
+    motion = estimate(ln)
+    error = errors_px(motion, np.zeros((40, 2)))
+    assert motion.locked.all()
+    assert error[2:].mean() < 0.1
+    assert error[:2].max() < 0.5
+
+
+@pytest.mark.parametrize("begin", [61, 64, 149])
+def test_a_twitch_of_a_long_loop_is_followed_between_the_frames_that_are_learned_from(begin):
+    shift = breathing(190)
+    shift[begin : begin + 4] += (2.5, -1.5)
+    motion = estimate(moving_scene(shift, noise=0.02))
+    assert motion.locked.all()
+    assert errors_px(motion, shift).max() < 0.15
+
+
+def test_memory_grows_by_no_more_than_the_binned_frames():
+    def peak(frames):
+        random = np.random.default_rng(0)
+        ln = random.standard_normal((frames, 256, 256)).astype(np.float32)
+        tracemalloc.start()
+        estimate(ln)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    binned = 1 / 4 + 1 / 16
+    assert peak(120) - peak(60) < 1.2 * binned * 60 * 256 * 256 * 4
 
 
 def test_another_scene_is_reported_as_lost():

@@ -55,6 +55,17 @@ def test_the_onset_is_found_within_two_frames_wherever_it_is(onset, seed):
     assert max(injection.mask_frames) < onset
 
 
+@pytest.mark.parametrize(("onset", "frames"), [(60, 170), (111, 250), (201, 250)])
+def test_the_onset_of_a_long_loop_is_found_as_well(onset, frames):
+    injection = found(scene(onset=onset, frames=frames))
+    assert injection.onset_frame is not None
+    assert abs(injection.onset_frame - onset) <= 2
+
+
+def test_a_long_loop_without_contrast_has_no_onset():
+    assert found(scene(frames=250)).onset_frame is None
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_alone_is_no_contrast_and_still_gives_mask_frames(seed):
     injection = found(scene(seed=seed))

@@ -165,7 +165,7 @@ def test_scatter_of_a_known_primary_is_found_again():
     total = (primary + 1.2 * veil) / 2.2
     model = scatter_model(field, sigma_px)
     found = scatter_on_blocks(blocks_of(total[None], field, on=ON), model, 1.2)[0]
-    error = at_pixels(found, model, (0.0, 0.0)) / (1.2 * veil) - 1.0
+    error = at_pixels(found[None], model, np.zeros((1, 2)), on=ON)[0] / (1.2 * veil) - 1.0
     assert np.abs(error).mean() < 0.01
     assert np.abs(error).max() < 0.06
 

@@ -37,7 +37,9 @@ def test_unfiltered_frames_are_left_as_they_are(plain):
 
 
 def test_undoing_the_filter_gives_the_frames_before_it(plain):
-    back = without_recursive_filter(filtered(plain, 0.37), FIELD)
+    shown = filtered(plain, 0.37)
+    back = without_recursive_filter(shown, FIELD)
+    assert back is shown
     assert np.abs(back[5:] - plain[5:]).mean() < 0.1 * 0.08
 
 
@@ -48,7 +50,7 @@ def test_motion_is_no_longer_late_once_the_filter_is_undone(plain):
         miss = estimate_motion(ln, FIELD, on=choose("cpu")).shift_px - shift
         return np.hypot(*(miss - miss.mean(axis=0)).T)[3:].mean()
 
-    assert error_px(without_recursive_filter(shown, FIELD)) < 0.6 * error_px(shown)
+    assert error_px(without_recursive_filter(shown.copy(), FIELD)) < 0.6 * error_px(shown)
 
 
 def test_a_loop_too_short_to_tell_counts_as_unfiltered(plain):

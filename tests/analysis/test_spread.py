@@ -25,12 +25,8 @@ from spread_scenes import (
 
 from napari_fluoroinject.analysis.opacity import measure_opacity
 from napari_fluoroinject.analysis.ramp import fit_ramps, frame_interval_s, frame_positions
-from napari_fluoroinject.analysis.spread import (
-    ARRIVAL_THRESHOLD_OD,
-    arrival_threshold,
-    smoothed_opacity,
-    spread_maps,
-)
+from napari_fluoroinject.analysis.smoothed import SmoothedOpacity
+from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.compute.backend import choose
 
 ON = choose("cpu")
@@ -139,14 +135,6 @@ def test_without_an_onset_nothing_is_defined_but_the_limit_is_stated():
     assert 0 < maps.detection_limit_od < 0.1
 
 
-def test_the_threshold_rises_with_noise_and_is_noise_alone_without_a_scale():
-    quiet = opacity_of(np.zeros((FRAMES, 8, 8)))
-    relative = opacity_of(np.zeros((FRAMES, 8, 8)), scaled=False)
-    assert arrival_threshold(quiet, 0.02) == ARRIVAL_THRESHOLD_OD
-    assert arrival_threshold(quiet, 0.2) == pytest.approx(0.3)
-    assert arrival_threshold(relative, 0.02) == pytest.approx(0.06)
-
-
 def test_the_opacity_of_few_quanta_is_not_biased_by_the_logarithm():
     random = np.random.default_rng(2)
     expected = np.where(np.arange(FRAMES) < ONSET, 30.0, 30.0 * np.exp(-0.4))
@@ -154,9 +142,9 @@ def test_the_opacity_of_few_quanta_is_not_biased_by_the_logarithm():
     ln = np.log(np.maximum(counts, 1.0))
     od = ln[2:12].mean(axis=0) - ln
     loop, _, _ = make_loop()
-    smooth = smoothed_opacity(opacity_of(od), loop, on=ON)
-    assert smooth[-9:].mean() == pytest.approx(0.4, abs=0.02)
-    assert od[-9:].mean() > smooth[-9:].mean()
+    smooth = SmoothedOpacity.of(opacity_of(od), loop, on=ON).frames(range(FRAMES - 9, FRAMES))
+    assert smooth.mean() == pytest.approx(0.4, abs=0.02)
+    assert od[-9:].mean() > smooth.mean()
 
 
 def test_lost_frames_are_left_out_of_the_fit():

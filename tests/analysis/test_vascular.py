@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -20,14 +22,17 @@ from run_off_scenes import (
 )
 
 from napari_fluoroinject.analysis.vascular import find_run_off
+from napari_fluoroinject.analysis.vascular.evidence import gather
 from napari_fluoroinject.analysis.vascular.path import NODES, STEP_PX, best_path
 from napari_fluoroinject.analysis.vascular.ridge import DIRECTIONS, line_ridges, steps_across
 from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.compute.kernels.lines import lower_median
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 ON = choose("cpu")
 NO_NEEDLE = NoNeedle(reason="none was drawn")
 EVERYWHERE = np.ones((SIZE, SIZE), bool)
+SMALL_NOISE = np.random.default_rng(0).normal(0.0, 0.1, (FRAMES, 40, 40)).astype(np.float32)
 
 
 @pytest.mark.parametrize("kind", ["transient", "persistent"])
@@ -246,7 +251,9 @@ def test_a_step_is_seen_across_a_line_but_not_along_it() -> None:
 def test_the_best_path_is_worth_the_mean_of_its_nodes(seed: int) -> None:
     rng = np.random.default_rng(seed)
     response = rng.normal(size=(DIRECTIONS, 60, 60)).astype(np.float32)
-    value, path = best_path(response)
+    found = best_path(response)
+    assert found is not None
+    value, path = found
     rows, columns = path.astype(int).T
     best_at_nodes = response[:, rows, columns].max(axis=0).mean()
     assert len(path) == NODES
@@ -260,12 +267,103 @@ def test_the_best_path_is_worth_the_mean_of_its_nodes(seed: int) -> None:
 def test_raising_every_response_raises_the_best_path_by_as_much(seed: int, lift: float) -> None:
     rng = np.random.default_rng(seed)
     response = rng.normal(size=(DIRECTIONS, 60, 60)).astype(np.float32)
-    lower, _ = best_path(response)
-    higher, _ = best_path(response + np.float32(lift))
-    assert higher - lower == pytest.approx(lift, abs=1e-4)
+    lower, higher = best_path(response), best_path(response + np.float32(lift))
+    assert lower is not None
+    assert higher is not None
+    assert higher[0] - lower[0] == pytest.approx(lift, abs=1e-4)
 
 
 def test_where_no_path_fits_there_is_none() -> None:
-    value, path = best_path(np.full((DIRECTIONS, 60, 60), -np.inf, np.float32))
-    assert value == -np.inf
-    assert path.shape == (0, 2)
+    assert best_path(np.full((DIRECTIONS, 60, 60), -np.inf, np.float32)) is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.5, 1.5), bright=st.floats(0.0, 8.0))
+def test_a_path_is_found_exactly_where_it_is_better_than_asked(
+    seed: int, share: float, bright: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    response = rng.normal(size=(DIRECTIONS, 100, 80)).astype(np.float32)
+    response[:, 40:60, 30:40] += bright
+    everywhere = best_path(response)
+    assert everywhere is not None
+    asked = share * everywhere[0]
+    found = best_path(response, above=asked)
+    assert (found is not None) == (everywhere[0] > asked)
+    if found is not None:
+        assert found[0] == everywhere[0]
+        np.testing.assert_array_equal(found[1], everywhere[1])
+
+
+def test_no_path_leaves_the_picture() -> None:
+    response = np.full((DIRECTIONS, 60, 60), -1.0, np.float32)
+    # A line that goes on at the other side of the picture, one row further down.
+    response[0, 30, 40:] = response[0, 31, :20] = 5.0
+    found = best_path(response)
+    assert found is not None
+    assert np.ptp(found[1][:, 1]) <= NODES * STEP_PX
+    assert found[0] < 5.0
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    values=st.lists(
+        st.floats(allow_nan=False, width=32) | st.sampled_from([-1.0, -0.0, 0.0, 1.0, 1.03125]),
+        min_size=1,
+        max_size=200,
+    )
+)
+def test_the_median_is_the_one_of_the_sorted_values(values: list[float]) -> None:
+    known = np.array(values, np.float32)
+    assert lower_median(known) == np.sort(known)[(len(known) - 1) // 2]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    windows=st.lists(
+        st.lists(
+            st.tuples(st.integers(-5, FRAMES + 5), st.integers(-5, FRAMES + 5)),
+            min_size=1,
+            max_size=3,
+        ),
+        min_size=1,
+        max_size=6,
+    ),
+)
+def test_means_of_windows_are_those_of_the_aligned_frames_in_them(
+    seed: int, windows: list[list[tuple[int, int]]]
+) -> None:
+    rng = np.random.default_rng(seed)
+    locked = rng.random(FRAMES) < 0.8
+    opacity, registered = registered_scene(SMALL_NOISE)
+    evidence = gather(opacity, with_motion(registered, locked=locked), NO_NEEDLE, on=ON)
+    assert evidence is not None
+    units = (SMALL_NOISE - evidence.level[:, None, None]) / evidence.sigma_od
+    looked = list(evidence.means(windows))
+    assert len(looked) == len(windows)
+    for means, look in zip(looked, windows, strict=True):
+        ranges = [slice(max(start, 0), max(stop, 0)) for start, stop in look]
+        if not all(locked[frames].any() for frames in ranges):
+            assert means is None
+            continue
+        assert means is not None
+        for mean, frames in zip(means, ranges, strict=True):
+            expected = units[frames][locked[frames]].mean(axis=0)
+            np.testing.assert_allclose(mean, expected, atol=2e-4)
+
+
+def test_a_longer_loop_needs_hardly_more_memory_for_its_search() -> None:
+    def peak_bytes(od: np.ndarray) -> int:
+        scene = registered_scene(od)
+        tracemalloc.start()
+        find_run_off(*scene, NO_NEEDLE, on=ON)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return peak
+
+    short = drawn_opacity("nothing")
+    long = np.concatenate([short, short[ONSET:], short[ONSET:]])
+    find_run_off(*registered_scene(short), NO_NEEDLE, on=ON)
+    # The grid is here as fine as the loop.
+    assert peak_bytes(long) - peak_bytes(short) < 0.2 * (long.nbytes - short.nbytes)

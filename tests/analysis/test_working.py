@@ -104,6 +104,7 @@ def test_the_needle_is_at_the_same_place_of_the_body(reports):
     assert twice.needle.tip_uncertainty_px == pytest.approx(
         2 * once.needle.tip_uncertainty_px, rel=0.05
     )
+    assert twice.needle.sag_px == pytest.approx(2 * once.needle.sag_px, abs=0.05)
     np.testing.assert_allclose(twice.motion.shift_px, 2 * once.motion.shift_px, atol=0.02)
 
 

@@ -32,7 +32,7 @@ _SUMMARY: dict[str, Any] = {
     "parameters": {},
     "mask_frames": [0, 1, 2, 3, 4, 5],
     "contrast_onset_frame": 9,
-    "motion": {"shift_px": [[0.0, 0.0]] * 31, "uncertainty_px": 0.02},
+    "motion": {"shift_px": [[0.0, 0.0]] * 31, "largest_turn_deg": 0.0, "uncertainty_px": 0.02},
     "needle": {
         "tip_px": [250.4, 255.6],
         "hub_px": [400.0, 260.0],

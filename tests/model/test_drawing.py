@@ -63,6 +63,16 @@ def test_the_pixels_of_tip_and_hub_and_all_between_are_drawn_in_one_piece(hub, t
     assert ndi.label(mask, np.ones((3, 3)))[1] == 1
 
 
+@pytest.mark.parametrize(("sag_px", "middle"), [(4.0, (9, 20)), (-4.0, (1, 20))])
+def test_a_bent_shaft_is_drawn_through_its_middle_and_not_along_its_chord(sag_px, middle):
+    mask = needle_mask((1, 12, 40), [[5.0, 5.0]], [[5.0, 35.0]], width_px=1.0, sag_px=sag_px)[0]
+    assert mask[middle]
+    assert not mask[5, 20]
+    assert mask[5, 5]
+    assert mask[5, 35]
+    assert ndi.label(mask, np.ones((3, 3)))[1] == 1
+
+
 @given(inside, inside, st.floats(0.1, 6))
 @settings(max_examples=100, deadline=None)
 def test_nothing_is_drawn_a_pixel_past_the_tip_or_outside_the_width(hub, tip, width_px):

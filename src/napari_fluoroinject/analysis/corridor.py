@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.model.needle import Needle, NoNeedle, bow_px
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import RegisteredLoop
@@ -29,8 +29,8 @@ def needle_corridor(
 ) -> BoolArray:
     """Pixels of the reference pose that the shaft covers in any of the frames.
 
-    The hub end is only where the shaft is last seen, so the corridor runs on to the picture's
-    edge there. Empty where there is no needle.
+    It follows the shaft's bend. The hub end is only where the shaft is last seen, so the corridor
+    runs on to the picture's edge there. Empty where there is no needle.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def needle_corridor(
     if isinstance(needle, NoNeedle):
         return corridor
     for tip, hub in _poses(registered, needle, frames):
-        corridor |= _near_shaft(shape, tip, hub, half_width_px)
+        corridor |= _near_shaft(shape, tip, hub, needle.sag_px, half_width_px=half_width_px)
     return corridor
 
 
@@ -83,11 +83,11 @@ def tip_in_reference(registered: RegisteredLoop, needle: Needle) -> DoubleArray:
 
     The median over the frames from which the needle stands still and in which it was followed.
     """
-    tips = needle.tip_by_frame_px - registered.motion.shift_px
+    tips = registered.motion.all_in_reference_pose(needle.tip_by_frame_px)
     rest = tips[needle.at_rest_from_frame :]
     rest = rest[np.isfinite(rest).all(axis=1)]
     if not len(rest):
-        rest = np.array([needle.tip_px]) - registered.motion.shift_px[needle.frame]
+        rest = np.array([registered.motion.in_reference_pose(needle.tip_px, needle.frame)])
     return np.asarray(np.median(rest, axis=0))
 
 
@@ -95,22 +95,37 @@ def _poses(
     registered: RegisteredLoop, needle: Needle, frames: tuple[int, ...] | None
 ) -> list[tuple[DoubleArray, DoubleArray]]:
     chosen = np.arange(len(registered.ln)) if frames is None else np.asarray(frames, dtype=int)
-    shift = registered.motion.shift_px[chosen]
-    ends = np.concatenate(
-        [needle.tip_by_frame_px[chosen] - shift, needle.hub_by_frame_px[chosen] - shift], axis=1
+    tips, hubs = (
+        registered.motion.all_in_reference_pose(points[chosen], chosen)
+        for points in (needle.tip_by_frame_px, needle.hub_by_frame_px)
     )
+    ends = np.concatenate([tips, hubs], axis=1)
     ends = ends[np.isfinite(ends).all(axis=1)]
     different = np.unique(np.round(ends / _POSE_STEP_PX), axis=0) * _POSE_STEP_PX
     return [(row[:2], row[2:]) for row in different]
 
 
 def _near_shaft(
-    shape: tuple[int, ...], tip: DoubleArray, hub: DoubleArray, half_width_px: float
+    shape: tuple[int, ...],
+    tip: DoubleArray,
+    hub: DoubleArray,
+    sag_px: float | None,
+    *,
+    half_width_px: float,
 ) -> BoolArray:
     axis = hub - tip
-    axis = axis / max(float(np.hypot(*axis)), 1e-6)
+    length = max(float(np.hypot(*axis)), 1e-6)
+    axis = axis / length
     row = np.arange(shape[0])[:, None] - tip[0]
     column = np.arange(shape[1])[None, :] - tip[1]
     along = row * axis[0] + column * axis[1]
     across = row * axis[1] - column * axis[0]
-    return np.asarray((np.abs(across) <= half_width_px) & (along >= -half_width_px))
+    behind = along >= -half_width_px
+    if not sag_px:
+        return np.asarray((np.abs(across) <= half_width_px) & behind)
+    farthest = float(np.abs(bow_px(np.array([0.5, along.max() / length]), sag_px)).max())
+    near = np.nonzero((np.abs(across) <= half_width_px + farthest) & behind)
+    covered = np.zeros(shape, dtype=np.bool_)
+    bow = bow_px(along[near] / length, sag_px)
+    covered[near] = np.abs(across[near] + bow) <= half_width_px
+    return covered

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from napari_fluoroinject.analysis.chunks import chunks
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ STAYS = (9, 16, 26)
 PULSE_EDGE_FRAMES = 3
 EARLIEST, LATEST = 3, 3
 """Frames that a step needs before and after it to be one."""
+ENOUGH_FRAMES = 80
+"""In a longer loop medians and means are taken over every second frame and so on, and steps sought
+in the mean of as many frames."""
 NOISE_STRENGTH = 5.0
 """Strength that noise alone reaches somewhere in a loop."""
 RIVAL_BLOCKS = 9
@@ -100,16 +105,17 @@ def measure_darkening(
     on
         The compute backend.
     """
-    aligned = on.kernels.warp(ln, pose)
-    seen = (field & ~_steel(aligned)).astype(np.float32)
-    blocks = on.kernels.bin_frames(aligned, seen, BLOCK_PX)
+    seen = (field & ~_steel(ln, pose, on)).astype(np.float32)
+    blocks = np.empty((len(ln), *(size // BLOCK_PX for size in field.shape)), dtype=np.float32)
+    for part in chunks(len(ln)):
+        blocks[part] = on.kernels.bin_frames(on.kernels.warp(ln[part], pose[part]), seen, BLOCK_PX)
     share = on.kernels.bin_frames(seen[None], np.ones_like(seen), BLOCK_PX)[0]
     inside: BoolArray = ndimage.binary_erosion(_open_blocks(field), iterations=2)
     usable: BoolArray = np.logical_and(inside, share > LEAST_SHARE)
     noise = _level(_sigma(blocks), usable)
     blur = min(max(BLUR_BLOCKS * noise / USUAL_NOISE, BLUR_BLOCKS), WIDEST_BLUR_BLOCKS)
     dark = -on.kernels.smooth(blocks, usable.astype(np.float32), blur)
-    dark -= np.median(dark, axis=0)
+    dark -= np.median(_some(dark), axis=0)
     dark -= np.median(dark[:, usable], axis=1)[:, None, None] if usable.any() else 0.0
     sigma = _sigma(dark)
     z = (dark / np.maximum(sigma, 0.5 * _level(sigma, usable) + 1e-6)).astype(np.float32)
@@ -130,24 +136,45 @@ def _open_blocks(field: BoolArray) -> BoolArray:
     return whole
 
 
-def _steel(aligned: FloatArray) -> BoolArray:
+def _steel(ln: FloatArray, pose: DoubleArray, on: Backend) -> BoolArray:
     """Thin lines that come to be much darker than they were at first, and what is beside them."""
-    frames = len(aligned)
+    frames = len(ln)
     part = max(frames // 6, 1)
-    early = aligned[1 : 1 + part].mean(axis=0) if frames > part else aligned[0]
-    later = aligned[part:].reshape(frames - part, -1)
-    parts = np.array_split(later, min(4, len(later)))
-    come: FloatArray = np.max([early.ravel() - one.mean(axis=0) for one in parts], axis=0)
-    darker = ndimage.gaussian_filter(come.reshape(early.shape), 0.8)
+    early = _mean(ln, pose, range(1, 1 + part) if frames > part else range(1), on)
+    count = min(4, frames - part)
+    ends = [part + (frames - part) * index // count for index in range(count + 1)]
+    come = np.full(early.shape, -np.inf, dtype=np.float32)
+    for begin, end in pairwise(ends):
+        np.maximum(come, early - _mean(ln, pose, range(begin, end), on), out=come)
+    darker = ndimage.gaussian_filter(come, 0.8)
     line = darker - ndimage.grey_opening(darker, size=LINE_PX)
     steel: BoolArray = ndimage.binary_dilation(line > STEEL_OD, iterations=STEEL_MARGIN_PX)
     return steel
 
 
+def _mean(ln: FloatArray, pose: DoubleArray, frames: range, on: Backend) -> FloatArray:
+    """Mean of aligned frames, or of as many of them as it takes."""
+    every = _every(len(ln))
+    total = np.zeros(ln.shape[1:], dtype=np.float32)
+    for frame in frames[::every]:
+        total += on.kernels.warp(ln[frame : frame + 1], pose[frame : frame + 1])[0]
+    mean: FloatArray = total / np.float32(len(frames[::every]))
+    return mean
+
+
+def _some(frames: FloatArray) -> FloatArray:
+    """As many frames as a median or mean over a loop needs."""
+    return frames[:: _every(len(frames))]
+
+
+def _every(frames: int) -> int:
+    return max(1, frames // ENOUGH_FRAMES)
+
+
 def _sigma(dark: FloatArray) -> FloatArray:
     """Noise of one frame and block, from differences over a lag; a step costs it little."""
     lag = min(LAG_FRAMES, max(len(dark) - 1, 1))
-    change = np.abs(dark[lag:] - dark[:-lag])
+    change = np.abs(_some(dark[lag:]) - _some(dark[:-lag]))
     sigma: FloatArray = 1.4826 / np.sqrt(2.0) * np.median(change, axis=0)
     even: FloatArray = ndimage.median_filter(sigma, size=3)
     return even
@@ -158,13 +185,23 @@ def fit_steps(darkening: Darkening, first: int, *, on: Backend) -> Steps:
 
     What wanders (gas, a layer that lags) leaves a large residual; what moves brightens elsewhere.
     """
-    z = darkening.z[first:]
-    curves = _curves(len(z))
+    step = max(1, (len(darkening.z) - first) // ENOUGH_FRAMES)
+    z = _binned(darkening.z[first:], step) * np.float32(np.sqrt(step))
+    curves = _curves(len(darkening.z) - first, step)
     darker, brighter = _strength(z, curves, on), _strength(-z, curves, on)
     rival = ndimage.maximum_filter(brighter, size=RIVAL_BLOCKS)
     own = np.maximum(darker - np.maximum(rival - NOISE_STRENGTH, 0.0), 0.0)
     groups = _groups((darker > SURE_STRENGTH) & (darker > brighter))
     return Steps(strength=_unanswered(own, groups, darker, brighter), groups=groups)
+
+
+def _binned(values: FloatArray, step: int) -> FloatArray:
+    """Mean of every `step` values along the first axis; those left over are dropped."""
+    if step == 1:
+        return values
+    count = len(values) // step
+    mean: FloatArray = values[: count * step].reshape(count, step, *values.shape[1:]).mean(axis=1)
+    return mean
 
 
 def _groups(sure: BoolArray) -> npt.NDArray[np.int32]:
@@ -200,11 +237,14 @@ def _unanswered(
     return np.where(groups > 0, left, 0.0).astype(np.float32)
 
 
-def _curves(frames: int) -> FloatArray:
-    """Ramps that stay and pulses that pass, beginning in every frame, without their mean."""
+def _curves(frames: int, step: int) -> FloatArray:
+    """Ramps that stay and pulses that pass, without their mean, as (curves, steps).
+
+    They begin in every step; a step is the mean of so many frames.
+    """
     times = np.arange(frames, dtype=np.float64)
     curves = []
-    for begin in range(EARLIEST, frames - LATEST):
+    for begin in range(EARLIEST, frames - LATEST, step):
         since = times - begin
         curves += [np.clip(since / rise, 0.0, 1.0) for rise in RISES]
         curves += [
@@ -212,7 +252,7 @@ def _curves(frames: int) -> FloatArray:
             for stay in STAYS
             if begin + stay < frames - LATEST
         ]
-    stacked = np.array(curves, dtype=np.float32)
+    stacked = np.ascontiguousarray(_binned(np.array(curves, dtype=np.float32).T, step).T)
     stacked -= stacked.mean(axis=1, keepdims=True)
     return stacked
 

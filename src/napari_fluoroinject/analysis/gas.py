@@ -14,6 +14,7 @@ from scipy.ndimage import (
     maximum_filter,
 )
 
+from napari_fluoroinject.analysis.chunks import chunks
 from napari_fluoroinject.analysis.corridor import needle_corridor
 from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.analysis.ramp import fit_ramps
@@ -21,8 +22,6 @@ from napari_fluoroinject.analysis.tracking import Template, fit_poses
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     import numpy.typing as npt
 
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
@@ -97,10 +96,11 @@ def hold_gas_still(
     if loop is None:
         return np.zeros(opacity.valid.shape, dtype=np.float32)
     gas = _find(loop, registered, on)
-    accepted = _accepted(loop, gas)
+    accepted = _accepted(loop, gas, on)
     if accepted.any():
-        _apply(opacity.od, loop, gas, accepted, registered)
-    return _enlarged(accepted, loop.factor, opacity.valid.shape)
+        _apply(opacity.od, loop, gas, accepted, registered, on=on)
+    share: FloatArray = _enlarged(accepted[None], loop.factor, opacity.od.shape[1:], on)[0]
+    return share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -169,10 +169,10 @@ def _find(loop: _Blocks, registered: RegisteredLoop, on: Backend) -> _Gas:
     path = _first_path(loop, weight, on)
     layers = np.zeros((2, *loop.open_.shape), dtype=np.float32)
     for _ in range(ROUNDS):
-        layers = _split(loop.change, weight, path, layers, ROUND_STEPS)
+        layers = _split(loop.change, weight, path, layers, ROUND_STEPS, on=on)
         pose = fit_poses(
             loop.change - layers[0],
-            Template(picture=layers[1], weight=_moved(weight, -path)),
+            Template(picture=layers[1], weight=_moved(weight, -path, on)),
             np.column_stack([path, np.zeros(len(path))]),
             kernels=on.kernels,
             iterations=2,
@@ -180,9 +180,9 @@ def _find(loop: _Blocks, registered: RegisteredLoop, on: Backend) -> _Gas:
         )[:, :2]
         pose = gaussian_filter1d(pose, PATH_BLUR_FRAMES, axis=0, mode="nearest")
         path = np.clip(pose - pose.mean(axis=0), -PAD, PAD)
-        left = loop.change - layers[0] - _moved(layers[1], path)
+        left = loop.change - layers[0] - _moved(layers[1], path, on)
         weight = _free_of_contrast(left, loop, registered, on)
-    layers = _split(loop.change, weight, path, layers, LAST_STEPS)
+    layers = _split(loop.change, weight, path, layers, LAST_STEPS, on=on)
     return _Gas(picture=layers[1], path=path, weight=weight)
 
 
@@ -236,7 +236,13 @@ def _first_path(loop: _Blocks, weight: FloatArray, on: Backend) -> DoubleArray:
 
 
 def _split(
-    change: FloatArray, weight: FloatArray, path: DoubleArray, start: FloatArray, steps: int
+    change: FloatArray,
+    weight: FloatArray,
+    path: DoubleArray,
+    start: FloatArray,
+    steps: int,
+    *,
+    on: Backend,
 ) -> FloatArray:
     """Layers (2, rows, columns), at rest and gas, that explain the change best, from `start` on.
 
@@ -252,10 +258,10 @@ def _split(
         return result
 
     def gathered(frames: FloatArray) -> FloatArray:
-        return np.stack([frames.sum(axis=0), _moved(frames, -path).sum(axis=0)])
+        return np.stack([frames.sum(axis=0), _moved(frames, -path, on).sum(axis=0)])
 
     def normal(layers: FloatArray) -> FloatArray:
-        result = gathered(weighted(layers[0] + _moved(layers[1], path)))
+        result = gathered(weighted(layers[0] + _moved(layers[1], path, on)))
         result[1] += ridge * layers[1] + np.float32(SLOPE_PRIOR) * _roughness(layers[1])
         return result
 
@@ -287,7 +293,7 @@ def _roughness(picture: FloatArray) -> FloatArray:
     return result
 
 
-def _accepted(loop: _Blocks, gas: _Gas) -> FloatArray:
+def _accepted(loop: _Blocks, gas: _Gas, on: Backend) -> FloatArray:
     """Share of the correction to accept, (rows, columns) without padding.
 
     Layers are estimated from every second frame and tried on the others, and the other way round.
@@ -297,10 +303,10 @@ def _accepted(loop: _Blocks, gas: _Gas) -> FloatArray:
     nothing = np.zeros((2, *loop.open_.shape), dtype=np.float32)
     for known, tried in ((even, odd), (odd, even)):
         weight, path = gas.weight[known], gas.path[known]
-        layers = _split(loop.change[known], weight, path, nothing, HALF_STEPS)
+        layers = _split(loop.change[known], weight, path, nothing, HALF_STEPS, on=on)
         total = np.maximum(weight.sum(axis=0), np.float32(1e-3))
         mean = (loop.change[known] * weight).sum(axis=0) / total
-        moved = _moved(layers[1], gas.path[tried])
+        moved = _moved(layers[1], gas.path[tried], on)
         without += _squares(loop.change[tried] - mean, gas.weight[tried])
         with_gas += _squares(loop.change[tried] - layers[0] - moved, gas.weight[tried])
     before, after = (gaussian_filter(sums, ACCEPT_BLUR_BLOCKS) for sums in (without, with_gas))
@@ -319,63 +325,48 @@ def _squares(left: FloatArray, weight: FloatArray) -> FloatArray:
 
 
 def _apply(
-    od: FloatArray, loop: _Blocks, gas: _Gas, accepted: FloatArray, registered: RegisteredLoop
+    od: FloatArray,
+    loop: _Blocks,
+    gas: _Gas,
+    accepted: FloatArray,
+    registered: RegisteredLoop,
+    *,
+    on: Backend,
 ) -> None:
     """Add what gas brightened against the mask frames, in every frame that is registered."""
     locked = np.flatnonzero(registered.motion.locked)
-    mask = registered.injection.mask_frames
+    mask = np.asarray(registered.injection.mask_frames)
     unit = accepted * loop.sigma_od
-    rest = _placed(gas, loop, mask).mean(axis=0)
-    for some in np.array_split(locked, ceil(len(locked) / MOST_FRAMES)):
-        for frame, picture in zip(some, _placed(gas, loop, some), strict=True):
-            od[frame] += _enlarged((picture - rest) * unit, loop.factor, od.shape[1:])
+    rest = _placed(gas, loop, mask, on).mean(axis=0)
+    for some in chunks(len(locked)):
+        brighter = (_placed(gas, loop, locked[some], on) - rest) * unit
+        for frame, one in zip(
+            locked[some], _enlarged(brighter, loop.factor, od.shape[1:], on), strict=True
+        ):
+            od[frame] += one
 
 
-def _placed(gas: _Gas, loop: _Blocks, frames: Sequence[int] | IntArray) -> FloatArray:
+def _placed(gas: _Gas, loop: _Blocks, frames: IntArray, on: Backend) -> FloatArray:
     """The gas where it stands in each of these frames, without padding."""
     path = np.stack([np.interp(frames, loop.frames, way) for way in gas.path.T], axis=1)
-    return _moved(gas.picture, path)[:, PAD:-PAD, PAD:-PAD]
+    return _moved(gas.picture, path, on)[:, PAD:-PAD, PAD:-PAD]
 
 
-def _moved(picture: FloatArray, path: DoubleArray) -> FloatArray:
+def _moved(picture: FloatArray, path: DoubleArray, on: Backend) -> FloatArray:
     """What stood at p now stands at p + path, for one picture or one per frame; 0 comes in.
 
     Bilinear, so that moving back by the same path is the transpose, which least squares need.
     """
-    rows, columns = picture.shape[-2:]
-    frames = np.broadcast_to(picture, (len(path), rows, columns))
-    out = np.zeros(frames.shape, dtype=np.float32)
-    for into, one, (down, right) in zip(out, frames, path, strict=True):
-        for row, row_share in _taps(float(down)):
-            for column, share in _taps(float(right)):
-                to_rows, from_rows = _overlap(rows, row)
-                to_columns, from_columns = _overlap(columns, column)
-                weight = np.float32(row_share * share)
-                into[to_rows, to_columns] += weight * one[from_rows, from_columns]
-    return out
+    frames = picture if picture.ndim == 3 else picture[None]
+    return on.kernels.sample(frames, -path, 1.0, frames.shape[1:])
 
 
-def _taps(shift: float) -> Iterator[tuple[int, float]]:
-    whole = int(np.floor(shift))
-    yield whole, 1.0 - (shift - whole)
-    if shift > whole:
-        yield whole + 1, shift - whole
-
-
-def _overlap(size: int, step: int) -> tuple[slice, slice]:
-    return slice(max(step, 0), size + min(step, 0)), slice(max(-step, 0), size - max(step, 0))
-
-
-def _enlarged(blocks: FloatArray, factor: int, shape: tuple[int, ...]) -> FloatArray:
-    """Blocks as a picture of `shape`, interpolated between their centres."""
-    for axis, size in enumerate(shape[-2:]):
-        at = np.clip((np.arange(size) + 0.5) / factor - 0.5, 0, blocks.shape[axis] - 1)
-        low = np.minimum(at.astype(int), max(blocks.shape[axis] - 2, 0))
-        part = (at - low).astype(np.float32)
-        part = part[:, None] if axis == 0 else part[None, :]
-        near, far = (blocks.take(low + step, axis=axis, mode="clip") for step in (0, 1))
-        blocks = near * (1 - part) + far * part
-    return blocks
+def _enlarged(blocks: FloatArray, factor: int, shape: tuple[int, ...], on: Backend) -> FloatArray:
+    """Blocks (frames, ...) as pictures of `shape`, interpolated between their centres."""
+    # Beyond the outermost centres, and where rows are left over, the edge is repeated.
+    wide = np.pad(blocks, ((0, 0), (2, 2), (2, 2)), mode="edge")
+    place = np.full((len(blocks), 2), 2.0 + 0.5 / factor - 0.5)
+    return on.kernels.sample(wide, place, 1.0 / factor, (shape[0], shape[1]))
 
 
 def _padded(frames: FloatArray) -> FloatArray:

@@ -113,10 +113,7 @@ def _seen_from(
     if injection.seen_at_px is None:
         return replace(injection, mask_frames=frames)
     # It was seen in the pose of the mask frames that were found, by a frame that is none.
-    pose = (
-        before.shift_px[list(injection.mask_frames)].mean(axis=0) if injection.mask_frames else 0
-    )
+    found = re_reference(before, injection.mask_frames)
     frame = len(before.shift_px) - 1 if injection.onset_frame is None else injection.onset_frame
-    moved = before.shift_px[frame] - pose - after.shift_px[frame]
-    row, column = np.array(injection.seen_at_px) + moved
-    return replace(injection, mask_frames=frames, seen_at_px=(float(row), float(column)))
+    seen = after.in_reference_pose(found.in_frame(injection.seen_at_px, frame), frame)
+    return replace(injection, mask_frames=frames, seen_at_px=seen)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from math import cos, radians, sin
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from scipy.ndimage import binary_fill_holes, distance_transform_edt
 
 from napari_fluoroinject.analysis.corridor import path_band, tip_in_reference
 from napari_fluoroinject.analysis.iodine import measure_iodine
-from napari_fluoroinject.analysis.pose import looked_up
+from napari_fluoroinject.analysis.pose import mask_in_reference_pose
 from napari_fluoroinject.analysis.region import GAP_MM, GAP_PX
 from napari_fluoroinject.model.geometry import Point, axis_deg
 from napari_fluoroinject.model.needle import Needle, NoNeedle
@@ -71,26 +71,59 @@ def measure(
         Direction of cranial in the picture, from +column towards +row. The default is up.
     """
     tip = None if isinstance(needle, NoNeedle) else tip_in_reference(registered, needle)
+    size = _size(maps, opacity, registered, tip, spine_axis_deg)
+    course = _course(maps, opacity, registered, tip)
+    amount = _amount(maps, opacity, registered)
+    reasons = _unseen(maps, registered, run_off)
+    if size["area_px"]:
+        unscaled = opacity.scale.scale is None
+        reasons += [
+            _ASSUMED,
+            *([_NO_TIP] if tip is None else []),
+            *([_NO_SPEED] if tip is not None and course["front_speed_px_s"] is None else []),
+            *([_NO_IODINE] if amount["iodine_mg"] is None and not unscaled else []),
+        ]
+    return SpreadMeasurements(**size, **course, **amount, reasons=tuple(reasons))
+
+
+_ASSUMED = "extents along the spine assume that up in the picture is cranial"
+_NO_TIP = "no needle: extents from the tip, direction and speed are unknown"
+_NO_SPEED = "front speed: the front could not be followed over enough distance"
+_NO_IODINE = "iodine: the file does not tell the tube voltage"
+
+
+class _Size(TypedDict):
+    area_px: int | None
+    area_mm2: float | None
+    along_px: float | None
+    along_mm: float | None
+    across_px: float | None
+    across_mm: float | None
+    cranial_px: float | None
+    cranial_mm: float | None
+    caudal_px: float | None
+    caudal_mm: float | None
+    centroid_px: Point | None
+    direction_deg: float | None
+    lower_bounds: tuple[Extent, ...]
+
+
+def _size(
+    maps: SpreadMaps,
+    opacity: Opacity,
+    registered: RegisteredLoop,
+    tip: DoubleArray | None,
+    spine_axis_deg: float,
+) -> _Size:
+    """How large the region is and where it lies."""
     mm = registered.loop.mm_per_px
     area_px = int(maps.region.sum()) or None
+    extent = _extent(maps.region, tip, spine_axis_deg)
+    centroid = _centroid(maps.region)
     bounds = _lower_bounds(maps.region, opacity.valid, spine_axis_deg, mm_per_px=mm)
     if tip is None:
         bounds = tuple(name for name in bounds if name not in ("cranial", "caudal"))
-    reasons = [
-        *_unseen(maps, registered, run_off),
-        *([_ASSUMED] if area_px else []),
-        *([_NO_TIP] if area_px and tip is None else []),
-    ]
-    extent = _extent(maps.region, tip, spine_axis_deg)
-    centroid = _centroid(maps.region)
-    speed = None if tip is None else _front_speed(maps, tip)
-    if speed is None and tip is not None and area_px:
-        reasons.append("front speed: the front could not be followed over enough distance")
-    peak_od = _quantile(maps.peak_od[maps.region], PEAK_QUANTILE)
-    iodine = measure_iodine(opacity, registered, maps.region, peak_od)
-    if iodine is None and area_px and opacity.scale.scale is not None:
-        reasons.append("iodine: the file does not tell the tube voltage")
-    return SpreadMeasurements(
+    return _Size(
         area_px=area_px,
         area_mm2=None if mm is None or area_px is None else area_px * mm**2,
         along_px=extent.along,
@@ -103,18 +136,50 @@ def measure(
         caudal_mm=_times(extent.caudal, mm),
         centroid_px=centroid,
         direction_deg=_direction(tip, centroid),
+        lower_bounds=bounds,
+    )
+
+
+class _Course(TypedDict):
+    front_speed_px_s: float | None
+    front_speed_mm_s: float | None
+    first_arrival_s: float | None
+    median_time_to_peak_s: float | None
+    area_by_frame_px: DoubleArray
+    mean_od_by_frame: DoubleArray
+
+
+def _course(
+    maps: SpreadMaps, opacity: Opacity, registered: RegisteredLoop, tip: DoubleArray | None
+) -> _Course:
+    """How the region filled in time."""
+    speed = None if tip is None else _front_speed(maps, tip)
+    return _Course(
         front_speed_px_s=speed,
-        front_speed_mm_s=_times(speed, mm),
+        front_speed_mm_s=_times(speed, registered.loop.mm_per_px),
         first_arrival_s=_quantile(maps.arrival_s[maps.region], FIRST_QUANTILE),
         median_time_to_peak_s=_quantile(maps.time_to_peak_s[maps.region], 0.5),
+        area_by_frame_px=_area_by_frame(maps, registered),
+        mean_od_by_frame=_mean_by_frame(maps, opacity, registered),
+    )
+
+
+class _Amount(TypedDict):
+    peak_od: float | None
+    iodine_mg: float | None
+    peak_iodine_mg_cm2: float | None
+    iodine_relative_uncertainty: float | None
+
+
+def _amount(maps: SpreadMaps, opacity: Opacity, registered: RegisteredLoop) -> _Amount:
+    """How much contrast the region holds."""
+    peak_od = _quantile(maps.peak_od[maps.region], PEAK_QUANTILE)
+    iodine = measure_iodine(opacity, registered, maps.region, peak_od)
+    return _Amount(
         peak_od=peak_od,
         iodine_mg=None if iodine is None else iodine.mass_mg,
         peak_iodine_mg_cm2=None if iodine is None else iodine.peak_mg_cm2,
         iodine_relative_uncertainty=None if iodine is None else iodine.relative_uncertainty,
-        area_by_frame_px=_area_by_frame(maps, registered),
-        mean_od_by_frame=_mean_by_frame(maps, opacity, registered),
-        lower_bounds=bounds,
-        reasons=tuple(reasons),
     )
 
 
@@ -124,10 +189,6 @@ class _Extent:
     across: float | None = None
     cranial: float | None = None
     caudal: float | None = None
-
-
-_ASSUMED = "extents along the spine assume that up in the picture is cranial"
-_NO_TIP = "no needle: extents from the tip, direction and speed are unknown"
 
 
 def _unseen(maps: SpreadMaps, registered: RegisteredLoop, run_off: RunOff | None) -> list[str]:
@@ -249,8 +310,7 @@ def _mean_by_frame(maps: SpreadMaps, opacity: Opacity, registered: RegisteredLoo
     mean = np.full(len(maps.region_by_frame), np.nan)
     for frame in np.flatnonzero(registered.motion.locked):
         here = maps.region_by_frame[frame]
-        down, right = np.round(registered.motion.shift_px[frame]).astype(int)
-        inside = looked_up(here, int(down), int(right))
+        inside = mask_in_reference_pose(here, registered.motion, int(frame))
         if inside.any():
             mean[frame] = opacity.od[frame][inside].mean()
     return mean

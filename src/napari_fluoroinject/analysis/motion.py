@@ -9,19 +9,18 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 from scipy.ndimage import shift as move
 
-from napari_fluoroinject.analysis.smoothing import smooth_track
-from napari_fluoroinject.analysis.tracking import Freedom, Template, first_poses, fit_poses
-from napari_fluoroinject.analysis.trust import (
-    Quality,
-    bone_weight,
-    gain_weight,
-    noise_of,
-    quality_of,
-    residuals,
-    robust_weight,
-    shifted_field,
-    steady_weight,
+from napari_fluoroinject.analysis.chunks import chunks
+from napari_fluoroinject.analysis.rounds import (
+    LEAST_SPREAD_PX,
+    Band,
+    Fit,
+    Round,
+    first_fit,
+    improved,
 )
+from napari_fluoroinject.analysis.smoothing import smooth_track
+from napari_fluoroinject.analysis.tracking import first_poses
+from napari_fluoroinject.analysis.trust import Quality, roughness
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 from napari_fluoroinject.model.motion import Motion
 
@@ -39,53 +38,53 @@ _SIGMA_BINS = 1.0
 """The finer sigma in bins: its band ends below what bins can hold, so binning loses nothing."""
 _BORDER_PX = 20.0
 """At the nominal size: what motion brings in and out, and where the band pass lacks a side."""
-_FIRST_ITERATIONS, _ITERATIONS = 15, 4
-_LEAST_RANGE_PX = 0.6
-"""With less motion lagging tissue cannot be told from bone, and does no harm."""
+_FIRST_ITERATIONS = 15
 _FLOOR_PX, _PULL = 0.017, 0.012
 """What noise does not explain, on synthetic loops: a floor, and a share of the motion by which
 lagging tissue still pulls."""
 _TINY = float(np.finfo(np.float32).tiny)
 _LEAST_NOISE = 0.3
 """No frame is believed to be better than this share of the usual noise."""
+_UNSURE_NOISE = 2.0
+"""A frame with so many times the usual noise may have been laid over anything: at 5 nGy the first
+ones were off by up to 5 px."""
+_STILL_TURNING_PX = 0.015
+"""At the rim. Without a turn the second round changes no more than 0.016, with one 0.05 to 0.2."""
+_TURN_PERCENTILE, _TURN_FLOOR_PX = 98.0, 0.01
+_TURN_SIGMAS, _STILL_SIGMAS = 8.0, 16.0
+"""A turn is believed where so many percent of the frames do not reach so many sigma. On synthetic
+loops noise and what lags reach 4.3, turns of 0.1 degrees and more 8.6; where bone hardly shifts,
+what lags cannot be told from it and reaches 8.4."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """What one round may do: how poses move, and whether lagging tissue is sought and left out."""
-
-    freedom: Freedom
-    seeks_lag: bool
-
-
-_COARSE_ROUNDS = 2 * (_Round("shift", False),)
-_FINE_ROUNDS = (_Round("shift", False),)
-_LAST_ROUNDS = 2 * (_Round("shift", True),) + 2 * (_Round("rigid", True),)
+_LEARNING_FRAMES = 60
+"""So many frames, evenly spread, tell what the scene looks like: the template of so many holds an
+eighth of a frame's noise. Then all frames are laid over it."""
+_COARSE_ROUNDS = 2 * (Round("shift", 2, seeks_lag=False),)
+_FINE_ROUNDS = (
+    Round("shift", 2, seeks_lag=False),
+    *3 * (Round("shift", 2, seeks_lag=True),),
+    Round("rigid", 2, seeks_lag=True),
+)
 """Turning comes last: tissue that lags on one side of the picture looks like a turn."""
+_TURNING_ROUND = Round("rigid", 2, seeks_lag=True)
+_MOST_TURNING_ROUNDS = 12
+"""Bone that turns looks at first like tissue that lags, and is trusted by and by."""
+_LAST_ROUND = Round("rigid", 3, seeks_lag=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Band:
-    """Binned, band-passed frames, the part that may be used, their noise, and pixels per bin."""
+class _Sieve:
+    """How a band is cut out: bins of so many pixels, sigmas in bins, and where bins are open.
 
-    frames: FloatArray
-    field: FloatArray
-    noise: DoubleArray
-    factor: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Fit:
-    """Poses in bins, and what was learned on the way to them.
-
-    `robust` (frames, rows, columns) is the weight against what does not fit, `trust` the same with
-    bone preferred and lagging tissue left out.
+    `inner` leaves out the border as well.
     """
 
-    pose: DoubleArray
-    robust: FloatArray
-    trust: FloatArray
-    quality: Quality
+    factor: int
+    fine_px: float
+    coarse_px: float
+    open_: FloatArray
+    inner: FloatArray
 
 
 def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
@@ -94,7 +93,7 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
     Gauss-Newton registration of band-passed log frames to a template that is the robust mean of
     all aligned frames. Contrast, needle and gas lose their weight because they do not fit or vary,
     soft tissue because it lags behind. A rotation about the centre of the picture is solved for,
-    too, so that it is not taken for a shift.
+    too; where it does not stand out from its noise the angle is 0 in every frame.
 
     Parameters
     ----------
@@ -108,21 +107,23 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
     Motion
         A single frame has shift 0 and uncertainty infinity; so have fewer than five frames, whose
         shifts are estimated but cannot be judged by their smoothness. The shift of a frame
-        that is not locked is what was tried last.
+        that is not locked is what was tried last, its angle is 0.
     """
     kernels = on.kernels
-    fine = _band(ln, field, _FINE_BAND_PX, kernels)
-    if len(ln) < 2 or not fine.field.any():
+    sieves = [_sieve(field, band_px, kernels) for band_px in (_COARSE_BAND_PX, _FINE_BAND_PX)]
+    if len(ln) < 2 or not sieves[1].inner.any():
         return _still(ln.shape)
-    coarse = _band(ln, field, _COARSE_BAND_PX, kernels)
+    coarse, fine = _bands(ln, field, sieves, kernels)
     pose = first_poses(coarse.frames, coarse.field, kernels=kernels, iterations=_FIRST_ITERATIONS)
-    fit = _begin(coarse, pose)
-    for step in _COARSE_ROUNDS:
-        fit = _improved(coarse, fit, step, kernels)
+    every = max(1, len(ln) // _LEARNING_FRAMES)
+    some = coarse.every(every)
+    fit = _learned(some, pose[::every], _COARSE_ROUNDS, kernels)
+    pose = _of_all(coarse, _between(pose, fit, every), fit, _COARSE_ROUNDS[-1], kernels).pose
     finer = coarse.factor / fine.factor
-    fit = _begin(fine, fit.pose * (finer, finer, 1))
-    for step in _FINE_ROUNDS + _LAST_ROUNDS:
-        fit = _improved(fine, fit, step, kernels)
+    pose = pose * (finer, finer, 1)
+    some = fine.every(every)
+    fit = _turned(some, _learned(some, pose[::every], _FINE_ROUNDS, kernels), kernels)
+    fit = _of_all(fine, _between(pose, fit, every), fit, _LAST_ROUND, kernels)
     return _motion(fine, fit, ln.shape)
 
 
@@ -130,90 +131,153 @@ def re_reference(motion: Motion, mask_frames: Sequence[int]) -> Motion:
     """Return the motion relative to the mean pose of the mask frames; without any, as it is."""
     if not mask_frames:
         return motion
-    pose = motion.shift_px[list(mask_frames)].mean(axis=0)
+    angle = motion.angle_rad - motion.angle_rad[list(mask_frames)].mean()
+    turns = _turns(angle)
+    # The pose that leaves the mask frames no shift on average.
+    pose = np.linalg.solve(
+        turns[list(mask_frames)].mean(axis=0), motion.shift_px[list(mask_frames)].mean(axis=0)
+    )
     return replace(
         motion,
-        shift_px=motion.shift_px - pose,
-        # What stood at p now stands at p + pose.
+        shift_px=motion.shift_px - turns @ pose,
+        angle_rad=angle,
+        # What stood at p now stands at p + pose; turned, it would hardly look otherwise.
         bone_weight=move(motion.bone_weight, pose, order=1),
     )
 
 
-def _band(
-    ln: FloatArray, field: BoolArray, band_px: tuple[float, float], kernels: Kernels
-) -> _Band:
-    scale = max(1.0, max(ln.shape[1:]) / _NOMINAL_SIZE_PX)
+def _turns(angle_rad: DoubleArray) -> DoubleArray:
+    """Matrices (frames, 2, 2) that turn (row, column) as `Motion` says."""
+    cosine, sine = np.cos(angle_rad), np.sin(angle_rad)
+    return np.stack([np.stack([cosine, sine], -1), np.stack([-sine, cosine], -1)], -2)
+
+
+def _sieve(field: BoolArray, band_px: tuple[float, float], kernels: Kernels) -> _Sieve:
+    scale = max(1.0, max(field.shape) / _NOMINAL_SIZE_PX)
     fine_px, coarse_px = (sigma * scale for sigma in band_px)
     factor = max(1, round(fine_px / _SIGMA_BINS))
     weight = field.astype(np.float32)
     share = kernels.bin_frames(weight[None], np.ones_like(weight), factor)[0]
     open_ = (share > 0.5).astype(np.float32)
-    binned = kernels.bin_frames(ln, weight, factor)
     border = max(1, round(min(_BORDER_PX * scale / factor, min(open_.shape) / 8)))
-    inner = binary_erosion(open_, iterations=border).astype(np.float32)
-    return _Band(
-        frames=kernels.band_pass(binned, open_, fine_px / factor, coarse_px / factor),
-        field=inner,
-        noise=noise_of(binned, inner),
+    return _Sieve(
         factor=factor,
+        fine_px=fine_px / factor,
+        coarse_px=coarse_px / factor,
+        open_=open_,
+        inner=binary_erosion(open_, iterations=border).astype(np.float32),
     )
 
 
-def _begin(band: _Band, pose: DoubleArray) -> _Fit:
-    seen = shifted_field(band.field, pose)
-    quality = Quality(residual=np.ones(len(pose)), locked=np.ones(len(pose), dtype=np.bool_))
-    return _Fit(pose=pose, robust=seen, trust=seen, quality=quality)
-
-
-def _improved(band: _Band, fit: _Fit, step: _Round, kernels: Kernels) -> _Fit:
-    """One round: align all frames, renew template and weights, align again."""
-    aligned = kernels.warp(band.frames, fit.pose)
-    template = kernels.weighted_mean(aligned, fit.robust)
-    residual = residuals(aligned, template, fit.robust)
-    robust, sigma = robust_weight(residual, band.field, kernels=kernels)
-    quality = quality_of(sigma, template, band.field, noise=band.noise, kernels=kernels)
-    robust *= steady_weight(residual[quality.locked], band.field, kernels=kernels)
-    robust *= shifted_field(band.field, fit.pose)
-    trusted = bone_weight(template, band.field, kernels=kernels)
-    away = _away(fit.pose, quality.locked)
-    if step.seeks_lag and _range_px(away, band) > _LEAST_RANGE_PX:
-        trusted *= gain_weight(residual, template, away, band.field, kernels=kernels)
-    trust = robust * trusted
-    pose = fit_poses(
-        band.frames,
-        Template(picture=kernels.weighted_mean(aligned, robust), weight=trust),
-        fit.pose,
-        kernels=kernels,
-        iterations=_ITERATIONS,
-        freedom=step.freedom,
-    )
-    return _Fit(
-        pose=pose - pose[quality.locked].mean(axis=0), robust=robust, trust=trust, quality=quality
+def _bands(
+    ln: FloatArray, field: BoolArray, sieves: Sequence[_Sieve], kernels: Kernels
+) -> tuple[Band, ...]:
+    """What each sieve leaves; log frames are read once, a few at a time."""
+    frames = [np.empty((len(ln), *sieve.open_.shape), dtype=np.float32) for sieve in sieves]
+    rough = np.empty(len(ln))
+    weight = field.astype(np.float32)
+    for part in chunks(len(ln)):
+        for sieve, into in zip(sieves, frames, strict=True):
+            binned = kernels.bin_frames(ln[part], weight, sieve.factor)
+            into[part] = kernels.band_pass(binned, sieve.open_, sieve.fine_px, sieve.coarse_px)
+        # Bins of the last sieve: the finer they are, the more of them are noise.
+        rough[part] = roughness(binned, sieve.inner)
+    usual = float(np.median(rough))
+    noise = rough / usual if usual > 0 else np.ones(len(ln))
+    return tuple(
+        Band(frames=stack, field=sieve.inner, noise=noise, factor=sieve.factor)
+        for sieve, stack in zip(sieves, frames, strict=True)
     )
 
 
-def _away(pose: DoubleArray, locked: BoolArray) -> DoubleArray:
-    """Poses relative to the mean of the locked frames; 0 for the others."""
-    away: DoubleArray = np.where(locked[:, None], pose - pose[locked].mean(axis=0), 0)
-    return away
+def _learned(band: Band, pose: DoubleArray, rounds: Sequence[Round], kernels: Kernels) -> Fit:
+    fit = first_fit(band, pose, kernels=kernels)
+    for step in rounds:
+        fit = improved(band, fit, step, kernels=kernels)
+    return fit
 
 
-def _range_px(pose: DoubleArray, band: _Band) -> float:
-    return float(np.ptp(pose[:, :2], axis=0).max()) * band.factor
+def _of_all(band: Band, pose: DoubleArray, fit: Fit, step: Round, kernels: Kernels) -> Fit:
+    """All frames laid over the scene that some of them showed."""
+    quality = Quality.unknown(len(pose), usual=fit.quality.usual)
+    fit = replace(fit, pose=pose, quality=quality)
+    return improved(band, fit, step, kernels=kernels)
 
 
-def _motion(band: _Band, fit: _Fit, shape: tuple[int, ...]) -> Motion:
-    pose = fit.pose * (band.factor, band.factor, 1)
+def _between(pose: DoubleArray, fit: Fit, every: int) -> DoubleArray:
+    """Poses of all frames, corrected as `every`-th was in the fit.
+
+    First poses follow a twitch but drift, so what is corrected varies slowly.
+    """
+    frames = np.arange(len(pose))
+    seen = frames[::every][fit.quality.locked]
+    change = (fit.pose - pose[::every])[fit.quality.locked]
+    corrected: DoubleArray = pose + np.stack(
+        [np.interp(frames, seen, column) for column in change.T], axis=1
+    )
+    corrected[::every] = fit.pose
+    return corrected
+
+
+def _turned(band: Band, fit: Fit, kernels: Kernels) -> Fit:
+    """One more round, and further ones for as long as a turn grows and where it is believed."""
+    before, first = fit, improved(band, fit, _TURNING_ROUND, kernels=kernels)
+    fit = first
+    for _ in range(1, _MOST_TURNING_ROUNDS):
+        if _turn(before, fit).std() * _rim_px(band) < _STILL_TURNING_PX:
+            break
+        after = improved(band, fit, _TURNING_ROUND, kernels=kernels)
+        if _turn(fit, after) @ fit.pose[after.quality.locked, 2] < 0:
+            break
+        before, fit = fit, after
+    return fit if _angle(band, fit).any() else first
+
+
+def _turn(before: Fit, after: Fit) -> DoubleArray:
+    """How the angles of the locked frames have changed, without their mean."""
+    angle = (after.pose - before.pose)[after.quality.locked, 2]
+    change: DoubleArray = angle - angle.mean()
+    return change
+
+
+def _rim_px(band: Band) -> float:
+    """Half the longer side: an angle times this is a displacement as large as a shift's."""
+    return float(0.5 * band.factor * max(band.field.shape))
+
+
+def _motion(band: Band, fit: Fit, shape: tuple[int, ...]) -> Motion:
     residual, locked = fit.quality.residual, fit.quality.locked
-    smooth, noise_px = smooth_track(pose, np.maximum(residual, _LEAST_NOISE))
-    spread_px = float(np.sqrt(smooth[locked, :2].var(axis=0).mean()))
+    relative_noise = np.maximum(residual, _LEAST_NOISE)
+    smooth, noise_px = smooth_track(
+        fit.pose[:, :2] * band.factor, relative_noise, unsure=band.noise > _UNSURE_NOISE
+    )
+    spread_px = float(np.sqrt(smooth[locked].var(axis=0).mean()))
+    # Bins left over at the end move the centre by half a pixel, which a turn moves by nothing.
     return Motion(
-        shift_px=smooth[:, :2],
+        shift_px=smooth,
+        angle_rad=_angle(band, fit),
         residual=residual,
         locked=locked,
-        bone_weight=_unbinned(fit.trust[locked].mean(axis=0), band.factor, shape[1:]),
+        bone_weight=_unbinned(fit.trust, band.factor, shape[1:]),
         uncertainty_px=float(np.hypot(np.hypot(noise_px, _FLOOR_PX), _PULL * spread_px)),
     )
+
+
+def _angle(band: Band, fit: Fit) -> DoubleArray:
+    """Angles (frames,) freed of their noise, in radians; 0 where there is nothing else."""
+    locked, rim_px = fit.quality.locked, _rim_px(band)
+    relative_noise = np.maximum(fit.quality.residual, _LEAST_NOISE)
+    smooth, noise_px = smooth_track(
+        fit.pose[:, 2:] * rim_px, relative_noise, unsure=band.noise > _UNSURE_NOISE
+    )
+    away = smooth[:, 0] - np.median(smooth[locked, 0])
+    reached = np.percentile(np.abs(away[locked]), _TURN_PERCENTILE)
+    still = fit.pose[locked, :2].std(axis=0).max() * band.factor < LEAST_SPREAD_PX
+    sigmas = _STILL_SIGMAS if still else _TURN_SIGMAS
+    if not reached > sigmas * np.hypot(noise_px, _TURN_FLOOR_PX):
+        return np.zeros(len(away))
+    angle: DoubleArray = np.where(locked, away - away[locked].mean(), 0.0) / rim_px
+    return angle
 
 
 def _unbinned(weight: FloatArray, factor: int, shape: tuple[int, ...]) -> FloatArray:

@@ -6,6 +6,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.special import ndtri
 
 from napari_fluoroinject.model.spread import NoiseModel, patch_area_px
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
-LIMIT_SIGMAS = 3.0
-"""A patch is seen from this many standard deviations."""
+FALSE_ALARM_RATE = 0.05
+"""What noise alone may do: show contrast somewhere in the field in so many of the loops that hold
+none, and make so many of the pixels beside contrast part of it. One in twenty is what limits of
+detection are stated for elsewhere (Currie 1968, Anal Chem 40:586; ISO 11929-1:2019)."""
 HIGH_PASS_PX = 6.0
 """Anatomy that registration left behind is coarser than this and no noise."""
 FEWEST_FRAMES = 3
@@ -46,8 +49,8 @@ def measure_noise(ln: FloatArray, od: FloatArray, valid: BoolArray, *, on: Backe
     fine = _noise_of(ln, valid, on)
     lag1_time = _lag1_time(fine, valid)
     level = np.exp(ln.mean(axis=0))
-    variance = _variance(fine, lag1_time)
-    od_variance = _variance(_noise_of(od, valid, on), lag1_time)
+    variance = variance_of_frames(fine, lag1_time)
+    od_variance = variance_of_frames(_noise_of(od, valid, on), lag1_time)
     typical = _median_over_mean(count - 1)
     return NoiseModel(
         a=float(np.median((variance * level)[valid])) / typical,
@@ -68,6 +71,11 @@ def effective_frames(count: float, lag1: float) -> float:
     return max(count * (1.0 - lag1) / (1.0 + lag1), 1.0)
 
 
+def sigmas_for(rate: float) -> float:
+    """Standard deviations that normal noise exceeds at this rate."""
+    return float(-ndtri(rate))
+
+
 def detection_limit_od(
     quiet_od: FloatArray,
     valid: BoolArray,
@@ -77,7 +85,11 @@ def detection_limit_od(
     mm_per_px: float | None,
     subtracted: int | None = None,
 ) -> float:
-    """Return the faintest patch that the mean of the last frames shows at three sigma.
+    """Return the faintest patch that the mean of the last frames shows by itself.
+
+    Noise of the usual strength shows such a patch anywhere in the field in `FALSE_ALARM_RATE` of
+    loops. Where the picture is darker than usual noise is stronger, and the limit there is higher
+    in proportion.
 
     It is measured, not modelled: the scatter of patch means between quiet frames, which contains
     what correlation and imperfect registration do.
@@ -109,9 +121,21 @@ def detection_limit_od(
     noise = means[:, whole]
     noise = noise - np.median(noise, axis=1, keepdims=True)
     sigma = _MAD * float(np.median(np.abs(noise))) * sqrt(count / (count - 1))
+    sigmas = sigmas_for(FALSE_ALARM_RATE / max(float(valid.sum()) / area_px, 1.0))
     averaged = (last, count if subtracted is None else subtracted)
     frames = sum(1.0 / effective_frames(each, lag1_time) for each in averaged)
-    return LIMIT_SIGMAS * sigma * sqrt(frames * side * side / area_px)
+    return sigmas * sigma * sqrt(frames * side * side / area_px)
+
+
+def variance_of_frames(change: FloatArray, lag1_time: float) -> FloatArray:
+    """Variance of one frame, (rows, columns), from the scatter about the mean of correlated ones.
+
+    `change` is (frames, rows, columns), each less the mean of all.
+    """
+    count = len(change)
+    seen = max(1.0 - 1.0 / effective_frames(count, lag1_time), 1.0 / count)
+    variance: FloatArray = np.square(change).mean(axis=0) / np.float32(seen)
+    return variance
 
 
 def robust_sigma(values: FloatArray) -> float:
@@ -126,14 +150,6 @@ def _noise_of(frames: FloatArray, valid: BoolArray, on: Backend) -> FloatArray:
     change = frames - frames.mean(axis=0)
     fine: FloatArray = change - on.kernels.smooth(change, valid.astype(np.float32), HIGH_PASS_PX)
     return fine
-
-
-def _variance(fine: FloatArray, lag1: float) -> FloatArray:
-    """Variance of one frame, per pixel, from the scatter about the mean of correlated frames."""
-    count = len(fine)
-    seen = max(1.0 - 1.0 / effective_frames(count, lag1), 1.0 / count)
-    variance: FloatArray = np.square(fine).mean(axis=0) / np.float32(seen)
-    return variance
 
 
 def _median_over_mean(freedom: int) -> float:

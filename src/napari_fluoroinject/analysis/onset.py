@@ -20,6 +20,7 @@ from napari_fluoroinject.model.motion import Injection
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+    from napari_fluoroinject.model.geometry import Point
     from napari_fluoroinject.model.motion import Motion
 
 ALARM_STRENGTH = 20.0
@@ -94,8 +95,7 @@ def find_injection(
     top = steps.strength == steps.strength.max()
     injection = read_onset(darkening.z[:, core].mean(axis=1), motion, score=score)
     row, column = (BLOCK_PX * (float(at.mean()) + 0.5) - 0.5 for at in np.nonzero(top))
-    moved = _reference(motion, injection.mask_frames)
-    return replace(injection, seen_at_px=(row + moved[0], column + moved[1]))
+    return replace(injection, seen_at_px=_placed((row, column), motion, injection.mask_frames))
 
 
 def read_onset(
@@ -129,11 +129,11 @@ def _alarm_strength(noise: float) -> float:
     return min(max(expected, LEAST_ALARM), LARGEST_ALARM)
 
 
-def _reference(motion: Motion, mask_frames: tuple[int, ...]) -> tuple[float, float]:
-    """Where the origin of the aligned frames stands in the mask frames' mean pose."""
+def _placed(seen: Point, motion: Motion, mask_frames: tuple[int, ...]) -> Point:
+    """Where a point of the aligned frames stands in the mask frames' mean pose."""
     if not mask_frames:
-        return 0.0, 0.0
-    row, column = motion.shift_px[list(mask_frames)].mean(axis=0)
+        return seen
+    row, column = motion.all_in_frame(np.array(seen), mask_frames).mean(axis=0)
     return float(row), float(column)
 
 

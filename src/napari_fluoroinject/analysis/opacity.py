@@ -7,13 +7,16 @@ from math import hypot
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import gaussian_filter, uniform_filter1d
 
 from napari_fluoroinject.analysis.chunks import chunks
 from napari_fluoroinject.analysis.corridor import needle_corridor
-from napari_fluoroinject.analysis.exposure import exposure_offsets
+from napari_fluoroinject.analysis.exposure import (
+    exposure_blocks,
+    exposure_offsets,
+    offsets_of_blocks,
+)
 from napari_fluoroinject.analysis.noise import measure_noise
-from napari_fluoroinject.analysis.pose import last_frames, looked_up, poses
+from napari_fluoroinject.analysis.pose import last_frames, open_throughout, poses
 from napari_fluoroinject.analysis.ratio import ScatterRatio, estimate_ratio
 from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
 from napari_fluoroinject.analysis.scatter import (
@@ -23,6 +26,7 @@ from napari_fluoroinject.analysis.scatter import (
     kernel_sigma_px,
     scatter_model,
     scatter_on_blocks,
+    turned_back,
 )
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
@@ -87,16 +91,31 @@ def measure_opacity(
     if registered.loop.intensity.quantitative:
         scatter = _scatter(registered, needle, gauge, on)
         scale = _scale(scatter, registered, aligned, valid & ~corridor, on)
-        valid &= _take_off(scatter, registered, aligned)
-    od = np.subtract(aligned[mask].mean(axis=0), aligned, out=aligned)
-    od -= exposure_offsets(od, valid & ~corridor, on=on)[:, None, None].astype(np.float32)
+        valid &= _take_off(scatter, registered, aligned, on)
+    judged = valid & ~corridor
+    od = _against_mask(aligned, mask, judged, on)
     return Opacity(
         od=od,
         valid=valid,
-        residue=_residue(od, valid & ~corridor, on),
+        residue=_residue(od, judged, on),
         scale=scale,
-        noise=measure_noise(quiet_ln, od[quiet], valid & ~corridor, on=on),
+        noise=measure_noise(quiet_ln, od[quiet], judged, on=on),
     )
+
+
+def _against_mask(
+    aligned: FloatArray, mask: list[int], judged: BoolArray, on: Backend
+) -> FloatArray:
+    """Opacity of aligned log frames against their mask frames, exposures evened out, in place."""
+    before = aligned[mask].mean(axis=0)
+    blocks = np.concatenate(
+        [exposure_blocks(aligned[some], judged, on=on) for some in chunks(len(aligned))]
+    )
+    blocks = exposure_blocks(before[None], judged, on=on) - blocks
+    offsets = offsets_of_blocks(blocks, judged, on=on).astype(np.float32)
+    for frame, offset in zip(aligned, offsets, strict=True):
+        np.subtract(before - offset, frame, out=frame)
+    return aligned
 
 
 _UNSCALED = OpacityScale(
@@ -138,22 +157,43 @@ def _scatter(
     return _Scatter(blocks=blocks, model=model, ratio=ratio, form_sigma=form_sigma)
 
 
-def _take_off(scatter: _Scatter, registered: RegisteredLoop, aligned: FloatArray) -> BoolArray:
+def _take_off(
+    scatter: _Scatter, registered: RegisteredLoop, aligned: FloatArray, on: Backend
+) -> BoolArray:
     """Turn aligned log frames into the log of their primary, in place; True where that holds."""
     ratio, shift = scatter.ratio.value, registered.motion.shift_px
-    on_blocks = scatter_on_blocks(scatter.blocks, scatter.model, ratio)
+    on_blocks = turned_back(
+        scatter_on_blocks(scatter.blocks, scatter.model, ratio), registered.motion.angle_rad, on=on
+    )
     mask = list(registered.injection.mask_frames)
-    total = np.mean(np.exp(aligned[mask]), axis=0) * np.float32(1.0 + ratio)
-    mask_scatter = at_pixels(on_blocks[mask].mean(axis=0), scatter.model, shift[mask].mean(axis=0))
+    gain = np.float32(1.0 + ratio)
+    total = _mean_beam(aligned, mask) * gain
+    mask_scatter = at_pixels(
+        on_blocks[mask].mean(axis=0)[None], scatter.model, shift[mask].mean(axis=0)[None], on=on
+    )[0]
     least = np.float32(LEAST_PRIMARY)
     primary = total - mask_scatter
     safe = primary > least * total
     floor = least * np.maximum(primary, least * total)
-    for frame, one_scatter, one_shift in zip(aligned, on_blocks, shift, strict=True):
-        straight = np.exp(frame) * np.float32(1.0 + ratio)
-        straight -= at_pixels(one_scatter, scatter.model, one_shift)
-        np.log(np.maximum(straight, floor), out=frame)
+    straight = np.empty_like(floor)
+    for some in chunks(len(aligned)):
+        scattered = at_pixels(on_blocks[some], scatter.model, shift[some], on=on)
+        for frame, one in zip(aligned[some], scattered, strict=True):
+            np.exp(frame, out=straight)
+            straight *= gain
+            straight -= one
+            np.log(np.maximum(straight, floor, out=straight), out=frame)
     return np.asarray(safe)
+
+
+def _mean_beam(aligned: FloatArray, frames: list[int]) -> FloatArray:
+    """Mean intensity of some log frames, (rows, columns); one frame at a time."""
+    total = np.zeros(aligned.shape[1:], dtype=np.float32)
+    beam = np.empty_like(total)
+    for frame in frames:
+        total += np.exp(aligned[frame], out=beam)
+    total /= np.float32(len(frames))
+    return total
 
 
 def _scale(
@@ -197,8 +237,8 @@ def _factors(
     """
     mask = list(registered.injection.mask_frames)
     last = last_frames(registered.motion, LAST_FRAMES)
-    pairs = [_mean_primary(scatter, registered, aligned, mask, ratio) for ratio in ratios]
-    ends = [_mean_primary(scatter, registered, aligned, last, ratio) for ratio in ratios]
+    pairs = _mean_primaries(scatter, registered, aligned, mask, ratios, on=on)
+    ends = _mean_primaries(scatter, registered, aligned, last, ratios, on=on)
     measured = _evened(pairs[0][0] / ends[0][0], judged, on)
     corrected = [_evened(m[1] / e[1], judged, on) for m, e in zip(pairs, ends, strict=True)]
     contrast = judged & (corrected[0] > _CONTRAST_OD) & (measured > 0.25 * _CONTRAST_OD)
@@ -211,19 +251,26 @@ def _factors(
     return [float(np.median((total / straight)[bright])) for total, straight in pairs]
 
 
-def _mean_primary(
+def _mean_primaries(
     scatter: _Scatter,
     registered: RegisteredLoop,
     aligned: FloatArray,
     frames: list[int],
-    ratio: float,
-) -> tuple[FloatArray, FloatArray]:
-    """Mean of (1 + k) I and of its primary over frames, both (rows, columns)."""
-    total = np.mean(np.exp(aligned[frames]), axis=0) * np.float32(1.0 + ratio)
-    blocks = scatter_on_blocks(scatter.blocks[frames].mean(axis=0)[None], scatter.model, ratio)[0]
-    shift = registered.motion.shift_px[frames].mean(axis=0)
-    straight = total - at_pixels(blocks, scatter.model, shift)
-    return total, np.maximum(straight, np.float32(LEAST_PRIMARY) * total)
+    ratios: tuple[float, ...],
+    *,
+    on: Backend,
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Mean of (1 + k) I and of its primary over frames, both (rows, columns), for each ratio."""
+    beam = _mean_beam(aligned, frames)
+    blocks = scatter.blocks[frames].mean(axis=0)[None]
+    shift = registered.motion.shift_px[frames].mean(axis=0)[None]
+    means = []
+    for ratio in ratios:
+        total = beam * np.float32(1.0 + ratio)
+        on_blocks = scatter_on_blocks(blocks, scatter.model, ratio)
+        straight = total - at_pixels(on_blocks, scatter.model, shift, on=on)[0]
+        means.append((total, np.maximum(straight, np.float32(LEAST_PRIMARY) * total)))
+    return means
 
 
 def _evened(quotient: FloatArray, judged: BoolArray, on: Backend) -> FloatArray:
@@ -241,22 +288,15 @@ def _valid(registered: RegisteredLoop) -> BoolArray:
     field = registered.field & (
         np.mean(registered.ln[mask] >= top, axis=0, dtype=np.float32) <= _SATURATED
     )
-    shift = motion.shift_px[motion.locked]
-    visited = np.unique(np.concatenate([np.floor(shift), np.ceil(shift)]).astype(int), axis=0)
-    valid = field & motion.locked.any()
-    for down, right in visited:
-        valid &= looked_up(field, int(down), int(right))
-    return valid
+    return open_throughout(field, motion)
 
 
 def _residue(od: FloatArray, judged: BoolArray, on: Backend) -> FloatArray:
     """Strength of negative excursions, at least 1: contrast only darkens, gas goes both ways."""
-    half = on.kernels.bin_frames(od, judged.astype(np.float32), 2)
-    smooth = uniform_filter1d(half, min(_RESIDUE_FRAMES, len(half)), axis=0, mode="nearest")
-    negative = np.square(np.minimum(smooth[:: _RESIDUE_FRAMES // 3], 0.0))
-    strongest = np.zeros(half.shape[1:], dtype=np.float32)
-    for frame in negative:
-        np.maximum(strongest, gaussian_filter(frame, _RESIDUE_BLUR_PX), out=strongest)
+    means = _half_means(od, judged, on)
+    negative = np.square(np.minimum(means, 0.0, out=means), out=means)
+    everywhere = np.ones(means.shape[1:], dtype=np.float32)
+    strongest: FloatArray = on.kernels.smooth(negative, everywhere, _RESIDUE_BLUR_PX).max(axis=0)
     inside = on.kernels.bin_frames(judged[None].astype(np.float32), np.ones_like(od[0]), 2)[0] > 0
     typical = float(np.median(strongest[inside])) if inside.any() else 0.0
     relative = strongest / (_RESIDUE_ALLOWANCE * typical) if typical > 0 else strongest * 0.0
@@ -264,3 +304,22 @@ def _residue(od: FloatArray, judged: BoolArray, on: Backend) -> FloatArray:
     wide = np.repeat(np.repeat(relative, 2, axis=0), 2, axis=1)
     whole[: wide.shape[0], : wide.shape[1]] = np.maximum(wide, 1.0)
     return whole
+
+
+def _half_means(od: FloatArray, judged: BoolArray, on: Backend) -> FloatArray:
+    """Half-size means over `_RESIDUE_FRAMES`, three of them for each such time.
+
+    Beyond the first and the last frame these are repeated.
+    """
+    count, weight = len(od), judged.astype(np.float32)
+    length = min(_RESIDUE_FRAMES, count)
+    middles = np.arange(0, count, _RESIDUE_FRAMES // 3)
+    window = middles[:, None] + np.arange(-(length // 2), length - length // 2)
+    share = np.zeros((len(middles), count), dtype=np.float32)
+    np.add.at(share, (np.arange(len(middles))[:, None], window.clip(0, count - 1)), 1.0 / length)
+    means = np.zeros((len(middles), *(size // 2 for size in od.shape[1:])), dtype=np.float32)
+    for some in chunks(count):
+        half = on.kernels.bin_frames(od[some], weight, 2)
+        near = np.flatnonzero(share[:, some].any(axis=1))
+        means[near] += np.tensordot(share[near][:, some], half, axes=1)
+    return means

@@ -18,6 +18,7 @@ from napari_fluoroinject.analysis.legible import check_size, why_illegible
 from napari_fluoroinject.analysis.measure import measure
 from napari_fluoroinject.analysis.motion import estimate_motion
 from napari_fluoroinject.analysis.needle import find_needle, given_needle
+from napari_fluoroinject.analysis.noise import FALSE_ALARM_RATE
 from napari_fluoroinject.analysis.onset import find_injection
 from napari_fluoroinject.analysis.opacity import measure_opacity
 from napari_fluoroinject.analysis.recursive import without_recursive_filter
@@ -123,7 +124,7 @@ def _analyze(
         run_off=contrast.run_off,
         findings=judge(evidence, procedure),
         assessable=assess(evidence, procedure),
-        provenance=_provenance(annotation, registered.mask.source, on),
+        provenance=_provenance(loop, annotation, registered.mask.source, on),
     )
 
 
@@ -227,7 +228,8 @@ def _unmeasured(registered: RegisteredLoop, why: str) -> _Contrast:
     )
 
 
-def _provenance(annotation: Annotation, mask: str, on: Backend) -> Provenance:
+def _provenance(loop: CineLoop, annotation: Annotation, mask: str, on: Backend) -> Provenance:
+    decoder = () if loop.decoder is None else (("decoder", loop.decoder),)
     gauge = "unknown" if annotation.gauge is None else str(annotation.gauge)
     return Provenance(
         software=SOFTWARE,
@@ -235,5 +237,10 @@ def _provenance(annotation: Annotation, mask: str, on: Backend) -> Provenance:
         backend=on.name,
         device=on.device,
         backend_version=on.version,
-        parameters=(("needle_gauge", gauge), ("mask", mask)),
+        parameters=(
+            ("needle_gauge", gauge),
+            ("mask", mask),
+            ("false_alarm_rate", f"{FALSE_ALARM_RATE:g}"),
+            *decoder,
+        ),
     )

@@ -13,6 +13,8 @@ from napari_fluoroinject.compute.ramps import RampFamily, lattice
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from napari_fluoroinject.analysis.registered import RegisteredLoop
     from napari_fluoroinject.compute.backend import Backend
 
@@ -92,21 +94,49 @@ def fit_ramps(
     on
         The compute backend.
     """
+    everywhere = slice(0, smoothed.shape[1]), slice(0, smoothed.shape[2])
+    return fit_ramps_by_parts(
+        [(everywhere, smoothed)], smoothed.shape[1:], registered, lag1_time=lag1_time, on=on
+    )
+
+
+def fit_ramps_by_parts(
+    parts: Iterable[tuple[tuple[slice, slice], FloatArray]],
+    shape: tuple[int, ...],
+    registered: RegisteredLoop,
+    *,
+    lag1_time: float = 0.0,
+    on: Backend,
+) -> RampFit:
+    """`fit_ramps` of one rectangle of the picture after the other.
+
+    Parameters
+    ----------
+    parts
+        (rows, columns) of each, and its `smoothed`. What is in none has a plateau of 0.
+    shape
+        (rows, columns) of the picture.
+    registered, lag1_time, on
+        See `fit_ramps`.
+    """
     positions = frame_positions(registered)
     onset = registered.injection.onset_frame or 0
     used = registered.motion.locked.copy()
     used[: min(registered.quiet_frames)] = False
     family = _family(float(positions[onset]) - EARLIEST, positions[used])
-    frames = picked(smoothed, used)
-    best, plateau, explained = on.kernels.best_ramp(frames, family)
-    residual = np.maximum(_energy(frames) - explained, 1e-12)
+    best = np.zeros(shape, dtype=np.int32)
+    plateau, ratio = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    for here, smoothed in parts:
+        frames = picked(smoothed, used)
+        best[here], plateau[here], explained = on.kernels.best_ramp(frames, family)
+        ratio[here] = explained / np.maximum(_energy(frames) - explained, 1e-12)
     ramp, decay = np.divmod(best, len(family.decay))
     return RampFit(
         start=family.start[ramp].astype(np.float32),
         rise=family.rise[ramp].astype(np.float32),
         decay=family.decay[decay].astype(np.float32),
         plateau=plateau,
-        t=np.sqrt(explained / residual * effective_frames(len(frames), lag1_time)),
+        t=np.sqrt(ratio * np.float32(effective_frames(int(used.sum()), lag1_time))),
         positions=positions,
     )
 

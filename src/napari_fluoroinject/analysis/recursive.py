@@ -35,13 +35,12 @@ def recursive_weight(ln: FloatArray, field: BoolArray) -> float:
         (rows, columns), True inside the open field.
     """
     inside = field[1:, 1:] & field[:-1, 1:] & field[1:, :-1] & field[:-1, :-1]
-    row, column = np.nonzero(inside)
-    if len(ln) < _LEAST_FRAMES or row.size < _LEAST_PIXELS:
+    pixels = np.count_nonzero(inside)
+    if len(ln) < _LEAST_FRAMES or pixels < _LEAST_PIXELS:
         return 0.0
-    every = max(1, row.size // _MOST_PIXELS)
-    row, column = row[::every], column[::every]
-    fine = ln[:, row, column] - ln[:, row + 1, column]
-    fine += ln[:, row + 1, column + 1] - ln[:, row, column + 1]
+    rows = np.flatnonzero(inside.any(axis=1))[:: max(1, pixels // _MOST_PIXELS)]
+    slope = ln[:, rows] - ln[:, rows + 1]
+    fine = (slope[..., :-1] - slope[..., 1:])[:, inside[rows]]
     # Frame 0 has another exposure and no frame before it.
     change = np.diff(fine[1:], axis=0).astype(np.float64)
     power = (change**2).mean(axis=1)
@@ -52,18 +51,24 @@ def recursive_weight(ln: FloatArray, field: BoolArray) -> float:
     return float(np.clip(1 + 2 * correlation, 0.0, 1.0))
 
 
+def undone_weight(ln: FloatArray, field: BoolArray) -> float:
+    """Return the `recursive_weight` that is worth undoing and can be undone, else 0."""
+    weight = recursive_weight(ln, field)
+    return weight if _LEAST_WEIGHT < weight < _MOST_WEIGHT else 0.0
+
+
 def without_recursive_filter(ln: FloatArray, field: BoolArray) -> FloatArray:
-    """Return the frames as they were before a recursive filter; as they are where there was none.
+    """Make frames what they were before a recursive filter, in place; without one leave them.
 
     The filter shows anatomy where it stood some 0.4 / (1 - 0.4) of a frame earlier, delays
     contrast likewise and correlates noise. Its inverse (y(k) - a y(k - 1)) / (1 - a) is exact in
     intensity, and in the logarithm as long as a pixel changes little from frame to frame.
     A filter that switches off where the picture moves (not seen so far) would be overcorrected.
     """
-    weight = recursive_weight(ln, field)
-    if not _LEAST_WEIGHT < weight < _MOST_WEIGHT:
+    weight = undone_weight(ln, field)
+    if not weight:
         return ln
-    plain = ln.copy()
-    plain[1:] -= np.float32(weight) * ln[:-1]
-    plain[1:] /= np.float32(1 - weight)
-    return plain
+    for frame, before in zip(ln[:0:-1], ln[-2::-1], strict=True):
+        frame -= np.float32(weight) * before  # noqa: PLW2901 - a loop is too large for a copy
+        frame /= np.float32(1 - weight)  # noqa: PLW2901 - as above
+    return ln

@@ -10,22 +10,22 @@ import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, label
 
 from napari_fluoroinject.analysis.corridor import needle_corridor, path_band, tip_in_reference
+from napari_fluoroinject.analysis.detection import evidence_alone, evidence_of_brightening
 from napari_fluoroinject.analysis.neighbours import median_of_neighbours
-from napari_fluoroinject.analysis.pose import looked_up
+from napari_fluoroinject.analysis.pose import mask_in_frame
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.detection import Limits
     from napari_fluoroinject.analysis.ramp import RampFit
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
+    from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.geometry import Point
     from napari_fluoroinject.model.spread import RunOff
 
-LEAST_T = 3.0
-"""Evidence of the ramp that a pixel of the region needs: being connected says the rest."""
-SEED_T = 8.0
-SEED_OD = 0.08
 FEWEST_SEEDS = 15
+"""Pixels with evidence of their own that make a part: more than one place of the noise has."""
 REACH_MM = 6.0
 REACH_PX = 22.0
 """A part belongs to the injection if it comes this near to the tip."""
@@ -40,8 +40,6 @@ beside which this share of it brightens is gas."""
 RUN_OFF_MM = 1.5
 RUN_OFF_PX = 5.0
 """Half the width of the band along a run-off: half a vessel and the error of its path."""
-GAS_ALLOWANCE = 2.5
-"""Negative excursions beyond this multiple of the ordinary raise what a seed needs."""
 STILL_PX = 0.75
 """A needle that moves less against the anatomy casts the same shadow in all frames."""
 _USUALLY = 0.75
@@ -62,12 +60,27 @@ class Places:
         Along a run-off that raised the alarm.
     moving
         Where a needle that moves against the anatomy leaves shadows.
+    needle
+        The needle's corridor.
     """
 
     tip: BoolArray
     seen: BoolArray
     run_off: BoolArray
     moving: BoolArray
+    needle: BoolArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Need:
+    """Evidence that a pixel needs by itself.
+
+    `judged` (rows, columns) is where contrast can be judged, `alone_t` (rows, columns) float32 the
+    evidence of the ramp from which a pixel needs no neighbour.
+    """
+
+    judged: BoolArray
+    alone_t: FloatArray
 
 
 def find_places(
@@ -88,45 +101,79 @@ def find_places(
             else np.zeros(shape, dtype=np.bool_)
         ),
         moving=_moving_corridor(registered, needle),
+        needle=needle_corridor(registered, needle),
+    )
+
+
+def needed_evidence(
+    samples: FloatArray,
+    opacity: Opacity,
+    registered: RegisteredLoop,
+    places: Places,
+    *,
+    on: Backend,
+) -> Need:
+    """Say what evidence contrast needs: less where it is expected than elsewhere.
+
+    At the tip, where the onset was seen and along a run-off it must exceed what noise does, and
+    elsewhere also what the anatomy does.
+
+    Parameters
+    ----------
+    samples
+        See `samples_of`.
+    opacity, registered, places
+        As measured before, and where contrast is expected.
+    on
+        The compute backend.
+    """
+    judged = opacity.valid & ~places.moving
+    alone_t = evidence_alone(opacity, registered)
+    brightening_t = evidence_of_brightening(
+        samples, opacity, registered, judged & ~places.needle, on=on
+    )
+    expected = places.tip | places.seen | places.run_off
+    return Need(
+        judged=judged,
+        alone_t=np.where(expected, alone_t, np.maximum(alone_t, np.float32(brightening_t))),
     )
 
 
 def find_region(
     late_od: FloatArray,
     fit: RampFit,
-    opacity: Opacity,
     places: Places,
+    need: Need,
     *,
-    threshold: float,
+    limits: Limits,
     mm_per_px: float | None,
 ) -> BoolArray:
     """Pixels of the reference pose that hold contrast in the last frames.
 
-    Candidates exceed `threshold` with enough evidence. Their 8-connected parts with enough seeds
-    are contrast or gas. The injection is the parts at the tip or along a run-off; where there
-    are none, those where the onset was seen, else the part that darkens most. Parts that lie close
-    to the injection belong to it, unless they are gas.
+    Candidates exceed the least opacity with the evidence that joining needs. Their 8-connected
+    parts with enough seeds, which need no neighbour, are contrast or gas. The injection is the
+    parts at the tip or along a run-off; where there are none, those where the onset was seen, else
+    the part that darkens most. Parts that lie close to the injection belong to it, unless they are
+    gas.
 
     Parameters
     ----------
     late_od
         (rows, columns), smoothed mean opacity of the last frames.
-    fit, opacity, places
-        The ramps, the opacity, and where contrast is known to be.
-    threshold
-        Opacity from which a pixel belongs to the region.
+    fit, places, need
+        The ramps, where contrast is known to be, and the evidence that is needed.
+    limits
+        Opacities from which contrast counts.
     mm_per_px
         None = unknown.
     """
     final_od = 0.5 * (late_od + fit.at(float(fit.positions[-1])))
-    seen = opacity.valid & ~places.moving
-    candidates = (final_od > threshold) & (fit.t > LEAST_T) & seen
-    negative = np.sqrt(opacity.residue) / GAS_ALLOWANCE
-    seeds = candidates & (fit.t > SEED_T * np.maximum(negative, 1.0)) & (fit.plateau > SEED_OD)
+    candidates = (final_od > limits.least_od) & (fit.t > limits.joining_t) & need.judged
+    seeds = candidates & (fit.t > need.alone_t)
     # On a path that raised the alarm to be above the threshold is enough.
     seeds |= candidates & places.run_off
     parts = _large_parts(candidates, seeds)
-    bright = np.where(seen & (late_od < -threshold), -late_od, 0.0)
+    bright = np.where(need.judged & (late_od < -limits.region_od), -late_od, 0.0)
     count = int(parts.max()) + 1
     dark, answer = _mass(parts, final_od, count), _mass(_nearest(parts), bright, count)
     calm = answer < GAS_SHARE * dark
@@ -160,9 +207,8 @@ def region_in_frames(
     motion = registered.motion
     by_frame = np.zeros((len(fit.positions), *region.shape), dtype=np.bool_)
     for frame in np.flatnonzero(motion.locked):
-        down, right = np.round(motion.shift_px[frame]).astype(int)
         here = reached <= fit.positions[frame]
-        by_frame[frame] = looked_up(here, -int(down), -int(right))
+        by_frame[frame] = mask_in_frame(here, motion, int(frame))
     return by_frame
 
 
@@ -220,7 +266,7 @@ def _moving_corridor(registered: RegisteredLoop, needle: Needle | NoNeedle) -> B
     injection, motion = registered.injection, registered.motion
     after = range(injection.onset_frame or 0, len(registered.ln))
     frames = [*registered.quiet_frames, *after]
-    tips = (needle.tip_by_frame_px - motion.shift_px)[frames]
+    tips = motion.all_in_reference_pose(needle.tip_by_frame_px)[frames]
     before = np.nanmedian(tips[: len(registered.quiet_frames)], axis=0)
     away = np.hypot(*(tips - before).T)
     if not np.nanquantile(away, _USUALLY) > STILL_PX:

@@ -7,6 +7,7 @@ The model has one unknown, the scatter-to-primary ratio `k`, and a kernel G of k
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -101,14 +102,34 @@ def scatter_on_blocks(blocks: FloatArray, model: ScatterModel, ratio: float) -> 
     return scatter
 
 
+def turned_back(scatter: FloatArray, angle_rad: DoubleArray, *, on: Backend) -> FloatArray:
+    """Scatter of frames on blocks without their turn (frames,); `at_pixels` undoes the shift."""
+    if not angle_rad.any():
+        return scatter
+    still = np.zeros((len(angle_rad), 2))
+    return on.kernels.warp(scatter, np.column_stack([still, angle_rad]))
+
+
 def at_pixels(
-    scatter: FloatArray, model: ScatterModel, shift_px: tuple[float, float] | DoubleArray
+    scatter: FloatArray, model: ScatterModel, shift_px: DoubleArray, *, on: Backend
 ) -> FloatArray:
-    """One frame's scatter from blocks to pixels, (rows, columns), looked up at p + shift."""
-    rows, columns = model.shape_px
-    down = _interpolation(rows, scatter.shape[0], float(shift_px[0]))
-    across = _interpolation(columns, scatter.shape[1], float(shift_px[1]))
-    return np.asarray(down @ scatter @ across.T, dtype=np.float32)
+    """Scatter of frames from blocks to pixels, (frames, rows, columns), looked up at p + shift.
+
+    Parameters
+    ----------
+    scatter
+        (frames, blocks down, blocks across); beyond the picture its edge is repeated.
+    model
+        The kernel.
+    shift_px
+        (frames, 2), (row, column).
+    """
+    # A picture that has moved by its own size shows nothing but the edge.
+    shift = np.clip(shift_px, np.negative(model.shape_px), model.shape_px)
+    place = (shift - 0.5 * (BLOCK_PX - 1)) / BLOCK_PX
+    margin = 2 + ceil(float(np.abs(place).max(initial=0.0)))
+    wide = np.pad(scatter, ((0, 0), (margin, margin), (margin, margin)), mode="edge")
+    return on.kernels.sample(wide, place + margin, 1.0 / BLOCK_PX, model.shape_px)
 
 
 def kernel_sigma_px(
@@ -131,16 +152,4 @@ def _blur_matrix(size: int, sigma: float) -> FloatArray:
     matrix = np.zeros((size, size))
     for row in range(size):
         np.add.at(matrix[row], np.clip(row + offsets, 0, size - 1), weights)
-    return matrix.astype(np.float32)
-
-
-def _interpolation(size: int, blocks: int, shift_px: float) -> FloatArray:
-    """Linear interpolation from block centres to pixels, (size, blocks)."""
-    place = (np.arange(size) + shift_px - 0.5 * (BLOCK_PX - 1)) / BLOCK_PX
-    place = np.clip(place, 0.0, blocks - 1.0)
-    lower = np.minimum(place.astype(np.int64), blocks - 2)
-    matrix = np.zeros((size, blocks))
-    pixel = np.arange(size)
-    matrix[pixel, lower] = 1.0 - (place - lower)
-    matrix[pixel, lower + 1] = place - lower
     return matrix.astype(np.float32)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from napari_fluoroinject.model.arrays import DoubleArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
 
-    from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.model.arrays import BoolArray
 
     Frames = npt.NDArray[np.int64]
     Windows = tuple[tuple[int, int], ...]
@@ -24,14 +27,20 @@ _MOST_ABOVE_SHORT = 1.5
 loops up to 1.49, 1.1 on average."""
 _MISFIT_SIGMAS = 2.7
 """A window is refused where one of its frames lies farther off than noise reaches."""
+_UNSURE_WINDOWS = ((7, 1), (5, 1), (7, 0), (5, 0))
+"""Stiffer than the others: they carry a path on."""
+_UNHEARD = 1e4
+"""Noise of a frame that has no say."""
 _ASIDE = 0.03
 """Price of a frame's distance from the middle of its window."""
 _LEAST_TAKEN = 0.1
 _MAD_TO_SIGMA = 1.4826
 
 
-def smooth_track(track: DoubleArray, relative_noise: DoubleArray) -> tuple[DoubleArray, float]:
-    """Return the smoothed track and the 1-sigma noise left in its first two columns.
+def smooth_track(
+    track: DoubleArray, relative_noise: DoubleArray, *, unsure: BoolArray | None = None
+) -> tuple[DoubleArray, float]:
+    """Return the smoothed track and the 1-sigma noise left in it, all columns pooled.
 
     Around each frame a polynomial is fitted (Savitzky and Golay 1964), noisier frames counting
     less. Of all windows that hold the frame, the one is taken that leaves the least noise and that
@@ -40,9 +49,12 @@ def smooth_track(track: DoubleArray, relative_noise: DoubleArray) -> tuple[Doubl
     Parameters
     ----------
     track
-        (frames, unknowns); the first two columns are the shift in pixels.
+        (frames, unknowns), all of one unit.
     relative_noise
         (frames,) noise of each frame's estimate in any unit.
+    unsure
+        (frames,), True where an estimate may be anything: such a frame has no say, and where no
+        window takes it, its neighbours' path is carried on through it.
     """
     count = len(track)
     if count < _WINDOWS[1][0]:
@@ -50,12 +62,14 @@ def smooth_track(track: DoubleArray, relative_noise: DoubleArray) -> tuple[Doubl
     relative_noise = relative_noise / np.median(relative_noise)
     sigma = _noise(track, relative_noise)
     hat = _hat(track, relative_noise, _MISFIT_SIGMAS * sigma, _WINDOWS)
+    if unsure is not None:
+        hat = _carried(hat, track, relative_noise, unsure, limit=_MISFIT_SIGMAS * sigma)
     left = np.sqrt((hat**2 * relative_noise**2).sum(axis=1))
     return hat @ track, float(np.sqrt((sigma**2).mean()) * np.median(left))
 
 
 def _noise(track: DoubleArray, relative_noise: DoubleArray) -> DoubleArray:
-    """Noise of a frame of ordinary quality, (2,), from what a smoother takes away.
+    """Noise of a frame of ordinary quality, (unknowns,), from what a smoother takes away.
 
     In a short loop a jump lies in most of the long windows and would pass for noise. The short
     ones, most of which keep clear of it, tell how much noise there can be.
@@ -68,42 +82,84 @@ def _noise(track: DoubleArray, relative_noise: DoubleArray) -> DoubleArray:
 
 
 def _taken(track: DoubleArray, relative_noise: DoubleArray, windows: Windows) -> DoubleArray:
-    """Robust sigma (2,) of what windows take away that refuse no frame."""
-    hat = _hat(track, relative_noise, np.full(2, np.inf), windows)
+    """Robust sigma (unknowns,) of what windows take away that refuse no frame."""
+    hat = _hat(track, relative_noise, np.full(track.shape[1], np.inf), windows)
     taken = np.sqrt(((np.eye(len(track)) - hat) ** 2 * relative_noise**2).sum(axis=1))
-    rough = (track - hat @ track)[:, :2] / np.maximum(taken, _LEAST_TAKEN)[:, None]
+    rough = (track - hat @ track) / np.maximum(taken, _LEAST_TAKEN)[:, None]
     sigma: DoubleArray = _MAD_TO_SIGMA * np.median(np.abs(rough), axis=0)
     return sigma
 
 
 def _hat(
-    track: DoubleArray, relative_noise: DoubleArray, limit_px: DoubleArray, windows: Windows
+    track: DoubleArray, relative_noise: DoubleArray, limit: DoubleArray, windows: Windows
 ) -> DoubleArray:
-    """Matrix (frames, frames) that smooths the track; `limit_px` (2,) bounds the misfit."""
-    count = len(track)
-    hat = np.eye(count)
+    """Matrix (frames, frames) that smooths the track; `limit` (unknowns,) bounds the misfit."""
+    hat = np.eye(len(track))
     least = relative_noise.copy()
-    for near, rows in _fits(count, relative_noise, windows):
-        misfit = np.abs(track[near, :2] - (rows @ track[near])[:, :2])
-        fits = bool((misfit <= limit_px * relative_noise[near, None]).all())
-        left = np.sqrt((rows**2 * relative_noise[near] ** 2).sum(axis=1))
-        # A window that reaches equally far on both sides has no cubic error.
-        price = left * (1 + _ASIDE * np.abs(near - near.mean()))
-        better = near[(price < least[near]) & fits]
-        least[better] = price[better - near[0]]
-        hat[better] = 0
-        hat[np.ix_(better, near)] = rows[better - near[0]]
+    for window in _fitting(track, relative_noise, limit, windows):
+        _take(hat, least, window, window.left < least[window.near])
     return hat
 
 
-def _fits(
-    count: int, relative_noise: DoubleArray, windows: Windows
-) -> Iterator[tuple[Frames, DoubleArray]]:
-    """Every window with the matrix that takes its frames to their polynomial."""
+def _carried(
+    hat: DoubleArray,
+    track: DoubleArray,
+    relative_noise: DoubleArray,
+    unsure: BoolArray,
+    *,
+    limit: DoubleArray,
+) -> DoubleArray:
+    """The same matrix, but for unsure frames the path of the others where it is better known."""
+    hat = hat.copy()
+    least = np.sqrt((hat**2 * relative_noise**2).sum(axis=1))
+    unheard = np.where(unsure, _UNHEARD, relative_noise)
+    for window in _fitting(track, unheard, limit, _UNSURE_WINDOWS):
+        _take(hat, least, window, (window.left < least[window.near]) & unsure[window.near])
+    return hat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Window:
+    """Frames (length,), the matrix that takes them to their polynomial, and its price."""
+
+    near: Frames
+    rows: DoubleArray
+    left: DoubleArray
+
+
+def _take(hat: DoubleArray, least: DoubleArray, window: _Window, better: BoolArray) -> None:
+    """Use a window, in place, for those of its frames for which it is better."""
+    frames = window.near[better]
+    least[frames] = window.left[better]
+    hat[frames] = 0
+    hat[np.ix_(frames, window.near)] = window.rows[better]
+
+
+def _fitting(
+    track: DoubleArray, relative_noise: DoubleArray, limit: DoubleArray, windows: Windows
+) -> Iterator[_Window]:
+    """The windows that all their frames fit."""
+    for near, rows in _fits(relative_noise, windows):
+        misfit = np.abs(track[near] - rows @ track[near])
+        fits = (misfit <= limit * relative_noise[near, None]).all(axis=(1, 2))
+        left = np.sqrt((rows**2 * relative_noise[near][:, None] ** 2).sum(axis=-1))
+        # A window that reaches equally far on both sides has no cubic error.
+        price = left * (1 + _ASIDE * np.abs(near - near.mean(axis=1, keepdims=True)))
+        for one in np.flatnonzero(fits):
+            yield _Window(near=near[one], rows=rows[one], left=price[one])
+
+
+def _fits(relative_noise: DoubleArray, windows: Windows) -> Iterator[tuple[Frames, DoubleArray]]:
+    """Frames (windows, length) of all windows of a length, and what takes them to polynomials.
+
+    That is a matrix for each window, (windows, length, length).
+    """
+    count = len(relative_noise)
     for length, degree in windows:
-        for begin in range(count - length + 1):
-            near = np.arange(begin, begin + length)
-            powers = (near - near.mean())[:, None] ** np.arange(degree + 1)
-            weight = 1 / relative_noise[near] ** 2
-            normal = powers.T @ (weight[:, None] * powers)
-            yield near, powers @ np.linalg.solve(normal, powers.T * weight)
+        if length > count:
+            continue
+        near: Frames = np.arange(count - length + 1)[:, None] + np.arange(length)
+        powers = (np.arange(length) - (length - 1) / 2)[:, None] ** np.arange(degree + 1)
+        weighted = powers.T / relative_noise[near][:, None] ** 2
+        rows: DoubleArray = powers @ np.linalg.solve(weighted @ powers, weighted)
+        yield near, rows

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
-from napari_fluoroinject.analysis.chunks import chunks
+from napari_fluoroinject.analysis.detection import Limits, measure_limits, sampled, samples_of
 from napari_fluoroinject.analysis.neighbours import median_of_neighbours
-from napari_fluoroinject.analysis.noise import detection_limit_od, robust_sigma
 from napari_fluoroinject.analysis.opacity import LAST_FRAMES
 from napari_fluoroinject.analysis.pose import last_frames
-from napari_fluoroinject.analysis.ramp import RampFit, fit_ramps, frame_interval_s
+from napari_fluoroinject.analysis.ramp import RampFit, fit_ramps_by_parts, frame_interval_s
 from napari_fluoroinject.analysis.region import (
-    GAS_ALLOWANCE,
-    LEAST_T,
     find_places,
     find_region,
+    needed_evidence,
     region_in_frames,
 )
-from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+from napari_fluoroinject.analysis.smoothed import SmoothedOpacity
+from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 from napari_fluoroinject.model.spread import RunOff, SpreadMaps
 
 if TYPE_CHECKING:
@@ -30,25 +28,12 @@ if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.needle import Needle, NoNeedle
 
-ARRIVAL_THRESHOLD_OD = 0.12
-"""Below this, noise at usual doses crosses before contrast does (methods of the project, 3)."""
-NOISE_MULTIPLE = 1.5
-"""A threshold is at least this many sigma of the smoothed frame."""
-UNSCALED_MULTIPLE = 3.0
-"""The same where opacity has no unit and noise is all that is known."""
-SMOOTHING_PX = 1.3
-"""Sigma of the blur before curves are fitted: wider and thin capsules widen."""
-LONE_T = 6.0
-"""Evidence of the ramp that arrival needs outside the region."""
 MEDIAN_PX = 7
 """Side of the square whose median arrival is a pixel's: 2 mm, less than a film is wide."""
 PEAK_FRAMES = 5
 """Wash-out compares the peak with the mean of so many frames, at least as long after it."""
 PEAK_SHARE = 0.95
 """The peak is reached at this share of it: a plateau has no time of its own."""
-REGION_THRESHOLD_OD = 0.06
-"""Opacity from which a pixel belongs to the region, where noise allows."""
-_LEAST_SHARE = 0.02
 LAG_WORTH_CORRECTING = 0.15
 """Correlation of neighbouring frames from which a recursive filter is thought to delay arrival."""
 
@@ -79,34 +64,22 @@ def spread_maps(
     on
         The compute backend.
     """
-    quiet = list(registered.quiet_frames)
-    stack = smoothed_opacity(opacity, registered, on=on)
-    sigma = _frame_sigma(stack[quiet], opacity.valid)
-    threshold = arrival_threshold(opacity, sigma)
-    last = last_frames(registered.motion, LAST_FRAMES)
-    limit = detection_limit_od(
-        opacity.od[quiet],
-        opacity.valid,
-        last=len(last),
-        subtracted=len(registered.injection.mask_frames),
-        lag1_time=opacity.noise.lag1_time,
-        mm_per_px=registered.loop.mm_per_px,
-    )
+    smooth = SmoothedOpacity.of(opacity, registered, on=on)
+    limits = measure_limits(smooth.frames(registered.quiet_frames), opacity, registered, on=on)
     if registered.injection.onset_frame is None:
-        return _nothing(registered, threshold=threshold, limit=limit)
-    lag1 = opacity.noise.lag1_time
-    fit = fit_ramps(stack, registered, lag1_time=lag1, on=on)
-    region_threshold = max(REGION_THRESHOLD_OD, limit)
+        return _nothing(registered, limits)
+    lag1, valid = opacity.noise.lag1_time, opacity.valid
+    samples = samples_of(smooth)
+    strips = sampled(smooth.strips(valid), samples)
+    fit = fit_ramps_by_parts(strips, valid.shape, registered, lag1_time=lag1, on=on)
+    places = find_places(registered, needle, run_off)
+    need = needed_evidence(samples, opacity, registered, places, on=on)
+    late = smooth.frames(last_frames(registered.motion, LAST_FRAMES)).mean(axis=0)
     region = find_region(
-        stack[last].mean(axis=0),
-        fit,
-        opacity,
-        find_places(registered, needle, run_off),
-        threshold=region_threshold,
-        mm_per_px=registered.loop.mm_per_px,
+        late, fit, places, need, limits=limits, mm_per_px=registered.loop.mm_per_px
     )
-    arrival = _arrival(fit, opacity, region, threshold)
-    kinetics = _kinetics(stack, fit, arrival, opacity.valid)
+    arrival = _arrival(fit, opacity, np.where(region, limits.joining_t, need.alone_t), limits)
+    kinetics = _kinetics(smooth, fit, arrival)
     interval_s = frame_interval_s(registered.loop.times_s)
     unit_s = np.float32(np.nan if interval_s is None else interval_s)
     return SpreadMaps(
@@ -116,41 +89,11 @@ def spread_maps(
         washout_per_s=kinetics.washout / unit_s,
         transit_s=kinetics.transit * unit_s,
         region=region,
-        region_by_frame=region_in_frames(region, fit, registered, threshold=region_threshold),
-        arrival_threshold_od=threshold,
-        region_threshold_od=region_threshold,
-        detection_limit_od=limit,
+        region_by_frame=region_in_frames(region, fit, registered, threshold=limits.least_od),
+        arrival_threshold_od=limits.arrival_od,
+        region_threshold_od=limits.region_od,
+        detection_limit_od=limits.detection_od,
     )
-
-
-def smoothed_opacity(opacity: Opacity, registered: RegisteredLoop, *, on: Backend) -> FloatArray:
-    """Opacity after a blur of the transmitted share, (frames, rows, columns).
-
-    The mean of a logarithm of few quanta is low; the logarithm of their mean is not. The mask
-    frames' mean is 0 in every pixel.
-    """
-    weight = opacity.valid.astype(np.float32)
-    smooth = np.empty_like(opacity.od)
-    for some in chunks(len(smooth)):
-        share = np.exp(-opacity.od[some])
-        smooth[some] = on.kernels.smooth(share, weight, SMOOTHING_PX)
-    mean = smooth[list(registered.injection.mask_frames)].mean(axis=0)
-    known = (mean > 0) & opacity.valid
-    scale = np.where(known, 1 / np.where(known, mean, 1), 1).astype(np.float32)
-    for some in chunks(len(smooth)):
-        part = smooth[some]
-        part *= scale
-        np.maximum(part, _LEAST_SHARE, out=part)
-        np.log(part, out=part)
-        part *= np.where(known, np.float32(-1), np.float32(0))
-    return smooth
-
-
-def arrival_threshold(opacity: Opacity, sigma_od: float) -> float:
-    """Opacity at whose crossing contrast is said to arrive; `sigma_od` is a smoothed frame's."""
-    if opacity.scale.scale is None:
-        return UNSCALED_MULTIPLE * sigma_od
-    return max(ARRIVAL_THRESHOLD_OD, NOISE_MULTIPLE * sigma_od)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -163,63 +106,54 @@ class _Kinetics:
     transit: FloatArray
 
 
-def _frame_sigma(quiet_frames: FloatArray, valid: BoolArray) -> float:
-    """Noise of one smoothed frame."""
-    count = len(quiet_frames)
-    if count < 2 or not valid.any():
-        return float("nan")
-    sigmas = [robust_sigma(frame[valid]) for frame in quiet_frames]
-    return float(np.median(sigmas)) * sqrt(count / (count - 1))
-
-
-def _arrival(fit: RampFit, opacity: Opacity, region: BoolArray, threshold: float) -> FloatArray:
+def _arrival(fit: RampFit, opacity: Opacity, needed_t: FloatArray, limits: Limits) -> FloatArray:
     """Position at which contrast arrives, NaN where it does not or where it is not certain.
+
+    `needed_t` (rows, columns) is the evidence that certainty needs.
 
     Neighbours are filled one after the other, so the median of those that have an arrival is a
     better estimate than a pixel's own.
     """
-    arrival = fit.crossing(threshold)
+    arrival = fit.crossing(limits.arrival_od)
     lag = opacity.noise.lag1_time
     if lag > LAG_WORTH_CORRECTING:
         arrival = arrival - np.float32(lag / (1.0 - lag))
     # The contract wants two frames above the threshold: the last frame cannot confirm itself.
     confirmed = opacity.valid & (arrival <= fit.positions[-2])
-    doubt = np.sqrt(opacity.residue) / GAS_ALLOWANCE
-    certain = fit.t > np.where(region, LEAST_T, LONE_T * np.maximum(doubt, 1.0))
-    arrival = np.where(confirmed & certain, np.maximum(arrival, 0.0), np.float32(np.nan))
+    certain = confirmed & (fit.t > needed_t)
+    arrival = np.where(certain, np.maximum(arrival, 0.0), np.float32(np.nan))
     return median_of_neighbours(arrival.astype(np.float32), MEDIAN_PX)
 
 
-def _kinetics(stack: FloatArray, fit: RampFit, arrival: FloatArray, valid: BoolArray) -> _Kinetics:
-    peak = np.where(valid, fit.highest(), np.float32(np.nan))
-    here = np.isfinite(arrival)
-    curves, top = stack[:, here], peak[here]
-    curves = uniform_filter1d(curves, min(PEAK_FRAMES, len(curves)), axis=0, mode="nearest")
-    positions = fit.positions[:, None]
-    at_peak = fit.reaching(PEAK_SHARE)[here]
-    remaining = fit.positions[-1] - at_peak
-    lost = 1.0 - curves[-1] / top
-    washout = np.where(remaining >= PEAK_FRAMES, lost / remaining.clip(min=1.0), np.nan)
-    present = np.maximum(curves, 0.0) * (positions >= arrival[here])
-    weights = np.gradient(fit.positions)[:, None] * present
+def _kinetics(smooth: SmoothedOpacity, fit: RampFit, arrival: FloatArray) -> _Kinetics:
+    peak = np.where(smooth.opacity.valid, fit.highest(), np.float32(np.nan))
+    known, reached = np.isfinite(arrival), fit.reaching(PEAK_SHARE)
+    at_peak = np.where(known, reached, np.float32(np.nan))
+    washout, transit = np.full_like(at_peak, np.nan), np.full_like(at_peak, np.nan)
+    for place, frames in smooth.strips(known):
+        here = known[place]
+        curves = uniform_filter1d(
+            frames[:, here], min(PEAK_FRAMES, len(frames)), axis=0, mode="nearest"
+        )
+        remaining = fit.positions[-1] - reached[place][here]
+        lost = 1.0 - curves[-1] / peak[place][here]
+        washout[place][here] = np.where(
+            remaining >= PEAK_FRAMES, lost / remaining.clip(min=1.0), np.nan
+        )
+        transit[place][here] = _transit(curves, fit.positions, arrival[place][here])
+    return _Kinetics(peak_od=peak, time_to_peak=at_peak, washout=washout, transit=transit)
+
+
+def _transit(curves: FloatArray, positions: DoubleArray, arrival: FloatArray) -> DoubleArray:
+    """Mean time of the opacity (frames, pixels) after its arrival (pixels,)."""
+    since = positions[:, None] - arrival
+    weights = np.gradient(positions)[:, None] * np.maximum(curves, 0.0) * (since >= 0)
     area = weights.sum(axis=0)
-    moment = (weights * (positions - arrival[here])).sum(axis=0)
-    transit = np.where(area > 0, moment / np.where(area > 0, area, 1.0), np.nan)
-
-    def spread_out(values: DoubleArray | FloatArray) -> FloatArray:
-        whole = np.full(here.shape, np.nan, dtype=np.float32)
-        whole[here] = values
-        return whole
-
-    return _Kinetics(
-        peak_od=peak,
-        time_to_peak=spread_out(at_peak),
-        washout=spread_out(washout),
-        transit=spread_out(transit),
-    )
+    moment = (weights * since).sum(axis=0)
+    return np.asarray(np.where(area > 0, moment / np.where(area > 0, area, 1.0), np.nan))
 
 
-def _nothing(registered: RegisteredLoop, *, threshold: float, limit: float) -> SpreadMaps:
+def _nothing(registered: RegisteredLoop, limits: Limits) -> SpreadMaps:
     """No contrast came: nothing is defined, but what could have been seen is stated."""
     undefined = np.full(registered.field.shape, np.nan, dtype=np.float32)
     return SpreadMaps(
@@ -230,7 +164,7 @@ def _nothing(registered: RegisteredLoop, *, threshold: float, limit: float) -> S
         transit_s=undefined,
         region=np.zeros(registered.field.shape, dtype=np.bool_),
         region_by_frame=np.zeros(registered.ln.shape, dtype=np.bool_),
-        arrival_threshold_od=threshold,
-        region_threshold_od=max(REGION_THRESHOLD_OD, limit),
-        detection_limit_od=limit,
+        arrival_threshold_od=limits.arrival_od,
+        region_threshold_od=limits.region_od,
+        detection_limit_od=limits.detection_od,
     )

@@ -10,6 +10,8 @@ import numpy as np
 from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from napari_fluoroinject.compute.backend import Kernels
     from napari_fluoroinject.model.arrays import DoubleArray
 
@@ -33,11 +35,13 @@ _RIDGE = 1e-6
 class Template:
     """What frames are laid over: a picture, and how far each pixel of each frame counts.
 
-    `weight` is (frames, rows, columns).
+    `weight` is (frames, rows, columns), `gradient` the `slopes` of the picture, where they are
+    known already.
     """
 
     picture: FloatArray
     weight: FloatArray
+    gradient: FloatArray | None = None
 
 
 def fit_poses(
@@ -57,12 +61,12 @@ def fit_poses(
     """
     pose = pose.copy()
     radius = max(frames.shape[1:]) / 2
-    gradient = slopes(template.picture)
+    gradient = slopes(template.picture) if template.gradient is None else template.gradient
     moving = np.arange(len(frames))
     for _ in range(iterations):
-        aligned = kernels.warp(frames[moving], pose[moving])
+        aligned = kernels.warp(_picked(frames, moving), pose[moving])
         matrix, vector = kernels.motion_equations(
-            aligned, template.picture, gradient, template.weight[moving]
+            aligned, template.picture, gradient, _picked(template.weight, moving)
         )
         if freedom == "shift":
             matrix, vector = _without_angle(matrix, vector)
@@ -111,6 +115,11 @@ def slopes(picture: FloatArray) -> FloatArray:
     """Central differences, (2, rows, columns)."""
     down, right = np.gradient(picture)
     return np.stack([down, right]).astype(np.float32)
+
+
+def _picked(frames: FloatArray, moving: npt.NDArray[np.int64]) -> FloatArray:
+    """Frames that still move; not a copy where all do."""
+    return frames if len(moving) == len(frames) else frames[moving]
 
 
 def _without_angle(matrix: DoubleArray, vector: DoubleArray) -> tuple[DoubleArray, DoubleArray]:

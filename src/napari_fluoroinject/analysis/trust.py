@@ -34,7 +34,6 @@ _LOST = 1.5
 _LEAST_MISFIT = 0.05
 """Share of the picture's own structure that interpolation alone can leave. Noise leaves 0.3 of it
 in synthetic loops of 20 nGy a frame, so that this counts in very clear loops only."""
-_SECOND_DIFFERENCE = (1.0, -2.0, 1.0)
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -42,13 +41,23 @@ _TINY = float(np.finfo(np.float32).tiny)
 class Quality:
     """How well each frame lies over the template.
 
-    `residual` (frames,) is the robust sigma of the smoothed residual over what is usual in the
-    loop, `locked` (frames,) False where noise does not explain it: such a frame shows something
-    else. At least half of the frames are locked.
+    `residual` (frames,) is the robust sigma of the smoothed residual over `usual`, that of an
+    ordinary frame of the loop, `locked` (frames,) False where noise does not explain it: such a
+    frame shows something else. At least half of the frames are locked.
     """
 
     residual: DoubleArray
     locked: BoolArray
+    usual: float
+
+    @classmethod
+    def unknown(cls, frames: int, *, usual: float = float("inf")) -> Quality:
+        """Frames that have not been compared, perhaps with the usual sigma of others."""
+        return cls(residual=np.ones(frames), locked=np.ones(frames, dtype=np.bool_), usual=usual)
+
+    def ordinary(self, sigma: DoubleArray) -> BoolArray:
+        """Which frames show the same scene with no more than the usual noise, by their sigma."""
+        return sigma <= _LOST * self.usual
 
 
 def bone_weight(template: FloatArray, field: FloatArray, *, kernels: Kernels) -> FloatArray:
@@ -64,23 +73,24 @@ def bone_weight(template: FloatArray, field: FloatArray, *, kernels: Kernels) ->
 def residuals(aligned: FloatArray, template: FloatArray, weight: FloatArray) -> FloatArray:
     """Return aligned frames less template less each frame's weighted mean difference."""
     left = aligned - template
-    total = np.maximum(weight.sum(axis=(1, 2), dtype=np.float64), 1e-9)
-    offset = np.einsum("nrc,nrc->n", left, weight, dtype=np.float64) / total
-    left -= offset[:, None, None].astype(np.float32)
+    total = np.maximum(weight.sum(axis=(1, 2)), np.float32(1e-9))
+    left -= (np.einsum("nrc,nrc->n", left, weight) / total)[:, None, None]
     return left
 
 
 def robust_weight(
-    residual: FloatArray, valid: FloatArray, *, kernels: Kernels
+    residual: FloatArray, valid: FloatArray, *, usual: float | None = None, kernels: Kernels
 ) -> tuple[FloatArray, DoubleArray]:
     """Return weights (frames, rows, columns) against what does not fit, and each frame's sigma.
 
     The residual is judged smoothed: contrast fainter than the noise of a pixel shows then.
+    `usual` is the sigma of an ordinary frame; without it that of most of these is taken.
     """
     seen = kernels.smooth(residual, valid, _RESIDUAL_SIGMA_PX)
     sigma = np.maximum(_MAD_TO_SIGMA * _typical(seen, valid), _TINY)
     # A frame far noisier than the others would pull the template towards its own noise.
-    share = np.minimum(1.0, (np.median(sigma) / sigma) ** 2).astype(np.float32)
+    usual = float(np.median(sigma)) if usual is None else usual
+    share = np.minimum(1.0, (usual / sigma) ** 2).astype(np.float32)
     scale = (1.0 / (_ROBUST_SIGMAS * sigma)).astype(np.float32)
     for frame, one_scale, one_share in zip(seen, scale, share, strict=True):
         frame *= one_scale  # noqa: PLW2901 - each frame is made its own weight
@@ -94,29 +104,32 @@ def steady_weight(residual: FloatArray, valid: FloatArray, *, kernels: Kernels) 
     """Return weights (rows, columns) against gas, the needle and blinking overlays."""
     if len(residual) <= 2:
         return np.ones_like(valid)
-    spread = kernels.smooth(residual.var(axis=0)[None], valid, _VARIANCE_SIGMA_PX)[0]
+    return variance_weight(residual.var(axis=0), valid, kernels=kernels)
+
+
+def variance_weight(variance: FloatArray, valid: FloatArray, *, kernels: Kernels) -> FloatArray:
+    """Return the weights of `steady_weight` from the residual's variance over frames."""
+    spread = kernels.smooth(variance[None], valid, _VARIANCE_SIGMA_PX)[0]
     usual = np.maximum(np.median(spread[valid > 0]), _TINY)
     weight: FloatArray = (1 / np.maximum(spread / usual, _LEAST_VARIANCE)).astype(np.float32)
     return weight
 
 
-def noise_of(frames: FloatArray, field: FloatArray) -> DoubleArray:
-    """Return each frame's noise (frames,) over the usual, from mixed second differences.
+def roughness(frames: FloatArray, field: FloatArray) -> DoubleArray:
+    """Return each frame's noise (frames,) in any unit, from mixed second differences.
 
     These let little of a picture through, nor of one that does not belong here (Immerkaer 1996).
+    Some lines of the picture tell enough.
     """
-    inside = np.pad(field[1:-1, 1:-1], 1)
-    if not inside.any():
+    inside = field[1:-1, 1:-1] > 0
+    rows = np.flatnonzero(inside.any(axis=1))
+    rows = rows[:: max(1, int(inside.sum()) // _MEDIAN_PIXELS)]
+    if not rows.size:
         return np.ones(len(frames))
-    columns = field.shape[1]
-    pixels, place = frames.reshape(len(frames), -1), _places(inside)
-    rough = np.zeros((len(frames), place.size), dtype=np.float32)
-    for down, share in zip((-columns, 0, columns), _SECOND_DIFFERENCE, strict=True):
-        for right, part in zip((-1, 0, 1), _SECOND_DIFFERENCE, strict=True):
-            rough += np.float32(share * part) * pixels[:, place + down + right]
-    noise = np.median(np.abs(rough), axis=1).astype(np.float64)
-    usual = float(np.median(noise))
-    return noise / usual if usual > 0 else np.ones(len(frames))
+    down = frames[:, rows] - 2 * frames[:, rows + 1] + frames[:, rows + 2]
+    mixed = down[..., :-2] - 2 * down[..., 1:-1] + down[..., 2:]
+    noise: DoubleArray = np.median(np.abs(mixed[:, inside[rows]]), axis=1).astype(np.float64)
+    return noise
 
 
 def quality_of(
@@ -130,28 +143,22 @@ def quality_of(
     """Return how well frames fit whose residuals have this sigma and that have this noise."""
     picture = kernels.smooth(template[None], field, _RESIDUAL_SIGMA_PX)
     structure = _MAD_TO_SIGMA * float(_typical(picture, field)[0])
-    residual = sigma / max(float(np.median(sigma)), _LEAST_MISFIT * structure)
+    usual = max(float(np.median(sigma)), _LEAST_MISFIT * structure)
+    residual = sigma / usual
     # A frame may be noisier than the others and yet lie where it should.
-    return Quality(residual=residual, locked=residual / np.maximum(noise, 1) <= _LOST)
+    locked = residual / np.maximum(noise, 1) <= _LOST
+    return Quality(residual=residual, locked=locked, usual=usual)
 
 
-def gain_weight(
-    residual: FloatArray,
-    template: FloatArray,
-    pose: DoubleArray,
-    field: FloatArray,
-    *,
-    kernels: Kernels,
+def share_weight(
+    energy: FloatArray, product: FloatArray, field: FloatArray, *, kernels: Kernels
 ) -> FloatArray:
     """Return weights (rows, columns) for what moves with bone, against what lags.
 
     b(x) = 1 - sum r e / sum e^2 with e the change that the motion would make at x: 1 where a
     pixel moves as estimated, less where it lags. Bone is the uppermost peak of the histogram of b.
-    Poses are relative to the template's; a frame with pose 0 has no say.
+    `energy` and `product` (rows, columns) are the sums e^2 and r e over frames.
     """
-    expected = _expected_change(template, pose)
-    energy = (expected**2).sum(axis=0)
-    product = (expected * residual).sum(axis=0)
     both = kernels.smooth(np.stack([energy, product]), field, _GAIN_SIGMA_PX)
     gain = 1 - both[1] / np.maximum(both[0], _TINY)
     inside = field > 0
@@ -168,18 +175,6 @@ def gain_weight(
     near = np.exp(-0.5 * ((gain - bone) / _GAIN_WIDTH) ** 2).astype(np.float32)
     weight: FloatArray = near * field
     return weight
-
-
-def _expected_change(template: FloatArray, pose: DoubleArray) -> FloatArray:
-    """Return (frames, rows, columns): how the template would change if it moved by the pose."""
-    rows, columns = template.shape
-    down, right = slopes(template)
-    y = np.arange(rows, dtype=np.float32)[:, None] - (rows - 1) / 2
-    x = np.arange(columns, dtype=np.float32)[None, :] - (columns - 1) / 2
-    turn = (down * x - right * y).astype(np.float32)
-    moves = np.stack([down, right, turn])
-    result: FloatArray = np.tensordot(pose.astype(np.float32), moves, axes=1)
-    return result
 
 
 def _typical(frames: FloatArray, field: FloatArray) -> DoubleArray:

@@ -18,6 +18,7 @@ from napari_fluoroinject.analysis.spectrum import transmitted
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.model.geometry import length_px
+from napari_fluoroinject.model.needle import bow_px
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import RegisteredLoop
@@ -152,15 +153,20 @@ def _profiles(
 def _points(
     tip: DoubleArray, hub: DoubleArray, across: DoubleArray, needle: Needle
 ) -> tuple[DoubleArray | None, DoubleArray | None]:
-    """Stations one pixel apart from behind the tip to before the hub, and their cross lines."""
+    """Stations one pixel apart from behind the tip to before the hub, and their cross lines.
+
+    They follow the shaft's bend; its slope is small enough for cross lines square to the chord.
+    """
     reference = np.subtract(needle.tip_px, needle.hub_px)
     length = float(np.hypot(*reference))
     stations = np.arange(_TIP_MARGIN_PX, length - _HUB_MARGIN_PX)
     if len(stations) < _FEWEST_STATIONS:
         return None, None
-    along = (hub - tip) / np.hypot(*(hub - tip))
+    seen_px = float(np.hypot(*(hub - tip)))
+    along = (hub - tip) / seen_px
     normal = np.array([-along[1], along[0]])
     places = tip + stations[:, None] * along
+    places += bow_px(stations / seen_px, needle.sag_px)[:, None] * normal
     return places, places[:, None, :] + across[None, :, None] * normal
 
 

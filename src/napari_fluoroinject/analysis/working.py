@@ -161,7 +161,22 @@ def _full_picture(picture: Picture, factor: int, shape: tuple[int, int]) -> Pict
     return np.pad(wide, [(0, 0)] * (wide.ndim - 2) + missing, mode="edge")
 
 
+def _full_masks(masks: BoolArray, factor: int, shape: tuple[int, int]) -> BoolArray:
+    """`_full_picture` of every frame; rows in which there is nothing are not even written."""
+    full = np.zeros((len(masks), *shape), dtype=np.bool_)
+    for mask, into in zip(masks, full, strict=True):
+        rows = np.flatnonzero(mask.any(axis=1))
+        if not rows.size:
+            continue
+        first, last = int(rows[0]), int(rows[-1]) + 1
+        stop = shape[0] if last == len(mask) else last * factor
+        here = into[first * factor : stop]
+        here[...] = _full_picture(mask[first:last], factor, (len(here), shape[1]))
+    return full
+
+
 def _full_motion(motion: Motion, factor: int, shape: tuple[int, int]) -> Motion:
+    # Pixels left over at the end move the centre by less than two: a turn moves that by nothing.
     return replace(
         motion,
         shift_px=motion.shift_px * factor,
@@ -186,6 +201,7 @@ def _full_needle(needle: Needle | NoNeedle, factor: int) -> Needle | NoNeedle:
         hub_uncertainty_px=needle.hub_uncertainty_px * factor,
         tip_by_frame_px=_full_points(needle.tip_by_frame_px, factor),
         hub_by_frame_px=_full_points(needle.hub_by_frame_px, factor),
+        sag_px=None if needle.sag_px is None else needle.sag_px * factor,
     )
 
 
@@ -198,7 +214,7 @@ def _full_maps(maps: SpreadMaps, factor: int, shape: tuple[int, int]) -> SpreadM
         washout_per_s=_full_picture(maps.washout_per_s, factor, shape),
         transit_s=_full_picture(maps.transit_s, factor, shape),
         region=_full_picture(maps.region, factor, shape),
-        region_by_frame=_full_picture(maps.region_by_frame, factor, shape),
+        region_by_frame=_full_masks(maps.region_by_frame, factor, shape),
     )
 
 

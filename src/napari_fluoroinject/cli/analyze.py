@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
-from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,8 +22,9 @@ from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
 )
 from napari_fluoroinject.settings import (
-    Device,  # noqa: TC001 - typer reads annotations when it runs
-    SegProfile,  # noqa: TC001 - likewise
+    Decoder,
+    Device,
+    SegProfile,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,59 @@ if TYPE_CHECKING:
 
 _MOST_FAILED = 20
 """Failures that the list of all sources names; the rest is counted."""
+_Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
+    ),
+]
+_Out = Annotated[Path, typer.Option(help="Folder for the results, one folder per loop.")]
+_ProcedureOption = Annotated[
+    str | None,
+    typer.Option(metavar="KEY", help="See `procedures`; without it: generic, no rules."),
+]
+_NeedleOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="R,C,R,C[,FRAME]",
+        help="Hub, then tip, (row, column) in pixels: replaces detection. As they stand in "
+        "FRAME, counted from 0; without it in frame 0, the first. One loop only.",
+    ),
+]
+_TargetOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="R,C",
+        help="Target, (row, column) in pixels, as it stands before the contrast. One loop only.",
+    ),
+]
+_MaskOption = Annotated[
+    MaskWish | None,
+    typer.Option(help="Mask frames: found in the picture (auto), or those of the header."),
+]
+_AnnotationOption = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, "
+        "gauge, level, side, mask. An option goes before what stands there.",
+    ),
+]
+_DecoderOption = Annotated[
+    Decoder | None,
+    typer.Option(
+        help="What decodes compressed frames; auto: the processor, and on a CUDA device "
+        "nvImageCodec where it is installed."
+    ),
+]
+_ProfileOption = Annotated[
+    SegProfile | None,
+    typer.Option(help="Segmentation without invented geometry, or with nominal geometry."),
+]
+_ConfigOption = Annotated[
+    Path | None, typer.Option(help="Settings file (else FLUOROINJECT_CONFIG, or this folder).")
+]
 
 
 def parse_point(text: str | None) -> Point | None:
@@ -73,58 +127,21 @@ def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
 
 
 def analyze(  # noqa: PLR0913 - one parameter per option of the command
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
-        ),
-    ],
+    sources: _Sources,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the results, one folder per loop.")],
-    procedure: Annotated[
-        str | None,
-        typer.Option(metavar="KEY", help="See `procedures`; without it: generic, no rules."),
-    ] = None,
+    out: _Out,
+    procedure: _ProcedureOption = None,
     level: Annotated[str | None, typer.Option(help="Level, for example L4 or L4-L5.")] = None,
     side: Annotated[Side | None, typer.Option(help="Side.")] = None,
-    needle: Annotated[
-        str | None,
-        typer.Option(
-            metavar="R,C,R,C[,FRAME]",
-            help="Hub, then tip, (row, column) in pixels: replaces detection. As they stand in "
-            "FRAME, counted from 0; without it in frame 0, the first. One loop only.",
-        ),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar="R,C",
-            help="Target, (row, column) in pixels, as it stands before the contrast. One loop "
-            "only.",
-        ),
-    ] = None,
+    needle: _NeedleOption = None,
+    target: _TargetOption = None,
     gauge: Annotated[int | None, typer.Option(help="Needle gauge, for example 22.")] = None,
-    mask: Annotated[
-        MaskWish | None,
-        typer.Option(help="Mask frames: found in the picture (auto), or those of the header."),
-    ] = None,
-    annotation: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, "
-            "gauge, level, side, mask. An option goes before what stands there.",
-        ),
-    ] = None,
+    mask: _MaskOption = None,
+    annotation: _AnnotationOption = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
-    seg_profile: Annotated[
-        SegProfile | None,
-        typer.Option(help="Segmentation without invented geometry, or with nominal geometry."),
-    ] = None,
-    config: Annotated[
-        Path | None, typer.Option(help="Settings file (else FLUOROINJECT_CONFIG, or this folder).")
-    ] = None,
+    decoder: _DecoderOption = None,
+    seg_profile: _ProfileOption = None,
+    config: _ConfigOption = None,
 ) -> None:
     """Measure needle and contrast spread in cine loops; write pictures, numbers and DICOM."""
     given_needle, target_px = parse_needle(needle), parse_point(target)
@@ -142,6 +159,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         mask=mask,
         annotation_file=annotation,
         on=on or settings.defaults.on,
+        decoder=decoder or settings.defaults.decoder,
         seg_profile=seg_profile or settings.defaults.seg_profile,
     )
     with wrong_usage(ProcedureError, AnnotationError, StorageError), progress() as tell:

@@ -19,6 +19,7 @@ _BASES = {
 }
 _TIP_ENDS = {
     "moved": "told from the hub because it moved",
+    "edge": "told from the hub because the other end leaves the open field",
     "contrast": "told from the hub because contrast left it",
     "centre": "told from the hub because it lies nearer the centre, the weakest sign",
     "given": "given by a person",

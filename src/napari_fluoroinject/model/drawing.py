@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, read_only
+from napari_fluoroinject.model.needle import bow_px
 
 NEEDLE_DIAMETER_MM = {
     18: 1.270,
@@ -62,6 +63,7 @@ def needle_mask(
     tip_by_frame_px: npt.ArrayLike,
     *,
     width_px: float = UNKNOWN_WIDTH_PX,
+    sag_px: float | None = None,
 ) -> BoolArray:
     """Draw the shaft from hub to tip in every frame.
 
@@ -73,6 +75,8 @@ def needle_mask(
         (frames, 2), (row, column) in each frame's own geometry; a frame with NaN stays empty.
     width_px
         Of the shaft. Never drawn thinner than a pixel's diagonal, so that it has no gaps.
+    sag_px
+        How far its middle lies off the chord, as `Needle.sag_px` says.
 
     Returns
     -------
@@ -83,7 +87,8 @@ def needle_mask(
     mask = np.zeros(shape, dtype=np.bool_)
     for frame, hub, tip in zip(mask, hubs, tips, strict=True):
         if np.isfinite(hub).all() and np.isfinite(tip).all():
-            _draw_shaft(frame, hub, tip, max(width_px / 2, _HALF_DIAGONAL_PX))
+            half_width_px = max(width_px / 2, _HALF_DIAGONAL_PX)
+            _draw_shaft(frame, hub, tip, half_width_px, sag_px=sag_px)
     return mask
 
 
@@ -110,11 +115,16 @@ def outlines(mask: BoolArray) -> tuple[Outline, ...]:
 
 
 def _draw_shaft(
-    frame: BoolArray, hub: DoubleArray, tip: DoubleArray, half_width_px: float
+    frame: BoolArray,
+    hub: DoubleArray,
+    tip: DoubleArray,
+    half_width_px: float,
+    *,
+    sag_px: float | None,
 ) -> None:
-    """Set the pixels of the shaft's rectangle; looks only at the box round it."""
+    """Set the pixels of the shaft's rectangle, bent; looks only at the box round it."""
     rows, columns = frame.shape
-    margin = half_width_px + 1
+    margin = half_width_px + 1 + abs(sag_px or 0.0)
     low = np.floor(np.minimum(hub, tip) - margin).astype(int).clip(0, (rows, columns))
     high = np.ceil(np.maximum(hub, tip) + margin).astype(int).clip(0, (rows, columns)) + 1
     row, column = np.ogrid[low[0] : min(high[0], rows), low[1] : min(high[1], columns)]
@@ -123,6 +133,8 @@ def _draw_shaft(
     down, right = (tip - hub) / length if length > 0 else (0.0, 1.0)
     along = (row - hub[0]) * down + (column - hub[1]) * right
     across = (column - hub[1]) * down - (row - hub[0]) * right
+    if sag_px and length > 0:
+        across = across + bow_px(along / length, sag_px)
     within = (along >= -_HALF_DIAGONAL_PX) & (along <= length + _HALF_DIAGONAL_PX)
     frame[low[0] : high[0], low[1] : high[1]] |= within & (np.abs(across) <= half_width_px)
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import atan2, degrees
 from typing import Literal
 
 import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray, read_only
-from napari_fluoroinject.model.geometry import Point, axis_deg
+from napari_fluoroinject.model.geometry import Point, axis_deg, length_px
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -29,10 +30,14 @@ class Needle:
     source
         `detected`, or `given` by a person.
     tip_end_by
-        What told the tip from the hub: it `moved`, `contrast` left it, `centre` (how people
-        aim; the weakest), or it was `given`.
+        What told the tip from the hub: it `moved`, the other end leaves the open field (`edge`),
+        `contrast` left it, `centre` (how people aim; the weakest), or it was `given`.
     at_rest_from_frame
         First frame from which the needle stands still; 0 when it stood from the start.
+    sag_px
+        How far the middle of the shaft lies off the chord from hub to tip, positive towards
+        (row, column) = (cos, -sin) of `axis_deg`, in every frame; None where it was not measured.
+        Between the ends it is a parabola (`bow_px`).
     """
 
     tip_px: Point
@@ -43,8 +48,9 @@ class Needle:
     tip_by_frame_px: DoubleArray
     hub_by_frame_px: DoubleArray
     source: Literal["detected", "given"]
-    tip_end_by: Literal["moved", "contrast", "centre", "given"]
+    tip_end_by: Literal["moved", "edge", "contrast", "centre", "given"]
     at_rest_from_frame: int = 0
+    sag_px: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("tip_by_frame_px", "hub_by_frame_px"):
@@ -52,8 +58,14 @@ class Needle:
 
     @property
     def axis_deg(self) -> float:
-        """Angle from +column towards +row, pointing from hub to tip, in [0, 360)."""
+        """Angle of the chord from hub to tip, from +column towards +row, in [0, 360)."""
         return axis_deg(self.hub_px, self.tip_px)
+
+    @property
+    def tip_axis_deg(self) -> float:
+        """Angle in which the tip points: that of the chord, turned by the bend of the shaft."""
+        length = length_px(self.hub_px, self.tip_px)
+        return (self.axis_deg - degrees(atan2(4.0 * (self.sag_px or 0.0), length))) % 360.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,3 +73,14 @@ class NoNeedle:
     """The honest answer when no shaft passed: `reason` says what was looked for."""
 
     reason: str
+
+
+def bow_px(share: DoubleArray, sag_px: float | None) -> DoubleArray:
+    """How far a shaft of that sag lies off its chord at shares of the way from end to end.
+
+    A parabola between the ends, 0 and 1; beyond them it goes straight on. None is no sag.
+    """
+    within = np.clip(share, 0.0, 1.0)
+    beyond = np.minimum(share, 0.0) + np.minimum(1.0 - share, 0.0)
+    bow: DoubleArray = 4.0 * (sag_px or 0.0) * (within * (1.0 - within) + beyond)
+    return bow

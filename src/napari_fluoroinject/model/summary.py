@@ -53,30 +53,15 @@ def summarize(report: Report, outputs: tuple[dict[str, str], ...] = ()) -> dict[
         "contrast_onset_frame": report.injection.onset_frame,
         "motion": {
             "shift_px": _numbers(report.motion.shift_px.tolist()),
+            "largest_turn_deg": _number(math.degrees(abs(report.motion.angle_rad).max())),
             "uncertainty_px": _number(report.motion.uncertainty_px),
         },
         "needle": _needle(report),
         "needle_reason": None if isinstance(report.needle, Needle) else report.needle.reason,
         "target": _target(report),
         "spread": _spread(report),
-        "run_off": {
-            "score": _number(report.run_off.score),
-            "kind": report.run_off.kind,
-            "frames": _pair(report.run_off.frames),
-            "path_px": _numbers(report.run_off.path_px.tolist()),
-            "smallest_seen_od": _number(report.run_off.smallest_seen_od),
-            "reason": report.run_off.reason,
-        },
-        "warnings": [
-            {
-                "id": finding.id,
-                "severity": finding.severity,
-                "text": finding.text,
-                "score": _number(finding.score),
-                "frames": _pair(finding.frames),
-            }
-            for finding in report.findings
-        ],
+        "run_off": _run_off(report),
+        "warnings": _warnings(report),
         "assessable": {
             "frames": report.assessable.frames,
             "of": report.assessable.of,
@@ -179,6 +164,31 @@ def _spread(report: Report) -> dict[str, Any]:
         "reasons": [] if measured is None else list(measured.reasons),
     }
     return spread
+
+
+def _run_off(report: Report) -> dict[str, Any]:
+    run_off = report.run_off
+    return {
+        "score": _number(run_off.score),
+        "kind": run_off.kind,
+        "frames": _pair(run_off.frames),
+        "path_px": _numbers(run_off.path_px.tolist()),
+        "smallest_seen_od": _number(run_off.smallest_seen_od),
+        "reason": run_off.reason,
+    }
+
+
+def _warnings(report: Report) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": finding.id,
+            "severity": finding.severity,
+            "text": finding.text,
+            "score": _number(finding.score),
+            "frames": _pair(finding.frames),
+        }
+        for finding in report.findings
+    ]
 
 
 def _measured(measured: SpreadMeasurements | None, name: str) -> float | int | None:

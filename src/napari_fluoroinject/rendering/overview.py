@@ -24,6 +24,9 @@ DPI = 100
 COUNTING = "Frames count from 1 here and in DICOM, from 0 in summary.json and annotations."
 """A reader who marks a frame of the picture in an annotation must not be one frame off."""
 
+_COMPRESSION = 2
+"""Of 9: less than 1 % larger than by the default of 6, in less of the time."""
+
 # The grid of the picture, in pixels from the top-left corner.
 _HEAD = Box(left=20, top=14, width=1560, height=66)
 _FRAME = Box(left=20, top=108, width=590, height=590)
@@ -60,7 +63,7 @@ def draw_overview(report: Report) -> bytes:
         compose(figure, report)
         target = BytesIO()
         canvas.print_png(  # type: ignore[no-untyped-call]  # the stubs leave this one out
-            target, metadata={"Software": None}
+            target, metadata={"Software": None}, pil_kwargs={"compress_level": _COMPRESSION}
         )
     return target.getvalue()
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_fluoroinject.model.needle import bow_px
 from napari_fluoroinject.rendering import palette, scene
 from napari_fluoroinject.rendering.statement import moment, span
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 SMALLEST_OPACITY_SPAN = 0.1
 """Upper end of the opacity bar is at least this, so that noise alone does not fill the colours."""
 
+
+RAIL_POINTS = 33
+"""Enough for a bent rail to look smooth."""
 
 TARGET_PT = 26.0
 """Diameter of the ring about the target; the arms of the tip's cross fit into it."""
@@ -151,13 +155,15 @@ def _draw_shaft(axes: Axes, report: Report, frame: int | None) -> None:
     # Two thin rails beside the steel leave the shaft itself in sight.
     beside = 0.008 * max(report.loop.shape[1:])
     clear_of_tip = 2.5 * beside
+    share = np.linspace(0.0, 1.0 - clear_of_tip / length, RAIL_POINTS)
+    bow = bow_px(share, needle.sag_px)
+    middle = np.array(needle.hub_px) + (share * length)[:, None] * along - bow[:, None] * across
     for sign in (-1, 1):
-        start = np.array(needle.hub_px) + sign * beside * across
-        end = np.array(needle.tip_px) + sign * beside * across - clear_of_tip * along
-        axes.plot(
-            [start[1], end[1]], [start[0], end[0]], color=palette.NEEDLE, linewidth=1.0, alpha=0.9
-        )
-    _draw_tip(axes, np.array(needle.tip_px), along, spread_px=needle.spread_px)
+        rail = middle + sign * beside * across
+        axes.plot(rail[:, 1], rail[:, 0], color=palette.NEEDLE, linewidth=1.0, alpha=0.9)
+    slope = 4.0 * (needle.sag_px or 0.0) / length
+    pointing = (along + slope * across) / hypot(1.0, slope)
+    _draw_tip(axes, np.array(needle.tip_px), pointing, spread_px=needle.spread_px)
 
 
 def _draw_tip(axes: Axes, tip: DoubleArray, along: DoubleArray, *, spread_px: float) -> None:

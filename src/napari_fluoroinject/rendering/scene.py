@@ -23,11 +23,15 @@ GRAY_CENTRE = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shaft:
-    """A needle in the drawn frame; `spread_px` is 1 sigma of the tip along the shaft."""
+    """A needle in the drawn frame; `spread_px` is 1 sigma of the tip along the shaft.
+
+    `sag_px` is that of `Needle`.
+    """
 
     hub_px: Point
     tip_px: Point
     spread_px: float
+    sag_px: float | None
 
 
 def shown_frame(report: Report) -> int:
@@ -82,11 +86,13 @@ def shaft(report: Report, frame: int | None) -> Shaft | None:
                 hub_px=_point(followed[0]),
                 tip_px=_point(followed[1]),
                 spread_px=needle.tip_uncertainty_px,
+                sag_px=needle.sag_px,
             )
     return Shaft(
         hub_px=in_frame(report.motion, needle.hub_px, drawn_in=needle.frame, into=frame),
         tip_px=in_frame(report.motion, needle.tip_px, drawn_in=needle.frame, into=frame),
         spread_px=needle.tip_uncertainty_px,
+        sag_px=needle.sag_px,
     )
 
 
@@ -100,19 +106,16 @@ def region(report: Report, frame: int | None) -> BoolArray | None:
 
 def target(report: Report, frame: int | None) -> Point | None:
     """The target in `frame`, or in the reference pose; None when nobody marked one."""
-    if report.annotation.target_px is None:
-        return None
-    moved = (0.0, 0.0) if frame is None else report.motion.shift_px[frame]
-    row, column = report.annotation.target_px
-    return row + float(moved[0]), column + float(moved[1])
+    given = report.annotation.target_px
+    return given if given is None or frame is None else report.motion.in_frame(given, frame)
 
 
 def run_off_path(report: Report, frame: int | None) -> DoubleArray | None:
     """The run-off's path (nodes, 2) in `frame`, or (None) in the reference pose."""
     if not shows_run_off(report):
         return None
-    moved = np.zeros(2) if frame is None else report.motion.shift_px[frame]
-    return report.run_off.path_px + moved
+    path = report.run_off.path_px
+    return path if frame is None else report.motion.all_in_frame(path, frame)
 
 
 def _middle(shape: tuple[int, ...]) -> tuple[slice, slice]:

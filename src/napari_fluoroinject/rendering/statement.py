@@ -184,9 +184,10 @@ def frames_per_s(report: Report) -> float | None:
 
 def in_frame(motion: Motion, point: Point, *, drawn_in: int, into: int | None) -> Point:
     """A point seen in one frame, moved into another or (None) into the reference pose."""
-    row, column = motion.shift_px[drawn_in]
-    to_row, to_column = (0.0, 0.0) if into is None else motion.shift_px[into]
-    return point[0] - row + to_row, point[1] - column + to_column
+    if into == drawn_in:
+        return point
+    still = motion.in_reference_pose(point, drawn_in)
+    return still if into is None else motion.in_frame(still, into)
 
 
 def _needle_rows(report: Report) -> tuple[Row, ...]:

@@ -1,4 +1,4 @@
-"""Which end of a shaft is the tip: its motion, the contrast that leaves it, and how people aim."""
+"""Which end of a shaft is the tip: motion, the field's edge, contrast, and how people aim."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from napari_fluoroinject.analysis.needle.curves import end_present
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.needle.curves import Curves
     from napari_fluoroinject.analysis.needle.follow import Track
+    from napari_fluoroinject.analysis.needle.refine import Shaft
     from napari_fluoroinject.analysis.needle.tip import End
     from napari_fluoroinject.analysis.registered import RegisteredLoop
     from napari_fluoroinject.model.arrays import DoubleArray
 
 EARLY_FRAMES = range(1, 5)
 MISSING, THERE = 0.6, 0.75
+EDGE_PX = 6.0
+"""A shaft that is lost this near to the field's edge goes on beyond it: blades have a penumbra."""
 CONTRAST_RADIUS_PX = 12.0
 CONTRAST_FRAMES = 20
 CONTRAST_DELAY = 4
@@ -32,7 +35,19 @@ class TipEnd:
     """Which end is the tip: `outward` +1 for the end of larger positions, and what told."""
 
     outward: int
-    by: Literal["moved", "contrast", "centre"]
+    by: Literal["moved", "edge", "contrast", "centre"]
+
+
+def only_end(shaft: Shaft, *, scale: float) -> TipEnd | None:
+    """The only end that is seen: a shaft does not end where it leaves the open field.
+
+    None where both ends or neither lie inside.
+    """
+    first = shaft.start_px - shaft.along_px[0] > EDGE_PX * scale
+    last = shaft.along_px[-1] - shaft.end_px > EDGE_PX * scale
+    if first == last:
+        return None
+    return TipEnd(outward=1 if last else -1, by="edge")
 
 
 def choose_tip_end(
@@ -89,11 +104,12 @@ def _stained(
     if onset is None or not before or onset + CONTRAST_DELAY >= frames:
         return None
     after = range(onset + CONTRAST_DELAY, min(onset + CONTRAST_DELAY + CONTRAST_FRAMES, frames))
-    shift = registered.motion.shift_px
+    motion = registered.motion
     rise, sigma = [], []
     for end in ends:
         # Contrast lies in tissue: the disc is carried by bone, not by the needle.
-        place = np.asarray(track.lines[frame].at(end.along_px)) + shift - shift[frame]
+        seen = motion.in_reference_pose(track.lines[frame].at(end.along_px), frame)
+        place = motion.all_in_frame(np.array(seen))
         then, now = (
             [_mean_near(registered, place[k], k, CONTRAST_RADIUS_PX * scale) for k in some]
             for some in (before, after)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.analysis.needle.candidates import Segment, find_segments
-from napari_fluoroinject.analysis.needle.gates import failed_gate
+from napari_fluoroinject.analysis.needle.gates import failed_gates, is_crooked, is_piece
 from napari_fluoroinject.analysis.needle.line import Line, pixel_scale
 from napari_fluoroinject.analysis.needle.measure import measure_needle
 from napari_fluoroinject.analysis.needle.refine import Shaft, refine
+from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
@@ -67,18 +68,25 @@ def find_shaft(opacity: FloatArray, field: BoolArray, *, scale: float) -> Shaft 
     scale
         Growth of the pixel parameters (`pixel_scale`).
     """
-    segments = _segments(opacity, field, max(int(scale), 1))
     failed: list[str] = []
-    for segment in segments:
+    crooked: list[Shaft] = []
+    for segment in _segments(opacity, field, max(int(scale), 1)):
         shaft = refine(opacity, field, segment, scale=scale)
-        reason = "faded" if shaft is None else failed_gate(shaft, scale=scale)
-        if shaft is not None and reason is None:
+        if shaft is None:
+            failed.append("faded")
+            continue
+        reasons = failed_gates(shaft, scale=scale)
+        if is_crooked(reasons):
+            crooked.append(shaft)
+        if not reasons and any(is_piece(shaft, wire, scale=scale) for wire in crooked):
+            reasons = ("a piece of a wire that winds",)
+        if not reasons:
             return shaft
-        failed.append(str(reason))
+        failed.append(reasons[0])
     if not failed:
         return NoNeedle(reason="the open field shows no line darker than both its sides")
     return NoNeedle(
-        reason=f"none of {len(failed)} dark lines is a straight thin shaft long enough for a "
+        reason=f"none of {len(failed)} dark lines is a thin smooth shaft long enough for a "
         f"needle; the strongest was {failed[0]}"
     )
 
@@ -93,8 +101,7 @@ def mean_opacity(
 ) -> FloatArray:
     """Minus the mean of some log frames in the reference pose, (rows, columns) float32."""
     chosen = list(frames)
-    pose = np.zeros((len(chosen), 3))
-    pose[:, :2] = registered.motion.shift_px[chosen]
+    pose = poses(registered.motion)[chosen]
     aligned = on.kernels.warp(np.ascontiguousarray(registered.ln[chosen]), pose)
     opacity: FloatArray = -aligned.mean(axis=0)
     return opacity

@@ -63,7 +63,7 @@ def follow(registered: RegisteredLoop, shaft: Shaft, *, start: int, scale: float
     Parameters
     ----------
     registered
-        The loop; `motion.shift_px` carries the line from one frame to the next.
+        The loop; its motion carries the line from one frame to the next.
     shaft
         In the reference pose.
     start
@@ -75,28 +75,24 @@ def follow(registered: RegisteredLoop, shaft: Shaft, *, start: int, scale: float
     search = _Search.of(shaft, scale)
     lines: list[Line] = [shaft.line] * frames
     present, seen = np.zeros(frames), np.zeros(frames, dtype=np.bool_)
-    shift = registered.motion.shift_px
+    carried = [shaft.line.carried(registered.motion, k) for k in range(frames)]
     for order in (range(start, frames), range(start - 1, -1, -1)):
         deviation = (0.0, 0.0)
         if order.step < 0 and seen[start]:
-            deviation = search.deviation(lines[start], shaft.line.moved(_point(shift[start])))
+            deviation = search.deviation(lines[start], carried[start])
         for k in order:
-            carried = shaft.line.moved(_point(shift[k]))
-            fitted = search.locate(registered.ln[k], carried, deviation)
+            fitted = search.locate(registered.ln[k], carried[k], deviation)
             present[k] = search.present(registered.ln[k], fitted)
             seen[k] = present[k] >= LEAST_PRESENT
-            lines[k] = fitted if seen[k] else search.place(carried, deviation)
-            deviation = search.deviation(lines[k], carried)
-    return Track(lines=_smoothed(search, shaft, shift, lines), present=present, seen=seen)
+            lines[k] = fitted if seen[k] else search.place(carried[k], deviation)
+            deviation = search.deviation(lines[k], carried[k])
+    return Track(lines=_smoothed(search, carried, lines), present=present, seen=seen)
 
 
-def _smoothed(
-    search: _Search, shaft: Shaft, shift: DoubleArray, lines: list[Line]
-) -> tuple[Line, ...]:
+def _smoothed(search: _Search, carried: list[Line], lines: list[Line]) -> tuple[Line, ...]:
     """The lines, their deviation from bone freed of noise (Savitzky and Golay 1964)."""
     if len(lines) < SMOOTHING_FRAMES:
         return tuple(lines)
-    carried = [shaft.line.moved(_point(step)) for step in shift]
     deviation = [search.deviation(*pair) for pair in zip(lines, carried, strict=True)]
     smooth = smoothed(np.array(deviation))
     return tuple(search.place(line, _point(d)) for line, d in zip(carried, smooth, strict=True))
@@ -165,7 +161,7 @@ class _Search:
         """The line displaced across by `deviation` at its two ends."""
         first, last = self.ends_px
         slope = (deviation[1] - deviation[0]) / (last - first)
-        return line.bent(deviation[0], slope, about_px=first)
+        return line.turned(deviation[0], slope, about_px=first)
 
     def deviation(self, line: Line, other: Line) -> tuple[float, float]:
         """How far `line` lies across from `other` at the two ends."""

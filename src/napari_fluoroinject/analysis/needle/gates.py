@@ -11,17 +11,26 @@ SHORTEST_MM = 11.0
 """A shorter shaft (a needle seen end-on) cannot be told from a bone edge."""
 SHORTEST_PX = 39.0
 WIDEST_SIGMA_PX = 1.45
-STRAIGHT_PX = 0.12
-STRAIGHT_NOISE = 0.45
-BENT_PX = 0.35
+SMOOTH_PX = 0.15
+SMOOTH_NOISE = 0.45
+CROOKED_PX = 0.35
+"""What a smooth bend leaves of a shaft's course; a wire that wiggles or a bone leaves more."""
+MOST_SAG = 0.1
+"""Sag over length: steel needles bend by up to 5 mm in 90, and look shorter than they are."""
+MOST_CURVED = 6e-3
+"""Radians per px, a radius of 47 mm: the steel of a 22G needle yields before (0.8 % of strain)."""
 CLUTTER = 0.55
 VARIATION = 0.7
 FILLED = 0.75
 MISFIT = 0.10
+WIDE, NOT_SMOOTH = "wide", "not smooth"
+LONGEST_PIECE = 0.95
+PIECE_PX = 4.0
+PIECE_SHARES = (0.1, 0.5, 0.9)
 
 
-def failed_gate(shaft: Shaft, *, scale: float) -> str | None:
-    """Why a shaft is no needle, or None when it is one.
+def failed_gates(shaft: Shaft, *, scale: float) -> tuple[str, ...]:
+    """Why a shaft is no needle, the plainest reason first; empty when it is one.
 
     Parameters
     ----------
@@ -30,16 +39,34 @@ def failed_gate(shaft: Shaft, *, scale: float) -> str | None:
     scale
         Growth of the pixel parameters (`pixel_scale`).
     """
-    noise = STRAIGHT_NOISE * shaft.noise / shaft.level
-    straight = (STRAIGHT_PX**2 + noise**2) ** 0.5 * scale
-    for failed, reason in (
-        (shaft.length_px < SHORTEST_PX * scale, "short"),
-        (shaft.sigma_px > WIDEST_SIGMA_PX * scale, "wide"),
-        (shaft.straightness_px > min(straight, BENT_PX * scale), "not straight"),
+    noise = SMOOTH_NOISE * shaft.noise / shaft.level
+    smooth = (SMOOTH_PX**2 + noise**2) ** 0.5 * scale
+    length = shaft.length_px
+    most_sag = length * min(MOST_SAG, MOST_CURVED * length / (8 * scale))
+    gates = (
+        (length < SHORTEST_PX * scale, "short"),
+        (shaft.sigma_px > WIDEST_SIGMA_PX * scale, WIDE),
+        (shaft.roughness_px > min(smooth, CROOKED_PX * scale), NOT_SMOOTH),
+        (shaft.sag_px > most_sag, "bent too far"),
         (shaft.clutter > CLUTTER, "no clearer than its surroundings"),
         (shaft.variation > VARIATION or shaft.filled < FILLED, "broken"),
         (shaft.misfit > MISFIT, "not the profile of a shaft"),
-    ):
-        if failed:
-            return reason
-    return None
+    )
+    return tuple(reason for failed, reason in gates if failed)
+
+
+def is_crooked(failed: tuple[str, ...]) -> bool:
+    """Whether a shaft is a wire that winds: its course alone fails, and the width it smears."""
+    return NOT_SMOOTH in failed and set(failed) <= {WIDE, NOT_SMOOTH}
+
+
+def is_piece(shaft: Shaft, of: Shaft, *, scale: float) -> bool:
+    """Whether a shaft is mostly a stretch of a longer one: half a wave is smooth, too."""
+    if shaft.length_px > LONGEST_PIECE * of.length_px:
+        return False
+    on_it = 0
+    for share in PIECE_SHARES:
+        place = shaft.line.at(shaft.start_px + share * shaft.length_px)
+        along, across = of.line.project(place)
+        on_it += abs(across) <= PIECE_PX * scale and of.start_px <= along <= of.end_px
+    return on_it >= 2

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import NeedleTrajectory
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.geometry import Point
+    from napari_fluoroinject.model.motion import Motion
 
 HAND_SIGMA_PX = 1.5
 """How well a person marks a point on a screen: assumed, not measured."""
@@ -58,17 +59,14 @@ def given_needle(trajectory: NeedleTrajectory, registered: RegisteredLoop) -> Ne
             f"{SHORTEST_PX:g} px apart: too short for a direction; mark the shaft where it is "
             "first seen, then the tip"
         )
-    shift = registered.motion.shift_px
-    step = np.where(registered.motion.locked[:, None], shift - shift[frame], np.nan)
-    step[frame] = 0.0
     return Needle(
         tip_px=trajectory.tip_px,
         hub_px=trajectory.hub_px,
         frame=frame,
         tip_uncertainty_px=HAND_SIGMA_PX,
         hub_uncertainty_px=HAND_SIGMA_PX,
-        tip_by_frame_px=_carried(trajectory.tip_px, step),
-        hub_by_frame_px=_carried(trajectory.hub_px, step),
+        tip_by_frame_px=_carried(trajectory.tip_px, frame, registered.motion),
+        hub_by_frame_px=_carried(trajectory.hub_px, frame, registered.motion),
         source="given",
         tip_end_by="given",
     )
@@ -84,5 +82,8 @@ def _check_inside(name: str, point: Point, rows: int, columns: int) -> None:
         )
 
 
-def _carried(point: Point, step: DoubleArray) -> DoubleArray:
-    return np.asarray(point, dtype=np.float64) + step
+def _carried(point: Point, frame: int, motion: Motion) -> DoubleArray:
+    everywhere = motion.all_in_frame(np.array(motion.in_reference_pose(point, frame)))
+    carried = np.where(motion.locked[:, None], everywhere, np.nan)
+    carried[frame] = point
+    return carried

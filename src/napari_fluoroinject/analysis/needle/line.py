@@ -1,9 +1,9 @@
-"""A straight line in the picture and the strip of values beside it."""
+"""A straight or gently bent line in the picture and the strip of values beside it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import atan2, cos, sin
+from dataclasses import dataclass, replace
+from math import atan2, cos, hypot, pi, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,7 @@ from napari_fluoroinject.model.geometry import Point
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.model.motion import Motion
 
 REFERENCE_MM_PER_PX = 0.28
 """Millimetres per pixel at which every pixel parameter of this package was chosen."""
@@ -22,70 +23,84 @@ REFERENCE_FIELD_PX = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line through `point`; `angle_rad` from +column towards +row.
+    """A line through `point`, straight or gently bent: an arc of a circle.
 
-    Positions along it are counted from `point`, positions across it along the normal
-    (row, column) = (cos, -sin), which is the direction turned by 90 degrees.
+    `angle_rad` is its direction at `point`, from +column towards +row, and `curvature` by how
+    many radians it turns per pixel. Positions along it are counted from `point` and follow the
+    bend; positions across it along the normal (row, column) = (cos, -sin) of the direction there,
+    which is the direction turned by 90 degrees.
     """
 
     point: Point
     angle_rad: float
+    curvature: float = 0.0
 
-    @property
-    def along(self) -> Point:
-        """Unit vector (row, column) of the direction."""
-        return sin(self.angle_rad), cos(self.angle_rad)
-
-    @property
-    def normal(self) -> Point:
-        """Unit vector (row, column) across."""
-        return cos(self.angle_rad), -sin(self.angle_rad)
+    def angle_at(self, along_px: float) -> float:
+        """Direction at a position, radians."""
+        return self.angle_rad + self.curvature * along_px
 
     def at(self, along_px: float, across_px: float = 0.0) -> Point:
         """Picture coordinates of a position on (or beside) the line."""
-        (ar, ac), (nr, nc) = self.along, self.normal
-        return (
-            self.point[0] + along_px * ar + across_px * nr,
-            self.point[1] + along_px * ac + across_px * nc,
+        row, column = self.points(np.float64(along_px), np.float64(across_px))
+        return float(row), float(column)
+
+    def points(
+        self, along_px: DoubleArray | np.float64, across_px: DoubleArray | np.float64
+    ) -> tuple[DoubleArray, DoubleArray]:
+        """Rows and columns of many positions, whose shapes are broadcast."""
+        turn = self.curvature * along_px
+        # The chord from `point` and its height, written so that they hold for a straight line.
+        forward = along_px * np.sinc(turn / pi) - across_px * np.sin(turn)
+        aside = 0.5 * along_px * turn * np.sinc(turn / (2 * pi)) ** 2 + across_px * np.cos(turn)
+        sine, cosine = sin(self.angle_rad), cos(self.angle_rad)
+        rows: DoubleArray = self.point[0] + forward * sine + aside * cosine
+        columns: DoubleArray = self.point[1] + forward * cosine - aside * sine
+        return rows, columns
+
+    def carried(self, motion: Motion, frame: int) -> Line:
+        """A line of the reference pose as bone carries it to `frame`."""
+        return replace(
+            self,
+            point=motion.in_frame(self.point, frame),
+            angle_rad=self.angle_rad + float(motion.angle_rad[frame]),
         )
 
-    def moved(self, step: Point) -> Line:
-        """The same line carried by a displacement (row, column)."""
-        return Line(
-            point=(self.point[0] + step[0], self.point[1] + step[1]), angle_rad=self.angle_rad
-        )
+    def counted_from(self, along_px: float) -> Line:
+        """The same line with its positions counted from another one."""
+        return replace(self, point=self.at(along_px), angle_rad=self.angle_at(along_px))
 
-    def bent(self, across_px: float, slope: float, *, about_px: float = 0.0) -> Line:
-        """The line displaced across and turned by `slope` px per px about a position."""
-        turned = self.angle_rad + atan2(slope, 1.0)
-        pivot = self.at(about_px, across_px)
-        return Line(
-            point=(pivot[0] - about_px * sin(turned), pivot[1] - about_px * cos(turned)),
-            angle_rad=turned,
+    def turned(
+        self, across_px: float, slope: float, *, about_px: float = 0.0, curvature: float = 0.0
+    ) -> Line:
+        """The line displaced across, turned by `slope` px per px about a position, bent further.
+
+        The bend grows by `curvature`; positions along stay where they are at `about_px`.
+        """
+        pivot = Line(
+            point=self.at(about_px, across_px),
+            angle_rad=self.angle_at(about_px) + atan2(slope, 1.0),
+            curvature=self.curvature + curvature,
         )
+        return pivot.counted_from(-about_px)
 
     def project(self, point: Point) -> Point:
         """(along, across) of a point of the picture."""
         dr, dc = point[0] - self.point[0], point[1] - self.point[1]
-        (ar, ac), (nr, nc) = self.along, self.normal
-        return dr * ar + dc * ac, dr * nr + dc * nc
-
-
-def line_between(start: Point, end: Point) -> Line:
-    """The line from `start` towards `end`, counted from their middle."""
-    return Line(
-        point=((start[0] + end[0]) / 2, (start[1] + end[1]) / 2),
-        angle_rad=atan2(end[0] - start[0], end[1] - start[1]),
-    )
+        sine, cosine = sin(self.angle_rad), cos(self.angle_rad)
+        forward, aside = dr * sine + dc * cosine, dr * cosine - dc * sine
+        if self.curvature == 0.0:
+            return forward, aside
+        from_centre = self.curvature * forward, 1.0 - self.curvature * aside
+        along = atan2(*from_centre) / self.curvature
+        square = forward**2 + aside**2
+        return along, (2 * aside - self.curvature * square) / (1.0 + hypot(*from_centre))
 
 
 def strip(
     image: FloatArray, line: Line, along_px: DoubleArray, across_px: DoubleArray
 ) -> FloatArray:
     """Values beside a line, (along, across) float32, bilinear; NaN outside the picture."""
-    (ar, ac), (nr, nc) = line.along, line.normal
-    rows = line.point[0] + along_px[:, None] * ar + across_px[None, :] * nr
-    columns = line.point[1] + along_px[:, None] * ac + across_px[None, :] * nc
+    rows, columns = line.points(along_px[:, None], across_px[None, :])
     values: FloatArray = ndi.map_coordinates(
         image, [rows, columns], output=np.float32, order=1, mode="constant", cval=np.nan
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
+from math import cos, hypot, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,7 @@ from napari_fluoroinject.analysis.needle.curves import (
     measure_curves,
     rest_from,
 )
-from napari_fluoroinject.analysis.needle.ends import choose_tip_end
+from napari_fluoroinject.analysis.needle.ends import choose_tip_end, only_end
 from napari_fluoroinject.analysis.needle.follow import Track, follow
 from napari_fluoroinject.analysis.needle.patch import end_patch, fit_patch, point_lengths
 from napari_fluoroinject.analysis.needle.refine import Shaft
@@ -69,7 +69,9 @@ def measure_needle(
         End(along_px=shaft.end_px, outward=1),
     )
     rough = scene.rough_ends(rough, last, np.zeros(len(registered.ln)))
-    choice = choose_tip_end(registered, track, curves, rough, rest=last, scale=scale)
+    choice = only_end(shaft, scale=scale) or choose_tip_end(
+        registered, track, curves, rough, rest=last, scale=scale
+    )
     tip, hub = rough[::-1] if choice.outward > 0 else rough
     rest = rest_from(end_present(curves, tip, frames=last, scale=scale), last[-1])
     still = tuple(k for k in frames if k >= rest and track.seen[k]) or last[-1:]
@@ -91,6 +93,8 @@ def measure_needle(
         source="detected",
         tip_end_by=choice.by,
         at_rest_from_frame=rest,
+        # A curve that turns towards the normal has its middle on the other side of the chord.
+        sag_px=-choice.outward * shaft.line.curvature * (tip.along_px - hub.along_px) ** 2 / 8,
     )
 
 
@@ -117,10 +121,12 @@ class _Scene:
 
         `clear` (frames,) is what each frame is worth, `points` the lengths its point may have.
         """
-        shift = self.registered.motion.shift_px
-        bone = shift @ np.asarray(self.shaft.line.along)
-        weight = clear * (np.arange(len(shift)) >= still[0])
-        slide = np.zeros(len(shift))
+        place = np.array(self.shaft.line.at(end.along_px))
+        moved = self.registered.motion.all_in_frame(place) - place
+        angle = self.shaft.line.angle_at(end.along_px)
+        bone = moved @ np.array([sin(angle), cos(angle)])
+        weight = clear * (np.arange(len(moved)) >= still[0])
+        slide = np.zeros(len(moved))
         for _ in range(ROUNDS):
             mean = self.curves.mean(still, slide)
             end = fit_end(self.curves.along_px, mean, end, scale=self.scale)

@@ -23,7 +23,14 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.needle.candidates import Segment
 
 BLOCK_PX = 5
-ROUNDS = 3
+ROUNDS, MOST_ROUNDS = 3, 8
+GROWTH_PX = 5.0
+"""A shaft that grew by more in a round is followed further: a straight piece of a bent one was
+found first."""
+BEND = 2e-3
+"""Usual curvature of a bent shaft, radians per px: 2 mm of sag over 45 mm."""
+CENTRE_NOISE_PX = 0.15
+"""How well a block tells where the axis is, in an ordinary picture."""
 SEARCH_PX = 3.0
 SEARCH_STEP_PX = 0.25
 FIRST_SIGMA_PX = 1.0
@@ -51,8 +58,8 @@ class Shaft:
         Median opacity of the shaft above its background, natural-log units.
     along_px, curve
         (samples,) opacity of a thin line along the whole axis inside the field; NaN outside.
-    straightness_px
-        Robust RMS of block centres about the axis.
+    roughness_px
+        Robust RMS of block centres about the axis: what no smooth bend explains.
     noise
         Of one block's amplitude, natural-log units.
     clutter
@@ -72,7 +79,7 @@ class Shaft:
     level: float
     along_px: DoubleArray
     curve: DoubleArray
-    straightness_px: float
+    roughness_px: float
     noise: float
     clutter: float
     variation: float
@@ -85,6 +92,11 @@ class Shaft:
         """Length of the part that is seen."""
         return self.end_px - self.start_px
 
+    @property
+    def sag_px(self) -> float:
+        """How far the middle of that part lies off its chord, to either side."""
+        return abs(self.line.curvature) * self.length_px**2 / 8
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Fitted:
@@ -92,7 +104,7 @@ class _Fitted:
     start_px: float
     end_px: float
     along_px: DoubleArray
-    straightness_px: float
+    roughness_px: float
     score: float
 
 
@@ -113,33 +125,40 @@ def refine(
         Growth of the pixel parameters (`pixel_scale`).
     """
     across = across_px(scale)
-    line, start, end = segment.line, segment.start_px, segment.end_px
+    middle = round(0.5 * (segment.start_px + segment.end_px))
+    line = segment.line.counted_from(middle)
+    start, end = segment.start_px - middle, segment.end_px - middle
     sigma = FIRST_SIGMA_PX * scale
-    for _ in range(ROUNDS):
+    for done in range(1, MOST_ROUNDS + 1):
+        before = start, end
         along = np.arange(np.floor(start), np.ceil(end) + 1.0)
         if len(along) < 4 * BLOCK_PX:
             return None
         straight = strip(opacity, line, along, across)
-        line, straightness = _fit_line(line, along, straight, _searching(across, sigma, scale))
+        line, roughness = _fit_line(
+            line, along, straight, _searching(across, sigma, scale), scale=scale
+        )
         whole = axis_positions(line, field)
         values = strip(opacity, line, whole, across).astype(np.float64)
         sigma = _width(_median_profile(values, whole, start, end), across, scale)
         model = gaussian_profile(across, np.zeros(1), sigma)
         curve = amplitude(values, model)
         start, end = find_ends(whole, curve, start, end)
+        if done >= ROUNDS and max(before[0] - start, end - before[1]) <= GROWTH_PX * scale:
+            break
     fitted = _Fitted(
         line=line, start_px=start, end_px=end, along_px=whole,
-        straightness_px=straightness, score=segment.score,
+        roughness_px=roughness, score=segment.score,
     )  # fmt: skip
     return _judge(fitted, curve, values, model, scale=scale)
 
 
 def axis_positions(line: Line, field: BoolArray) -> DoubleArray:
     """Positions along a line, 1 px apart, of the stretch inside the field around its origin."""
-    reach = np.arange(-float(np.hypot(*field.shape)), float(np.hypot(*field.shape)) + 1.0)
-    (ar, ac) = line.along
-    rows = np.rint(line.point[0] + reach * ar).astype(int)
-    columns = np.rint(line.point[1] + reach * ac).astype(int)
+    far = float(np.hypot(*field.shape))
+    reach = np.arange(-far, far + 1.0)
+    at_row, at_column = line.points(reach, np.float64(0.0))
+    rows, columns = np.rint(at_row).astype(int), np.rint(at_column).astype(int)
     known = (rows >= 0) & (columns >= 0) & (rows < field.shape[0]) & (columns < field.shape[1])
     known[known] = field[rows[known], columns[known]]
     labels, _ = ndi.label(known)
@@ -171,9 +190,9 @@ def _searching(across: DoubleArray, sigma: float, scale: float) -> Profile:
 
 
 def _fit_line(
-    line: Line, along: DoubleArray, straight: FloatArray, model: Profile
+    line: Line, along: DoubleArray, straight: FloatArray, model: Profile, *, scale: float
 ) -> tuple[Line, float]:
-    """Line through the block centres by re-weighted least squares (Geman-McClure), and its RMS."""
+    """Arc through the block centres by re-weighted least squares (Geman-McClure), and its RMS."""
     blocks = len(along) // BLOCK_PX
     used = slice(0, blocks * BLOCK_PX)
     place = along[used].reshape(blocks, BLOCK_PX).mean(axis=1)
@@ -183,16 +202,32 @@ def _fit_line(
     if len(place) < 4:
         return line, float("inf")
     centre, height = best_centre(profiles, model)
-    weight = height.copy()
+    middle = float(0.5 * (along[0] + along[-1]))
+    basis = np.vander(place - middle, 3, increasing=True)
+    weight, doubt = height.copy(), CENTRE_NOISE_PX * scale**2 / BEND
     for _ in range(5):
-        fit = np.polynomial.polynomial.polyfit(place, centre, 1, w=np.sqrt(weight))
-        residual = centre - np.polynomial.polynomial.polyval(place, fit)
+        fit = _arc(basis, centre, weight, unbent=line.curvature, doubt=doubt)
+        residual = centre - basis @ fit
         spread = max(1.4826 * float(np.median(np.abs(residual))), 0.05)
         weight = height / (1 + (residual / (2 * spread)) ** 2) ** 2
     rms = float(np.sqrt(np.sum(weight * residual**2) / np.sum(weight)))
-    middle = float(0.5 * (along[0] + along[-1]))
-    across = float(fit[0] + fit[1] * middle)
-    return line.bent(across, float(fit[1]), about_px=middle), rms
+    across, slope, bend = (float(value) for value in fit)
+    return line.turned(across, slope, about_px=middle, curvature=2 * bend), rms
+
+
+def _arc(
+    basis: DoubleArray, centre: DoubleArray, weight: DoubleArray, *, unbent: float, doubt: float
+) -> DoubleArray:
+    """Coefficients (3,) by weighted least squares, a bend being as unlikely as it is strong.
+
+    `unbent` is the curvature that there is already, `doubt` the noise of a centre over the usual
+    curvature: a short piece does not tell a bend from noise, and must not be extended along it.
+    """
+    root = np.sqrt(weight / max(float(weight.max()), 1e-12))
+    rows = np.vstack([basis * root[:, None], [0.0, 0.0, 2.0 * doubt]])
+    values = np.append(centre * root, -unbent * doubt)
+    fit: DoubleArray = np.linalg.lstsq(rows, values, rcond=None)[0]
+    return fit
 
 
 def _median_profile(
@@ -230,7 +265,7 @@ def _judge(
         level=level,
         along_px=shaft.along_px,
         curve=curve,
-        straightness_px=shaft.straightness_px,
+        roughness_px=shaft.roughness_px,
         noise=_block_noise(beside),
         clutter=float(np.sqrt(np.nanmean(beside**2))) / level,
         variation=float(np.std(smooth)) / level,

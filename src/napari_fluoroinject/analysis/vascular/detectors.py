@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from napari_fluoroinject.analysis.vascular.evidence import Window
 from napari_fluoroinject.analysis.vascular.path import best_path
-from napari_fluoroinject.analysis.vascular.ridge import line_ridges
 from napari_fluoroinject.analysis.vascular.width import line_width_px
 from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from napari_fluoroinject.analysis.vascular.evidence import Evidence
     from napari_fluoroinject.analysis.vascular.suspicion import Suspicion
 
@@ -46,7 +44,12 @@ _MASK_FRAMES = 4
 """A pulse is compared with at least the first so many mask frames."""
 
 Kind = Literal["transient", "persistent"]
-Window = tuple[int, int]
+Sigmas = dict[Kind, list[float]]
+"""One standard deviation of a node's response, in units of one frame's noise, of every look."""
+THRESHOLD: dict[Kind, float] = {
+    "transient": TRANSIENT_THRESHOLD,
+    "persistent": PERSISTENT_THRESHOLD,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +63,22 @@ class Clock:
     stride: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A time at which is searched, and by what.
+
+    Attributes
+    ----------
+    kind
+        Which detector.
+    windows
+        The event, then what it is compared with.
+    """
+
+    kind: Kind
+    windows: tuple[Window, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
     """The best path at one time.
@@ -68,34 +87,28 @@ class Candidate:
     ----------
     kind
         Which detector found it.
-    value
-        Mean of the nodes' responses.
+    score
+        Mean of the nodes' responses over the detector's threshold, times thinness: 1 for a line
+        as thin as a vessel, less for a wider one. At least 0.
     path
         (nodes, 2), (row, column) on the search's grid.
     window
         First frame of the event and the frame after its last.
-    sigma
-        One standard deviation of a node's response, in units of one frame's noise.
-    thinness
-        1 for a line as thin as a vessel, less for a wider one.
     """
 
     kind: Kind
-    value: float
+    score: float
     path: FloatArray
     window: Window
-    sigma: float
-    thinness: float = 1.0
 
-    @property
-    def threshold(self) -> float:
-        """Value from which the detector raises an alarm."""
-        return TRANSIENT_THRESHOLD if self.kind == "transient" else PERSISTENT_THRESHOLD
 
-    @property
-    def score(self) -> float:
-        """Value over threshold times thinness, at least 0."""
-        return max(self.value / self.threshold * self.thinness, 0.0)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Lasting:
+    """What shows at the end: how much darker than the mask, and the responses of its lines."""
+
+    picture: FloatArray
+    response: FloatArray
+    grid_mm: float
 
 
 def clock(frames_per_s: float) -> Clock:
@@ -113,70 +126,112 @@ def clock(frames_per_s: float) -> Clock:
     )
 
 
-def transient(
+def search(
     evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
-) -> Iterator[Candidate]:
-    """Search for what is there for a while: darker than before **and** than after.
+) -> tuple[Candidate | None, Sigmas]:
+    """Find the strongest path of either kind at any time from frame `first` on.
 
-    A step, which film makes, is as dark after as during and answers nothing.
+    Returns
+    -------
+    tuple
+        The candidate with the highest score, the first of equals; None where nothing could be
+        compared or no path fits. Beside it the deviations of the kinds that were searched.
     """
+    best: Candidate | None = None
+    sigmas: Sigmas = {}
+    lasting = _lasting(evidence, suspicion, ticks, first=first)
+    looks = _transient_looks(evidence, ticks, first=first)
+    looks += [] if lasting is None else _persistent_looks(evidence, ticks, first=first)
+    looks.sort(key=lambda look: max(stop for _, stop in look.windows))
+    for look, means in zip(looks, evidence.means([look.windows for look in looks]), strict=True):
+        if means is None:
+            continue
+        if lasting is None or look.kind == "transient":
+            response, sigma = _pulse(suspicion, *means)
+        else:
+            response, sigma = _front(suspicion, lasting, *means)
+        sigmas.setdefault(look.kind, []).append(sigma)
+        least = -np.inf if best is None else best.score
+        found = best_path(response, above=least * THRESHOLD[look.kind])
+        if found is not None:
+            candidate = _candidate(look, *found, suspicion=suspicion, lasting=lasting)
+            best = candidate if candidate.score > least else best
+    return best, sigmas
+
+
+def _transient_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
+    """When to look for what is there for a while: during, before and after it."""
+    looks = []
     for start in range(first, evidence.frames, ticks.stride):
         stop = start + ticks.pulse
         before = start - ticks.rest
         after = stop + ticks.gap
         if after + ticks.pulse > evidence.frames:
-            return
+            break
         least = min(evidence.mask[0] + _MASK_FRAMES, start)
-        during = evidence.mean(start, stop)
-        earlier = evidence.mean(before - ticks.pulse, max(before, least))
-        later = evidence.mean(after, after + ticks.pulse)
-        if during is None or earlier is None or later is None:
-            continue
-        response, sigma = line_ridges(during - np.maximum(earlier, later), evidence.allowed)
-        np.minimum(response, TRANSIENT_CLIP, out=response)
-        suspicion.discount(response, sigma)
-        yield _best(evidence, response, "transient", (start, stop), sigma)
+        earlier = (before - ticks.pulse, max(before, least))
+        later = (after, after + ticks.pulse)
+        looks.append(Look(kind="transient", windows=((start, stop), earlier, later)))
+    return looks
 
 
-def persistent(
+def _persistent_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
+    """When to look for a front: after and before it came."""
+    last = evidence.frames - ticks.pulse
+    return [
+        Look(
+            kind="persistent",
+            windows=((start, start + ticks.pulse), (start - ticks.pulse, start)),
+        )
+        for start in range(max(first, ticks.pulse), last + 1, ticks.stride)
+    ]
+
+
+def _lasting(
     evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
-) -> Iterator[Candidate]:
-    """Search for a thin front that still shows, thin, at the end of the run.
+) -> _Lasting | None:
+    since = evidence.frames - ticks.late
+    calm, end = evidence.mean(*evidence.mask), evidence.mean(since, evidence.frames)
+    if calm is None or end is None or since < first:
+        return None
+    response, _ = suspicion.lines(end - calm)
+    np.minimum(response, PERSISTENT_CLIP, out=response)
+    return _Lasting(picture=end - calm, response=response, grid_mm=evidence.grid_mm)
+
+
+def _pulse(
+    suspicion: Suspicion, during: FloatArray, earlier: FloatArray, later: FloatArray
+) -> tuple[FloatArray, float]:
+    """Lines that are darker than before **and** than after.
+
+    A step, which film makes, is as dark after as during and answers nothing.
+    """
+    return suspicion.lines(during - np.maximum(earlier, later), most=TRANSIENT_CLIP)
+
+
+def _front(
+    suspicion: Suspicion, lasting: _Lasting, after: FloatArray, before: FloatArray
+) -> tuple[FloatArray, float]:
+    """Thin lines that come and still show, thin, at the end of the run.
 
     Film that comes at once is not thin at the end, and the rim of a film is not a front.
     """
-    calm = evidence.mean(*evidence.mask)
-    end = evidence.mean(evidence.frames - ticks.late, evidence.frames)
-    if calm is None or end is None or evidence.frames - ticks.late < first:
-        return
-    lasting, sigma = line_ridges(end - calm, evidence.allowed)
-    suspicion.discount(lasting, sigma)
-    for start in range(max(first, ticks.pulse), evidence.frames, ticks.stride):
-        stop = start + ticks.pulse
-        if stop > evidence.frames:
-            return
-        after, before = evidence.mean(start, stop), evidence.mean(start - ticks.pulse, start)
-        if after is None or before is None:
-            continue
-        response, sigma = line_ridges(after - before, evidence.allowed)
-        suspicion.discount(response, sigma)
-        np.minimum(response, lasting, out=response)
-        np.minimum(response, PERSISTENT_CLIP, out=response)
-        best = _best(evidence, response, "persistent", (start, stop), sigma)
-        yield replace(best, thinness=_thinness(end - calm, best.path, evidence.grid_mm))
+    response, sigma = suspicion.lines(after - before)
+    return np.minimum(response, lasting.response, out=response), sigma
 
 
-def _best(
-    evidence: Evidence, response: FloatArray, kind: Kind, window: Window, sigma: float
+def _candidate(
+    look: Look, mean: float, path: FloatArray, *, suspicion: Suspicion, lasting: _Lasting | None
 ) -> Candidate:
-    response[:, ~evidence.allowed] = -np.inf
-    value, path = best_path(response)
-    return Candidate(kind=kind, value=value, path=path, window=window, sigma=sigma)
-
-
-def _thinness(late: FloatArray, path: FloatArray, grid_mm: float) -> float:
-    """1 up to the width of a vessel, then falling with the square of the width."""
-    if len(path) < 2:
-        return 1.0
-    width_mm = line_width_px(late, path) * grid_mm
-    return min((VESSEL_WIDTH_MM / max(width_mm, 1e-6)) ** 2, 1.0)
+    rows, columns = suspicion.part
+    path = path + np.array([rows.start, columns.start], np.float32)
+    thinness = 1.0
+    if lasting is not None and look.kind == "persistent":
+        width_mm = line_width_px(lasting.picture, path) * lasting.grid_mm
+        thinness = min((VESSEL_WIDTH_MM / max(width_mm, 1e-6)) ** 2, 1.0)
+    return Candidate(
+        kind=look.kind,
+        score=max(mean / THRESHOLD[look.kind] * thinness, 0.0),
+        path=path,
+        window=look.windows[0],
+    )

@@ -59,8 +59,8 @@ def begin_at_run_off(
         injection = replace(injection, mask_frames=registered.injection.mask_frames)
         return replace(registered, injection=injection, mask=mask), run_off
     motion = re_reference(registered.motion, injection.mask_frames)
-    moved = registered.motion.shift_px[0] - motion.shift_px[0]
+    path_px = motion.all_in_reference_pose(registered.motion.all_in_frame(run_off.path_px, 0), 0)
     return (
         replace(registered, injection=injection, motion=motion),
-        replace(run_off, path_px=run_off.path_px + moved),
+        replace(run_off, path_px=path_px),
     )

@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from napari_fluoroinject.compute.kernels.lines import (
+    above_sides,
+    lesser_deviation,
+    line_means,
+    lower_median,
+    pick,
+)
+
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+
+    Index = npt.NDArray[np.int64]
 
 DIRECTIONS = 16
 """Directions of a line over half a turn: 11.25 degrees apart."""
@@ -28,8 +40,6 @@ _MAD = 1.4826
 """Standard deviation of a normal variable over its median absolute deviation."""
 _SAMPLING = 3
 """Every so many allowed pixels are enough for a median."""
-
-Offset = tuple[int, int]
 
 
 def line_ridges(picture: FloatArray, allowed: BoolArray) -> tuple[FloatArray, float]:
@@ -52,21 +62,16 @@ def line_ridges(picture: FloatArray, allowed: BoolArray) -> tuple[FloatArray, fl
         (directions, rows, columns) float32, direction k pointing along (row, column) =
         (sin, cos) of k/16 of half a turn; and one standard deviation in the picture's units.
     """
-    lines = line_means(picture)
-    response = np.empty_like(lines)
-    for k, line in enumerate(lines):
-        left, right = _beside(k, SIDES_PX)
-        sides = np.maximum(_mean_of_shifts(line, left), _mean_of_shifts(line, right))
-        np.subtract(line, np.maximum(sides, THINNESS * sides), out=response[k])
-    response, sigma = _standardised(response, allowed)
-    alone, _ = _standardised(lines, allowed)
-    return np.minimum(response, alone, out=response), sigma
-
-
-def line_means(picture: FloatArray) -> FloatArray:
-    """Mean along a line through every place in every direction, (directions, rows, columns)."""
-    smooth = gaussian_filter(picture, CROSS_SECTION_PX, mode="nearest")
-    return np.stack([_mean_of_shifts(smooth, _along(k)) for k in range(DIRECTIONS)])
+    beside = _beside(SIDES_PX)
+    margin = int(np.abs(beside).max())
+    lines = _line_means(picture, margin)
+    response = np.empty((DIRECTIONS, *picture.shape), np.float32)
+    above_sides(lines, beside, THINNESS, response)
+    rows, columns = (places[::_SAMPLING] for places in np.nonzero(allowed))
+    scale = _scale(response, rows, columns)
+    alone = _scale(lines, rows + margin, columns + margin)
+    lesser_deviation(response, scale, lines, alone)
+    return response, float(1.0 / scale[1])
 
 
 def steps_across(picture: FloatArray) -> FloatArray:
@@ -75,56 +80,68 @@ def steps_across(picture: FloatArray) -> FloatArray:
     The largest difference between what lies to the left and to the right of it: where a path
     runs along an edge of the anatomy, that edge need only move a little to look like a vessel.
     """
-    lines = line_means(picture)
-    steps = np.zeros_like(lines)
-    for k, line in enumerate(lines):
-        for reach in STEP_REACH_PX:
-            left, right = _beside(k, (reach,))
-            step = np.abs(_mean_of_shifts(line, left) - _mean_of_shifts(line, right))
-            np.maximum(steps[k], step, out=steps[k])
+    rows, columns = picture.shape
+    margin = int(max(STEP_REACH_PX))
+    lines = _line_means(picture, margin)
+    steps = np.zeros((DIRECTIONS, rows, columns), np.float32)
+    for reach in STEP_REACH_PX:
+        for k, (left, right) in enumerate(_beside((reach,))):
+            seen = (
+                lines[k, margin + r : margin + r + rows, margin + c : margin + c + columns]
+                for r, c in (left, right)
+            )
+            np.maximum(steps[k], np.abs(np.subtract(*seen)), out=steps[k])
     return steps
 
 
-def _standardised(response: FloatArray, allowed: BoolArray) -> tuple[FloatArray, float]:
-    known = response[:, allowed][:, ::_SAMPLING]
-    middle = np.median(known)
-    sigma = max(_MAD * float(np.median(np.abs(known - middle))), 1e-12)
-    response -= middle
-    response *= np.float32(1.0 / sigma)
-    return response, sigma
+def _line_means(picture: FloatArray, margin: int) -> FloatArray:
+    """Mean along a line through every place in every direction; edges are repeated.
 
-
-@cache
-def _along(direction: int) -> tuple[Offset, ...]:
-    """Whole-pixel offsets of a line: the picture is smooth, parts of a pixel hardly matter."""
-    row, column = _unit(direction)
-    half = (LINE_PX - 1) / 2
-    count = round(LINE_PX * max(abs(row), abs(column)))
-    places = np.linspace(-half, half, count)
-    return tuple(dict.fromkeys((round(s * row), round(s * column)) for s in places))
-
-
-@cache
-def _beside(
-    direction: int, distances: tuple[float, ...]
-) -> tuple[tuple[Offset, ...], tuple[Offset, ...]]:
-    row, column = _unit(direction)
-    left = tuple((round(d * column), round(-d * row)) for d in distances)
-    return left, tuple((-r, -c) for r, c in left)
-
-
-def _unit(direction: int) -> tuple[float, float]:
-    angle = pi * direction / DIRECTIONS
-    return sin(angle), cos(angle)
-
-
-def _mean_of_shifts(picture: FloatArray, offsets: tuple[Offset, ...]) -> FloatArray:
-    """Mean of the picture seen at several offsets; edges are repeated."""
-    reach = max(max(abs(r), abs(c)) for r, c in offsets)
+    (directions, rows, columns), with so many more pixels on every side.
+    """
+    along, counts = _along()
+    smooth = gaussian_filter(picture, CROSS_SECTION_PX, mode="nearest")
+    padded = np.pad(smooth, margin + int(np.abs(along).max()), mode="edge")
     rows, columns = picture.shape
-    wide = np.pad(picture, reach, mode="edge")
-    total = np.zeros_like(picture)
-    for row, column in offsets:
-        total += wide[reach + row : reach + row + rows, reach + column : reach + column + columns]
-    total *= np.float32(1.0 / len(offsets))
-    return total
+    lines = np.empty((DIRECTIONS, rows + 2 * margin, columns + 2 * margin), np.float32)
+    line_means(padded, along, counts, lines)
+    return lines
+
+
+def _scale(stack: FloatArray, rows: Index, columns: Index) -> FloatArray:
+    """What to take off and what to multiply by, so that the median is 0 and a deviation 1."""
+    known = np.empty(len(stack) * len(rows), np.float32)
+    pick(stack, rows, columns, known)
+    middle = lower_median(known)
+    known -= middle
+    sigma = max(_MAD * float(lower_median(np.abs(known, out=known))), 1e-12)
+    return np.array([middle, 1.0 / sigma], np.float32)
+
+
+@cache
+def _along() -> tuple[Index, Index]:
+    """Whole-pixel offsets of a line: the picture is smooth, parts of a pixel hardly matter.
+
+    (directions, most, 2), and how many of them each direction has.
+    """
+    lines = []
+    for row, column in _units():
+        count = round(LINE_PX * max(abs(row), abs(column)))
+        places = np.linspace(-(LINE_PX - 1) / 2, (LINE_PX - 1) / 2, count)
+        lines.append(list(dict.fromkeys((round(s * row), round(s * column)) for s in places)))
+    counts = [len(line) for line in lines]
+    filled = [line + [(0, 0)] * (max(counts) - len(line)) for line in lines]
+    return np.array(filled, np.int64), np.array(counts, np.int64)
+
+
+@cache
+def _beside(distances: tuple[float, ...]) -> Index:
+    """Offsets to the left, then to the right: (directions, twice the distances, 2)."""
+    left = [[(round(d * column), round(-d * row)) for d in distances] for row, column in _units()]
+    offsets = np.array(left, np.int64)
+    return np.concatenate([offsets, -offsets], axis=1)
+
+
+def _units() -> list[tuple[float, float]]:
+    angles = [pi * k / DIRECTIONS for k in range(DIRECTIONS)]
+    return [(sin(angle), cos(angle)) for angle in angles]

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from math import erf, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.analysis.vascular.detectors import (
-    Candidate,
-    Clock,
-    clock,
-    persistent,
-    transient,
-)
+from napari_fluoroinject.analysis.vascular.detectors import THRESHOLD, Clock, Sigmas, clock, search
 from napari_fluoroinject.analysis.vascular.evidence import Evidence, gather
 from napari_fluoroinject.analysis.vascular.ridge import CROSS_SECTION_PX
 from napari_fluoroinject.analysis.vascular.suspicion import suspect
@@ -79,26 +72,16 @@ def find_run_off(
         return _unsearched("no open part of the picture is large enough, or no frame is aligned")
     ticks = clock(_frames_per_s(registered))
     first = _first_frame(registered)
-    suspicion = suspect(evidence)
-    found = [
-        candidate
-        for candidate in chain(
-            transient(evidence, suspicion, ticks, first=first),
-            persistent(evidence, suspicion, ticks, first=first),
-        )
-        if np.isfinite(candidate.value)
-    ]
-    if not found:
+    best, sigmas = search(evidence, suspect(evidence), ticks, first=first)
+    if best is None:
         return _unsearched(_too_short(registered, ticks, first))
-    best = max(found, key=lambda candidate: candidate.score)
-    missing = {"transient", "persistent"} - {candidate.kind for candidate in found}
     return RunOff(
         score=best.score,
         kind=best.kind,
-        path_px=(best.path.astype(np.float64) + 0.5) * evidence.factor - 0.5,
+        path_px=(best.path.astype(np.float64) + 0.5) * evidence.grid.factor - 0.5,
         frames=(best.window[0], best.window[1] - 1),
-        smallest_seen_od=_smallest_seen_od(evidence, found),
-        reason=_partly(missing),
+        smallest_seen_od=_smallest_seen_od(evidence, sigmas),
+        reason=_partly({"transient", "persistent"} - set(sigmas)),
     )
 
 
@@ -115,7 +98,7 @@ def _first_frame(registered: RegisteredLoop) -> int:
     return LEAST_BEFORE_FRAMES if onset is None else onset + AFTER_ONSET_FRAMES
 
 
-def _smallest_seen_od(evidence: Evidence, found: list[Candidate]) -> float:
+def _smallest_seen_od(evidence: Evidence, sigmas: Sigmas) -> float:
     """Opacity at which a 1 mm vessel of a path's length reaches either detector's threshold.
 
     On plain ground, in the field's median noise; a vessel over gas or bone has to be denser.
@@ -124,12 +107,8 @@ def _smallest_seen_od(evidence: Evidence, found: list[Candidate]) -> float:
     # What is left of a bar of that width after the smoothing of the lines.
     gain = erf(half_width / (CROSS_SECTION_PX * sqrt(2.0)))
     noise_od = float(np.median(evidence.sigma_od[evidence.allowed]))
-    needed = {}
-    for kind in {candidate.kind for candidate in found}:
-        same = [candidate for candidate in found if candidate.kind == kind]
-        sigma = float(np.median([candidate.sigma for candidate in same]))
-        needed[kind] = same[0].threshold * sigma
-    return max(needed.values()) * noise_od / gain
+    needed = max(THRESHOLD[kind] * float(np.median(sigma)) for kind, sigma in sigmas.items())
+    return needed * noise_od / gain
 
 
 def _too_short(registered: RegisteredLoop, ticks: Clock, first: int) -> str:

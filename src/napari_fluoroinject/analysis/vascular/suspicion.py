@@ -8,7 +8,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from napari_fluoroinject.analysis.vascular.evidence import SMOOTHING_PX, Evidence
-from napari_fluoroinject.analysis.vascular.ridge import steps_across
+from napari_fluoroinject.analysis.vascular.ridge import line_ridges, steps_across
+from napari_fluoroinject.compute.kernels.lines import discount
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
 WINDOW_FRAMES = 9
@@ -29,10 +30,14 @@ _STEPS_PER_SIGMA = 2.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Suspicion:
-    """How little to believe in a line.
+    """How little to believe in a line, in the part of the grid that is looked at.
 
     Attributes
     ----------
+    part
+        Rows and columns of the grid to which the following belong.
+    allowed
+        (rows, columns): where a path may stand.
     trust
         (rows, columns), at most 1: falls where opacity went negative. Contrast only darkens.
     edge
@@ -41,17 +46,37 @@ class Suspicion:
         darkens, as contrast does; that the bubble moves is seen on its other side.
     """
 
+    part: tuple[slice, slice]
+    allowed: BoolArray
     trust: FloatArray
     edge: FloatArray
 
-    def discount(self, response: FloatArray, sigma: float) -> None:
-        """Take from responses, in place, what moving anatomy may explain of them."""
-        doubt = self.edge * np.float32(1.0 / (_STEPS_PER_SIGMA * sigma))
-        np.square(doubt, out=doubt)
-        doubt += 1.0
-        np.sqrt(doubt, out=doubt)
-        response /= doubt
-        response *= self.trust
+    def lines(self, picture: FloatArray, *, most: float = np.inf) -> tuple[FloatArray, float]:
+        """`line_ridges` less what moving anatomy may explain of them.
+
+        Parameters
+        ----------
+        picture
+            (rows, columns) of the whole grid.
+        most
+            Responses are clipped to this beforehand.
+
+        Returns
+        -------
+        tuple
+            Responses in the part that is looked at, -inf where no path may stand; and one
+            standard deviation.
+        """
+        response, sigma = line_ridges(np.ascontiguousarray(picture[self.part]), self.allowed)
+        discount(
+            response.reshape(len(response), -1),
+            self.edge.reshape(len(response), -1),
+            1.0 / (_STEPS_PER_SIGMA * sigma),
+            self.trust.ravel(),
+            most,
+            np.where(self.allowed, np.float32(np.inf), np.float32(-np.inf)).ravel(),
+        )
+        return response, sigma
 
 
 def suspect(evidence: Evidence) -> Suspicion:
@@ -59,10 +84,15 @@ def suspect(evidence: Evidence) -> Suspicion:
     power, deepest = _negative(evidence)
     typical = ALLOWANCE * float(np.median(power[evidence.allowed]))
     moving = _moving_share(evidence, deepest)
-    steps = steps_across(evidence.anatomy)
+    part = evidence.part
+    edge = np.ascontiguousarray(steps_across(evidence.anatomy)[:, *part])
+    edge *= (moving / evidence.sigma_od)[part]
+    trust = 1.0 / np.sqrt(np.maximum(power / max(typical, 1e-12), 1.0))
     return Suspicion(
-        trust=1.0 / np.sqrt(np.maximum(power / max(typical, 1e-12), 1.0)),
-        edge=steps * (moving / evidence.sigma_od),
+        part=part,
+        allowed=np.ascontiguousarray(evidence.allowed[part]),
+        trust=np.ascontiguousarray(trust[part]),
+        edge=edge,
     )
 
 
@@ -71,13 +101,17 @@ def _negative(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
     calm = evidence.mean(*evidence.mask)
     deepest = np.zeros(evidence.allowed.shape, np.float32)
     power = np.full(evidence.allowed.shape, 1e-12, np.float32)
-    for start in range(0, evidence.frames - WINDOW_FRAMES + 1, _STRIDE_FRAMES):
-        now = evidence.mean(start, start + WINDOW_FRAMES)
-        if now is None or calm is None:
+    last = evidence.frames - WINDOW_FRAMES
+    looks = [[(start, start + WINDOW_FRAMES)] for start in range(0, last + 1, _STRIDE_FRAMES)]
+    if calm is None:
+        return power, deepest
+    for means in evidence.means(looks):
+        if means is None:
             continue
-        excursion = np.minimum(gaussian_filter(now - calm, _FINE_PX), 0.0)
+        excursion = np.minimum(gaussian_filter(means[0] - calm, _FINE_PX), 0.0)
         np.minimum(deepest, excursion, out=deepest)
-        local = _local_mean(np.square(excursion), evidence.allowed, SMOOTHING_PX)
+        squared = np.square(excursion, out=excursion)
+        local = evidence.grid.smooth(squared[None], evidence.allowed, SMOOTHING_PX)[0]
         np.maximum(power, local, out=power)
     return power, deepest
 
@@ -95,10 +129,3 @@ def _moving_share(evidence: Evidence, deepest: FloatArray) -> FloatArray:
     structure = gaussian_filter(structure * weight, NEIGHBOURHOOD_PX) + least
     share: FloatArray = np.sqrt(np.minimum(moved / structure, 1.0))
     return share
-
-
-def _local_mean(picture: FloatArray, where: BoolArray, sigma_px: float) -> FloatArray:
-    weight = where.astype(np.float32)
-    share = np.maximum(gaussian_filter(weight, sigma_px), 1e-3)
-    mean: FloatArray = gaussian_filter(picture * weight, sigma_px) / share
-    return mean
