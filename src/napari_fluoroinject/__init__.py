@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.dicom.read import read_loop
     from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory
     from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.needle import Needle, NoNeedle
     from napari_fluoroinject.model.report import Finding, Report
     from napari_fluoroinject.results import save
     from napari_fluoroinject.workflow import analyze, analyze_sources
@@ -19,7 +20,9 @@ _HOMES = {
     "Annotation": "model.annotation",
     "CineLoop": "model.cine",
     "Finding": "model.report",
+    "Needle": "model.needle",
     "NeedleTrajectory": "model.annotation",
+    "NoNeedle": "model.needle",
     "Report": "model.report",
     "analyze": "workflow",
     "analyze_sources": "workflow",
@@ -31,7 +34,9 @@ __all__ = [
     "Annotation",
     "CineLoop",
     "Finding",
+    "Needle",
     "NeedleTrajectory",
+    "NoNeedle",
     "Report",
     "__version__",
     "analyze",

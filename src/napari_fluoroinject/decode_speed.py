@@ -73,7 +73,11 @@ def measure_decoding(loop: CineLoop) -> tuple[DecodeCost, ...]:
 
 def printed(costs: Sequence[DecodeCost]) -> str:
     """The table in Markdown, a column for each number of threads."""
-    columns = [f"{kind} ms with {n}" for kind in ("CPU", "wall") for n in THREADS]
+    columns = [
+        f"{kind} ms a frame, {n} thread{'s' * (n > 1)}"
+        for kind in ("CPU", "wall")
+        for n in THREADS
+    ]
     lines = [
         "| transfer syntax | ratio | " + " | ".join(columns) + " |",
         "|---|---|" + "---|" * len(columns),

@@ -77,7 +77,7 @@ def run_off(score=0.2, kind=None, **changes):
 def evidence(**changes):
     fields = {
         "loop": loop(),
-        "annotation": Annotation(),
+        "annotation": Annotation(target_px=(100.0, 100.0)),
         "motion": motion(),
         "injection": Injection(mask_frames=(2, 3, 4, 5), onset_frame=8, onset_score=9.0),
         "needle": needle(),
@@ -221,3 +221,19 @@ def test_a_stricter_procedure_threshold_is_obeyed():
 @pytest.mark.parametrize("key", procedures.all_keys())
 def test_every_warning_that_a_procedure_lists_can_be_judged(key):
     assert {rule.id for rule in procedures.get(key).warnings} <= set(RULES)
+
+
+def test_a_rule_that_could_not_be_applied_is_told():
+    told = assess(evidence(annotation=Annotation()), IL).reasons
+    assert told == ("tip off target: not judged (no target was given)",)
+    neither = evidence(needle=NoNeedle(reason="x"), loop=loop(calibration=None))
+    assert assess(neither, IL).reasons == (
+        "tip off target: not judged (no needle was found, there are no millimetres)",
+    )
+
+
+def test_where_no_procedure_is_known_contrast_that_was_not_seen_is_told_all_the_same():
+    unseen = evidence(injection=Injection(mask_frames=(2, 3), onset_frame=None, onset_score=1.0))
+    told = assess(unseen, procedures.get("generic")).reasons
+    assert told[0].startswith("no contrast was seen: where any that was injected went")
+    assert told[1].startswith("no procedure was stated")

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from moving_scenes import breathing, moving_scene
 
 from napari_fluoroinject.analysis.live import LiveMaps, direct_maps
+from napari_fluoroinject.analysis.live_mask import LEAST_THRESHOLD, make_subtraction
 from napari_fluoroinject.analysis.replay import replay_loop
 from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.compute.curves import Exposures
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
 
@@ -144,6 +146,23 @@ def test_contrast_begins_when_somebody_says_so(ln, on):
     assert live.maps() is None
     live.add(loop.frames.frame(20), float(loop.times_s[20]))
     assert live.maps().mask_frames == tuple(range(4, 20)), "the last sixteen"
+
+
+def test_noise_alone_rarely_crosses_the_threshold(on, shift_px):
+    noise = np.random.default_rng(1).normal(6, 0.1, (FRAMES, 256, 256))
+    loop = loop_of(noise)
+    stored, exposed = loop.frames.every(), shift_px - shift_px[3 : 3 + MASK].mean(axis=0)
+    mask, after = slice(3, 3 + MASK), slice(3 + MASK, FRAMES)
+    subtraction = make_subtraction(
+        stored[mask], exposed[mask], np.ones((256, 256), bool), loop.intensity, on=on
+    )
+    count = FRAMES - 3 - MASK
+    exposures = Exposures(
+        times_s=np.arange(float(count)), shift_px=exposed[after], offset=np.zeros(count)
+    )
+    above = on.kernels.curve_maps(stored[after], exposures, subtraction).area_px
+    assert subtraction.threshold > LEAST_THRESHOLD
+    assert 1e-5 < above[1:-1].mean() / 256**2 < 4e-4
 
 
 def test_maps_that_were_given_out_do_not_change(ln, on):

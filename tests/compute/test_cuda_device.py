@@ -49,7 +49,7 @@ def test_without_cupy_the_extra_to_install_is_named(installed, monkeypatch):
     installed(None)
     monkeypatch.setattr(cuda, "find_spec", lambda _: None)
     message = refused()
-    assert "pip install 'napari-fluoroinject[cuda13]'" in message
+    assert "pip install '.[cuda13]'" in message
     assert "[cuda12]" in message
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import correlate1d
 
 from napari_fluoroinject.compute import cpu, reference
 from napari_fluoroinject.compute.curves import Exposure, Exposures, Subtraction, curve_weights
@@ -66,6 +67,18 @@ def curve(values, times=None):
     )
     stored = np.rint(1000 * values).astype(np.uint16)[:, None, None]
     return stored, exposures, subtraction
+
+
+def still(ln, shift_px):
+    """One frame with this log of the beam, in steps of 1e-4, seen with a shift."""
+    subtraction = Subtraction(
+        ln_beam=-np.arange(60_000, dtype=np.float32) / 10_000,
+        first_stored=0,
+        mask=np.zeros(ln.shape, np.float32),
+        threshold=THRESHOLD,
+    )
+    exposures = Exposures(times_s=np.zeros(1), shift_px=np.array([shift_px]), offset=np.zeros(1))
+    return np.rint(-10_000 * ln).astype(np.uint16)[None], exposures, subtraction
 
 
 def at_pixel(maps):
@@ -213,12 +226,43 @@ def test_what_moves_with_the_anatomy_is_seen_in_the_reference_pose(kernels):
     ln_beam, first = table(np.uint16)
     shift = np.array([[0, 0], [2, -3], [-4, 1], [1, 5]])
     stored = np.stack([np.roll(scene, one, axis=(0, 1)) for one in shift])
+    blurred = ln_beam[scene - first]
+    for axis in (0, 1):
+        blurred = correlate1d(blurred, [0.25, 0.5, 0.25], axis=axis, mode="nearest")
     subtraction = Subtraction(
-        ln_beam=ln_beam, first_stored=first, mask=ln_beam[scene - first], threshold=THRESHOLD
+        ln_beam=ln_beam, first_stored=first, mask=blurred, threshold=THRESHOLD
     )
     exposures = Exposures(times_s=np.arange(4.0), shift_px=shift, offset=np.zeros(4))
     maps = kernels.curve_maps(stored, exposures, subtraction)
-    np.testing.assert_allclose(maps.peak[5:-5, 5:-5], 0, atol=1e-6)
+    np.testing.assert_allclose(maps.peak[6:-6, 6:-6], 0, atol=1e-6)
+
+
+@BACKENDS
+@given(down=st.floats(-4, 4), right=st.floats(-4, 4))
+@settings(deadline=None, max_examples=20)
+def test_a_slope_is_seen_where_it_stands(kernels, down, right):
+    row, column = np.mgrid[:24, :24] - 12
+    found = kernels.curve_maps(*still(-3 - 0.02 * row - 0.05 * column, (down, right))).last
+    expected = 3 + 0.02 * (row + down) + 0.05 * (column + right)
+    np.testing.assert_allclose(found[6:-6, 6:-6], expected[6:-6, 6:-6], atol=1e-4)
+
+
+@BACKENDS
+@pytest.mark.parametrize(("part", "along"), [(0.0, 0.375), (0.5, 0.3125), (-0.2, 0.335)])
+def test_the_noise_of_a_pixel_falls_with_its_neighbours(kernels, part, along):
+    # the sum of the squares of (1 - f, 2 - f, 1 + f, f) / 4
+    noise = np.random.default_rng(6).normal(-3, 0.1, (300, 300))
+    found = kernels.curve_maps(*still(noise, (2 + part, part))).last
+    assert found.std() == pytest.approx(0.1 * along, rel=0.03)
+
+
+@BACKENDS
+@pytest.mark.parametrize("far", [14.5, 1e4])
+def test_beyond_an_edge_the_picture_goes_on_as_it_ends(kernels, far):
+    ln = np.random.default_rng(7).uniform(-5, -1, (11, 12))
+    for shift, corner in (((-far, far), ln[0, -1]), ((far, -far), ln[-1, 0])):
+        found = kernels.curve_maps(*still(ln, shift)).last
+        np.testing.assert_allclose(found, -corner, atol=1e-4)
 
 
 @BACKENDS

@@ -55,6 +55,13 @@ def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
     if evidence.illegible:
         reasons.append(evidence.illegible)
         judged = np.zeros_like(judged)
+    warned = any(rule.id == "contrast_not_seen" for rule in procedure.warnings)
+    if _nothing_seen(evidence) and not warned:
+        reasons.append(
+            "no contrast was seen: where any that was injected went, and whether into a vessel, "
+            "cannot be told"
+        )
+    reasons += _not_judged(evidence, procedure)
     if evidence.run_off.reason:
         extent = "not assessed" if evidence.run_off.score is None else "assessed in part only"
         reasons.append(f"vascular uptake: {extent} ({evidence.run_off.reason})")
@@ -82,16 +89,17 @@ def _vascular_uptake(evidence: Evidence, rule: WarningRule, _: Procedure) -> Fin
     return Finding(
         id=rule.id,
         severity=rule.severity,
-        text=f"A {run_off.kind} tubular run-off reached the alarm threshold; review the run.",
+        text=(
+            f"A {run_off.kind} tubular run-off reached the alarm threshold; review the run. "
+            "The frames given show it best; it may last longer."
+        ),
         score=score,
         frames=run_off.frames,
     )
 
 
 def _contrast_not_seen(evidence: Evidence, rule: WarningRule, _: Procedure) -> Finding | None:
-    if evidence.injection.onset_frame is not None or not evidence.injection.mask_frames:
-        return None
-    if evidence.run_off.alarmed:  # a run-off is contrast that was seen
+    if not _nothing_seen(evidence):
         return None
     return Finding(
         id=rule.id,
@@ -100,6 +108,28 @@ def _contrast_not_seen(evidence: Evidence, rule: WarningRule, _: Procedure) -> F
         score=1.0,
         frames=None,
     )
+
+
+def _nothing_seen(evidence: Evidence) -> bool:
+    """Whether contrast was looked for and none was seen; a run-off is contrast, too."""
+    looked = bool(evidence.injection.mask_frames)
+    return looked and evidence.injection.onset_frame is None and not evidence.run_off.alarmed
+
+
+def _not_judged(evidence: Evidence, procedure: Procedure) -> list[str]:
+    """Which rules could not be applied and why, lest their silence passes for an answer."""
+    if procedure.region == "unknown":
+        return ["no procedure was stated, so only the rules that hold for every one were applied"]
+    if not any(rule.id == "tip_off_target" for rule in procedure.warnings):
+        return []
+    missing = []
+    if evidence.annotation.target_px is None:
+        missing.append("no target was given")
+    if not isinstance(evidence.needle, Needle):
+        missing.append("no needle was found")
+    if evidence.loop.mm_per_px is None:
+        missing.append("there are no millimetres")
+    return [f"tip off target: not judged ({', '.join(missing)})"] if missing else []
 
 
 def _tip_off_target(evidence: Evidence, rule: WarningRule, _: Procedure) -> Finding | None:

@@ -76,7 +76,7 @@ class LiveSnapshot:
     ----------
     maps
         Of `frames`, exactly what `Kernels.curve_maps` gives for them, `exposures` and
-        `subtraction`. Opacity is that of the picture: neither corrected for scatter nor blurred.
+        `subtraction`. Opacity is that of the picture, not corrected for scatter.
     mask_frames, frames, lost_frames
         Frames of the mask, in the maps, and left out because the registration lost them.
     valid

@@ -43,9 +43,9 @@ class LiveMaps:
     is undone for the registration alone. The onset of contrast is not found here: whoever finds
     it calls `begin`.
 
-    These are maps of single pixels of the picture. Their noise asks for a threshold two to four
-    times that of the analysis of a whole loop, so that arrival comes 3 to 9 frames later, and
-    peaks, which are the highest of noisy values, are higher.
+    These are maps of the picture's own pixels, blurred by less than one of them. Their noise asks
+    for a threshold two to three times that of the analysis of a whole loop, so that arrival comes
+    1 to 3 frames later, and peaks, which are the highest of noisy values, are higher.
 
     Memory does not grow with the loop but by a few numbers a frame. At any time the maps are
     those that the whole loop's kernel gives for the same frames, poses and mask, bit by bit.

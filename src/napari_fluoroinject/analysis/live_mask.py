@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.compute.curves import Exposures, Subtraction
+from napari_fluoroinject.compute.taps import CURVE_TAPS, curve_taps
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, StoredArray
 
 if TYPE_CHECKING:
@@ -125,17 +126,13 @@ def _mean(
 
 def _sampled(stored: StoredArray, shift_px: DoubleArray, intensity: IntensityScale) -> FloatArray:
     """Log of some pixels of one frame in the reference pose, as the maps sample them."""
-    rows, columns = stored.shape
-    whole = np.floor(shift_px).astype(np.int64)
-    down, right = (shift_px - whole).astype(np.float32)
-    y = np.arange(0, rows, _SAMPLED)[:, None] + whole[0]
-    x = np.arange(0, columns, _SAMPLED)[None, :] + whole[1]
-
-    def at(row: int, column: int) -> FloatArray:
-        place = np.clip(y + row, 0, rows - 1), np.clip(x + column, 0, columns - 1)
-        return intensity.ln(stored[place])
-
-    upper = (1 - right) * at(0, 0) + right * at(0, 1)
-    lower = (1 - right) * at(1, 0) + right * at(1, 1)
-    sampled: FloatArray = (1 - down) * upper + down * lower
+    first, weights = curve_taps(shift_px)
+    rows, columns = (
+        np.clip(np.arange(0, size, _SAMPLED)[:, None] + at + np.arange(CURVE_TAPS), 0, size - 1)
+        for size, at in zip(stored.shape, first.astype(np.int64), strict=True)
+    )
+    # of every pixel its neighbours, in the last two axes
+    ln = intensity.ln(stored[rows[:, None, :, None], columns[None, :, None, :]])
+    down, right = weights.astype(np.float32)
+    sampled: FloatArray = (ln @ right) @ down
     return sampled

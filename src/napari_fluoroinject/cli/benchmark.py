@@ -37,7 +37,7 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
 ) -> None:
     """Print the errors of the whole analysis against the truth of synthetic loops.
 
-    A loop takes about 9 s of one processor, and a scene the time to build it.
+    A loop takes about 5 s of one processor, and a scene the time to build it.
     The defaults are 225 loops: about half an hour on two processors.
     A first look: --seeds 2 --dose 20.
     """

@@ -99,6 +99,8 @@ def _warnings(summary: Summary) -> str:
         lines.append(line("vascular uptake", f"{unassessed}: {summary['run_off']['reason']}"))
     if warnings:
         return section("Warnings", [*lines, line("", seen)])
+    if summary["contrast_onset_frame"] is None and summary["mask_frames"]:
+        lines.append(line("contrast", "none was seen: where any went is not known"))
     quiet = line("none raised", f"{seen} This is not a clearance: see what is not known.")
     return section("Warnings", [*lines, quiet])
 
@@ -216,7 +218,7 @@ def _run_off_lines(summary: Summary) -> Iterator[str]:
     yield line(
         "strongest run-off",
         f"score {found['score']:.2f}, a warning is raised at 1"
-        f"{_when(summary, found['frames'], begin=';')}{part}",
+        f"{_when(summary, found['frames'], begin='; clearest')}{part}",
     )
     faintest = _quantity(found["smallest_seen_od"], _opacity_unit(summary), 3)
     if faintest is not None:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.replay import Replay, ReplayedFrame
 
 _MOST_NAMED = 10
+_HEAD = " frame    time  state      shift, px       residual  area, px  opacity    took"
+_CAUTION = (
+    "Research software: nothing is judged here. The area is every pixel darker than the "
+    "threshold, moving needle and gas included;"
+)
 
 
 def replay(
@@ -32,17 +37,22 @@ def replay(
 ) -> None:
     """Feed a loop frame by frame into the live maps, and print what each frame took.
 
-    Maps are those of the picture: neither corrected for scatter nor blurred. Nothing is warned
-    of.
+    Maps are those of the picture, not corrected for scatter, and all that darkens counts: needle
+    and gas that move, too. Contrast in the mask frames is lost. Nothing is warned of.
     """
     from napari_fluoroinject.workflow import replay as run
 
     def tell(frame: ReplayedFrame) -> None:
-        if frame.status.frame % every == 0 or not frame.status.locked:
+        number = frame.status.frame
+        if number == 0:
+            typer.echo(_HEAD)
+        if number % every == 0 or not frame.status.locked:
             typer.echo(_line(frame))
 
-    typer.echo(" frame    time  state      shift, px       residual     area  opacity    took")
     replayed = run(source, on=on, mask_frames=mask_frames, told=tell)
+    last = replayed.frames[-1]
+    if last.status.locked and last.status.frame % every:
+        typer.echo(_line(last))
     typer.echo(_summary(replayed))
 
 
@@ -51,10 +61,10 @@ def _line(frame: ReplayedFrame) -> str:
     shift = "" if status.shift_px is None else "{:+6.2f} {:+6.2f}".format(*status.shift_px)
     residual = "" if status.residual is None else f"{status.residual:.2f}"
     opacity = "" if status.mean_opacity is None else f"{status.mean_opacity:.2f}"
-    state = status.phase if status.locked else "LOST"
+    state, area = (status.phase, f"{status.area_px}") if status.locked else ("LOST", "")
     return (
-        f"{status.frame:6d} {status.time_s:6.2f}s  {state:9s}  {shift:13s}  {residual:>8s}  "
-        f"{status.area_px:7d}  {opacity:>7s}  {1e3 * frame.took_s:6.1f}ms"
+        f"{status.frame + 1:6d} {status.time_s:6.2f}s  {state:9s}  {shift:13s}  {residual:>8s}  "
+        f"{area:>8s}  {opacity:>7s}  {1e3 * frame.took_s:6.1f}ms"
     )
 
 
@@ -75,6 +85,9 @@ def _summary(replayed: Replay) -> str:
     ]
     if replayed.snapshot is None:
         lines.append("There are no maps: no frame came after the mask.")
+    mask = [one.status.frame + 1 for one in replayed.frames if one.status.phase == "mask"]
+    if mask:
+        lines.append(f"{_CAUTION} contrast in the mask, frames {mask[0]} to {mask[-1]}, is lost.")
     return "\n".join(lines)
 
 
@@ -82,5 +95,5 @@ def _named(frames: tuple[int, ...]) -> str:
     if not frames:
         return "none"
     more = len(frames) - _MOST_NAMED
-    named = ", ".join(str(frame) for frame in frames[:_MOST_NAMED])
+    named = ", ".join(str(frame + 1) for frame in frames[:_MOST_NAMED])
     return f"{len(frames)} (frame {named}{f' and {more} more' if more > 0 else ''})"

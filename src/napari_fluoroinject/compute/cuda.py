@@ -235,19 +235,19 @@ def load_cupy() -> Any:
     if not _driver_is_there():
         raise BackendUnavailableError(
             "there is no NVIDIA driver (its library cannot be loaded). CUDA needs a device, its "
-            f"driver, and the extra 'napari-fluoroinject[cuda13]' or [cuda12]; {_INSTEAD}"
+            f"driver, and the extra cuda13 or cuda12; {_INSTEAD}"
         )
     if find_spec("cupy") is None:
         raise BackendUnavailableError(
-            "CuPy is not installed: pip install 'napari-fluoroinject[cuda13]' (or [cuda12], after "
-            f"the CUDA version that nvidia-smi shows); or {_INSTEAD}"
+            "CuPy is not installed: pip install '.[cuda13]' in the folder of the source (or "
+            f"[cuda12], after the CUDA version that nvidia-smi shows); or {_INSTEAD}"
         )
     try:
         import cupy
     except ImportError as error:
         raise BackendUnavailableError(
             f"CuPy is installed but cannot be loaded ({error}); reinstall it with "
-            f"'napari-fluoroinject[cuda13]' or [cuda12], or {_INSTEAD}"
+            f"the extra cuda13 or cuda12, or {_INSTEAD}"
         ) from error
     return cupy
 
@@ -285,7 +285,7 @@ def _like(array: Any) -> tuple[tuple[int, ...], np.dtype[Any]]:
 def _uncompiled(error: Exception) -> BackendUnavailableError:
     return BackendUnavailableError(
         f"the CUDA kernels could not be compiled ({error}). The compiler comes with "
-        "'napari-fluoroinject[cuda13]' and [cuda12]; devices before Turing are too old. Or "
+        "the extras cuda13 and cuda12; devices before Turing are too old. Or "
         f"{_INSTEAD}"
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_fluoroinject.compute.curves import CurveMaps, check_frames, check_later, curve_weights
 from napari_fluoroinject.compute.kernels import curve
+from napari_fluoroinject.compute.taps import CURVE_TAPS, curve_taps
 from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -128,13 +129,11 @@ def _where(
     shift_px: DoubleArray, offset: DoubleArray, shape: tuple[int, ...]
 ) -> tuple[npt.NDArray[np.int64], FloatArray]:
     """First sample and shares of every frame, as `curve.follow` wants them."""
-    whole = np.floor(shift_px)
-    part = shift_px - whole
+    first, weights = curve_taps(shift_px)
     # farther than the picture is no different
-    start = np.clip(whole, -max(shape), max(shape)).astype(np.int64)
-    down, right = part.T
-    share = np.column_stack([1 - down, down, 1 - right, right, offset]).astype(np.float32)
-    return start, share
+    far = max(shape) + CURVE_TAPS
+    share = np.column_stack([weights.reshape(len(weights), -1), offset])
+    return np.clip(first, -far, far).astype(np.int64), share.astype(np.float32)
 
 
 def _clock(times_s: DoubleArray) -> FloatArray:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from napari_fluoroinject.compute.cuda_source import kernel_constant
 from napari_fluoroinject.compute.curves import CurveMaps, Exposures, check_frames, check_later
 from napari_fluoroinject.compute.device import Buffer
+from napari_fluoroinject.compute.taps import curve_taps
 from napari_fluoroinject.errors import BackendFailedError
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _KINDS = ("uint8", "uint16", "int16")
 _MAPS = 7
-_STEP = 12
+_STEP = 16
 """Numbers of `struct Step`."""
 _FLAG = 4
 """Bytes of a word of flags."""
@@ -132,19 +133,19 @@ def _kind(stored: StoredArray) -> str:
 
 
 def _steps(exposures: Exposures) -> FloatArray:
-    """What the kernel is told of consecutive frames, and of one after them, (frames + 1, 12).
+    """What the kernel is told of consecutive frames, and of one after them, (frames + 1, 16).
 
     In the order of `struct Step` in follow.cu; the weights are those of `curves.curve_weights`.
     """
-    times, shift = exposures.times_s, exposures.shift_px
+    times = exposures.times_s
     # Before the first frame and after the last time stands still.
     around = np.concatenate([times[:1], times[:1], times, times[-1:]])
-    whole = np.floor(shift)
-    down, right = (shift - whole).T
+    first, weights = curve_taps(exposures.shift_px)
     steps = np.zeros((len(times) + 1, _STEP), dtype=np.float32)
-    steps[:-1, :2] = whole
-    steps[:-1, 2:7] = np.column_stack([1 - down, down, 1 - right, right, exposures.offset])
-    steps[:, 7:10] = np.column_stack([around[:-2], around[1:-1], (around[2:] - around[:-2]) / 2])
+    steps[:-1, :2] = first
+    steps[:-1, 2:10] = weights.reshape(len(times), -1)
+    steps[:-1, 10] = exposures.offset
+    steps[:, 11:14] = np.column_stack([around[:-2], around[1:-1], (around[2:] - around[:-2]) / 2])
     return steps
 
 

@@ -20,6 +20,8 @@ TAPS = 6
 _REACH = TAPS // 2
 TABLE_STEPS = 1024
 """Entries of the table of weights per pixel; straight lines between them err by 1e-6."""
+CURVE_TAPS = 4
+"""Samples per axis where curves are sampled."""
 _TRUNCATE = 3.5
 """Gaussians end at this many sigma: 0.05 % of the weight is left out."""
 
@@ -43,6 +45,14 @@ def gaussian_taps(sigma_px: float) -> FloatArray:
     reach = ceil(_TRUNCATE * sigma_px)
     taps = [exp(-0.5 * (i / sigma_px) ** 2) if i else 1.0 for i in range(-reach, reach + 1)]
     return np.asarray(taps / np.sum(taps), dtype=np.float32)
+
+
+def curve_taps(shift_px: DoubleArray) -> tuple[DoubleArray, DoubleArray]:
+    """First sample and weights (..., 4), by which `Kernels.curve_maps` samples a shift (...)."""
+    whole = np.floor(shift_px)
+    part = shift_px - whole
+    weights = np.stack([1 - part, 2 - part, 1 + part, part], axis=-1) / 4
+    return whole - 1, weights
 
 
 def warp_taps(pose: DoubleArray, rows: int, columns: int) -> WarpTaps:

@@ -109,10 +109,11 @@ def all_quiet(report: Report) -> str:
         return f"Not assessable: none of {of} frames could be judged."
     seen = f"detected in {judged} assessable of {of} frames; not a clearance."
     vessels = vascular_unassessed(report)
-    if not vessels:
-        return f"Nothing {seen}"
-    what = "Nothing else" if report.run_off.score is None else "Nothing"
-    return f"{vessels[:1].upper()}{vessels[1:]}. {what} {seen}"
+    first = f"{vessels[:1].upper()}{vessels[1:]}. " if vessels else ""
+    if report.maps is not None and report.injection.onset_frame is None:
+        first = f"No contrast was seen. {first}"
+    what = "Nothing else" if vessels and report.run_off.score is None else "Nothing"
+    return f"{first}{what} {seen}"
 
 
 def vascular_unassessed(report: Report) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from napari_fluoroinject.compute.taps import CURVE_TAPS
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -28,8 +30,8 @@ PLANES = 10
 before the last known one and that one, the peak and its time, when contrast may have arrived and
 when it has, area and moment since."""
 ROWS = 8
-"""Rows worked on together: what is known of them stays in the second cache, and of the rows that
-are looked up one in nine is looked up twice."""
+"""Rows worth following together through a loop: what is known of them stays in the second cache,
+and of the rows that are looked up three in eleven are looked up again."""
 MAPS = 7
 """Pictures that are read off."""
 NEVER = np.float32(-1e30)
@@ -41,7 +43,7 @@ _STRIP = _Place(PLANES * LANES)
 _EARLIER, _LATEST, _PREVIOUS, _VALUE, _PEAK, _PEAK_TIME, _CANDIDATE, _ARRIVAL, _AREA, _MOMENT = (
     _Place(plane * LANES) for plane in range(PLANES)
 )
-_NEXT = _Place(1)
+_NEXT, _SECOND, _THIRD = _Place(1), _Place(2), _Place(3)
 _QUARTER, _HALF, _ZERO = np.float32(0.25), np.float32(0.5), np.float32(0)
 _SEEN = np.float32(-0.5e30)
 
@@ -62,9 +64,9 @@ def follow(
     coded
         Codes, and a table: the natural log of the beam at each of them.
     exposures
-        Of every frame: the first sample (frames, 2); shares (frames, 5) of the upper, lower, left
-        and right sample, and the opacity to take off; a clock (frames, 3): time of the frame two
-        before, time and weight of the one before.
+        Of every frame: the first sample (frames, 2); shares (frames, 9) of the four samples along
+        columns and of the four along rows, and the opacity to take off; a clock (frames, 3): time
+        of the frame two before, time and weight of the one before.
     mask
         (rows, strips * LANES), padded with `NEVER`.
     rules
@@ -82,24 +84,23 @@ def follow(
     here, strips = busy.shape
     columns, last = stored.shape[2], stored.shape[1] - 1
     flat = state.reshape(-1)
-    line = np.empty(columns + 1, dtype=np.float32)
-    rows = np.zeros((2, strips * LANES), dtype=np.float32)
+    line = np.empty(columns + CURVE_TAPS - 1, dtype=np.float32)
+    rows = np.zeros((CURVE_TAPS, strips * LANES), dtype=np.float32)
     opacity = np.empty(strips * LANES, dtype=np.float32)
-    for block in range(0, here, ROWS):
-        for k in range(stored.shape[0]):
-            down, right = start[k]
-            for y in range(block, min(block + ROWS, here) + 1):
-                source = min(max(first_row + y + down, 0), last)
-                _look_up(stored[k, source], table, right, line)
-                _between(line, share[k, 2], share[k, 3], rows[y & 1])
-                if y > block:
-                    upper, lower = rows[(y - 1) & 1], rows[y & 1]
-                    _subtract(mask[first_row + y - 1], upper, lower, share[k], opacity)
-                    first = _Place((y - 1) * strips)
-                    if before + k == 0:
-                        _begin(flat, first, opacity)
-                    else:
-                        area[k] += _row(flat, busy[y - 1], first, opacity, clock[k], threshold)
+    for k in range(stored.shape[0]):
+        down, right = start[k]
+        for looked_up in range(here + CURVE_TAPS - 1):
+            source = min(max(first_row + looked_up + down, 0), last)
+            _look_up(stored[k, source], table, right, line)
+            _across(line, share[k, CURVE_TAPS:], rows[looked_up % CURVE_TAPS])
+            y = looked_up - (CURVE_TAPS - 1)
+            if y >= 0:
+                _subtract(mask[first_row + y], rows, y, share[k], opacity)
+                first = _Place(y * strips)
+                if before + k == 0:
+                    _begin(flat, first, opacity)
+                else:
+                    area[k] += _row(flat, busy[y], first, opacity, clock[k], threshold)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -150,10 +151,10 @@ def _write(one: FloatArray, now: np.float32, out: FloatArray) -> None:
 
 @njit(cache=True, nogil=True)
 def _look_up(codes: Codes, table: FloatArray, right: int, line: FloatArray) -> None:
-    """Log of the beam along a row, one sample more than the row has; edges are repeated."""
+    """Log of the beam along a row, from sample `right` on; edges are repeated."""
     size = codes.size
-    low = min(max(-right, 0), size + 1)
-    high = max(min(size - right, size + 1), low)
+    low = min(max(-right, 0), line.size)
+    high = max(min(size - right, line.size), low)
     into, source = _Place(low), _Place(low + right)
     for i in range(_Place(high - low)):
         line[into + i] = table[codes[source + i]]
@@ -162,18 +163,25 @@ def _look_up(codes: Codes, table: FloatArray, right: int, line: FloatArray) -> N
 
 
 @njit(cache=True, nogil=True)
-def _between(line: FloatArray, left: np.float32, right: np.float32, out: FloatArray) -> None:
-    for i in range(_Place(line.size - 1)):
-        out[i] = left * line[i] + right * line[i + _NEXT]
+def _across(line: FloatArray, share: FloatArray, out: FloatArray) -> None:
+    """Of every pixel the sum of four neighbours by their shares."""
+    s0, s1, s2, s3 = share[0], share[1], share[2], share[3]
+    for i in range(_Place(line.size - CURVE_TAPS + 1)):
+        near = s1 * line[i + _NEXT] + s2 * line[i + _SECOND]
+        out[i] = (s0 * line[i] + s3 * line[i + _THIRD]) + near
 
 
 @njit(cache=True, nogil=True)
 def _subtract(
-    mask: FloatArray, upper: FloatArray, lower: FloatArray, share: FloatArray, out: FloatArray
+    mask: FloatArray, rows: FloatArray, y: int, share: FloatArray, out: FloatArray
 ) -> None:
-    above, below, offset = share[0], share[1], share[4]
+    """What the mask has over the sum of four rows by their shares; `y` of a ring is the first."""
+    r0, r1 = rows[y % CURVE_TAPS], rows[(y + 1) % CURVE_TAPS]
+    r2, r3 = rows[(y + 2) % CURVE_TAPS], rows[(y + 3) % CURVE_TAPS]
+    s0, s1, s2, s3, offset = share[0], share[1], share[2], share[3], share[2 * CURVE_TAPS]
     for i in range(_Place(out.size)):
-        out[i] = mask[i] - (above * upper[i] + below * lower[i]) - offset
+        ln = (s0 * r0[i] + s3 * r3[i]) + (s1 * r1[i] + s2 * r2[i])
+        out[i] = mask[i] - ln - offset
 
 
 @njit(cache=True, nogil=True)

@@ -5,7 +5,8 @@
 // how many frames are handed over at once.
 
 #define PLANES 9       // of the state, in the order of struct Curve
-#define EACH 6         // pixels of a thread, one below another: rows that are looked up are shared
+#define NEAR 4         // samples along rows and along columns (compute/taps.py: CURVE_TAPS)
+#define EACH 5         // pixels of a thread, one below another: rows that are looked up are shared
 #define WORD 32        // frames of a word of flags
 #define COUNTED 256    // rows of one count of flags
 #define NEVER -1e30f   // has not happened; what is above SEEN has
@@ -19,10 +20,10 @@ struct Curve {
   float area, moment;            // since the candidate
 };
 
-// What is told of a frame: 12 numbers of 32 bits, the last unused.
+// What is told of a frame: 16 numbers of 32 bits, the last two unused.
 struct alignas(16) Step {
-  float down, right;             // whole pixels to the upper left of the four that are sampled
-  float upper, lower, left, other;  // shares of the rows and of the columns
+  float down, right;             // whole pixels to the upper left of those that are sampled
+  float row[NEAR], column[NEAR];  // their shares
   float offset;                  // opacity to take off
   float before, time, weight;    // time of the frame two before; time and weight of the one before
   float unused[2];
@@ -90,23 +91,27 @@ template <class Stored>
 DEVICE void opacities(const Stored* frame, const float* table, int lowest, const Step& step,
                       const float* mask, int y, int x, int rows, int columns, float* opacity) {
   const int first = y + (int)step.down, column = x + (int)step.right;
-  const int left = clamp(column, columns - 1), right = clamp(column + 1, columns - 1);
-  float upper = 0.0f;
+  float ln[EACH] = {};
 #pragma unroll
-  for (int i = 0; i <= EACH; i++) {
+  for (int i = 0; i < EACH + NEAR - 1; i++) {
     const unsigned int row = (unsigned int)(clamp(first + i, rows - 1) * columns);
-    const float far = step.other * table[(int)frame[row + right] - lowest];
-    const float lower = fmaf(step.left, table[(int)frame[row + left] - lowest], far);
-    if (i > 0) {
-      const float ln = fmaf(step.lower, lower, step.upper * upper);
-      opacity[i - 1] = mask[i - 1] - ln - step.offset;
+    float across = 0.0f;
+#pragma unroll
+    for (int j = 0; j < NEAR; j++) {
+      const Stored value = frame[row + clamp(column + j, columns - 1)];
+      across = fmaf(step.column[j], table[(int)value - lowest], across);
     }
-    upper = lower;
+#pragma unroll
+    for (int j = 0; j < NEAR; j++) {
+      if (i >= j && i - j < EACH) ln[i - j] = fmaf(step.row[j], across, ln[i - j]);
+    }
   }
+#pragma unroll
+  for (int i = 0; i < EACH; i++) opacity[i] = mask[i] - ln[i] - step.offset;
 }
 
 // A thread follows EACH pixels through `count` frames; TID_Y counts groups of so many rows.
-// steps (count, 12); `before` frames were followed already, and state (PLANES, rows, columns) is not
+// steps (count, 16); `before` frames were followed already, and state (PLANES, rows, columns) is not
 // read where there were none. above (words, rows, columns): the flags of WORD frames each, bit
 // k % WORD of word k / WORD for the frame before frame k.
 template <class Stored>
@@ -180,7 +185,7 @@ GLOBAL void follow_int16(const short* __restrict__ stored, const float* __restri
 }
 
 // The maps (7, rows, columns) of the frames so far, and the flags (rows, columns) of the last one in
-// bit 0: the frame after it is like it. step (12) as above. What is known stays as it is.
+// bit 0: the frame after it is like it. step (16) as above. What is known stays as it is.
 GLOBAL void read_curves(const float* __restrict__ state, const float* __restrict__ step,
                         float threshold, int rows, int columns, float* __restrict__ maps,
                         unsigned int* __restrict__ above) {
