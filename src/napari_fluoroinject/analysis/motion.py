@@ -111,7 +111,7 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
     """
     kernels = on.kernels
     sieves = [_sieve(field, band_px, kernels) for band_px in (_COARSE_BAND_PX, _FINE_BAND_PX)]
-    if len(ln) < 2 or not sieves[1].inner.any():
+    if len(ln) < 2 or not all(sieve.inner.any() for sieve in sieves):
         return _still(ln.shape)
     coarse, fine = _bands(ln, field, sieves, kernels)
     pose = first_poses(coarse.frames, coarse.field, kernels=kernels, iterations=_FIRST_ITERATIONS)

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from napari_fluoroinject.analysis.field import find_open_field
 from napari_fluoroinject.analysis.findings import Evidence, assess, judge
@@ -82,7 +83,9 @@ def analyze_loop(
     progress("reading", 0.0)
     small = binned_loop(loop, on=on)
     marked = binned_annotation(annotation, binning(loop.shape[1:]))
-    report = _analyze(small, procedure, marked, on, progress)
+    # More threads add up in another order, so that results would depend on their number.
+    with threadpool_limits(limits=1, user_api="blas"):
+        report = _analyze(small, procedure, marked, on, progress)
     progress("done", 1.0)
     return full_size(report, loop, annotation)
 

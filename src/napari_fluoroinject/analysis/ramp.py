@@ -162,10 +162,13 @@ def _family(earliest: float, positions: DoubleArray) -> RampFamily:
     """Every ramp that is tried."""
     steps = [max(START_STEP, START_SHARE * rise) for rise in RISES]
     start, rise = lattice(earliest, float(positions[-1]), RISES, steps)
+    # In a pause a ramp that is over before the next frame is like any other such.
+    ahead = np.append(positions, np.inf)[np.searchsorted(positions, start)] - start
+    seen = ahead <= rise + START_STEP
     return RampFamily(
         positions=positions,
-        start=start,
-        rise=rise,
+        start=start[seen],
+        rise=rise[seen],
         decay=np.array(DECAYS),
         held_frames=BASELINE_FRAMES,
     )
