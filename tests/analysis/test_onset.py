@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_fluoroinject.analysis.onset import find_injection
+from napari_fluoroinject.analysis.onset import find_injection, read_onset
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.model.motion import Motion
 
@@ -134,3 +134,97 @@ def test_a_loop_too_short_for_a_subtraction_has_no_mask(frames):
     injection = found(scene(frames=frames))
     assert injection.mask_frames == ()
     assert injection.onset_frame is None
+
+
+def lost(*frames, of=FRAMES):
+    locked = np.ones(of, bool)
+    locked[list(frames)] = False
+    return still(of, locked=locked)
+
+
+def foreign(ln, frames):
+    """The same loop with another scene, turned by half, in some frames."""
+    other = ln.copy()
+    other[list(frames)] = 3.0 - 4.0 * ln[list(frames), ::-1, ::-1]
+    return other
+
+
+LOST = {
+    "one in the middle": [25],
+    "one before contrast": [12],
+    "several on their own": [8, 13, 26, 33],
+    "the last ones": range(37, 40),
+    "the last third": range(27, 40),
+    "the first ones": range(6),
+}
+
+
+@pytest.mark.parametrize("frames", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("show", ["nothing", "another scene", "no number"])
+def test_lost_frames_have_no_say(frames, show):
+    ln = scene(onset=18)
+    motion = lost(*frames)
+    shown = foreign(ln, frames)
+    if show != "another scene":
+        shown[list(frames)] = 0.0 if show == "nothing" else np.nan
+    injection = found(shown, motion)
+    assert abs(injection.onset_frame - 18) <= 2
+    assert injection == found(ln, motion)
+    assert not set(injection.mask_frames) & set(frames)
+    assert max(injection.mask_frames) < 18
+
+
+@pytest.mark.parametrize("onset", [102, 201])
+def test_lost_frames_have_no_say_in_a_long_loop(onset):
+    frames = [30, *range(90, 96), *range(150, 170), *range(245, 250)]
+    ln = foreign(scene(onset=onset, frames=250), frames)
+    assert abs(found(ln, lost(*frames, of=250)).onset_frame - onset) <= 2
+
+
+@given(gone=st.sets(st.integers(0, FRAMES - 1), max_size=25), seed=st.integers(0, 20))
+@settings(max_examples=15, deadline=None)
+def test_whatever_frames_are_lost_no_onset_is_seen_without_contrast(gone, seed):
+    injection = found(foreign(scene(seed=seed), gone), lost(*gone))
+    assert injection.onset_frame is None
+    assert not gone & set(injection.mask_frames)
+
+
+@given(gone=st.sets(st.integers(0, FRAMES - 1), max_size=25), onset=st.integers(9, 30))
+@settings(max_examples=15, deadline=None)
+def test_the_onset_is_never_a_lost_frame(gone, onset):
+    injection = found(foreign(scene(onset=onset), gone), lost(*gone))
+    assert injection.onset_frame not in gone
+
+
+def test_contrast_that_comes_while_frames_are_lost_has_come_in_the_next():
+    frames = range(16, 24)
+    injection = found(foreign(scene(onset=19), frames), lost(*frames))
+    assert injection.onset_frame == 24
+    # It may have come right after the last frame that was seen.
+    assert len(injection.mask_frames) >= 6
+    assert max(injection.mask_frames) < 16 - 2
+
+
+def test_the_onset_is_read_off_locked_frames_alone():
+    curve = np.clip((np.arange(FRAMES) - 17) / 6, 0.0, 1.0)
+    read = read_onset(curve, still(), score=1.0).onset_frame
+    curve[[9, 20, 38]] = np.nan, 50.0, -50.0
+    assert read_onset(curve, lost(9, 20, 38), score=1.0).onset_frame == read == 18
+
+
+@pytest.mark.parametrize("kept", [0, 1, 4])
+def test_too_few_locked_frames_have_no_onset(kept):
+    gone = range(1 + kept, FRAMES)
+    motion = lost(0, *gone)
+    for injection in (
+        found(scene(onset=3), motion),
+        read_onset(np.linspace(0.0, 1.0, FRAMES), motion, score=1.0),
+    ):
+        assert injection.onset_frame is None
+        assert injection.mask_frames == ()
+
+
+def test_lost_frames_do_not_make_a_loop_long_enough():
+    motion = lost(*range(9, FRAMES))
+    assert found(scene(onset=6), motion).onset_frame is None
+    assert found(scene(onset=6), motion).mask_frames == ()

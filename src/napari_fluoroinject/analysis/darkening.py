@@ -10,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from napari_fluoroinject.analysis.chunks import chunks
+from napari_fluoroinject.analysis.chunks import chunks, picked
+from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.model.motion import Motion
 
 BLOCK_PX = 4
 """Side of a block: smaller than any film, larger than what noise and residual motion correlate."""
@@ -57,14 +59,16 @@ ANSWER_BLOCKS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Darkening:
-    """Darkening of every block in every frame, in sigmas of one frame.
+    """Darkening of every block in every locked frame, in sigmas of one frame.
 
-    `z` is (frames, rows, columns) float32 of blocks, rising where the picture darkens; `usable`
-    (rows, columns) tells the blocks that may be looked at, elsewhere `z` is 0; `noise` is the
-    median noise of an unblurred block in one frame, natural log units.
+    `z` is (locked frames, rows, columns) float32 of blocks, rising where the picture darkens;
+    `frames` are their numbers in the loop; `usable` (rows, columns) tells the blocks that may be
+    looked at, elsewhere `z` is 0; `noise` is the median noise of an unblurred block in one frame,
+    natural log units.
     """
 
     z: FloatArray
+    frames: npt.NDArray[np.int64]
     usable: BoolArray
     noise: float
 
@@ -88,11 +92,12 @@ class Steps:
 
 
 def measure_darkening(
-    ln: FloatArray, field: BoolArray, pose: DoubleArray, *, on: Backend
+    ln: FloatArray, field: BoolArray, motion: Motion, *, on: Backend
 ) -> Darkening:
     """Bin the aligned frames and express their darkening in sigmas.
 
-    Lines as dark as steel are left out: a needle being advanced is no contrast.
+    Lines as dark as steel are left out: a needle being advanced is no contrast. Frames that the
+    registration lost are left out of everything.
 
     Parameters
     ----------
@@ -100,15 +105,17 @@ def measure_darkening(
         (frames, rows, columns) log frames.
     field
         (rows, columns) open field.
-    pose
-        (frames, 3) poses for the warp.
+    motion
+        Registration of the loop, with a locked frame at least.
     on
         The compute backend.
     """
-    seen = (field & ~_steel(ln, pose, on)).astype(np.float32)
+    pose, frames = poses(motion), np.flatnonzero(motion.locked)
+    seen = (field & ~_steel(ln, pose, frames, on)).astype(np.float32)
     blocks = np.empty((len(ln), *(size // BLOCK_PX for size in field.shape)), dtype=np.float32)
     for part in chunks(len(ln)):
         blocks[part] = on.kernels.bin_frames(on.kernels.warp(ln[part], pose[part]), seen, BLOCK_PX)
+    blocks = picked(blocks, motion.locked)
     share = on.kernels.bin_frames(seen[None], np.ones_like(seen), BLOCK_PX)[0]
     inside: BoolArray = ndimage.binary_erosion(_open_blocks(field), iterations=2)
     usable: BoolArray = np.logical_and(inside, share > LEAST_SHARE)
@@ -120,7 +127,7 @@ def measure_darkening(
     sigma = _sigma(dark)
     z = (dark / np.maximum(sigma, 0.5 * _level(sigma, usable) + 1e-6)).astype(np.float32)
     z[:, ~usable] = 0.0
-    return Darkening(z=z, usable=usable, noise=noise)
+    return Darkening(z=z, frames=frames, usable=usable, noise=noise)
 
 
 def _level(sigma: FloatArray, usable: BoolArray) -> float:
@@ -136,29 +143,33 @@ def _open_blocks(field: BoolArray) -> BoolArray:
     return whole
 
 
-def _steel(ln: FloatArray, pose: DoubleArray, on: Backend) -> BoolArray:
+def _steel(
+    ln: FloatArray, pose: DoubleArray, frames: npt.NDArray[np.int64], on: Backend
+) -> BoolArray:
     """Thin lines that come to be much darker than they were at first, and what is beside them."""
-    frames = len(ln)
-    part = max(frames // 6, 1)
-    early = _mean(ln, pose, range(1, 1 + part) if frames > part else range(1), on)
-    count = min(4, frames - part)
-    ends = [part + (frames - part) * index // count for index in range(count + 1)]
+    every, total = _every(len(frames)), len(frames)
+    part = max(total // 6, 1)
+    first = frames[1 : 1 + part] if total > part else frames[:1]
+    early = _mean(ln, pose, first[::every], on)
+    count = min(4, total - part)
+    ends = [part + (total - part) * index // count for index in range(count + 1)]
     come = np.full(early.shape, -np.inf, dtype=np.float32)
     for begin, end in pairwise(ends):
-        np.maximum(come, early - _mean(ln, pose, range(begin, end), on), out=come)
+        np.maximum(come, early - _mean(ln, pose, frames[begin:end:every], on), out=come)
     darker = ndimage.gaussian_filter(come, 0.8)
     line = darker - ndimage.grey_opening(darker, size=LINE_PX)
     steel: BoolArray = ndimage.binary_dilation(line > STEEL_OD, iterations=STEEL_MARGIN_PX)
     return steel
 
 
-def _mean(ln: FloatArray, pose: DoubleArray, frames: range, on: Backend) -> FloatArray:
-    """Mean of aligned frames, or of as many of them as it takes."""
-    every = _every(len(ln))
+def _mean(
+    ln: FloatArray, pose: DoubleArray, frames: npt.NDArray[np.int64], on: Backend
+) -> FloatArray:
+    """Mean of aligned frames."""
     total = np.zeros(ln.shape[1:], dtype=np.float32)
-    for frame in frames[::every]:
+    for frame in frames:
         total += on.kernels.warp(ln[frame : frame + 1], pose[frame : frame + 1])[0]
-    mean: FloatArray = total / np.float32(len(frames[::every]))
+    mean: FloatArray = total / np.float32(len(frames))
     return mean
 
 
@@ -185,9 +196,10 @@ def fit_steps(darkening: Darkening, first: int, *, on: Backend) -> Steps:
 
     What wanders (gas, a layer that lags) leaves a large residual; what moves brightens elsewhere.
     """
-    step = max(1, (len(darkening.z) - first) // ENOUGH_FRAMES)
-    z = _binned(darkening.z[first:], step) * np.float32(np.sqrt(step))
-    curves = _curves(len(darkening.z) - first, step)
+    begin = int(np.searchsorted(darkening.frames, first))
+    step = max(1, (len(darkening.z) - begin) // ENOUGH_FRAMES)
+    z = _binned(darkening.z[begin:], step) * np.float32(np.sqrt(step))
+    curves = _curves(darkening.frames[begin:].astype(np.float64), step)
     darker, brighter = _strength(z, curves, on), _strength(-z, curves, on)
     rival = ndimage.maximum_filter(brighter, size=RIVAL_BLOCKS)
     own = np.maximum(darker - np.maximum(rival - NOISE_STRENGTH, 0.0), 0.0)
@@ -237,20 +249,21 @@ def _unanswered(
     return np.where(groups > 0, left, 0.0).astype(np.float32)
 
 
-def _curves(frames: int, step: int) -> FloatArray:
-    """Ramps that stay and pulses that pass, without their mean, as (curves, steps).
+def _curves(times: DoubleArray, step: int) -> FloatArray:
+    """Ramps that stay and pulses that pass at these times, without their mean, as (curves, steps).
 
-    They begin in every step; a step is the mean of so many frames.
+    They begin in every step; a step is the mean of so many frames. A pulse needs to be seen for
+    half its stay.
     """
-    times = np.arange(frames, dtype=np.float64)
     curves = []
-    for begin in range(EARLIEST, frames - LATEST, step):
+    for begin in times[EARLIEST : len(times) - LATEST : step]:
         since = times - begin
         curves += [np.clip(since / rise, 0.0, 1.0) for rise in RISES]
         curves += [
             np.clip(np.minimum(since, stay - since) / PULSE_EDGE_FRAMES, 0.0, 1.0)
             for stay in STAYS
-            if begin + stay < frames - LATEST
+            if begin + stay < times[-LATEST]
+            and 2 * np.count_nonzero((since > 0) & (since < stay)) >= stay
         ]
     stacked = np.ascontiguousarray(_binned(np.array(curves, dtype=np.float32).T, step).T)
     stacked -= stacked.mean(axis=1, keepdims=True)

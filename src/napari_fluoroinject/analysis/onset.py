@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from scipy import ndimage
 
 from napari_fluoroinject.analysis.darkening import (
@@ -14,7 +15,6 @@ from napari_fluoroinject.analysis.darkening import (
     fit_steps,
     measure_darkening,
 )
-from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.model.motion import Injection
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def find_injection(
 
     Flat-then-darker curves are fitted to the blocks of the aligned frames; what wanders or also
     brightens (gas, residual motion) is weaker. The onset is the bend of the darkening of the whole
-    spread that belongs to the strongest step.
+    spread that belongs to the strongest step. Frames that the registration lost have no say.
 
     Parameters
     ----------
@@ -76,24 +76,26 @@ def find_injection(
         `mask_frames` is empty where contrast is there from the start, or the loop is too short for
         a subtraction; `onset_frame` is None where no contrast was seen.
     """
-    frames = len(ln)
     first = _settled(motion)
-    if frames - first < FEWEST_FRAMES:
+    frames = _locked(motion, first)
+    if len(frames) < FEWEST_FRAMES:
         return Injection(mask_frames=(), onset_frame=None, onset_score=0.0)
-    darkening = measure_darkening(ln, field, poses(motion), on=on)
+    darkening = measure_darkening(ln, field, motion, on=on)
     steps = fit_steps(darkening, first, on=on)
     score = float(steps.strength.max())
     if score < _alarm_strength(darkening.noise):
-        last = max(first + UNSEEN_FEWEST, round(frames * UNSEEN_SHARE))
+        last = max(int(frames[UNSEEN_FEWEST]), round(len(ln) * UNSEEN_SHARE))
         return Injection(
-            mask_frames=_mask(motion, first, min(last, frames)),
+            mask_frames=_mask(motion, first, last),
             onset_frame=None,
             onset_score=score,
         )
     group = steps.groups == steps.groups.flat[int(steps.strength.argmax())]
     core = group & (steps.strength > CORE_SHARE * score)
     top = steps.strength == steps.strength.max()
-    injection = read_onset(darkening.z[:, core].mean(axis=1), motion, score=score)
+    curve = np.full(len(ln), np.nan, dtype=np.float32)
+    curve[darkening.frames] = darkening.z[:, core].mean(axis=1)
+    injection = read_onset(curve, motion, score=score)
     row, column = (BLOCK_PX * (float(at.mean()) + 0.5) - 0.5 for at in np.nonzero(top))
     return replace(injection, seen_at_px=_placed((row, column), motion, injection.mask_frames))
 
@@ -106,18 +108,29 @@ def read_onset(
     Parameters
     ----------
     curve
-        (frames,), rising where contrast is known to come; it may end before the loop.
+        (frames,), rising where contrast is known to come; it may end before the loop. What it is
+        in lost frames is not looked at.
     motion
         Registration of the loop.
     score
         What made it known.
     earliest
         The onset is sought from this frame on.
+
+    Returns
+    -------
+    Injection
+        Without an onset and mask frames where too few frames are locked to tell.
     """
     first = _settled(motion)
-    onset = _first_frame(curve, max(first, earliest))
+    frames = _locked(motion, max(first, earliest), len(curve))
+    if len(frames) < FEWEST_FITTED:
+        return Injection(mask_frames=(), onset_frame=None, onset_score=score)
+    onset = _first_frame(curve[frames], frames)
+    # Contrast may have come in any of the lost frames before it.
+    clear = int(frames[frames < onset][-1]) + 1
     return Injection(
-        mask_frames=_mask(motion, first, onset - GUARD_FRAMES),
+        mask_frames=_mask(motion, first, clear - GUARD_FRAMES),
         onset_frame=onset,
         onset_score=score,
     )
@@ -139,30 +152,34 @@ def _placed(seen: Point, motion: Motion, mask_frames: tuple[int, ...]) -> Point:
 
 def _settled(motion: Motion) -> int:
     """First frame of ordinary exposure and noise: frame 0 has another exposure (pulsed fluoro)."""
-    ordinary = motion.residual <= UNSETTLED
+    ordinary = (motion.residual <= UNSETTLED) & motion.locked
     ordinary[0] = False
     return int(ordinary.argmax()) if ordinary.any() else 1
 
 
 def _mask(motion: Motion, first: int, end: int) -> tuple[int, ...]:
-    frames = [k for k in range(first, max(end, first)) if motion.locked[k]]
-    return tuple(frames[-MASK_FRAMES:])
+    return tuple(_locked(motion, first, max(end, first))[-MASK_FRAMES:].tolist())
 
 
-def _first_frame(curve: DoubleArray | FloatArray, first: int) -> int:
-    """First frame after the bend of the whole spread's curve: flat, then a steady rise.
+def _locked(motion: Motion, first: int, end: int | None = None) -> npt.NDArray[np.int64]:
+    """Numbers of the locked frames from `first` on and before `end`."""
+    return first + np.flatnonzero(motion.locked[first:end])
+
+
+def _first_frame(curve: DoubleArray | FloatArray, frames: npt.NDArray[np.int64]) -> int:
+    """First of these frames after the bend of the whole spread's curve: flat, then a steady rise.
 
     What is injected at a steady rate darkens the whole spread steadily, however it flows.
     """
-    even = ndimage.median_filter(curve[first:], size=EVEN_FRAMES, mode="nearest")
+    even = ndimage.median_filter(curve, size=EVEN_FRAMES, mode="nearest")
     level, top = float(even.min()), float(even.max())
     risen = int(np.argmax(even >= level + EARLY_SHARE * (top - level)))
     # The frame that has risen belongs to it: a step has no other.
-    part = curve[first : first + max(risen + 1, FEWEST_FITTED)]
-    times = np.arange(len(part), dtype=np.float64)
-    bends = np.arange(0.0, len(part) - 1.0, 0.25)
+    part = curve[: max(risen + 1, FEWEST_FITTED)]
+    times = (frames[: len(part)] - frames[0]).astype(np.float64)
+    bends = np.arange(0.0, times[-1], 0.25)
     bend = bends[int(np.argmin([_misfit(part, times, bend) for bend in bends]))]
-    return min(int(first + np.floor(bend) + 1), len(curve) - 1)
+    return int(frames[frames > frames[0] + bend][0])
 
 
 def _misfit(curve: DoubleArray | FloatArray, times: DoubleArray, bend: float) -> float:
