@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -200,8 +202,6 @@ def test_a_frame_of_another_size_is_refused(on, ln):
 
 
 def test_a_loop_without_times_has_no_maps_of_time(on, ln):
-    from dataclasses import replace
-
     loop = replace(loop_of(ln), times_s=None)
     for work in (replay_loop, direct_maps):
         with pytest.raises(AnalysisError, match="no frame times"):
@@ -237,3 +237,144 @@ def test_a_replay_says_what_frames_took_and_which_were_late(ln, on):
     spent = replayed.spent()
     assert set(spent) == {"all", "decoding", "registration", "maps"}
     assert spent["all"].median_ms <= spent["all"].p99_ms <= spent["all"].largest_ms
+
+
+STRANGE = {
+    "blank": lambda _: np.zeros(SIZE, np.uint16),
+    "saturated": lambda _: np.full(SIZE, 4095, np.uint16),
+    "another scene": lambda stored: stored[::-1, ::-1],
+}
+
+
+def with_strange(ln, kind, frames):
+    stored = loop_of(ln).frames.every().copy()
+    for frame in frames:
+        stored[frame] = STRANGE[kind](stored[frame])
+    return replace(loop_of(ln), frames=ArrayFrames(stored))
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("frames", [(3,), (7, 8), (14,), (5, 9, 14)])
+def test_mask_frames_of_another_scene_spoil_nothing(ln, on, replayed, shift_px, kind, frames):
+    loop = with_strange(ln, kind, frames)
+    found = replay_loop(loop, on=on, mask_frames=MASK)
+    snapshot, clean = found.snapshot, replayed.snapshot
+    good = tuple(frame for frame in clean.mask_frames if frame not in frames)
+    assert snapshot.mask_frames == good
+    assert not found.lost
+    assert snapshot.subtraction.threshold == pytest.approx(clean.subtraction.threshold, rel=0.15)
+    truth = shift_px - shift_px[list(good)].mean(axis=0)
+    error = np.hypot(*(snapshot.exposures.shift_px - truth[list(snapshot.frames)]).T)
+    assert error.mean() < 0.06
+    inside = injected(shift_px)[1]
+    arrived, expected = (np.nanmedian(one.maps.arrival_s[inside]) for one in (snapshot, clean))
+    assert arrived == pytest.approx(expected, abs=0.05)
+    assert found.frames[-1].status.area_px == pytest.approx(
+        replayed.frames[-1].status.area_px, rel=0.1
+    )
+    whole = direct_maps(loop, on=on, mask_frames=MASK)
+    np.testing.assert_array_equal(snapshot.maps.peak, whole.maps.peak)
+
+
+def test_gathering_goes_on_until_enough_mask_frames_are_good(ln, on):
+    loop = with_strange(ln, "blank", (4, 6))
+    replayed = replay_loop(loop, on=on, mask_frames=6)
+    assert replayed.snapshot.mask_frames == (3, 5, 7, 8, 9, 10)
+    assert [one.status.phase for one in replayed.frames[9:12]] == ["mask", "mask", "following"]
+    whole = direct_maps(loop, on=on, mask_frames=6)
+    np.testing.assert_array_equal(replayed.snapshot.maps.peak, whole.maps.peak)
+
+
+def test_contrast_cannot_begin_before_enough_mask_frames_are_good(ln, on):
+    loop = with_strange(ln, "blank", (4, 6))
+    live = LiveMaps(loop.intensity, SIZE, on=on, mask_frames=None)
+    for frame in range(10):
+        live.add(loop.frames.frame(frame), float(loop.times_s[frame]))
+    with pytest.raises(AnalysisError, match="5 of 7 mask frames"):
+        live.begin()
+    live.add(loop.frames.frame(10), float(loop.times_s[10]))
+    live.begin()
+    assert live.add(loop.frames.frame(11), float(loop.times_s[11])).phase == "following"
+
+
+def test_more_than_a_few_blank_frames_are_no_mask(ln, on):
+    loop = with_strange(ln, "blank", range(3, 11))
+    assert replay_loop(loop, on=on, mask_frames=MASK).snapshot.mask_frames == tuple(range(11, 17))
+
+
+def test_a_loop_that_is_blank_as_a_whole_is_followed(ln, on):
+    loop = with_strange(ln, "blank", range(FRAMES))
+    snapshot = replay_loop(loop, on=on, mask_frames=MASK).snapshot
+    assert snapshot.mask_frames == tuple(range(3, 3 + MASK))
+
+
+def test_what_was_lost_for_long_is_found_again(on):
+    shift = np.zeros((FRAMES, 2))
+    # the anatomy goes far and blank frames come; then it is back at once
+    shift[16:26, 0] = np.linspace(0, 20, 10)
+    shift[26:28] = shift[25]
+    loop = with_strange(injected(shift, onset=FRAMES)[0], "saturated", (28, 29, 30, 31, 32))
+    replayed = replay_loop(loop, on=on, mask_frames=MASK)
+    lost = replayed.lost
+    assert set(lost) >= {28, 29, 30, 31, 32}
+    assert max(lost) <= 36
+    after = replayed.snapshot.exposures.shift_px[-5:]
+    np.testing.assert_allclose(after, 0, atol=0.3)
+
+
+def test_a_buffer_that_is_used_again_changes_nothing(ln, on, replayed):
+    loop = loop_of(ln)
+    buffer, live = np.empty(SIZE, np.uint16), LiveMaps(loop.intensity, SIZE, on=on)
+    for frame, time_s in enumerate(loop.times_s):
+        buffer[:] = loop.frames.frame(frame)
+        live.add(buffer, float(time_s))
+    buffer[:] = 0
+    found = live.maps()
+    np.testing.assert_array_equal(found.subtraction.mask, replayed.snapshot.subtraction.mask)
+    for name in PICTURES:
+        np.testing.assert_array_equal(
+            getattr(found.maps, name), getattr(replayed.snapshot.maps, name)
+        )
+
+
+@pytest.mark.parametrize("frame", [1, 8, 30])
+@pytest.mark.parametrize("wrong", ["duplicate", "falling", "nan", "inf", "size", "type", "float"])
+def test_a_frame_that_is_refused_can_be_dropped(ln, on, replayed, frame, wrong):
+    loop = loop_of(ln)
+    live = LiveMaps(loop.intensity, SIZE, on=on)
+    stored, times_s = loop.frames.every(), loop.times_s
+    late, soon = {"duplicate": 0, "falling": -0.5, "nan": np.nan, "inf": np.inf}, 0.01
+    time_s = times_s[frame - 1] + late.get(wrong, soon)
+    changed = {"size": stored[9, 1:], "type": stored[9].astype(np.uint8)}
+    strange = changed.get(wrong, stored[9].astype(np.float32) if wrong == "float" else stored[9])
+    for index in range(FRAMES):
+        if index == frame:
+            with pytest.raises(ValueError, match="expected"):
+                live.add(strange, float(time_s))
+        live.add(stored[index], float(times_s[index]))
+    found = live.maps()
+    assert found.frames == replayed.snapshot.frames
+    np.testing.assert_array_equal(found.maps.peak, replayed.snapshot.maps.peak)
+    np.testing.assert_array_equal(found.maps.area_px, replayed.snapshot.maps.area_px)
+
+
+@pytest.mark.parametrize("dtype", ["<u2", ">u2", "<i2", ">i2"])
+def test_any_byte_order_gives_the_same_maps(ln, on, replayed, dtype):
+    loop = loop_of(ln)
+    stored = loop.frames.every().astype(dtype)
+    live = LiveMaps(loop.intensity, SIZE, on=on)
+    for one, time_s in zip(stored, loop.times_s, strict=True):
+        live.add(one, float(time_s))
+    whole = direct_maps(replace(loop, frames=ArrayFrames(stored)), on=on)
+    for found in (live.maps(), whole):
+        for name in PICTURES:
+            np.testing.assert_array_equal(
+                getattr(found.maps, name), getattr(replayed.snapshot.maps, name)
+            )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint64, np.bool_])
+def test_frames_that_are_no_stored_values_are_refused(ln, on, dtype):
+    live = LiveMaps(loop_of(ln).intensity, SIZE, on=on)
+    with pytest.raises(ValueError, match="expected uint8, uint16 or int16"):
+        live.add(np.zeros(SIZE, dtype), 0.0)

@@ -304,6 +304,45 @@ def test_time_does_not_go_back(kernels):
 
 
 @BACKENDS
+@pytest.mark.parametrize("time_s", [np.nan, np.inf, -np.inf])
+def test_a_time_is_finite(kernels, time_s):
+    stored, exposures, subtraction = random_loop(2)
+    follower = kernels.follow_curves(subtraction)
+    for before in range(2):
+        with pytest.raises(ValueError, match="finite"):
+            follower.add(stored[0], Exposure(time_s=time_s))
+        follower.add(stored[0], Exposure(time_s=float(before)))
+    assert len(follower.maps().area_px) == 2
+    times_s = np.append(exposures.times_s[:-1], time_s)
+    with pytest.raises(ValueError, match="finite"):
+        Exposures(times_s=times_s, shift_px=exposures.shift_px, offset=exposures.offset)
+
+
+@BACKENDS
+@pytest.mark.parametrize("dtype", [np.uint16, np.int16])
+def test_the_byte_order_of_stored_values_does_not_matter(kernels, dtype):
+    stored, exposures, subtraction = random_loop(4, dtype=dtype)
+    swapped = stored.astype(stored.dtype.newbyteorder("S"))
+    follower = kernels.follow_curves(subtraction)
+    for one, exposure in zip(swapped, exposures.each(), strict=True):
+        follower.add(one, exposure)
+    expected = kernels.curve_maps(stored, exposures, subtraction)
+    for found in (follower.maps(), kernels.curve_maps(swapped, exposures, subtraction)):
+        np.testing.assert_array_equal(found.peak, expected.peak)
+        np.testing.assert_array_equal(found.arrival_s, expected.arrival_s)
+
+
+@BACKENDS
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.bool_])
+def test_what_is_no_stored_value_is_refused(kernels, dtype):
+    stored, exposures, subtraction = random_loop(4)
+    with pytest.raises(ValueError, match="expected uint8"):
+        kernels.curve_maps(stored.astype(dtype), exposures, subtraction)
+    with pytest.raises(ValueError, match="expected uint8"):
+        kernels.follow_curves(subtraction).add(stored[0].astype(dtype), Exposure(time_s=0.0))
+
+
+@BACKENDS
 def test_there_are_no_maps_before_the_first_frame(kernels):
     with pytest.raises(ValueError, match="one"):
         kernels.follow_curves(random_loop(1)[2]).maps()

@@ -16,7 +16,7 @@ from napari_fluoroinject.analysis.live_mask import (
     make_subtraction,
     region_threshold,
 )
-from napari_fluoroinject.analysis.placing import Lens, banded, learned, make_ground, place
+from napari_fluoroinject.analysis.placing import Lens, Placed, banded, learned, place
 from napari_fluoroinject.analysis.pose import looked_up
 from napari_fluoroinject.compute.curves import CurveMaps, Exposure, Exposures, Subtraction
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
@@ -24,6 +24,7 @@ from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray,
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_fluoroinject.analysis.placing import LaidMask
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 Phase = Literal["settling", "mask", "following"]
 """The first frames have another exposure; then mask frames are gathered, then contrast comes."""
 
+_LOST_IN_A_ROW = 3
+"""After so many lost frames the last good pose may be a wrong one."""
+_MEAN_SHARE = 0.05
+"""Share of a new pose in the mean of the poses: that of about a breath."""
 _EVERY = 4
 """A median over every fourth bin of every fourth row is known well enough."""
 
@@ -78,7 +83,8 @@ class LiveSnapshot:
         Of `frames`, exactly what `Kernels.curve_maps` gives for them, `exposures` and
         `subtraction`. Opacity is that of the picture, not corrected for scatter.
     mask_frames, frames, lost_frames
-        Frames of the mask, in the maps, and left out because the registration lost them.
+        Frames of the mask without those that were blank or of another scene, frames in the maps,
+        and those left out because the registration lost them.
     valid
         (rows, columns), True inside the open field where every frame shows the anatomy.
     region
@@ -103,29 +109,34 @@ class LiveSnapshot:
 class Placer:
     """Lays frames over the mask, one after the other, and finds the region of contrast in them.
 
-    `exposures` are those of `frames`, which were placed; `lost` the others.
+    `mask` are the frames that `laid` is made of; the last two of them tell how the anatomy moves
+    if it `goes_on` from there. `exposures` are those of `frames`, which were placed; `lost` the
+    others.
     """
 
     def __init__(
         self,
         mask: Sequence[MaskFrame],
+        laid: LaidMask,
         intensity: IntensityScale,
         lens: Lens,
         *,
-        header_field: BoolArray | None,
+        goes_on: bool,
         on: Backend,
     ) -> None:
         kernels = on.kernels
-        binned = np.stack([mask[0].before, *(one.binned for one in mask)])
         self._lens, self._kernels = lens, kernels
-        self._ground, self._lag, pose = make_ground(binned, header_field, lens, kernels=kernels)
-        self._pose, self._step = pose[-1], pose[-1] - pose[-2]
+        self._ground, self._lag, pose = laid.ground, laid.lag, laid.pose
+        self._pose = pose[-1]
+        self._step = pose[-1] - pose[-2] if goes_on else np.zeros_like(pose[-1])
+        self._mean_pose, self._lost_in_a_row = np.zeros_like(pose[-1]), 0
         stored = cast("StoredArray", np.stack([one.stored for one in mask]))
         self._field = _unbinned(self._ground.field, lens.factor, stored.shape[1:])
         self.subtraction = make_subtraction(
             stored, pose[:, :2] * lens.factor, self._field, intensity, on=on
         )
-        self._threshold = region_threshold(binned[1:], pose, self._ground, kernels=kernels)
+        binned = np.stack([one.binned for one in mask])
+        self._threshold = region_threshold(binned, pose, self._ground, kernels=kernels)
         self._mask_frames = tuple(one.frame for one in mask)
         self.frames: list[int] = []
         self.exposures: list[Exposure] = []
@@ -142,13 +153,14 @@ class Placer:
         was lost.
         """
         band = banded(binned, self._ground, self._lens, kernels=self._kernels)
-        # What moves goes on moving: from there the way to the true pose is shorter.
-        start = self._pose + self._step
-        placed = place(band, self._ground, self._lag, start, kernels=self._kernels)
+        placed = self._find(band)
         row, column = (float(step) for step in placed.pose[:2] * self._lens.factor)
         mean = exposure = None
         if placed.locked:
-            self._pose, self._step = placed.pose, placed.pose - self._pose
+            after = self._lost_in_a_row
+            self._step = np.zeros_like(self._pose) if after else placed.pose - self._pose
+            self._pose, self._lost_in_a_row = placed.pose, 0
+            self._mean_pose = self._mean_pose + _MEAN_SHARE * (placed.pose - self._mean_pose)
             self._lag = learned(self._lag, placed, self._ground, self._lens, kernels=self._kernels)
             opacity, offset = self._opacity(binned[1])
             mean = self._see(opacity)
@@ -157,6 +169,7 @@ class Placer:
             self.exposures.append(exposure)
         else:
             self._step = np.zeros_like(self._pose)
+            self._lost_in_a_row += 1
             self._lost.append(frame)
         return FrameStatus(
             frame=frame,
@@ -182,6 +195,19 @@ class Placer:
             valid=self._field & _always_seen(exposures.shift_px, shape),
             region=_unbinned(self._region, self._lens.factor, shape),
         )
+
+    def _find(self, band: FloatArray) -> Placed:
+        """Lay a frame over the mask; where frames were lost in a row, from elsewhere too."""
+        # What moves goes on moving: from there the way to the true pose is shorter.
+        start = self._pose + self._step
+        placed = place(band, self._ground, self._lag, start, kernels=self._kernels)
+        if placed.locked or self._lost_in_a_row < _LOST_IN_A_ROW:
+            return placed
+        # one more try a frame, lest lost frames be late
+        zero = np.zeros_like(self._pose)
+        other = zero if self._lost_in_a_row % 2 else self._mean_pose
+        again = place(band, self._ground, self._lag, other, kernels=self._kernels)
+        return again if again.residual < placed.residual else placed
 
     def _opacity(self, binned: FloatArray) -> tuple[FloatArray, float]:
         """Opacity of the frame's bins in the reference pose, and its exposure's share of it."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_fluoroinject.analysis.following import Following, FrameStatus, LiveSnapshot, Placer
-from napari_fluoroinject.analysis.live_mask import FEWEST_MASK_FRAMES, MaskFrame
+from napari_fluoroinject.analysis.live_mask import FEWEST_MASK_FRAMES, MaskFrame, lay_mask
 from napari_fluoroinject.analysis.placing import Lens
-from napari_fluoroinject.compute.curves import Exposures
+from napari_fluoroinject.compute.curves import Exposures, check_later, check_stored, native
 from napari_fluoroinject.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ class LiveMaps:
     frame is laid over the mean of the mask frames and goes into the maps at its shift. A turn is
     solved for, lest it look like a shift, but not undone in the maps; a vendor's recursive filter
     is undone for the registration alone. The onset of contrast is not found here: whoever finds
-    it calls `begin`.
+    it calls `begin`. Mask frames that are blank or show another scene are left out; if too few are
+    left, gathering goes on.
 
     These are maps of the picture's own pixels, blurred by less than one of them. Their noise asks
     for a threshold two to three times that of the analysis of a whole loop, so that arrival comes
@@ -81,6 +82,7 @@ class LiveMaps:
         )
         self._on = on
         self._following: Following | None = None
+        self._times_s: list[float] = []  # of the last frame alone
 
     def add(self, stored: StoredArray, time_s: float) -> FrameStatus:
         """Take in the next frame, (rows, columns), taken at `time_s`.
@@ -88,18 +90,23 @@ class LiveMaps:
         Raises
         ------
         ValueError
-            It is not of the expected size, or not later than the one before.
+            It is not of the expected size or type, or not later than the one before. Nothing has
+            changed then: the next frame can be added.
         """
         began = perf_counter()
         gathering = self._gathering
+        check_later(time_s, self._times_s)
+        stored = gathering.checked(stored)
+        self._times_s = [time_s]
         binned = gathering.look(stored)
         took = perf_counter() - began
         if self._following is not None:
             status = self._following.add(gathering.frame, stored, time_s, binned)
             return replace(status, registration_s=status.registration_s + took)
         phase = gathering.gather(stored, binned)
-        if gathering.complete:
-            self.begin()
+        placer = gathering.placer_if_complete()
+        if placer is not None:
+            self._following = Following(placer, on=self._on)
         took = perf_counter() - began
         return FrameStatus(frame=gathering.frame, time_s=time_s, phase=phase, registration_s=took)
 
@@ -109,7 +116,7 @@ class LiveMaps:
         Raises
         ------
         AnalysisError
-            There are too few of them.
+            Too few of them show the same scene. More can be added, and `begin` called again.
         """
         if self._following is None:
             self._following = Following(self._gathering.placer(), on=self._on)
@@ -128,6 +135,8 @@ def direct_maps(
     ------
     AnalysisError
         The loop has no frame times, or so many mask frames cannot be.
+    ValueError
+        Its frames are not all of one type that stored values have.
     """
     if loop.times_s is None:
         raise AnalysisError("this loop has no frame times; expected some: maps are maps of time")
@@ -136,21 +145,20 @@ def direct_maps(
     )
     placer: Placer | None = None
     for frame, time_s in enumerate(loop.times_s):
-        stored = loop.frames.frame(frame)
+        stored = gathering.checked(loop.frames.frame(frame))
         binned = gathering.look(stored)
         if placer is not None:
             placer.add(frame, float(time_s), binned)
             continue
         gathering.gather(stored, binned)
-        if gathering.complete:
-            placer = gathering.placer()
+        placer = gathering.placer_if_complete()
     if placer is None or not placer.frames:
         return None
     every, first, last = loop.frames.every(), placer.frames[0], placer.frames[-1]
     whole = last - first + 1 == len(placer.frames)
     stored = every[first : last + 1] if whole else every[placer.frames]
     exposures = Exposures.of(placer.exposures)
-    return placer.snapshot(on.kernels.curve_maps(stored, exposures, placer.subtraction))
+    return placer.snapshot(on.kernels.curve_maps(native(stored), exposures, placer.subtraction))
 
 
 class _Gathering:
@@ -174,19 +182,27 @@ class _Gathering:
         self._lens = Lens.of(intensity, shape)
         self._header_field = None if header_field is None else self._binned_field(header_field)
         self.frame = -1
+        self._dtype: np.dtype[Any] | None = None
         self._last: FloatArray | None = None
         self._mask: deque[MaskFrame] = deque(maxlen=MOST_MASK_FRAMES)
 
-    @property
-    def complete(self) -> bool:
-        """Whether there are as many mask frames as were wanted."""
-        return len(self._mask) == self._wanted
+    def checked(self, stored: StoredArray) -> StoredArray:
+        """The frame in native byte order, if it is of the size and type of the loop."""
+        if stored.shape != self._shape:
+            raise ValueError(f"a frame of {stored.shape} pixels; expected {self._shape}")
+        check_stored(stored)
+        frame = native(stored)
+        if self._dtype not in (None, frame.dtype):
+            raise ValueError(
+                f"a frame of type {stored.dtype} after frames of type {self._dtype}; expected "
+                f"one type"
+            )
+        return frame
 
     def look(self, stored: StoredArray) -> FloatArray:
         """The next frame in bins behind the one before it, (2, rows, columns)."""
-        if stored.shape != self._shape:
-            raise ValueError(f"a frame of {stored.shape} pixels; expected {self._shape}")
         self.frame += 1
+        self._dtype = stored.dtype
         binned = self._lens.binned(stored, self._on.kernels)
         pair = np.stack([binned if self._last is None else self._last, binned])
         self._last = binned
@@ -197,8 +213,17 @@ class _Gathering:
         if self.frame < SETTLING_FRAMES:
             return "settling"
         before, now = binned
-        self._mask.append(MaskFrame(frame=self.frame, stored=stored, binned=now, before=before))
+        # whoever grabs frames may write the next one into the same buffer
+        self._mask.append(
+            MaskFrame(frame=self.frame, stored=stored.copy(), binned=now, before=before)
+        )
         return "mask"
+
+    def placer_if_complete(self) -> Placer | None:
+        """`placer` as soon as there are as many mask frames as were wanted, and enough good."""
+        if self._wanted is None or len(self._mask) < self._wanted:
+            return None
+        return self._laid()[1]
 
     def placer(self) -> Placer:
         """Lay the mask frames over each other; they are no longer kept then."""
@@ -207,11 +232,26 @@ class _Gathering:
                 f"{len(self._mask)} mask frames so far; expected at least {FEWEST_MASK_FRAMES} "
                 f"after the first {SETTLING_FRAMES} frames of a loop"
             )
+        good, placer = self._laid()
+        if placer is None:
+            raise AnalysisError(
+                f"{good} of {len(self._mask)} mask frames so far show the same scene; expected "
+                f"at least {FEWEST_MASK_FRAMES}"
+            )
+        return placer
+
+    def _laid(self) -> tuple[int, Placer | None]:
+        """How many mask frames are good, and what they make; None where they are too few."""
         mask = list(self._mask)
+        kept, laid = lay_mask(mask, self._header_field, self._lens, kernels=self._on.kernels)
+        if laid is None:
+            return len(kept), None
         self._mask.clear()
-        return Placer(
-            mask, self._intensity, self._lens, header_field=self._header_field, on=self._on
-        )
+        good = [mask[index] for index in kept]
+        # the last two were one after the other, and nothing came since
+        goes_on = kept[-2:] == [len(mask) - 2, len(mask) - 1]
+        placer = Placer(good, laid, self._intensity, self._lens, goes_on=goes_on, on=self._on)
+        return len(good), placer
 
     def _binned_field(self, field: BoolArray) -> BoolArray:
         share = self._on.kernels.bin_frames(

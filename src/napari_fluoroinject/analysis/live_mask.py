@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.placing import make_ground
 from napari_fluoroinject.compute.curves import Exposures, Subtraction
 from napari_fluoroinject.compute.taps import CURVE_TAPS, curve_taps
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, StoredArray
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.analysis.placing import Ground
+    from collections.abc import Sequence
+
+    from napari_fluoroinject.analysis.placing import Ground, LaidMask, Lens
     from napari_fluoroinject.compute.backend import Backend, Kernels
     from napari_fluoroinject.model.cine import IntensityScale
 
@@ -26,6 +29,12 @@ FEWEST_MASK_FRAMES = 2 * REGION_FRAMES
 """Two means of three frames tell the noise."""
 NOISE_MULTIPLE = 4.0
 """A threshold in sigma: of 10 000 places without contrast noise takes about one over it."""
+_LEVEL_EVERY = 4
+_LEAST_GAP, _MOST_GAPS = 0.5, 4.0
+"""Log of the beam by which a mask frame may differ from their median: nothing that moves or is
+exposed anew reaches it, what is blank is beyond; and not by more than so many usual gaps."""
+_MOST_SPREADS = 1.5
+"""A frame that differs from the median by more than so many times the usual is not laid first."""
 _SAMPLED = 8
 """Every eighth pixel of every eighth row tells the noise."""
 _TAIL, _TAIL_SIGMAS = 99.0, 2.576
@@ -42,6 +51,45 @@ class MaskFrame:
     stored: StoredArray
     binned: FloatArray
     before: FloatArray
+
+
+def lay_mask(
+    mask: Sequence[MaskFrame], header_field: BoolArray | None, lens: Lens, *, kernels: Kernels
+) -> tuple[list[int], LaidMask | None]:
+    """Lay mask frames over their mean, and leave out those that are blank or of another scene.
+
+    Returns
+    -------
+    Which of them were kept, and how they lie; None where they are fewer than
+    `FEWEST_MASK_FRAMES`.
+    """
+    binned = np.stack([one.binned for one in mask])
+    before = np.stack([one.before for one in mask])
+    usable, spread = _levelled(binned[:, ::_LEVEL_EVERY, ::_LEVEL_EVERY])
+    kept = np.flatnonzero(usable)
+    while len(kept) >= FEWEST_MASK_FRAMES:
+        differ = spread[kept]
+        plain = differ[0] <= _MOST_SPREADS * np.median(differ)
+        first = 0 if plain else int(np.argmin(differ))
+        laid = make_ground(
+            binned[kept], before[kept], header_field, lens, first=first, kernels=kernels
+        )
+        if laid.fits.all():
+            return kept.tolist(), laid
+        kept = kept[laid.fits]
+    return kept.tolist(), None
+
+
+def _levelled(ln: FloatArray) -> tuple[BoolArray, DoubleArray]:
+    """Which frames are no other level than most, and how far each is from the median."""
+    flat = np.ptp(ln, axis=(1, 2)) == 0
+    # of a loop that is blank as a whole nothing is left out
+    seen = ln if flat.all() else ln[~flat]
+    change = ln - np.median(seen, axis=0)
+    gap = np.abs(change).mean(axis=(1, 2))
+    limit = max(_LEAST_GAP, _MOST_GAPS * float(np.median(gap)))
+    spread = np.abs(change - np.median(change, axis=(1, 2), keepdims=True)).mean(axis=(1, 2))
+    return (gap <= limit) & (~flat | flat.all()), spread.astype(np.float64)
 
 
 def make_subtraction(

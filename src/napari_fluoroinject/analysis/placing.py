@@ -141,6 +141,25 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LaidMask:
+    """Mask frames over their own mean.
+
+    `lag` is what they teach about lagging tissue, `pose` (frames, 3) where they stand in bins, 0
+    on average, and `residual` (frames,) the sigma of what is left of each over `Ground.usual`.
+    """
+
+    ground: Ground
+    lag: Lag
+    pose: DoubleArray
+    residual: DoubleArray
+
+    @property
+    def fits(self) -> BoolArray:
+        """Which of the frames show the same scene as most."""
+        return np.asarray(self.residual <= _LOST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Placed:
     """One frame over the ground: pose (3,) in bins, and how well it fits.
 
@@ -161,41 +180,36 @@ class Placed:
 
 
 def make_ground(
-    binned: FloatArray, header_field: BoolArray | None, lens: Lens, *, kernels: Kernels
-) -> tuple[Ground, Lag, DoubleArray]:
+    binned: FloatArray,
+    before: FloatArray,
+    header_field: BoolArray | None,
+    lens: Lens,
+    *,
+    first: int,
+    kernels: Kernels,
+) -> LaidMask:
     """Lay mask frames over their own mean.
 
     Parameters
     ----------
-    binned
-        (frames, rows, columns) log of the beam in bins; the first one only serves to undo a
-        recursive filter in the second.
+    binned, before
+        (frames, rows, columns) log of the beam in bins, and that of the frame before each, which
+        serves to undo a recursive filter.
     header_field
         What the header's shutter leaves open, in bins.
-
-    Returns
-    -------
-    Ground, what the mask frames teach about lagging tissue, and their poses (frames - 1, 3) in
-    bins, 0 on average.
+    first
+        The frame over which the others are laid at first.
     """
-    field = find_open_field(binned[1:], header_field)
+    field = find_open_field(binned, header_field)
     inner = binary_erosion(field, iterations=lens.border).astype(np.float32)
-    undone = undone_weight(binned, field)
-    both = kernels.band_pass(binned, field.astype(np.float32), lens.fine_px, lens.coarse_px)
-    band = _without_filter(both[1:], both[:-1], undone)
+    undone = undone_weight(np.concatenate([before[:1], binned]), field)
+    band = _bands(binned, before, undone, field, lens, kernels)
     pose = np.zeros((len(band), 3))
-    picture, weight = band[0], shifted_field(inner, pose)
-    for turn, freedom in enumerate(_ROUNDS):
+    picture, weight = band[first], shifted_field(inner, pose)
+    for turn in range(len(_ROUNDS)):
         trust = weight * bone_weight(picture, inner, kernels=kernels)
-        pose = fit_poses(
-            band,
-            Template(picture=picture, weight=trust),
-            pose,
-            kernels=kernels,
-            iterations=_ITERATIONS if turn else _FIRST_ITERATIONS,
-            freedom=freedom,
-        )
-        pose -= pose.mean(axis=0)
+        template = Template(picture=picture, weight=trust)
+        pose = _fitted(band, template, pose, turn=turn, kernels=kernels)
         aligned = kernels.warp(band, pose)
         picture = kernels.weighted_mean(aligned, shifted_field(inner, pose))
         left = residuals(aligned, picture, weight)
@@ -206,7 +220,7 @@ def make_ground(
     ground = Ground(
         field=field,
         inner=inner,
-        ln=kernels.warp(binned[1:], pose).mean(axis=0),
+        ln=kernels.warp(binned, pose).mean(axis=0),
         picture=picture,
         weight=steady * bone_weight(picture, inner, kernels=kernels),
         slopes=slopes(picture),
@@ -214,7 +228,55 @@ def make_ground(
         undone=undone,
     )
     lag = Lag(energy=nothing, product=nothing, weight=np.ones_like(nothing))
-    return ground, _taught(lag, pose, left, weight, ground.slopes), pose
+    return LaidMask(
+        ground=ground,
+        lag=_taught(lag, pose, left, weight, ground.slopes),
+        pose=pose,
+        residual=_misfit(aligned, ground, kernels),
+    )
+
+
+def _fitted(
+    band: FloatArray, template: Template, pose: DoubleArray, *, turn: int, kernels: Kernels
+) -> DoubleArray:
+    """Poses of mask frames after one of the rounds, 0 on average."""
+    found = fit_poses(
+        band,
+        template,
+        pose,
+        kernels=kernels,
+        iterations=_ITERATIONS if turn else _FIRST_ITERATIONS,
+        freedom=_ROUNDS[turn],
+    )
+    found -= found.mean(axis=0)
+    return found
+
+
+def _bands(
+    binned: FloatArray,
+    before: FloatArray,
+    undone: float,
+    field: BoolArray,
+    lens: Lens,
+    kernels: Kernels,
+) -> FloatArray:
+    """The bands of mask frames, freed of a recursive filter."""
+    open_ = field.astype(np.float32)
+    band = kernels.band_pass(binned, open_, lens.fine_px, lens.coarse_px)
+    if not undone:
+        return band
+    last = kernels.band_pass(before, open_, lens.fine_px, lens.coarse_px)
+    return _without_filter(band, last, undone)
+
+
+def _misfit(aligned: FloatArray, ground: Ground, kernels: Kernels) -> DoubleArray:
+    """Sigma of each frame over the usual, by the median of all: few strange ones do not count."""
+    middle = np.median(aligned, axis=0)
+    trusted = np.broadcast_to(ground.weight * ground.inner, aligned.shape)
+    left = residuals(aligned, middle, trusted)
+    seen = kernels.smooth(left, ground.inner, _RESIDUAL_SIGMA_PX)
+    sigma = np.array([_sigma_of(one[None], ground.inner) for one in seen])
+    return sigma / max(_usual(sigma, middle, ground.inner, kernels), _TINY)
 
 
 def banded(binned: FloatArray, ground: Ground, lens: Lens, *, kernels: Kernels) -> FloatArray:

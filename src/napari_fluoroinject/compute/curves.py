@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from math import isfinite
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Counts = npt.NDArray[np.int64]
+_STORED = (np.uint8, np.uint16, np.int16)
 _PICTURES = (
     "peak",
     "time_to_peak_s",
@@ -68,7 +70,7 @@ class Exposure:
 class Exposures:
     """`Exposure` of every frame: (frames,), (frames, 2) and (frames,), all float64.
 
-    Times rise from frame to frame.
+    Times are finite and rise from frame to frame.
     """
 
     times_s: DoubleArray
@@ -82,6 +84,8 @@ class Exposures:
         shapes = self.times_s.shape, self.shift_px.shape, self.offset.shape
         if shapes != ((count,), (count, 2), (count,)):
             raise ValueError(f"times, shifts and offsets of shapes {shapes}; expected one a frame")
+        if not np.isfinite(self.times_s).all():
+            raise ValueError("times that are not finite; expected finite ones")
         if not (np.diff(self.times_s) > 0).all():
             raise ValueError("times that do not rise from frame to frame; expected rising ones")
 
@@ -177,21 +181,43 @@ def check_frames(stored: StoredArray, count: int, subtraction: Subtraction) -> N
     Raises
     ------
     ValueError
-        They are not: a kernel would read past an end.
+        They are not: a kernel would read past an end. Or they are no stored values.
     """
+    check_stored(stored)
     expected = (count, *subtraction.mask.shape)
     if stored.shape != expected or count < 1:
         raise ValueError(f"frames of shape {stored.shape}; expected {expected}, one at least")
 
 
+def check_stored(stored: StoredArray) -> None:
+    """Check that values are whole numbers of 8 or 16 bits, in any byte order.
+
+    Raises
+    ------
+    ValueError
+        They are not.
+    """
+    if stored.dtype.newbyteorder("=") not in _STORED:
+        raise ValueError(f"stored values of type {stored.dtype}; expected uint8, uint16 or int16")
+
+
+def native(stored: StoredArray) -> StoredArray:
+    """Stored values in the byte order of this machine; not copied where they are."""
+    if stored.dtype.isnative:
+        return stored
+    return cast("StoredArray", stored.astype(stored.dtype.newbyteorder("=")))
+
+
 def check_later(time_s: float, times_s: Sequence[float]) -> None:
-    """Check that a frame is later than those before it.
+    """Check that a frame has a time, and is later than those before it.
 
     Raises
     ------
     ValueError
         It is not.
     """
+    if not isfinite(time_s):
+        raise ValueError(f"a frame at {time_s} s; expected a finite time")
     if times_s and time_s <= times_s[-1]:
         raise ValueError(
             f"a frame at {time_s} s after one at {times_s[-1]} s; expected a later one"

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_fluoroinject.compute.curves import CurveMaps, check_frames, check_later, curve_weights
+from napari_fluoroinject.compute.curves import (
+    CurveMaps,
+    check_frames,
+    check_later,
+    curve_weights,
+    native,
+)
 from napari_fluoroinject.compute.kernels import curve
 from napari_fluoroinject.compute.taps import CURVE_TAPS, curve_taps
 from napari_fluoroinject.model.arrays import FloatArray
@@ -29,6 +35,7 @@ def loop_maps(stored: StoredArray, exposures: Exposures, subtraction: Subtractio
     """
     count, rows, columns = stored.shape
     check_frames(stored, len(exposures.times_s), subtraction)
+    stored = native(stored)
     codes, table = _codes(stored), _table(stored.dtype, subtraction)
     start, share = _where(exposures.shift_px, exposures.offset, codes.shape)
     clock = _clock(exposures.times_s)
@@ -61,6 +68,7 @@ class FollowedCurves:
         """See `curves.Follower`."""
         check_frames(stored[None], 1, self._subtraction)
         check_later(exposure.time_s, self._times_s)
+        stored = native(stored)
         if stored.dtype not in self._tables:
             self._tables[stored.dtype] = _table(stored.dtype, self._subtraction)
         self._times_s = [*self._times_s, exposure.time_s][-_NEIGHBOURS:]
