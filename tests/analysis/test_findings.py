@@ -235,5 +235,5 @@ def test_a_rule_that_could_not_be_applied_is_told():
 def test_where_no_procedure_is_known_contrast_that_was_not_seen_is_told_all_the_same():
     unseen = evidence(injection=Injection(mask_frames=(2, 3), onset_frame=None, onset_score=1.0))
     told = assess(unseen, procedures.get("generic")).reasons
-    assert told[0].startswith("no contrast was seen: where any that was injected went")
+    assert told[0].startswith("no contrast was seen to arrive: where any that was injected went")
     assert told[1].startswith("no procedure was stated")

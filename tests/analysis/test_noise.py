@@ -11,7 +11,6 @@ from napari_fluoroinject.analysis.noise import (
     detection_limit_od,
     effective_frames,
     measure_noise,
-    robust_sigma,
     sigmas_for,
 )
 from napari_fluoroinject.compute.backend import choose
@@ -117,7 +116,3 @@ def test_without_two_frames_or_a_whole_patch_the_limit_is_unknown():
     )
     assert np.isnan(single)
     assert np.isnan(detection_limit_od(noise, nothing, last=9, lag1_time=0.0, mm_per_px=None))
-
-
-def test_the_robust_sigma_of_nothing_is_unknown():
-    assert np.isnan(robust_sigma(np.empty(0, dtype=np.float32)))

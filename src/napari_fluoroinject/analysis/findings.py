@@ -58,8 +58,8 @@ def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
     warned = any(rule.id == "contrast_not_seen" for rule in procedure.warnings)
     if _nothing_seen(evidence) and not warned:
         reasons.append(
-            "no contrast was seen: where any that was injected went, and whether into a vessel, "
-            "cannot be told"
+            "no contrast was seen to arrive: where any that was injected went, and whether into a "
+            "vessel, cannot be told; what was there from the first frame on does not show"
         )
     reasons += _not_judged(evidence, procedure)
     if evidence.run_off.reason:

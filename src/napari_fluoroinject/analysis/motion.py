@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend, Kernels
     from napari_fluoroinject.model.arrays import BoolArray
 
-_NOMINAL_SIZE_PX = 512
-_COARSE_BAND_PX, _FINE_BAND_PX = (4.0, 16.0), (2.0, 12.0)
+NOMINAL_SIZE_PX = 512
+_COARSE_BAND_PX, FINE_BAND_PX = (4.0, 16.0), (2.0, 12.0)
 """Sigmas at the nominal size. Between them lies bone; noise is finer, scatter, exposure and most
 soft tissue are coarser."""
 _SIGMA_BINS = 1.0
 """The finer sigma in bins: its band ends below what bins can hold, so binning loses nothing."""
-_BORDER_PX = 20.0
+BORDER_PX = 20.0
 """At the nominal size: what motion brings in and out, and where the band pass lacks a side."""
 _FIRST_ITERATIONS = 15
 _FLOOR_PX, _PULL = 0.017, 0.012
@@ -110,7 +110,7 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
         that is not locked is what was tried last, its angle is 0.
     """
     kernels = on.kernels
-    sieves = [_sieve(field, band_px, kernels) for band_px in (_COARSE_BAND_PX, _FINE_BAND_PX)]
+    sieves = [_sieve(field, band_px, kernels) for band_px in (_COARSE_BAND_PX, FINE_BAND_PX)]
     if len(ln) < 2 or not all(sieve.inner.any() for sieve in sieves):
         return _still(ln.shape)
     coarse, fine = _bands(ln, field, sieves, kernels)
@@ -153,13 +153,13 @@ def _turns(angle_rad: DoubleArray) -> DoubleArray:
 
 
 def _sieve(field: BoolArray, band_px: tuple[float, float], kernels: Kernels) -> _Sieve:
-    scale = max(1.0, max(field.shape) / _NOMINAL_SIZE_PX)
+    scale = max(1.0, max(field.shape) / NOMINAL_SIZE_PX)
     fine_px, coarse_px = (sigma * scale for sigma in band_px)
     factor = max(1, round(fine_px / _SIGMA_BINS))
     weight = field.astype(np.float32)
     share = kernels.bin_frames(weight[None], np.ones_like(weight), factor)[0]
     open_ = (share > 0.5).astype(np.float32)
-    border = max(1, round(min(_BORDER_PX * scale / factor, min(open_.shape) / 8)))
+    border = max(1, round(min(BORDER_PX * scale / factor, min(open_.shape) / 8)))
     return _Sieve(
         factor=factor,
         fine_px=fine_px / factor,

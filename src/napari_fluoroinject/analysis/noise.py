@@ -138,13 +138,6 @@ def variance_of_frames(change: FloatArray, lag1_time: float) -> FloatArray:
     return variance
 
 
-def robust_sigma(values: FloatArray) -> float:
-    """Standard deviation of the bulk of `values`, NaN where there are none."""
-    if values.size == 0:
-        return float("nan")
-    return _MAD * float(np.median(np.abs(values - np.median(values))))
-
-
 def _noise_of(frames: FloatArray, valid: BoolArray, on: Backend) -> FloatArray:
     """What changes between frames and is finer than the high pass."""
     change = frames - frames.mean(axis=0)

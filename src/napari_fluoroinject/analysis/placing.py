@@ -10,9 +10,11 @@ import numpy as np
 from scipy.ndimage import binary_erosion
 
 from napari_fluoroinject.analysis.field import find_open_field
+from napari_fluoroinject.analysis.motion import BORDER_PX, FINE_BAND_PX, NOMINAL_SIZE_PX
 from napari_fluoroinject.analysis.recursive import undone_weight
 from napari_fluoroinject.analysis.tracking import Freedom, Template, fit_poses, slopes
 from napari_fluoroinject.analysis.trust import (
+    RESIDUAL_SIGMA_PX,
     bone_weight,
     residuals,
     robust_weight,
@@ -27,14 +29,10 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
 
-_NOMINAL_SIZE_PX = 512
-_BAND_PX = (2.0, 12.0)
-"""Sigmas at the nominal size, as in the analysis of whole loops."""
-_BORDER_PX = 20.0
 _FIRST_ITERATIONS, _ITERATIONS = 8, 3
 _ROUNDS: tuple[Freedom, ...] = ("shift", "shift", "shift", "rigid")
-"""In which mask frames are laid over their own mean."""
-"""A turn that is not solved for looks like a shift: 0.1 px on average in synthetic loops."""
+"""In which mask frames are laid over their own mean. A turn that is not solved for looks like a
+shift: 0.1 px on average in synthetic loops."""
 _MOST_ROUNDS = 3
 _AGAIN = 0.1
 """A frame that was laid so many bins from where it was tried is tried again: the weights against
@@ -45,8 +43,6 @@ not raise that sigma by more."""
 _LOST = 1.9
 """A residual above this multiple of the mask frames' is another scene: on synthetic loops contrast
 and motion reached 1.5."""
-_RESIDUAL_SIGMA_PX = 1.5
-"""In bins: contrast fainter than the noise of one shows after such a blur."""
 _EVERY = 8
 """A median over every eighth bin is known to 2 %."""
 _MAD_TO_SIGMA = 1.4826
@@ -77,10 +73,10 @@ class Lens:
     @classmethod
     def of(cls, intensity: IntensityScale, shape: tuple[int, int]) -> Lens:
         """For frames of a scale and (rows, columns)."""
-        scale = max(1.0, max(shape) / _NOMINAL_SIZE_PX)
-        fine_px, coarse_px = (sigma * scale for sigma in _BAND_PX)
+        scale = max(1.0, max(shape) / NOMINAL_SIZE_PX)
+        fine_px, coarse_px = (sigma * scale for sigma in FINE_BAND_PX)
         factor = max(1, round(fine_px))
-        border = min(_BORDER_PX * scale / factor, min(shape) / factor / 8)
+        border = min(BORDER_PX * scale / factor, min(shape) / factor / 8)
         return cls(
             beam=np.exp(intensity.ln_beam),
             first_stored=intensity.first_stored,
@@ -274,7 +270,7 @@ def _misfit(aligned: FloatArray, ground: Ground, kernels: Kernels) -> DoubleArra
     middle = np.median(aligned, axis=0)
     trusted = np.broadcast_to(ground.weight * ground.inner, aligned.shape)
     left = residuals(aligned, middle, trusted)
-    seen = kernels.smooth(left, ground.inner, _RESIDUAL_SIGMA_PX)
+    seen = kernels.smooth(left, ground.inner, RESIDUAL_SIGMA_PX)
     sigma = np.array([_sigma_of(one[None], ground.inner) for one in seen])
     return sigma / max(_usual(sigma, middle, ground.inner, kernels), _TINY)
 
@@ -341,7 +337,7 @@ def _usual(sigma: DoubleArray, picture: FloatArray, inner: FloatArray, kernels: 
     """
     count = len(sigma)
     noise = float(np.median(sigma)) * sqrt((count + 1) / (count - 1))
-    seen = kernels.smooth(picture[None], inner, _RESIDUAL_SIGMA_PX)
+    seen = kernels.smooth(picture[None], inner, RESIDUAL_SIGMA_PX)
     return max(noise, _LEAST_MISFIT * _sigma_of(seen, inner))
 
 
@@ -362,7 +358,7 @@ def _without_filter(frames: FloatArray, before: FloatArray, weight: float) -> Fl
 
 def _robust(left: FloatArray, ground: Ground, kernels: Kernels) -> tuple[FloatArray, float]:
     """Weights (1, rows, columns) against what does not fit, and its sigma over the usual."""
-    seen = kernels.smooth(left, ground.inner, _RESIDUAL_SIGMA_PX)
+    seen = kernels.smooth(left, ground.inner, RESIDUAL_SIGMA_PX)
     sigma = _sigma_of(seen, ground.inner)
     limit = _ROBUST_SIGMAS * max(min(sigma, _MOST_SIGMA * ground.usual), _TINY)
     weight = 1 / (1 + np.square(seen / np.float32(limit)))

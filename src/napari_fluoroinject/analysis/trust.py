@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _BONE_PERCENTILE = 80.0
 _ROBUST_SIGMAS = 2.0
-_RESIDUAL_SIGMA_PX = 1.5
+RESIDUAL_SIGMA_PX = 1.5
+"""In bins: contrast fainter than the noise of one shows after such a blur."""
 _VARIANCE_SIGMA_PX = 2.0
 _LEAST_VARIANCE = 0.5
 _GAIN_SIGMA_PX = 5.0
@@ -86,7 +87,7 @@ def robust_weight(
     The residual is judged smoothed: contrast fainter than the noise of a pixel shows then.
     `usual` is the sigma of an ordinary frame; without it that of most of these is taken.
     """
-    seen = kernels.smooth(residual, valid, _RESIDUAL_SIGMA_PX)
+    seen = kernels.smooth(residual, valid, RESIDUAL_SIGMA_PX)
     sigma = np.maximum(_MAD_TO_SIGMA * _typical(seen, valid), _TINY)
     # A frame far noisier than the others would pull the template towards its own noise.
     usual = float(np.median(sigma)) if usual is None else usual
@@ -141,7 +142,7 @@ def quality_of(
     kernels: Kernels,
 ) -> Quality:
     """Return how well frames fit whose residuals have this sigma and that have this noise."""
-    picture = kernels.smooth(template[None], field, _RESIDUAL_SIGMA_PX)
+    picture = kernels.smooth(template[None], field, RESIDUAL_SIGMA_PX)
     structure = _MAD_TO_SIGMA * float(_typical(picture, field)[0])
     usual = max(float(np.median(sigma)), _LEAST_MISFIT * structure)
     residual = sigma / usual
