@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from napari_fluoroinject.phantom import attenuation, spectra, timing
 from napari_fluoroinject.phantom.beam import Beam, Stand, aim
 from napari_fluoroinject.phantom.layers import Layer, rotation, spline_weights
-from napari_fluoroinject.phantom.needle import Rod, shade
+from napari_fluoroinject.phantom.needle import Rod, shade, shade_finely
 from napari_fluoroinject.phantom.radiograph import bone_mineral
 from napari_fluoroinject.phantom.shutter import draw_shutter
 from napari_fluoroinject.phantom.skeleton import draw_skeleton
@@ -179,6 +181,38 @@ def test_a_rod_darkens_by_the_chord_of_steel() -> None:
         )
         is None
     )
+
+
+@pytest.mark.parametrize("lengthening", [1.0, 2.5])
+def test_the_shadow_of_a_rod_is_that_of_its_parts_not_of_its_mean_density(
+    lengthening: float,
+) -> None:
+    spectrum, radius_mm = spectra.SPECTRA["C"], 0.359
+    rod = Rod(
+        start=np.array([5.0, 8.0]),
+        end=np.array([50.0, 41.0]),
+        outer_mm=2 * radius_mm,
+        inner_mm=0.0,
+        g_cm3=8.0,
+        mm_per_px=(0.3, 0.3),
+        lengthening=lengthening,
+    )
+    rows, columns = np.mgrid[:64, :64]
+    along = np.array([45.0, 33.0]) / np.hypot(45.0, 33.0)
+    middle = np.abs((rows - 27.5) * along[0] + (columns - 24.5) * along[1]) < 15.0
+    typical = np.full((64, 64), spectrum.hardened_g_cm2, np.float32)
+    steel = shade_finely(rod, 64)
+    assert steel is not None
+    matter = attenuation.Matter(soft=typical, bone=np.zeros_like(typical), steel=(steel,))
+    seen = attenuation.shadow(matter, spectrum).without
+    bare = attenuation.shadow(replace(matter, steel=()), spectrum).without
+    weight = spectrum.fraction * spectra.DETECTED * spectra.ENERGY_KEV
+    x = np.linspace(-radius_mm, radius_mm, 2001)
+    grams = 0.2 * lengthening * np.sqrt(radius_mm**2 - x**2).clip(0.0) * 8.0
+    passed = np.exp(-np.multiply.outer(grams, spectra.STEEL)) @ (weight / weight.sum())
+    area_px = np.trapezoid(1.0 - passed, x) / 0.3
+    dip = (1.0 - seen / bare)[middle].sum() / 30.0
+    assert dip == pytest.approx(area_px, rel=0.02)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_fluoroinject.model.arrays import FloatArray
 from napari_fluoroinject.phantom import spectra
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 Window = tuple[slice, slice]
+Pixels = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 BONE_MINERAL_G_CM3 = 1.92
 """Density at which bone mineral displaces soft tissue."""
@@ -23,13 +25,13 @@ BONE_MINERAL_G_CM3 = 1.92
 class Matter:
     """What the beam meets, g/cm2.
 
-    `soft`, `bone` and `iodine` are (rows, columns), iodine None when there is none; `steel` lies
-    on windows.
+    `soft`, `bone` and `iodine` are (rows, columns), iodine None when there is none; `steel` is
+    (pixels, parts) on pixels, each named once: what a pixel sees is the mean over its parts.
     """
 
     soft: FloatArray
     bone: FloatArray
-    steel: tuple[tuple[Window, FloatArray], ...] = ()
+    steel: tuple[tuple[Pixels, FloatArray], ...] = ()
     iodine: FloatArray | None = None
 
 
@@ -108,6 +110,6 @@ def _transmissions(
     for i in np.flatnonzero(weight):
         passed = np.exp(soft * np.float32(-spectra.SOFT[i]) - bone * np.float32(spectra.BONE[i]))
         for place, density in matter.steel:
-            passed[place] *= np.exp(density * np.float32(-spectra.STEEL[i]))
+            passed[place] *= np.exp(density * np.float32(-spectra.STEEL[i])).mean(axis=1)
         passed *= np.float32(weight[i])
         yield passed, np.float32(spectra.IODINE[i])

@@ -69,15 +69,17 @@ class Stage:
         gas = self.gas.moved(pair(move.gas_px[frame]))
         soft = self.soft.moved(pair(move.skin_px[frame])) - gas
         steel = []
-        for rod, (window, density) in self._rods(frame):
+        for rod in self._rods(frame):
             if rod.g_cm3 == needle.PLASTIC_G_CM3:
-                soft[window] += density
+                plastic = needle.shade(rod, self.beam.size)
+                if plastic is not None:
+                    soft[plastic[0]] += plastic[1]
             else:
-                steel.append((window, density))
+                steel.append(needle.shade_finely(rod, self.beam.size))
         return Matter(
             soft=soft,
             bone=np.maximum(self.bone.moved(shift, rot), 0),
-            steel=tuple(steel),
+            steel=tuple(shaded for shaded in steel if shaded is not None),
             iodine=self.iodine(frame, shift=shift, rot_deg=rot),
         )
 
@@ -100,13 +102,11 @@ class Stage:
             bone=np.maximum(self.bone.moved(_STILL), 0)[window],
         )
 
-    def _rods(self, frame: int) -> list[tuple[needle.Rod, tuple[Window, FloatArray]]]:
+    def _rods(self, frame: int) -> tuple[needle.Rod, ...]:
         if self.shaft is None or self.tip_px is None or self.hub_px is None:
-            return []
+            return ()
         tip, hub = self.tip_px[frame], self.hub_px[frame]
-        rods = needle.rods(self.shaft, self.beam, tip=tip, hub=hub, frame=frame)
-        shaded = [(rod, needle.shade(rod, self.beam.size)) for rod in rods]
-        return [(rod, seen) for rod, seen in shaded if seen is not None]
+        return needle.rods(self.shaft, self.beam, tip=tip, hub=hub, frame=frame)
 
 
 def set_stage(

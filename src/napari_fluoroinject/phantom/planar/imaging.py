@@ -101,12 +101,15 @@ def shadow(
     steel: tuple[Pixels, FloatArray] | None,
     iodine_g_cm2: FloatArray | None,
 ) -> tuple[FloatArray, FloatArray]:
-    """The signal without and with iodine, (rows, columns) each, behind steel in both."""
+    """The signal without and with iodine, (rows, columns) each, behind steel in both.
+
+    `steel` is (pixels, parts) g/cm2: its shadow is the mean over the parts of a pixel.
+    """
     without: FloatArray | None = None
     behind: FloatArray | None = None
     for passed, i in passing:
         if steel is not None:
-            passed[steel[0]] *= np.exp(-lines.steel[i] * steel[1])
+            passed[steel[0]] *= np.exp(-lines.steel[i] * steel[1]).mean(axis=1)
         shaded = passed
         if iodine_g_cm2 is not None:
             shaded = passed * np.exp(-lines.iodine[i] * iodine_g_cm2)

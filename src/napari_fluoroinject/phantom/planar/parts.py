@@ -140,6 +140,7 @@ def _needle(
             away=away,
             short_of_px=shot.short_of_mm / shot.mm_per_px,
             mm_per_px=shot.mm_per_px,
+            source_mm=shot.sod_mm,
         ),
         movement,
         size=settings.size,

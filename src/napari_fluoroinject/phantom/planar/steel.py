@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import sqrt
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -31,7 +32,8 @@ class Needle:
     """A needle in the picture; tip and hub are (frames, 2) pixels.
 
     `bow_px` is how far its middle lies off the chord, `lengthening` one over the sine of the angle
-    between needle and beam, `point_mm` how long the point is.
+    between needle and beam, `point_mm` how long the point is. A pixel at the tip is `mm_per_px`
+    wide and one at the hub, which is nearer to the detector, `widening` times as much.
     """
 
     gauge: int
@@ -43,19 +45,22 @@ class Needle:
     point: Literal["pencil", "slant"]
     point_mm: float
     mm_per_px: float
+    widening: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Approach:
     """How the needle comes: tip at rest in the reference pose, direction from tip to hub.
 
-    `short_of_px` (frames,) is how far the tip still has to go along the shaft.
+    `short_of_px` (frames,) is how far the tip still has to go along the shaft, `source_mm` how far
+    the tip is from the focal spot.
     """
 
     tip_px: tuple[float, float]
     away: DoubleArray
     short_of_px: DoubleArray
     mm_per_px: float
+    source_mm: float
 
 
 def draw_needle(
@@ -76,7 +81,8 @@ def draw_needle(
     back = approach.short_of_px[:, None] * approach.away
     at = np.array(approach.tip_px) - centre
     turned = np.stack([rotation(angle) @ at for angle in movement.rot_deg]) + centre
-    hub = np.array(approach.tip_px) + approach.away * seen_mm / approach.mm_per_px
+    widening = 1.0 + sqrt(full_mm**2 - seen_mm**2) / approach.source_mm
+    hub = np.array(approach.tip_px) + approach.away * seen_mm / (approach.mm_per_px * widening)
     bend = _BENDING[chosen] * random.uniform(0.0, 1.1) * random.choice([-1.0, 1.0])
     point = str(random.choice(["pencil", "slant"]))
     return Needle(
@@ -89,11 +95,15 @@ def draw_needle(
         point="pencil" if point == "pencil" else "slant",
         point_mm=float(random.uniform(1.5, 3.0)) * NEEDLE_DIAMETER_MM[chosen],
         mm_per_px=approach.mm_per_px,
+        widening=widening,
     )
 
 
 def steel(needle: Needle, frame: int, *, size: int) -> tuple[Pixels, FloatArray]:
-    """Pixels that steel touches in a frame, and its areal density there, g/cm2."""
+    """Pixels that steel touches in a frame, and in (n, 16) parts of each its density, g/cm2.
+
+    What a pixel sees is the mean of what its parts let through.
+    """
     tip, hub = needle.tip_px[frame], needle.hub_px[frame]
     length = float(np.linalg.norm(hub - tip))
     along = (hub - tip) / length
@@ -109,10 +119,10 @@ def steel(needle: Needle, frame: int, *, size: int) -> tuple[Pixels, FloatArray]
     chord = _shaft(needle, s, t, length)
     # The hub's metal is a short wide tube.
     chord += ((s > length) & (s < length + 7.0 / needle.lengthening / needle.mm_per_px)) * (
-        _tube(t * needle.mm_per_px, np.float64(1.3), np.float64(0.9))
+        _tube(t * needle.mm_per_px * needle.widening, np.float64(1.3), np.float64(0.9))
     )
-    grams = chord.mean(axis=(1, 2)) * min(needle.lengthening, 4.0) * _STEEL_G_CM3 / 10
-    touched = grams > 1e-4
+    grams = chord.reshape(len(chord), -1) * min(needle.lengthening, 4.0) * _STEEL_G_CM3 / 10
+    touched = grams.mean(axis=1) > 1e-4
     return (pixels[0][touched], pixels[1][touched]), grams[touched].astype(np.float32)
 
 
@@ -120,7 +130,7 @@ def _shaft(needle: Needle, s: DoubleArray, t: DoubleArray, length: float) -> Dou
     """Steel along the beam, mm, at `s` behind the tip and `t` beside the shaft, pixels."""
     radius = NEEDLE_DIAMETER_MM[needle.gauge] / 2
     point_px = needle.point_mm / needle.lengthening / needle.mm_per_px
-    across = t * needle.mm_per_px
+    across = t * needle.mm_per_px * (1.0 + (needle.widening - 1.0) * np.clip(s / length, 0, 1))
     bore = 0.0 if needle.stylet else _BORE * radius
     if needle.point == "pencil":
         outer = radius * np.sqrt(np.clip(s / point_px, 0, 1))
