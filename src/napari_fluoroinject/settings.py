@@ -32,9 +32,13 @@ _CHOICES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What `analyze` uses where the command line says nothing; `procedure` None = `generic`."""
+    """What `analyze` uses where the command line says nothing; `procedure` None = `generic`.
+
+    `procedures` is a folder with the site's own, which add to those that ship or take their place.
+    """
 
     procedure: str | None = None
+    procedures: str | None = None
     on: Device = "auto"
     decoder: Decoder = "auto"
     seg_profile: SegProfile = "strict"
@@ -50,6 +54,14 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "endpoints", MappingProxyType(dict(self.endpoints)))
+
+    @property
+    def site_procedures(self) -> Path | None:
+        """The folder of the site's own procedures; a relative path begins at the settings file."""
+        named = self.defaults.procedures
+        if named is None:
+            return None
+        return Path(named) if self.path is None else self.path.parent / named
 
     def resolve(self, source: str) -> str:
         """Replace the name of an endpoint by its URL; everything else stands for itself.

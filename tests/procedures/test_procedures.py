@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import get_args
+
 import pytest
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.errors import ProcedureError
+from napari_fluoroinject.model.measurement import MEASURES, MeasureId, Measurement
+from napari_fluoroinject.model.procedure import WarningId
+from napari_fluoroinject.procedures.page import index, markdown, sections
 
 GOOD = """
 key = "x"
@@ -15,6 +21,9 @@ concept = ["x", "99FLUOROINJECT", "X"]
 clinician_signed_off = false
 expected_spread = "none"
 """
+VIEW = '[[views]]\nname = "AP"\nrole = "entry"\ngrade = "M"\n'
+POINT = '[[landmarks]]\nid = "a"\nname = "A"\nkind = "point"\nviews = ["AP"]\ngrade = "M"\n'
+LIMIT = '[[limits]]\nlandmark = "a"\nbeyond = "medial"\nviews = ["AP"]\ngrade = "M"\n'
 
 
 @pytest.mark.parametrize("key", procedures.all_keys())
@@ -25,23 +34,26 @@ def test_a_procedure_is_known_by_its_file_name_and_claims_no_sign_off(key):
 
 
 @pytest.mark.parametrize("key", procedures.all_keys())
-def test_a_fact_graded_as_stated_names_its_source(key):
+def test_a_procedure_lists_the_sources_that_it_cites_and_no_others(key):
     procedure = procedures.get(key)
-    facts = [*procedure.views, *(w.threshold for w in procedure.warnings)]
-    facts += [f for f in (procedure.test_volume,) if f]
-    facts += list((procedure.incidences or {}).values())
-    if procedure.target and procedure.target.tolerance:
-        facts.append(procedure.target.tolerance)
-    assert [fact for fact in facts if fact.grade == "S" and not fact.sources] == []
+    facts = repr(procedure).split("sources=(Source(")[0]
+    for source in procedure.sources:
+        assert f"'{source.id}'" in facts
+        assert source.citation
 
 
-@pytest.mark.parametrize("key", procedures.all_keys())
-def test_a_listed_source_is_cited_somewhere(key):
+@pytest.mark.parametrize("key", set(procedures.all_keys()) - {procedures.GENERIC})
+def test_a_procedure_says_what_is_needed_to_judge_it(key):
     procedure = procedures.get(key)
-    text = repr(procedure)
-    assert [
-        s.id for s in procedure.sources if text.count(s.id) < 2 and s.id != "FLUOROINJECT"
-    ] == []
+    assert procedure.views
+    assert any(view.needed for view in procedure.views)
+    assert procedure.target is not None
+    assert procedure.trajectory is not None
+    assert procedure.indications
+    assert procedure.warnings
+    assert procedure.measures
+    if procedure.expected:
+        assert procedure.test_volume is not None
 
 
 def test_every_procedure_is_listed_once_in_order():
@@ -58,14 +70,27 @@ def test_an_unknown_key_names_those_that_exist():
     ("spoiled", "path"),
     [
         (GOOD + "colour = 3\n", "colour"),
-        (GOOD.replace('name = "X"', "name = 3"), "name"),
-        (GOOD + '[[warnings]]\nid = "a"\nseverity = "loud"\n', "severity"),
+        (GOOD.replace('name = "X"', "name = 3"), "name.*seen 3"),
+        (GOOD + '[[warnings]]\nid = "image_unfit"\nseverity = "loud"\n', "severity"),
+        (GOOD + '[[warnings]]\nid = "bad_hair"\n', "warnings.0.id"),
         (GOOD + "[test_volume]\nlow = 1\nhigh = 2\nunit = 'mL'\ngrade = 'Z'\n", "grade"),
+        (GOOD + "[test_volume]\nlow=1\nhigh=2\nunit='mL'\ngrade='S'\n", "test_volume.*names none"),
+        (GOOD + "[test_volume]\nlow=3\nhigh=2\nunit='mL'\ngrade='M'\n", "low 3 is above high 2"),
         (GOOD + "key = [", "TOML"),
         (
             GOOD + "[test_volume]\nlow=1\nhigh=2\nunit='mL'\ngrade='S'\nsources=['GHOST']\n",
             "GHOST",
         ),
+        (GOOD + 'expected = ["waterfall"]\n', "waterfall.*epidural_caudal"),
+        (GOOD + 'expected = ["vascular"]\n', "'vascular' is of kind abnormal"),
+        (GOOD + 'abnormal = ["vascular"]\n', "raises 'vascular_uptake'"),
+        (GOOD + VIEW + VIEW, "'AP' stands there more than once"),
+        (GOOD + POINT, "landmarks.0.views: no view 'AP'"),
+        (GOOD + VIEW + POINT + LIMIT, "limits.0.landmark: no line 'a'"),
+        (GOOD + 'measures = ["beauty"]\n', "measures.0"),
+        (GOOD + 'measures = ["levels"]\n', "levels is measured against 'end_plates'"),
+        (GOOD + 'measures = ["line_contact"]\n', "against one of ventral_interlaminar_line"),
+        (GOOD + '[target]\nname = "T"\nwithin = "box"\n', "target.within: no area 'box'"),
     ],
 )
 def test_a_fault_in_a_file_is_named_with_its_path(spoiled, path):
@@ -75,3 +100,97 @@ def test_a_fault_in_a_file_is_named_with_its_path(spoiled, path):
 
 def test_a_minimal_procedure_is_valid():
     assert procedures.parse(GOOD, name="x.toml").anatomic_region is None
+
+
+def test_a_warning_takes_what_is_left_unsaid_from_the_defaults():
+    plain = procedures.parse(GOOD + '[[warnings]]\nid = "tip_off_target"\n', name="x.toml")
+    own = procedures.parse(
+        GOOD + '[[warnings]]\nid = "tip_off_target"\nseverity = "high"\n', name="x.toml"
+    )
+    (first,), (second,) = plain.warnings, own.warnings
+    assert first.severity == "info"
+    assert second.severity == "high"
+    assert first.threshold == second.threshold
+
+
+def test_every_warning_of_the_contract_has_defaults():
+    text = GOOD + "".join(f'[[warnings]]\nid = "{one}"\n' for one in get_args(WarningId))
+    assert [w.id for w in procedures.parse(text, name="x.toml").warnings] == [*get_args(WarningId)]
+
+
+def test_a_site_adds_and_overrides_procedures_without_touching_code(tmp_path):
+    (tmp_path / "x.toml").write_text(GOOD)
+    own = GOOD.replace('"x"', '"mbb_lumbar"').replace('name = "X"', 'name = "Our own"')
+    (tmp_path / "mbb_lumbar.toml").write_text(own)
+    assert set(procedures.all_keys(site=tmp_path)) == {*procedures.all_keys(), "x"}
+    assert procedures.get("mbb_lumbar", site=tmp_path).name == "Our own"
+    assert procedures.get("mbb_lumbar").name != "Our own"
+
+
+def test_a_site_cites_its_own_sources(tmp_path):
+    cited = "[[indications]]\ntext='t'\ngrade='S'\nsources=['OURS']\n"
+    source = "[[sources]]\nid='OURS'\ncitation='Our protocol'\n"
+    (tmp_path / "x.toml").write_text(GOOD + cited + source)
+    (only,) = procedures.get("x", site=tmp_path).sources
+    assert only.citation == "Our protocol"
+
+
+def test_a_file_of_another_name_than_its_key_is_an_error(tmp_path):
+    (tmp_path / "y.toml").write_text(GOOD)
+    with pytest.raises(ProcedureError, match="expected 'y'"):
+        procedures.get("y", site=tmp_path)
+
+
+def test_a_site_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(ProcedureError, match="gone"):
+        procedures.all_keys(site=tmp_path / "gone")
+
+
+@pytest.mark.parametrize("key", procedures.all_keys())
+def test_the_page_tells_every_number_grade_and_source(key):
+    procedure = procedures.get(key)
+    page = " ".join(f"{label} {text}" for s in sections(procedure) for label, text in s.lines)
+    for source in procedure.sources:
+        assert source.citation in page
+    for view in procedure.views:
+        assert view.name in page
+    for number in (procedure.incidences or {}).values():
+        assert f"{number.low:g}" in page
+    for landmark in procedure.landmarks:
+        assert landmark.id in page
+
+
+@pytest.mark.parametrize("key", procedures.all_keys())
+def test_the_page_as_markdown_has_one_title_and_whole_tables(key):
+    lines = markdown(procedures.get(key)).splitlines()
+    assert [line for line in lines if line.startswith("# ")] == [f"# {procedures.get(key).name}"]
+    for line in lines:
+        if line.startswith("|"):
+            assert line.replace("\\|", "").count("|") == 3
+
+
+def test_the_documentation_renders_every_procedure_as_it_is():
+    folder = Path(__file__).resolve().parents[2] / "docs" / "procedures"
+    pages = {f"{one.key}.md": markdown(one) for one in procedures.every()}
+    pages["README.md"] = index(procedures.every())
+    written = {page.name: page.read_text(encoding="utf-8") for page in folder.iterdir()}
+    told = "write them anew with `fluoroinject procedures --pages docs/procedures`"
+    assert written == pages, told
+
+
+def test_every_pattern_looks_like_something_and_an_abnormal_one_says_what_it_raises():
+    known = procedures.patterns()
+    assert len({pattern.id for pattern in known}) == len(known)
+    for pattern in known:
+        assert pattern.looks
+        assert (pattern.kind == "expected") == (pattern.warning is None)
+
+
+def test_every_measure_has_words_for_reports():
+    assert set(MEASURES) == set(get_args(MeasureId))
+
+
+@pytest.mark.parametrize(("value", "reason"), [(None, ""), (1.0, "no millimetres")])
+def test_a_measurement_has_a_value_or_a_reason_and_never_both(value, reason):
+    with pytest.raises(ValueError, match="a value or the reason"):
+        Measurement(id="levels", value=value, unit="1", reason=reason)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path  # typer reads it off the option
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,11 +14,12 @@ from napari_fluoroinject.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     from napari_fluoroinject.errors import FluoroinjectError
 
-
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="Settings file (else FLUOROINJECT_CONFIG, or this folder).")
+]
 _MOST_OF_A_KIND = 20
 """Failures of one kind that are named; a folder of ten thousand other files is one finding."""
 

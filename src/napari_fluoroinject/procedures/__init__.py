@@ -2,49 +2,66 @@
 
 from __future__ import annotations
 
-import tomllib
 from functools import cache
 from importlib.resources import files
-from typing import Any
-
-from pydantic import TypeAdapter, ValidationError
+from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.errors import ProcedureError
-from napari_fluoroinject.model.procedure import Procedure
+from napari_fluoroinject.model.procedure import Pattern, Procedure
+from napari_fluoroinject.model.sourced import Source
+from napari_fluoroinject.procedures.consistency import inconsistencies
+from napari_fluoroinject.procedures.reading import cited, read_table, validated
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
 
 GENERIC = "generic"
 """The key used when no procedure is named."""
 
 
-def every() -> tuple[Procedure, ...]:
-    """Return all procedures that ship, ordered by key."""
-    return tuple(get(key) for key in all_keys())
+def every(*, site: Path | None = None) -> tuple[Procedure, ...]:
+    """Return all procedures, ordered by key; `site` as in `get`."""
+    return tuple(get(key, site=site) for key in all_keys(site=site))
+
+
+def all_keys(*, site: Path | None = None) -> tuple[str, ...]:
+    """Return the keys of all procedures in alphabetical order; `site` as in `get`.
+
+    Raises
+    ------
+    ProcedureError
+        The site's folder cannot be read.
+    """
+    return tuple(sorted(_files(site)))
 
 
 @cache
-def all_keys() -> tuple[str, ...]:
-    """Return the keys of all procedures that ship, in alphabetical order."""
-    folder = files(__name__)
-    return tuple(
-        sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml"))
-    )
-
-
-@cache
-def get(key: str) -> Procedure:
+def get(key: str, *, site: Path | None = None) -> Procedure:
     """Return one procedure.
+
+    Parameters
+    ----------
+    key
+        Its key, the name of its file.
+    site
+        Folder with a site's own procedures; one with the key of a procedure that ships takes its
+        place, and its sources and patterns stand beside those that ship.
 
     Raises
     ------
     ProcedureError
         No procedure has this key, or its file is not valid.
     """
-    if key not in all_keys():
+    known = _files(site)
+    if key not in known:
+        raise ProcedureError(f"no procedure has the key {key!r}; there are: {', '.join(known)}")
+    procedure = parse(_text(known[key]), name=f"{key}.toml")
+    if procedure.key != key:
         raise ProcedureError(
-            f"no procedure has the key {key!r}; there are: {', '.join(all_keys())}"
+            f"{key}.toml: key: seen {procedure.key!r}; expected {key!r}, the name of the file"
         )
-    text = (files(__name__) / f"{key}.toml").read_text(encoding="utf-8")
-    return parse(text, name=f"{key}.toml")
+    return procedure
 
 
 def parse(text: str, *, name: str) -> Procedure:
@@ -53,31 +70,95 @@ def parse(text: str, *, name: str) -> Procedure:
     Raises
     ------
     ProcedureError
-        The text is not TOML, has an unknown key or a wrong value (each with its path), or cites
-        an unlisted source.
+        The text is not TOML, has an unknown key or a wrong value, cites an unlisted source, or
+        speaks of a view, landmark or pattern that there is not; every fault with its path.
     """
-    try:
-        fields = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProcedureError(f"{name}: not valid TOML: {error}") from error
-    try:
-        procedure = TypeAdapter(Procedure).validate_python({"anatomic_region": None} | fields)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise ProcedureError(f"{name}: {faults}") from error
-    unlisted = _cited(fields) - {source.id for source in procedure.sources}
-    if unlisted:
+    fields = read_table(text, name=name)
+    own = {one.get("id"): one for one in fields.get("sources", []) if isinstance(one, dict)}
+    for kind in ("expected", "abnormal"):
+        if kind in fields:
+            fields[kind] = _patterns_named(fields[kind], at=f"{name}: {kind}")
+    if "warnings" in fields:
+        fields["warnings"] = [_with_defaults(one) for one in fields["warnings"]]
+    sources = {source.id: source for source in shared_sources()}
+    fields["sources"] = [*own.values(), *(s for i, s in sources.items() if i not in own)]
+    wanted = cited({key: value for key, value in fields.items() if key != "sources"})
+    if unlisted := wanted - set(sources) - set(own):
         raise ProcedureError(
             f"{name}: cites {', '.join(sorted(unlisted))}, which [[sources]] does not list"
         )
+    fields["sources"] = [s for s in fields["sources"] if _id(s) in wanted or _id(s) in own]
+    procedure: Procedure = validated(Procedure, {"anatomic_region": None} | fields, name=name)
+    if faults := inconsistencies(procedure):
+        raise ProcedureError(f"{name}: {'; '.join(faults)}")
     return procedure
 
 
-def _cited(fields: Any) -> set[str]:
-    """Collect every source id that some fact of a procedure file cites."""
-    if isinstance(fields, list):
-        return set().union(*map(_cited, fields))
-    if not isinstance(fields, dict):
-        return set()
-    own = {s for s in fields.get("sources", []) if isinstance(s, str)}
-    return own.union(*(_cited(value) for value in fields.values()))
+@cache
+def shared_sources() -> tuple[Source, ...]:
+    """Return the sources that any procedure may cite."""
+    table = read_table(_text(_shared("sources.toml")), name="sources.toml")
+    return tuple(validated(tuple[Source, ...], table.get("sources", []), name="sources.toml"))
+
+
+@cache
+def patterns() -> tuple[Pattern, ...]:
+    """Return the patterns of contrast that procedures expect or watch for."""
+    table = read_table(_text(_shared("patterns.toml")), name="patterns.toml")
+    return tuple(validated(tuple[Pattern, ...], table.get("patterns", []), name="patterns.toml"))
+
+
+def _patterns_named(named: Any, *, at: str) -> list[Pattern]:
+    known = {pattern.id: pattern for pattern in patterns()}
+    if not isinstance(named, list):
+        raise ProcedureError(f"{at}: seen {named!r}; expected a list of patterns")
+    if unknown := [one for one in named if one not in known]:
+        raise ProcedureError(f"{at}: no pattern {unknown}; there are: {', '.join(known)}")
+    return [known[one] for one in named]
+
+
+def _with_defaults(warning: Any) -> Any:
+    """What a procedure says of a warning, and the defaults for what it leaves unsaid."""
+    if not isinstance(warning, dict) or not isinstance(warning.get("id"), str):
+        return warning
+    return _warning_defaults().get(warning["id"], {}) | warning
+
+
+@cache
+def _warning_defaults() -> dict[str, dict[str, Any]]:
+    return read_table(_text(_shared("warnings.toml")), name="warnings.toml")
+
+
+def _files(site: Path | None) -> dict[str, Traversable]:
+    found = _in_folder(files(__name__))
+    if site is not None:
+        try:
+            found |= _in_folder(site)
+        except OSError as error:
+            raise ProcedureError(
+                f"{site}: the site's procedures cannot be read: {error}; expected a folder"
+            ) from error
+    return dict(sorted(found.items()))
+
+
+def _in_folder(folder: Traversable) -> dict[str, Traversable]:
+    return {
+        file.name.removesuffix(".toml"): file
+        for file in folder.iterdir()
+        if file.name.endswith(".toml")
+    }
+
+
+def _shared(name: str) -> Traversable:
+    return files(__name__) / "shared" / name
+
+
+def _text(file: Traversable) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProcedureError(f"{file.name}: cannot be read: {error}") from error
+
+
+def _id(source: Source | dict[str, Any]) -> str | None:
+    return source.id if isinstance(source, Source) else source.get("id")

@@ -1,0 +1,103 @@
+"""What types cannot say of a procedure: that it speaks only of what it defines."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_fluoroinject.model.measurement import CONTACT_LINES, LANDMARK_OF
+from napari_fluoroinject.model.sourced import Sourced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_fluoroinject.model.procedure import Procedure
+
+
+def inconsistencies(procedure: Procedure) -> list[str]:
+    """Return every fault, each with its path; none where the procedure is sound."""
+    return [
+        *_twice(procedure),
+        *_unknown_views(procedure),
+        *_unknown_landmarks(procedure),
+        *_wrong_patterns(procedure),
+        *_missing_landmarks(procedure),
+        *_faulty_facts(procedure),
+    ]
+
+
+def _twice(procedure: Procedure) -> Iterator[str]:
+    named: tuple[tuple[str, list[str]], ...] = (
+        ("views", [view.name for view in procedure.views]),
+        ("landmarks", [landmark.id for landmark in procedure.landmarks]),
+        ("warnings", [warning.id for warning in procedure.warnings]),
+        ("sources", [source.id for source in procedure.sources]),
+    )
+    for name, ids in named:
+        for one in sorted({i for i in ids if ids.count(i) > 1}):
+            yield f"{name}: {one!r} stands there more than once"
+
+
+def _unknown_views(procedure: Procedure) -> Iterator[str]:
+    known = {view.name for view in procedure.views}
+    seen = {f"landmarks.{i}": rule.views for i, rule in enumerate(procedure.landmarks)}
+    seen |= {f"limits.{i}": rule.views for i, rule in enumerate(procedure.limits)}
+    for at, views in seen.items():
+        for view in views:
+            if view not in known:
+                yield f"{at}.views: no view {view!r}; there are {sorted(known)}"
+
+
+def _unknown_landmarks(procedure: Procedure) -> Iterator[str]:
+    kinds = {landmark.id: landmark.kind for landmark in procedure.landmarks}
+    for index, limit in enumerate(procedure.limits):
+        if kinds.get(limit.landmark) != "line":
+            lines = sorted(name for name, kind in kinds.items() if kind == "line")
+            yield f"limits.{index}.landmark: no line {limit.landmark!r}; there are {lines}"
+    within = procedure.target.within if procedure.target else None
+    if within is not None and kinds.get(within) != "area":
+        areas = sorted(name for name, kind in kinds.items() if kind == "area")
+        yield f"target.within: no area {within!r}; there are {areas}"
+
+
+def _wrong_patterns(procedure: Procedure) -> Iterator[str]:
+    warned = {warning.id for warning in procedure.warnings}
+    for kind, patterns in (("expected", procedure.expected), ("abnormal", procedure.abnormal)):
+        for pattern in patterns:
+            if pattern.kind != kind:
+                yield f"{kind}: {pattern.id!r} is of kind {pattern.kind}"
+            if pattern.warning is not None and pattern.warning not in warned:
+                yield f"{kind}: {pattern.id!r} raises {pattern.warning!r}, not among the warnings"
+
+
+def _missing_landmarks(procedure: Procedure) -> Iterator[str]:
+    """What is to be measured of an expected spread, or besides, can be marked."""
+    known = {landmark.id for landmark in procedure.landmarks}
+    asked = [*procedure.measures, *(m for pattern in procedure.expected for m in pattern.measures)]
+    for measure in dict.fromkeys(asked):
+        needed = LANDMARK_OF.get(measure)
+        if needed is not None and needed not in known:
+            yield f"landmarks: {measure} is measured against {needed!r}, which is not among them"
+    if "line_contact" in asked and not known & set(CONTACT_LINES):
+        yield f"landmarks: line_contact is measured against one of {', '.join(CONTACT_LINES)}"
+
+
+def _faulty_facts(procedure: Procedure) -> Iterator[str]:
+    """A fact that is stated somewhere says where, and a range begins with its lower end."""
+    for at, fact in _facts(procedure, at=""):
+        if getattr(fact, "grade", None) == "S" and not getattr(fact, "sources", ()):
+            yield f"{at}: graded S, stated in a source, but names none"
+        if isinstance(fact, Sourced) and fact.low > fact.high:
+            yield f"{at}: low {fact.low:g} is above high {fact.high:g}"
+
+
+def _facts(value: Any, *, at: str) -> Iterator[tuple[str, Any]]:
+    """Every value of the schema, however deep, with its path."""
+    if is_dataclass(value):
+        yield at.lstrip("."), value
+        value = {field.name: getattr(value, field.name) for field in fields(value)}
+    elif isinstance(value, tuple):
+        value = dict(enumerate(value))
+    if isinstance(value, dict):
+        for name, one in value.items():
+            yield from _facts(one, at=f"{at}.{name}")
