@@ -28,6 +28,7 @@ from napari_fluoroinject.model.annotation import (
     MaskWish,
     NeedleTrajectory,
     check_annotation,
+    check_landmarks,
     parse_annotation,
 )
 from napari_fluoroinject.model.geometry import Point, Side
@@ -39,11 +40,14 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.replay import Replay, ReplayedFrame
     from napari_fluoroinject.dicom.cine_object import Kind, Packing
     from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.procedure import Procedure
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.phantom import PhantomSettings
 
 log = logging.getLogger(__name__)
 
+_SAID_BESIDE = ("needle", "target_px", "gauge", "level", "side", "mask")
+"""Fields of an annotation that can be said without a file of it."""
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 _MOST_NAMED = 5
 """Names of loops in an error: the rest is counted."""
@@ -58,9 +62,13 @@ def _silent(_step: str, _fraction: float) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnalysisRequest:
-    """What a person asked for; None = not said, and never guessed."""
+    """What a person asked for; None = not said, and never guessed.
+
+    `site_procedures` is a folder with procedures of the site's own.
+    """
 
     procedure: str | None = None
+    site_procedures: Path | None = None
     level: str | None = None
     side: Side | None = None
     needle: NeedleTrajectory | None = None
@@ -90,7 +98,7 @@ class AnalysisRequest:
                     "JSON in UTF-8"
                 ) from error
             annotation = parse_annotation(text, name=self.annotation_file.name)
-        said = {name: getattr(self, name) for name in Annotation.__dataclass_fields__}
+        said = {name: getattr(self, name) for name in _SAID_BESIDE}
         return replace(annotation, **{name: v for name, v in said.items() if v is not None})
 
 
@@ -117,11 +125,12 @@ def analyze_sources(
         The request itself is wrong (unknown procedure, backend not there, invalid annotation,
         marks of one loop for several), or nothing can be written to `out`.
     """
-    procedure = procedures.get(request.procedure or procedures.GENERIC)
+    procedure = _asked_for(request)
     choose(request.on)
     check_decoder(request.decoder)
     annotation = request.annotation()
     check_annotation(annotation, region=procedure.region)
+    check_landmarks(annotation, procedure)
     results: list[LoopResult] = []
     failures: list[tuple[str, str]] = []
     loops = list(_loops(sources))
@@ -162,7 +171,7 @@ def analyze_files(
     """
     report = analyze(
         read_loop(*paths, decoder=_decoder(request)),
-        request.procedure or procedures.GENERIC,
+        _asked_for(request),
         request.annotation(),
         on=request.on,
         progress=progress,
@@ -170,9 +179,13 @@ def analyze_files(
     return save(report, paths, out=out, seg_profile=request.seg_profile)
 
 
+def _asked_for(request: AnalysisRequest) -> Procedure:
+    return procedures.get(request.procedure or procedures.GENERIC, site=request.site_procedures)
+
+
 def analyze(
     loop: CineLoop,
-    procedure: str = procedures.GENERIC,
+    procedure: str | Procedure = procedures.GENERIC,
     annotation: Annotation | None = None,
     *,
     on: Wish = "auto",
@@ -185,7 +198,7 @@ def analyze(
     loop
         The cine loop, as `read_loop` gives it.
     procedure
-        Key of a procedure; `generic` knows no target and no expected spread.
+        A procedure or the key of one; `generic` knows no target and no expected spread.
     annotation
         What a person marked; nothing is guessed in its place.
     on
@@ -198,9 +211,10 @@ def analyze(
     FluoroinjectError
         Unknown procedure, backend not there, unreadable frames, annotation outside the picture.
     """
-    known = procedures.get(procedure)
+    known = procedures.get(procedure) if isinstance(procedure, str) else procedure
     given = annotation or Annotation()
     check_annotation(given, region=known.region, picture=loop.shape[1:])
+    check_landmarks(given, known)
     return analyze_loop(
         loop,
         known,

@@ -113,5 +113,5 @@ def test_a_shift_follows_the_size_of_the_pixels():
 
 def test_whose_mask_is_wished_can_stand_in_an_annotation():
     assert parse_annotation('{"mask": "header"}', name="a.json") == Annotation(mask="header")
-    with pytest.raises(AnnotationError, match="mask is 'first'; expected auto or header"):
+    with pytest.raises(AnnotationError, match="mask: seen 'first'; expected auto or header"):
         parse_annotation('{"mask": "first"}', name="a.json")

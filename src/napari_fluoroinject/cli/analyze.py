@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_fluoroinject.cli.console import (
+    ConfigOption,
     check_folder,
     finish,
     printable,
@@ -85,9 +86,6 @@ _ProfileOption = Annotated[
     SegProfile | None,
     typer.Option(help="Segmentation without invented geometry, or with nominal geometry."),
 ]
-_ConfigOption = Annotated[
-    Path | None, typer.Option(help="Settings file (else FLUOROINJECT_CONFIG, or this folder).")
-]
 
 
 def parse_point(text: str | None) -> Point | None:
@@ -141,7 +139,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     decoder: _DecoderOption = None,
     seg_profile: _ProfileOption = None,
-    config: _ConfigOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Measure needle and contrast spread in cine loops; write pictures, numbers and DICOM."""
     given_needle, target_px = parse_needle(needle), parse_point(target)
@@ -151,6 +149,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     settings = settings_from(config)
     request = AnalysisRequest(
         procedure=procedure or settings.defaults.procedure,
+        site_procedures=settings.site_procedures,
         level=level,
         side=side,
         needle=given_needle,
@@ -166,19 +165,19 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         outcome = analyze_sources(
             [settings.resolve(source) for source in sources], request, out=out, progress=tell
         )
-    _tell(outcome)
+    _tell(outcome, site=settings.site_procedures)
     if not outcome.results and not outcome.failures:
         finish([(", ".join(sources), "no cine loop found; expected DICOM files of a cine loop")])
     finish(outcome.failures)
 
 
-def _tell(outcome: Outcome) -> None:
+def _tell(outcome: Outcome, *, site: Path | None) -> None:
     """Print every loop's summary, and after several what led to what."""
     from napari_fluoroinject.cli.readable import statement
     from napari_fluoroinject.procedures import get
 
     for result in outcome.results:
-        title = get(result.summary["procedure"]).name
+        title = get(result.summary["procedure"], site=site).name
         typer.echo(statement(result.summary, title=title, source=_source(result)))
         typer.echo(f"\n  Results: {printable(str(result.folder))}{_replaced(result)}\n")
     if outcome.results and len(outcome.results) + len(outcome.failures) > 1:

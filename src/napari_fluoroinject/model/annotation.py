@@ -1,24 +1,34 @@
-"""What a person says about a loop: needle, target, level, side."""
+"""What a person says about a loop: needle, target, landmarks, level, side, agent, events."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_fluoroinject.errors import AnnotationError
 from napari_fluoroinject.model.geometry import Point, Side
 from napari_fluoroinject.model.levels import check_level
+from napari_fluoroinject.model.plain import PlainError, plain, typed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_fluoroinject.model.procedure import LandmarkKind, Procedure
 
 MaskWish = Literal["auto", "header"]
 """Whose mask frames are subtracted: those found in the picture, or those of the header."""
+AgentKind = Literal["iodinated", "gadolinium", "other"]
+EventKind = Literal["aspiration", "contrast", "test_dose", "medication"]
 
+_POINTS: dict[LandmarkKind, tuple[int, int]] = {
+    "point": (1, 1),
+    "line": (2, 1000),
+    "area": (3, 1000),
+}
+"""Fewest and most points of a mark."""
 _LONGEST_TEXT = 64
-"""Characters of a level: LO of DICOM, where it ends up, holds no more (PS3.5 table 6.2-1)."""
-_MOST_TOLD = 200
-"""Characters of a wrong value in an error."""
+"""Characters of a text: LO of DICOM, where it ends up, holds no more (PS3.5 table 6.2-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,20 +41,77 @@ class NeedleTrajectory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A landmark of the procedure as a person marked it, in the geometry of the mask frames.
+
+    `landmark` is its id in the procedure; `points_px` one point, the two or more of a line, or
+    the three or more corners of an area. `beyond_px` is any point on the far side of a line, the
+    side on which the tip must not be: it is never guessed from the picture. `level` names the
+    vertebra of the first point where points count levels (end plates).
+    """
+
+    landmark: str
+    points_px: tuple[Point, ...]
+    beyond_px: Point | None = None
+    level: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastAgent:
+    """What was injected to be seen. None = not said; gadolinium is no iodine."""
+
+    name: str | None = None
+    kind: AgentKind | None = None
+    iodine_mg_ml: float | None = None
+    volume_ml: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something done, in seconds from the first frame's time; before the run it is negative."""
+
+    kind: EventKind
+    time_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CArm:
+    """Angles of the C-arm as a person read them off, where the file has none.
+
+    As PositionerPrimaryAngle and PositionerSecondaryAngle (PS3.3 C.8.7.5): towards the patient's
+    left and head positive.
+    """
+
+    primary_angle_deg: float
+    secondary_angle_deg: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
     """Everything a person gave for a loop; None = not said, and never guessed.
 
     `target_px` is in the geometry of the mask frames, those before the contrast. `gauge` is the
-    needle's, a key of `NEEDLE_DIAMETER_MM`; `level` a level of the spine, see `check_level`;
-    `mask` whose mask frames are subtracted, None as `auto`.
+    needle's, a key of `NEEDLE_DIAMETER_MM`; `needle_length_mm` from its hub to its tip; `level` a
+    level of the spine, see `check_level`; `view` the name of the view; `mask` whose mask frames
+    are subtracted, None as `auto`.
     """
 
     needle: NeedleTrajectory | None = None
     target_px: Point | None = None
     gauge: int | None = None
+    needle_length_mm: float | None = None
     level: str | None = None
     side: Side | None = None
+    view: str | None = None
+    c_arm: CArm | None = None
+    marks: tuple[Mark, ...] = ()
+    agent: ContrastAgent | None = None
+    events: tuple[Event, ...] = ()
     mask: MaskWish | None = None
+
+    def mark(self, landmark: str) -> Mark | None:
+        """The mark of a landmark; None where it was not marked."""
+        return next((mark for mark in self.marks if mark.landmark == landmark), None)
 
 
 def check_annotation(
@@ -62,13 +129,14 @@ def check_annotation(
     region
         Of the procedure; None = not known, then every level will do.
     picture
-        (rows, columns) of the loop; None = not known, then the target may lie anywhere.
+        (rows, columns) of the loop; None = not known, then marks may lie anywhere.
 
     Raises
     ------
     AnnotationError
         A gauge without a known diameter, a level that does not exist or belongs to another
-        region, a target outside the picture.
+        region, a target or mark outside the picture, a landmark that is marked twice, a length or
+        volume that is none.
     """
     # drawing needs NumPy, and the command line loads this module before it knows what is asked
     from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
@@ -78,23 +146,18 @@ def check_annotation(
             f"the diameter of a needle of gauge {annotation.gauge} is not known; expected one of "
             f"{', '.join(map(str, NEEDLE_DIAMETER_MM))}, or no gauge"
         )
+    _check_texts(annotation)
+    _check_amounts(annotation)
     if annotation.level is not None:
         check_level(annotation.level, region=region)
-    if annotation.target_px is not None and picture is not None:
-        row, column = annotation.target_px
-        rows, columns = picture
-        if not (-0.5 <= row <= rows - 0.5 and -0.5 <= column <= columns - 0.5):
-            raise AnnotationError(
-                f"the target was marked at (row, column) = ({row:g}, {column:g}), outside the "
-                f"picture; expected rows 0 to {rows - 1} and columns 0 to {columns - 1}"
-            )
+    _check_marks(annotation.marks)
+    if picture is not None:
+        for name, point in _points(annotation):
+            _check_inside(name, point, picture)
 
 
 def parse_annotation(text: str, *, name: str) -> Annotation:
-    """Read an annotation from its JSON text.
-
-    Keys, all optional: `needle` (`hub_px`, `tip_px`, `frame`), `target_px`, `gauge`, `level`,
-    `side`, `mask`.
+    """Read an annotation from its JSON text; its keys are the fields of `Annotation`.
 
     Raises
     ------
@@ -105,76 +168,106 @@ def parse_annotation(text: str, *, name: str) -> Annotation:
         fields = json.loads(text, object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:  # also a number of thousands of digits
         raise AnnotationError(f"{name}: not valid JSON: {error}") from error
-    _check_keys(fields, Annotation, name)
-    needle = fields.get("needle")
-    if needle is not None:
-        _check_keys(needle, NeedleTrajectory, f"{name}: needle")
-    side = fields.get("side")
-    if side not in (None, "left", "right", "bilateral"):
-        raise AnnotationError(f"{name}: side is {side!r}; expected left, right or bilateral")
-    mask = fields.get("mask")
-    if mask not in (None, *get_args(MaskWish)):
-        raise AnnotationError(f"{name}: mask is {mask!r}; expected auto or header")
-    annotation = _annotation(fields, name)
     try:
+        annotation: Annotation = typed(Annotation, fields)
         check_annotation(annotation)
-    except AnnotationError as error:
+    except (PlainError, AnnotationError) as error:
         raise AnnotationError(f"{name}: {error}") from error
     return annotation
 
 
-def _annotation(fields: dict[str, Any], name: str) -> Annotation:
-    needle = fields.get("needle")
-    try:
-        return Annotation(
-            needle=None
-            if needle is None
-            else NeedleTrajectory(
-                hub_px=_point(needle["hub_px"]),
-                tip_px=_point(needle["tip_px"]),
-                frame=_whole(needle.get("frame")) or 0,
-            ),
-            target_px=None if fields.get("target_px") is None else _point(fields["target_px"]),
-            gauge=_whole(fields.get("gauge")),
-            level=_short_text(fields.get("level")),
-            side=fields.get("side"),
-            mask=fields.get("mask"),
-        )
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+def annotation_text(annotation: Annotation) -> str:
+    """Write an annotation as JSON that `parse_annotation` reads back exactly."""
+    return json.dumps(plain(annotation), indent=1, ensure_ascii=False) + "\n"
+
+
+def _check_amounts(annotation: Annotation) -> None:
+    agent = annotation.agent or ContrastAgent()
+    for what, amount in (
+        ("needle_length_mm", annotation.needle_length_mm),
+        ("agent.iodine_mg_ml", agent.iodine_mg_ml),
+        ("agent.volume_ml", agent.volume_ml),
+    ):
+        if amount is not None and amount <= 0:
+            raise AnnotationError(f"{what}: seen {amount:g}; expected more than nothing")
+    if agent.kind == "gadolinium" and agent.iodine_mg_ml is not None:
         raise AnnotationError(
-            f"{name}: {f'{error!r}':.{_MOST_TOLD}}; expected [row, column] points of finite "
-            "numbers, whole numbers for gauge and frame, a text for level"
-        ) from error
+            f"agent: seen gadolinium with {agent.iodine_mg_ml:g} mg of iodine per mL; expected "
+            "one or the other"
+        )
 
 
-def _check_keys(fields: Any, kind: type, name: str) -> None:
-    known = [field.name for field in dataclasses.fields(kind)]
-    if not isinstance(fields, dict):
-        raise AnnotationError(f"{name}: a {type(fields).__name__}; expected an object of {known}")
-    if unknown := sorted(set(fields) - set(known)):
-        raise AnnotationError(f"{name}: unknown key {', '.join(unknown)}; there are {known}")
+def _check_texts(annotation: Annotation) -> None:
+    agent = annotation.agent or ContrastAgent()
+    for what, text in (
+        ("level", annotation.level),
+        ("view", annotation.view),
+        ("agent.name", agent.name),
+    ):
+        if text is not None and len(text) > _LONGEST_TEXT:
+            seen = f"{text[:20]!r} of {len(text)} characters"
+            raise AnnotationError(f"{what}: seen {seen}; expected {_LONGEST_TEXT} at most")
 
 
-def _whole(value: Any) -> int | None:
-    """A whole number, or None; never a rounded one."""
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise TypeError(value)
-    return value
+def check_landmarks(annotation: Annotation, procedure: Procedure) -> None:
+    """Check that marks are landmarks of a procedure and of the kind that it asks for.
+
+    Raises
+    ------
+    AnnotationError
+        The procedure has no such landmark or view, or a point, line or area has too few or too
+        many points.
+    """
+    known = {landmark.id: landmark for landmark in procedure.landmarks}
+    for mark in annotation.marks:
+        rule = known.get(mark.landmark)
+        if rule is None:
+            raise AnnotationError(
+                f"{procedure.key} has no landmark {mark.landmark!r}; there are: "
+                f"{', '.join(known) or 'none'}"
+            )
+        fewest, most = _POINTS[rule.kind]
+        if not fewest <= len(mark.points_px) <= most:
+            raise AnnotationError(
+                f"marks: {mark.landmark!r} is a {rule.kind} and has {len(mark.points_px)} points; "
+                f"expected {fewest} or {'no more' if most == fewest else 'more'}"
+            )
+    views = [view.name for view in procedure.views]
+    if annotation.view is not None and views and annotation.view not in views:
+        raise AnnotationError(
+            f"{procedure.key} has no view {annotation.view!r}; there are: {', '.join(views)}"
+        )
 
 
-def _short_text(value: Any) -> str | None:
-    if value is not None and (not isinstance(value, str) or len(value) > _LONGEST_TEXT):
-        raise TypeError(value)
-    return value
+def _check_marks(marks: tuple[Mark, ...]) -> None:
+    names = [mark.landmark for mark in marks]
+    for mark in marks:
+        if names.count(mark.landmark) > 1:
+            raise AnnotationError(f"marks: {mark.landmark!r} is marked more than once")
+        if not mark.points_px:
+            raise AnnotationError(f"marks: {mark.landmark!r} has no point; expected one or more")
+        if mark.level is not None:
+            check_level(mark.level)
 
 
-def _point(values: Any) -> Point:
-    if not isinstance(values, list) or any(type(value) not in (int, float) for value in values):
-        raise TypeError(values)
-    row, column = (float(value) for value in values)
-    if not (isfinite(row) and isfinite(column)):
-        raise ValueError(values)
-    return row, column
+def _points(annotation: Annotation) -> Iterator[tuple[str, Point]]:
+    """Every point in the geometry of the mask frames, with what it is called."""
+    if annotation.target_px is not None:
+        yield "the target", annotation.target_px
+    for mark in annotation.marks:
+        for point in mark.points_px:
+            yield f"{mark.landmark!r}", point
+        if mark.beyond_px is not None:
+            yield f"the far side of {mark.landmark!r}", mark.beyond_px
+
+
+def _check_inside(name: str, point: Point, picture: tuple[int, int]) -> None:
+    (row, column), (rows, columns) = point, picture
+    if not (-0.5 <= row <= rows - 0.5 and -0.5 <= column <= columns - 0.5):
+        raise AnnotationError(
+            f"{name} was marked at (row, column) = ({row:g}, {column:g}), outside the "
+            f"picture; expected rows 0 to {rows - 1} and columns 0 to {columns - 1}"
+        )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
