@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from napari_fluoroinject import procedures
-from napari_fluoroinject.analysis.findings import RULES, Evidence, assess, judge
-from napari_fluoroinject.model.annotation import Annotation
+from napari_fluoroinject.analysis.evidence import Evidence
+from napari_fluoroinject.analysis.findings import RULES, assess, judge
+from napari_fluoroinject.analysis.measures.seen import Seen
+from napari_fluoroinject.analysis.measures.tip import tip_measurements
+from napari_fluoroinject.model.annotation import Annotation, Event, Mark
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
 from napari_fluoroinject.model.geometry import Calibration
 from napari_fluoroinject.model.motion import Injection, Motion
@@ -17,7 +20,10 @@ from napari_fluoroinject.model.needle import Needle, NoNeedle
 from napari_fluoroinject.model.spread import RunOff
 
 FRAMES = 20
-IL = procedures.get("esi_il_lumbar")
+WHOLE = procedures.get("esi_il_lumbar")
+FROM_THE_LOOP = ("vascular_uptake", "contrast_not_seen", "tip_off_target", "image_unfit")
+IL = replace(WHOLE, warnings=tuple(one for one in WHOLE.warnings if one.id in FROM_THE_LOOP))
+"""The rules that need nothing but the loop and its target."""
 
 
 def loop(**changes):
@@ -183,6 +189,14 @@ def test_lost_and_badly_registered_frames_are_not_assessable():
     assert counted.reasons == ("frames 4 and 8 could not be registered to the mask frames",)
 
 
+def test_frames_of_another_scene_are_told_as_such():
+    other = np.arange(FRAMES) >= 12
+    counted = assess(evidence(motion=motion(locked=~other, other_scene=other)), IL)
+    assert counted.not_judged == tuple(range(12, FRAMES))
+    assert counted.reasons[0].startswith("frames 13 to 20 show another scene")
+    assert not any("could not be registered" in reason for reason in counted.reasons)
+
+
 def test_frames_that_are_not_assessable_are_named_as_people_count():
     def named(*frames):
         locked = np.ones(FRAMES, bool)
@@ -219,8 +233,101 @@ def test_a_stricter_procedure_threshold_is_obeyed():
 
 
 @pytest.mark.parametrize("key", procedures.all_keys())
-def test_every_warning_that_a_procedure_lists_can_be_judged(key):
-    assert {rule.id for rule in procedures.get(key).warnings} <= set(RULES)
+def test_every_warning_that_a_procedure_lists_is_judged_or_said_not_to_be(key):
+    procedure = procedures.get(key)
+    told = " ".join(assess(evidence(), procedure).reasons)
+    for rule in procedure.warnings:
+        assert rule.id in RULES or rule.id.replace("_", " ") in told or "no procedure" in told
+
+
+def past_the_line(tip_column, **changes):
+    """A tip beside a line down the picture at column 100, whose far side is the right one."""
+    line = Mark(
+        landmark="ventral_interlaminar_line",
+        points_px=((0.0, 100.0), (200.0, 100.0)),
+        beyond_px=(100.0, 150.0),
+    )
+    fields = {"annotation": Annotation(view="CLO", marks=(line,)), **changes}
+    given = evidence(needle=needle(tip=(100.0, tip_column)), **fields)
+    seen = Seen(
+        loop=given.loop,
+        annotation=given.annotation,
+        motion=given.motion,
+        needle=given.needle,
+        view=given.annotation.view,
+    )
+    return replace(given, measured=tip_measurements(seen, WHOLE))
+
+
+@pytest.mark.parametrize(("column", "warned"), [(103.9, False), (104.1, True), (96.0, False)])
+def test_a_tip_beyond_a_limit_and_its_margin_is_warned_of(column, warned):
+    # 0.5 mm per pixel, 2 mm of margin
+    found = [one for one in judge(past_the_line(column), WHOLE) if one.id == "tip_past_limit"]
+    assert bool(found) is warned
+    if warned:
+        assert "2.0 mm ventral of the ventral interlaminar line" in found[0].text
+        assert found[0].score > 1
+
+
+def test_a_limit_in_millimetres_is_not_judged_without_them():
+    blind = past_the_line(150.0, loop=loop(calibration=None))
+    assert "tip_past_limit" not in ids(judge(blind, WHOLE))
+    told = " ".join(assess(blind, WHOLE).reasons)
+    assert "ventral interlaminar line not judged (there are no millimetres)" in told
+
+
+@pytest.mark.parametrize(
+    ("annotation", "why"),
+    [
+        (Annotation(), "the line was not marked"),
+        (Annotation(view="AP"), "it is measured in CLO, and this view is AP"),
+        (
+            Annotation(
+                marks=(
+                    Mark(landmark="ventral_interlaminar_line", points_px=((1.0, 1.0), (2.0, 2.0))),
+                )
+            ),
+            "its ventral side was not marked",
+        ),
+    ],
+)
+def test_a_limit_that_cannot_be_judged_says_why(annotation, why):
+    blind = past_the_line(150.0, annotation=annotation)
+    assert "tip_past_limit" not in ids(judge(blind, WHOLE))
+    assert why in " ".join(assess(blind, WHOLE).reasons)
+
+
+@pytest.mark.parametrize(
+    ("said", "recorded", "warned"),
+    [
+        ("left", "right", True),
+        ("left", "left", False),
+        ("left", None, False),
+        (None, "right", False),
+        ("bilateral", "right", False),
+    ],
+)
+def test_a_side_that_contradicts_the_file_is_warned_of(said, recorded, warned):
+    given = evidence(annotation=Annotation(side=said), loop=loop(laterality=recorded))
+    assert ("wrong_level_or_side" in ids(judge(given, WHOLE))) is warned
+
+
+@pytest.mark.parametrize(
+    ("events", "flagged"),
+    [
+        ((), False),
+        ((("contrast", 1.0), ("medication", 60.0)), False),
+        ((("medication", 60.0),), True),
+        ((("medication", 0.5), ("contrast", 1.0)), True),
+        ((("contrast", 1.0), ("medication", 2.0), ("contrast", 9.0)), False),
+    ],
+)
+def test_medication_before_contrast_is_flagged(events, flagged):
+    done = tuple(Event(kind=kind, time_s=time) for kind, time in events)
+    given = evidence(annotation=Annotation(events=done))
+    assert ("order_violation" in ids(judge(given, WHOLE))) is flagged
+    free = replace(WHOLE, contrast_first=None)
+    assert "order_violation" not in ids(judge(given, free))
 
 
 def test_a_rule_that_could_not_be_applied_is_told():

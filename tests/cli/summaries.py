@@ -48,6 +48,7 @@ _SUMMARY: dict[str, Any] = {
     },
     "needle_reason": None,
     "target": None,
+    "measured": [],
     "spread": {
         "area_px": 1600,
         "area_mm2": 100.0,

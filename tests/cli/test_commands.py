@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import resource
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from napari_fluoroinject.cli.phantom import Kind
 from napari_fluoroinject.dicom import cine_object
 from napari_fluoroinject.dicom.read import read_loop
 from napari_fluoroinject.procedures import every
+from napari_fluoroinject.procedures.page import spoken
 
 
 def run(*arguments: str):
@@ -77,7 +79,7 @@ def test_a_procedure_in_full_cites_every_source_and_grade(key):
     for source in procedure.sources:
         assert source.citation in page
     for warning in procedure.warnings:
-        assert warning.id.replace("_", " ") in page
+        assert spoken(warning.id) in page
     assert ("reviewed by a clinician no" in page) != procedure.clinician_signed_off
 
 
@@ -211,6 +213,21 @@ def test_the_usage_names_sources_once():
     assert line.count("...") <= 1
 
 
+def test_a_sites_own_procedures_are_listed_and_written_as_pages(tmp_path):
+    own = tmp_path / "ours"
+    own.mkdir()
+    fields = 'name = "Ours"\nregion = "lumbar"\nclinician_signed_off = true\n'
+    fields += 'key = "ours"\nconcept = ["ours", "99SITE", "Ours"]\nexpected_spread = "none"\n'
+    (own / "ours.toml").write_text(fields)
+    settings = tmp_path / "fluoroinject.toml"
+    settings.write_text('[defaults]\nprocedures = "ours"\n')
+    assert "Ours\n" in run("procedures", "--config", str(settings)).stdout
+    result = run("procedures", "--config", str(settings), "--pages", str(tmp_path / "pages"))
+    assert result.exit_code == 0
+    assert (tmp_path / "pages" / "ours.md").read_text().startswith("# Ours\n")
+    assert "| [ours](ours.md) | Ours | yes |" in (tmp_path / "pages" / "README.md").read_text()
+
+
 def test_procedures_stand_in_one_column():
     lines = [line for line in run("procedures").stdout.splitlines() if line.startswith("  ")]
     columns = {line.index(procedure.name) for line, procedure in zip(lines, every(), strict=True)}
@@ -291,6 +308,34 @@ def test_main_turns_a_fault_into_a_sentence_and_status_1(monkeypatch, capsys):
         main()
     assert left.value.code == 1
     assert "RuntimeError: burst" in capsys.readouterr().err
+
+
+_FREED = """
+import sys
+sys.argv = ["fluoroinject", "--version"]
+from napari_fluoroinject.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+import gc, resource
+import numpy as np
+assert gc.get_threshold()[0] > 10_000
+for _ in range(3):
+    np.ones(1 << 20)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    np.ones(1 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
+def test_a_command_uses_the_memory_of_freed_arrays_again():
+    process = [sys.executable, "-c", _FREED]
+    printed = subprocess.run(process, check=True, capture_output=True, text=True).stdout
+    # as many pages as one of the arrays has would be 2048
+    assert int(printed.split()[-1]) < 200
 
 
 def test_main_tells_a_fault_of_the_disk_without_blaming_the_program(monkeypatch, capsys):

@@ -200,3 +200,19 @@ def test_no_line_is_wider_than_a_terminal():
     assert (
         max(len(line) for line in statement(told, title="Lumbar epidural").splitlines()) <= WIDTH
     )
+
+
+def test_a_distance_from_a_marked_line_is_told_with_its_uncertainty_and_view():
+    measured = {
+        "id": "tip_to_line",
+        "of": "ventral_interlaminar_line",
+        "value": 1.26,
+        "sigma": 0.4,
+        "unit": "mm",
+        "view": "CLO",
+        "reason": None,
+    }
+    unknown = measured | {"value": None, "sigma": None, "reason": "the line was not marked"}
+    told = " ".join(statement(summary() | {"measured": [measured]}, title="x").split())
+    assert "tip to line: ventral interlaminar line 1.3 mm (1 sigma 0.4 mm) in CLO" in told
+    assert "tip to line" not in statement(summary() | {"measured": [unknown]}, title="x")

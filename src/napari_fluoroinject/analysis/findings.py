@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.analysis.registered import FOUND, MaskChoice
-from napari_fluoroinject.model.annotation import Annotation
-from napari_fluoroinject.model.cine import CineLoop
-from napari_fluoroinject.model.geometry import length_px
-from napari_fluoroinject.model.motion import Injection, Motion
-from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.analysis.evidence import Evidence
+from napari_fluoroinject.analysis.geometry_rules import (
+    off_target_unjudged,
+    past_limit_unjudged,
+    tip_off_target,
+    tip_past_limit,
+)
+from napari_fluoroinject.analysis.process_rules import order_violation, wrong_level_or_side
 from napari_fluoroinject.model.procedure import Procedure, WarningRule
 from napari_fluoroinject.model.report import Assessable, Finding
-from napari_fluoroinject.model.spread import RunOff
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.cine import CineLoop
 
 LARGEST_RESIDUAL = 1.5
 """A frame whose residual is above this multiple of what is usual in the loop is not assessable."""
@@ -26,26 +30,17 @@ MOST_RUNS_TOLD = 6
 """So many runs of lost frames are named in words; the report names every frame."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Evidence:
-    """All that a rule may look at."""
-
-    loop: CineLoop
-    annotation: Annotation
-    motion: Motion
-    injection: Injection
-    needle: Needle | NoNeedle
-    run_off: RunOff
-    mask: MaskChoice = FOUND
-    illegible: str | None = None
-    """Why no frame can be judged; None where there is a picture."""
-
-
 def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
     """Count the frames that could be judged and say why the others could not."""
     judged = evidence.motion.locked & (evidence.motion.residual <= LARGEST_RESIDUAL)
-    lost = np.flatnonzero(~judged)
+    other = evidence.motion.other_scene
+    lost = np.flatnonzero(~judged & ~other)
     reasons = []
+    if other.any():
+        reasons.append(
+            f"{_listed(np.flatnonzero(other).tolist())} show another scene (view, place, "
+            "magnification or patient) than the one that was assessed"
+        )
     if len(lost):
         reasons.append(f"{_listed(lost.tolist())} could not be registered to the mask frames")
     reasons += _mask_reasons(evidence)
@@ -75,7 +70,8 @@ def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
 
 def judge(evidence: Evidence, procedure: Procedure) -> tuple[Finding, ...]:
     """Apply the procedure's rules in its order."""
-    found = (RULES[rule.id](evidence, rule, procedure) for rule in procedure.warnings)
+    rules = (rule for rule in procedure.warnings if rule.id in RULES)
+    found = (RULES[rule.id](evidence, rule, procedure) for rule in rules)
     return tuple(finding for finding in found if finding is not None)
 
 
@@ -120,38 +116,15 @@ def _not_judged(evidence: Evidence, procedure: Procedure) -> list[str]:
     """Which rules could not be applied and why, lest their silence passes for an answer."""
     if procedure.region == "unknown":
         return ["no procedure was stated, so only the rules that hold for every one were applied"]
-    if not any(rule.id == "tip_off_target" for rule in procedure.warnings):
-        return []
-    missing = []
-    if evidence.annotation.target_px is None:
-        missing.append("no target was given")
-    if not isinstance(evidence.needle, Needle):
-        missing.append("no needle was found")
-    if evidence.loop.mm_per_px is None:
-        missing.append("there are no millimetres")
-    return [f"tip off target: not judged ({', '.join(missing)})"] if missing else []
+    unruled = [rule.id for rule in procedure.warnings if rule.id not in RULES]
+    told = [f"this version cannot judge: {', '.join(map(_words, unruled))}"] if unruled else []
+    if any(rule.id == "tip_off_target" for rule in procedure.warnings):
+        told += off_target_unjudged(evidence)
+    return told + past_limit_unjudged(evidence, procedure)
 
 
-def _tip_off_target(evidence: Evidence, rule: WarningRule, _: Procedure) -> Finding | None:
-    needle, target = evidence.needle, evidence.annotation.target_px
-    mm_per_px = evidence.loop.mm_per_px
-    if target is None or mm_per_px is None or not isinstance(needle, Needle):
-        return None
-    tip = evidence.motion.in_reference_pose(needle.tip_px, needle.frame)
-    distance_mm = length_px(tip, target) * mm_per_px
-    margin_mm = 2.0 * needle.tip_uncertainty_px * mm_per_px
-    if distance_mm - margin_mm <= rule.threshold.low:
-        return None
-    return Finding(
-        id=rule.id,
-        severity=rule.severity,
-        text=(
-            f"The tip stands {distance_mm:.1f} mm from the target in the plane of this view "
-            f"(tolerance {rule.threshold.low:g} mm, 2-sigma uncertainty {margin_mm:.1f} mm)."
-        ),
-        score=distance_mm / rule.threshold.low,
-        frames=(needle.frame, needle.frame),
-    )
+def _words(warning: str) -> str:
+    return warning.replace("_", " ")
 
 
 def _image_unfit(evidence: Evidence, rule: WarningRule, procedure: Procedure) -> Finding | None:
@@ -261,7 +234,10 @@ Rule = Callable[[Evidence, WarningRule, Procedure], Finding | None]
 RULES: dict[str, Rule] = {
     "vascular_uptake": _vascular_uptake,
     "contrast_not_seen": _contrast_not_seen,
-    "tip_off_target": _tip_off_target,
+    "tip_past_limit": tip_past_limit,
+    "tip_off_target": tip_off_target,
+    "wrong_level_or_side": wrong_level_or_side,
+    "order_violation": order_violation,
     "image_unfit": _image_unfit,
 }
 """How each warning that a procedure may list is judged."""

@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from napari_fluoroinject.analysis.evidence import Evidence
 from napari_fluoroinject.analysis.field import find_open_field
-from napari_fluoroinject.analysis.findings import Evidence, assess, judge
+from napari_fluoroinject.analysis.findings import assess, judge
 from napari_fluoroinject.analysis.gas import hold_gas_still
 from napari_fluoroinject.analysis.gauge import calibrate_by_gauge
 from napari_fluoroinject.analysis.header_mask import check_mask, choose_mask
 from napari_fluoroinject.analysis.legible import check_size, why_illegible
+from napari_fluoroinject.analysis.local import hold_tissue_still
 from napari_fluoroinject.analysis.measure import measure
+from napari_fluoroinject.analysis.measures.every import measure_for
+from napari_fluoroinject.analysis.measures.seen import Seen
+from napari_fluoroinject.analysis.measures.views import shown_view
 from napari_fluoroinject.analysis.motion import estimate_motion
 from napari_fluoroinject.analysis.needle import find_needle, given_needle
 from napari_fluoroinject.analysis.noise import FALSE_ALARM_RATE
@@ -40,7 +45,9 @@ from napari_fluoroinject.model.spread import (
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.annotation import Annotation, MaskWish
+    from napari_fluoroinject.model.arrays import BoolArray, FloatArray
     from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.motion import Injection, Motion
     from napari_fluoroinject.model.needle import Needle, NoNeedle
     from napari_fluoroinject.model.procedure import Procedure
 
@@ -103,6 +110,13 @@ def _analyze(
     contrast = _contrast(registered, needle, annotation.gauge, on, progress)
     registered = contrast.registered
 
+    seen = Seen(
+        loop=registered.loop,
+        annotation=annotation,
+        motion=registered.motion,
+        needle=needle,
+        view=shown_view(registered.loop, annotation, procedure),
+    )
     evidence = Evidence(
         loop=registered.loop,
         annotation=annotation,
@@ -112,6 +126,9 @@ def _analyze(
         run_off=contrast.run_off,
         mask=registered.mask,
         illegible=why_illegible(registered.ln, registered.field),
+        measured=measure_for(
+            procedure, seen, contrast.maps, contrast.measurements, contrast.run_off
+        ),
     )
     return Report(
         loop=registered.loop,
@@ -125,9 +142,12 @@ def _analyze(
         maps=contrast.maps,
         measurements=contrast.measurements,
         run_off=contrast.run_off,
+        measured=evidence.measured,
         findings=judge(evidence, procedure),
         assessable=assess(evidence, procedure),
-        provenance=_provenance(loop, annotation, registered.mask.source, on),
+        provenance=_provenance(
+            loop, annotation, registered.mask.source, contrast.tissue_held_still, on
+        ),
     )
 
 
@@ -138,10 +158,21 @@ def register(loop: CineLoop, *, on: Backend, mask: MaskWish = "auto") -> Registe
     ln = without_recursive_filter(ln, field)
     motion = estimate_motion(ln, field, on=on)
     injection = find_injection(ln, field, motion, on=on)
+    if injection.onset_frame is None and motion.other_scene.any():
+        motion, injection = _in_other_scene(ln, field, motion, injection, on)
     injection, motion, choice = choose_mask(loop, injection, motion, wish=mask)
     return RegisteredLoop(
         loop=loop, ln=ln, field=field, motion=motion, injection=injection, mask=choice
     )
+
+
+def _in_other_scene(
+    ln: FloatArray, field: BoolArray, motion: Motion, injection: Injection, on: Backend
+) -> tuple[Motion, Injection]:
+    """Motion and onset in another scene of the loop, if contrast was seen in that alone."""
+    other = estimate_motion(ln, field, on=on, among=motion.other_scene)
+    found = find_injection(ln, field, other, on=on)
+    return (motion, injection) if found.onset_frame is None else (other, found)
 
 
 def _needle(registered: RegisteredLoop, annotation: Annotation, on: Backend) -> Needle | NoNeedle:
@@ -164,7 +195,8 @@ def _calibrated(
 class _Contrast:
     """What contrast did; without frames before it, only that this could not be measured.
 
-    `registered` has the onset of a lone run-off, if that is how contrast was found.
+    `registered` has the onset of a lone run-off, if that is how contrast was found;
+    `tissue_held_still` is the share of the field in which tissue that lags bone was corrected.
     """
 
     registered: RegisteredLoop
@@ -173,6 +205,7 @@ class _Contrast:
     maps: SpreadMaps | None
     measurements: SpreadMeasurements | None
     run_off: RunOff
+    tissue_held_still: float
 
 
 def _contrast(
@@ -194,6 +227,7 @@ def _contrast(
         opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
     progress("mapping the spread", 0.85)
     hold_gas_still(opacity, registered, needle, on=on)
+    held_still = hold_tissue_still(opacity, registered, needle, on=on)
     maps = spread_maps(opacity, registered, needle, run_off, on=on)
     return _Contrast(
         registered=registered,
@@ -202,6 +236,7 @@ def _contrast(
         maps=maps,
         measurements=measure(maps, opacity, registered, needle, run_off),
         run_off=run_off,
+        tissue_held_still=float(held_still.sum()) / max(int(registered.field.sum()), 1),
     )
 
 
@@ -228,10 +263,13 @@ def _unmeasured(registered: RegisteredLoop, why: str) -> _Contrast:
         maps=None,
         measurements=None,
         run_off=run_off,
+        tissue_held_still=0.0,
     )
 
 
-def _provenance(loop: CineLoop, annotation: Annotation, mask: str, on: Backend) -> Provenance:
+def _provenance(
+    loop: CineLoop, annotation: Annotation, mask: str, tissue_held_still: float, on: Backend
+) -> Provenance:
     decoder = () if loop.decoder is None else (("decoder", loop.decoder),)
     gauge = "unknown" if annotation.gauge is None else str(annotation.gauge)
     return Provenance(
@@ -244,6 +282,7 @@ def _provenance(loop: CineLoop, annotation: Annotation, mask: str, on: Backend) 
             ("needle_gauge", gauge),
             ("mask", mask),
             ("false_alarm_rate", f"{FALSE_ALARM_RATE:g}"),
+            ("tissue_held_still", f"{tissue_held_still:.2f}"),
             *decoder,
         ),
     )

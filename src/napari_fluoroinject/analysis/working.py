@@ -20,9 +20,10 @@ from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
-    from napari_fluoroinject.model.annotation import Annotation
+    from napari_fluoroinject.model.annotation import Annotation, Mark
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.measurement import Measurement
     from napari_fluoroinject.model.motion import Injection, Motion
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.model.spread import RunOff, SpreadMaps, SpreadMeasurements
@@ -75,6 +76,16 @@ def binned_annotation(annotation: Annotation, factor: int) -> Annotation:
         annotation,
         needle=needle,
         target_px=None if target is None else _binned_point(target, factor),
+        marks=tuple(_binned_mark(mark, factor) for mark in annotation.marks),
+    )
+
+
+def _binned_mark(mark: Mark, factor: int) -> Mark:
+    beyond = mark.beyond_px
+    return replace(
+        mark,
+        points_px=tuple(_binned_point(point, factor) for point in mark.points_px),
+        beyond_px=None if beyond is None else _binned_point(beyond, factor),
     )
 
 
@@ -108,7 +119,15 @@ def full_size(report: Report, loop: CineLoop, annotation: Annotation) -> Report:
         measurements=None if measured is None else _full_measurements(measured, factor),
         run_off=_full_run_off(report.run_off, factor),
         provenance=replace(report.provenance, parameters=parameters),
+        measured=tuple(_full_measurement(one, factor) for one in report.measured),
     )
+
+
+def _full_measurement(one: Measurement, factor: int) -> Measurement:
+    if not one.unit.startswith("{pixels}") or one.value is None:
+        return one
+    sigma = None if one.sigma is None else one.sigma * factor
+    return replace(one, value=one.value * factor, sigma=sigma)
 
 
 def _binned_codes(
@@ -127,11 +146,14 @@ def _binned_codes(
 
     def place(index: int) -> None:
         ln = on.kernels.binned_ln(loop.frames.frame(index), beam, given.first_stored, factor)
-        codes[index] = np.rint((ln - np.float32(low)) / np.float32(step))
+        ln -= np.float32(low)
+        ln /= np.float32(step)
+        codes[index] = np.rint(ln, out=ln)
 
     with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
         for _ in pool.map(place, range(frames)):
             pass
+    codes.flags.writeable = False  # so that it is handed over, not copied
     table = low + step * np.arange(_CODES)
     return replace(given, ln_beam=table.astype(np.float32), first_stored=0), codes
 
@@ -172,6 +194,7 @@ def _full_masks(masks: BoolArray, factor: int, shape: tuple[int, int]) -> BoolAr
         stop = shape[0] if last == len(mask) else last * factor
         here = into[first * factor : stop]
         here[...] = _full_picture(mask[first:last], factor, (len(here), shape[1]))
+    full.flags.writeable = False  # so that it is handed over, not copied
     return full
 
 

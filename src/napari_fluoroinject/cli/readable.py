@@ -124,7 +124,7 @@ def _alarmed(summary: Summary) -> bool:
 
 
 def _measured(summary: Summary) -> str:
-    lines = [*_needle_lines(summary), *_spread_lines(summary)]
+    lines = [*_needle_lines(summary), *_procedure_lines(summary), *_spread_lines(summary)]
     lines += _run_off_lines(summary)
     return section("Measured", lines)
 
@@ -146,6 +146,31 @@ def _needle_lines(summary: Summary) -> Iterator[str]:
     target = summary["target"]
     if target is not None:
         yield line("tip to target", _length(target, "tip_distance") or "not known")
+
+
+def _procedure_lines(summary: Summary) -> Iterator[str]:
+    """What was measured against marked landmarks; the distance from the target stands above."""
+    for one in summary["measured"]:
+        if one["value"] is None or one["id"] == "tip_to_target":
+            continue
+        of = f": {_words(one['of'])}" if one["of"] else ""
+        sigma = "" if one["sigma"] is None else f" (1 sigma {_in_unit(one['sigma'], one['unit'])})"
+        view = f" in {one['view']}" if one["view"] else ""
+        yield line(
+            f"{_words(one['id'])}{of}", f"{_in_unit(one['value'], one['unit'])}{sigma}{view}"
+        )
+
+
+def _in_unit(value: float, unit: str) -> str:
+    """A measured number with its UCUM unit as people write it."""
+    if unit == "%":
+        return f"{value:.0f} %"
+    spoken = {"{pixels}": " pixels", "1": ""}.get(unit, f" {unit}")
+    return f"{value:.2f}" if not spoken else f"{value:.1f}{spoken}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _spread_lines(summary: Summary) -> Iterator[str]:

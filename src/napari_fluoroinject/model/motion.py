@@ -15,6 +15,10 @@ def _no_turn() -> DoubleArray:
     return np.empty(0)
 
 
+def _one_scene() -> BoolArray:
+    return np.empty(0, dtype=np.bool_)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Motion:
     """Displacement of the anatomy in each frame.
@@ -41,6 +45,9 @@ class Motion:
         move with bone.
     uncertainty_px
         1 sigma of one frame's shift, both axes pooled.
+    other_scene
+        (frames,) True where the picture is of something else (another view, place, magnification
+        or patient) for as long as some frames; such a frame is not locked. None by default.
     """
 
     shift_px: DoubleArray
@@ -49,16 +56,20 @@ class Motion:
     bone_weight: FloatArray
     uncertainty_px: float
     angle_rad: DoubleArray = field(default_factory=_no_turn)
+    other_scene: BoolArray = field(default_factory=_one_scene)
 
     def __post_init__(self) -> None:
         if not len(self.angle_rad):
             object.__setattr__(self, "angle_rad", np.zeros(len(self.shift_px)))
+        if not len(self.other_scene):
+            object.__setattr__(self, "other_scene", np.zeros(len(self.shift_px), dtype=np.bool_))
         for name, dtype in (
             ("shift_px", np.float64),
             ("angle_rad", np.float64),
             ("residual", np.float64),
             ("locked", np.bool_),
             ("bone_weight", np.float32),
+            ("other_scene", np.bool_),
         ):
             object.__setattr__(self, name, read_only(getattr(self, name), dtype))
 

@@ -8,6 +8,7 @@ from typing import Literal
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.cine import CineLoop
 from napari_fluoroinject.model.geometry import length_px
+from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 from napari_fluoroinject.model.procedure import Procedure
@@ -63,7 +64,7 @@ class Report:
     """What was found in one loop.
 
     `maps` and `measurements` are None where opacity could not be had at all (no mask frames);
-    `noise` likewise.
+    `noise` likewise. `measured` are the measures of the procedure, with or without a value.
     """
 
     loop: CineLoop
@@ -80,6 +81,7 @@ class Report:
     findings: tuple[Finding, ...]
     assessable: Assessable
     provenance: Provenance
+    measured: tuple[Measurement, ...] = ()
 
     @property
     def tip_target_px(self) -> float | None:

@@ -76,14 +76,14 @@ class SpreadMaps:
     `arrival_s` is the first time at which opacity rises through `arrival_threshold_od` and
     stays for two frames.
     `region` is the contrast region in the last frames; `region_by_frame` (frames, rows, columns)
-    the same in each frame's own geometry.
+    where contrast was in each frame, in that frame's own geometry: what washes out leaves it.
 
     The thresholds follow from the loop's noise and a stated rate of false alarms.
     `region_threshold_od` is the opacity from which contrast counts, or what noise alone reaches in
     so many of the pixels; `detection_limit_od` is the faintest 3 mm patch (or 84 pixels of the
-    analysis where there are no millimetres) that shows by itself in the last frames: noise of the
-    usual strength shows one, anywhere in the field, in so many of the loops. Darker places are
-    noisier, and anatomy that moves shows more.
+    analysis where there are no millimetres) that shows by itself in the last frames: noise shows
+    one, anywhere in the field but its noisiest twentieth, in so many of the loops. Gas and anatomy
+    that move show more.
     """
 
     peak_od: FloatArray

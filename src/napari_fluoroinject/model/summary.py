@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_fluoroinject.model.needle import Needle
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.model.measurement import Measurement
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.model.spread import SpreadMeasurements
 
@@ -61,6 +62,7 @@ def summarize(report: Report, outputs: tuple[dict[str, str], ...] = ()) -> dict[
         "target": _target(report),
         "spread": _spread(report),
         "run_off": _run_off(report),
+        "measured": [_measure(one) for one in report.measured],
         "warnings": _warnings(report),
         "assessable": {
             "frames": report.assessable.frames,
@@ -71,6 +73,18 @@ def summarize(report: Report, outputs: tuple[dict[str, str], ...] = ()) -> dict[
         "notes": list(report.loop.notes),
         "outputs": list(outputs),
         "intended_use": "Research software. Not a medical device: no warning is not a clearance.",
+    }
+
+
+def _measure(one: Measurement) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "of": one.of,
+        "value": _number(one.value),
+        "sigma": _number(one.sigma),
+        "unit": one.unit,
+        "view": one.view,
+        "reason": one.reason or None,
     }
 
 

@@ -1,0 +1,311 @@
+"""What a procedure asks of its spread, against the landmarks that a person marked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from math import hypot, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.ndimage import binary_dilation, binary_erosion
+
+from napari_fluoroinject.analysis.measures.lines import sides_px
+from napari_fluoroinject.analysis.measures.seen import MARK_SIGMA_PX, Seen, unmeasured
+from napari_fluoroinject.analysis.measures.shares import (
+    compactness,
+    levels_covered,
+    share_beyond,
+    share_within,
+    touched_share,
+)
+from napari_fluoroinject.model.arrays import BoolArray
+from napari_fluoroinject.model.measurement import (
+    CONTACT_LINES,
+    LANDMARK_OF,
+    MeasureId,
+    Measurement,
+)
+from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.procedure import Procedure
+from napari_fluoroinject.model.spread import RunOff, SpreadMeasurements
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from napari_fluoroinject.model.annotation import Mark
+    from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.model.geometry import Point
+
+REACH_MM, REACH_PX = 1.5, 4.0
+"""Contrast this near to a line touches it: the blur of the maps and a mark's own error."""
+BORDER_PX = 1.0
+"""The border of the region is known to about a pixel: shares are told with what that changes."""
+END_FRAMES = 3
+"""So many frames at the end, and about the peak, are taken together for the persistence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Spread:
+    """The spread as its measures see it: region (rows, columns) in the reference pose."""
+
+    region: BoolArray
+    numbers: SpreadMeasurements
+    run_off: RunOff
+
+
+def spread_measurements(
+    seen: Seen, spread: Spread | None, procedure: Procedure
+) -> tuple[Measurement, ...]:
+    """Measure what the procedure's patterns are told by; what cannot be had says why.
+
+    Parameters
+    ----------
+    seen
+        The loop, its marks and needle.
+    spread
+        None where there was nothing to subtract.
+    procedure
+        Whose patterns say what is measured, each once.
+    """
+    patterns = (*procedure.expected, *procedure.abnormal)
+    asked = [measure for pattern in patterns for measure in pattern.measures]
+    taken = [one for one in dict.fromkeys((*procedure.measures, *asked)) if one in _TAKEN]
+    return tuple(found for one in taken for found in _taken(one, seen, spread, procedure))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Ask:
+    """One measure that is asked for, and what it is taken from."""
+
+    what: MeasureId
+    seen: Seen
+    spread: Spread
+    procedure: Procedure
+    unit: str
+
+    def found(self, value: float, sigma: float | None, *, of: str | None = None) -> Measurement:
+        return Measurement(
+            id=self.what, value=value, unit=self.unit, sigma=sigma, of=of, view=self.seen.view
+        )
+
+    def missing(self, why: str, *, of: str | None = None) -> Measurement:
+        return unmeasured(self.seen, self.what, why, unit=self.unit, of=of)
+
+
+def _taken(
+    what: MeasureId, seen: Seen, spread: Spread | None, procedure: Procedure
+) -> Iterator[Measurement]:
+    unit = _UNITS.get(what, "%")
+    if what in _LENGTHS:
+        unit = seen.length_unit + ("/s" if what == "front_speed" else "")
+    if spread is None:
+        yield unmeasured(seen, what, "no frames before contrast to subtract", unit=unit)
+    elif not spread.region.any() and what not in ("tubularity", "path_length"):
+        yield unmeasured(seen, what, "no spread was seen", unit=unit)
+    else:
+        yield from _TAKEN[what](
+            _Ask(what=what, seen=seen, spread=spread, procedure=procedure, unit=unit)
+        )
+
+
+def _of_numbers(ask: _Ask) -> Iterator[Measurement]:
+    """What the spread's own numbers hold already."""
+    numbers, name = ask.spread.numbers, _NUMBERS[ask.what]
+    suffix = "mm" if ask.seen.loop.mm_per_px else "px"
+    value = getattr(numbers, f"{name}_{suffix}{'_s' if ask.what == 'front_speed' else ''}")
+    if value is None:
+        yield ask.missing("it could not be followed")
+        return
+    if name in numbers.lower_bounds:
+        yield ask.missing("contrast reaches the edge of the open field")
+        return
+    ends = sqrt(2) * BORDER_PX * (ask.seen.loop.mm_per_px or 1.0)
+    sigma = None if ask.what == "front_speed" else ends
+    yield ask.found(value, sigma)
+
+
+def _levels(ask: _Ask) -> Iterator[Measurement]:
+    mark = ask.seen.annotation.mark(LANDMARK_OF[ask.what])
+    if mark is None:
+        yield ask.missing("the end plates were not marked")
+        return
+    ends = levels_covered(ask.spread.region, mark.points_px)
+    if ends is None:
+        why = "the spread goes on beyond the end plates that were marked"
+        yield ask.missing(why, of=mark.landmark)
+        return
+    length = float(np.hypot(*np.diff(np.asarray(mark.points_px), axis=0).T).sum())
+    per_px = (len(mark.points_px) - 1) / length
+    sigma = sqrt(2) * hypot(BORDER_PX, MARK_SIGMA_PX) * per_px
+    yield ask.found(ends[1] - ends[0], sigma, of=mark.landmark)
+
+
+def _beside_midline(ask: _Ask) -> Iterator[Measurement]:
+    """Share across the midline from the tip, or the near side's less the far side's."""
+    mark = ask.seen.annotation.mark(LANDMARK_OF[ask.what])
+    if mark is None:
+        yield ask.missing("the midline was not marked")
+        return
+    beyond, why = _beyond_midline(ask.seen, mark)
+    if beyond is None:
+        yield ask.missing(why, of=mark.landmark)
+        return
+    share, sigma = _with_border(
+        ask.spread.region, lambda r: share_beyond(r, mark.points_px, beyond)
+    )
+    if ask.what == "midline_crossing":
+        yield ask.found(100 * share, 100 * sigma, of=mark.landmark)
+    else:
+        yield ask.found(100 * (1 - 2 * share), 200 * sigma, of=mark.landmark)
+
+
+def _beyond_midline(seen: Seen, mark: Mark) -> tuple[Point | None, str]:
+    """A point across the midline from the tip; the tip itself must stand clear of it."""
+    if not isinstance(seen.needle, Needle):
+        return None, "no needle was found, so that neither side is the needle's"
+    tip = seen.motion.in_reference_pose(seen.needle.tip_px, seen.needle.frame)
+    line = np.asarray(mark.points_px, np.float64)
+    aside = np.array([-(line[-1] - line[0])[1], (line[-1] - line[0])[0]])
+    if not aside.any():
+        return None, "the midline is a point"
+    there = line[0] + aside
+    try:
+        off = float(sides_px([tip], mark.points_px, (float(there[0]), float(there[1])))[0])
+    except ValueError as error:
+        return None, str(error)
+    if abs(off) < 2 * hypot(seen.needle.tip_uncertainty_px, BORDER_PX):
+        return None, "the tip stands on the midline, so that neither side is the needle's"
+    far = line[0] - np.sign(off) * aside
+    return (float(far[0]), float(far[1])), ""
+
+
+def _medial(ask: _Ask) -> Iterator[Measurement]:
+    mark = ask.seen.annotation.mark(LANDMARK_OF[ask.what])
+    if mark is None or mark.beyond_px is None:
+        missing = "the pedicle line" if mark is None else "the medial side of the pedicle line"
+        yield ask.missing(f"{missing} was not marked")
+        return
+    points, beyond = mark.points_px, mark.beyond_px
+    try:
+        share, sigma = _with_border(ask.spread.region, lambda r: share_beyond(r, points, beyond))
+    except ValueError as error:
+        yield ask.missing(str(error), of=mark.landmark)
+        return
+    yield ask.found(100 * share, 100 * sigma, of=mark.landmark)
+
+
+def _touched(ask: _Ask) -> Iterator[Measurement]:
+    """Contact with each line of the procedure along which contrast should lie, or of the joint."""
+    facing = ask.what == "line_contact"
+    wanted = CONTACT_LINES if ask.what == "line_contact" else (LANDMARK_OF[ask.what],)
+    mm = ask.seen.loop.mm_per_px
+    reach = REACH_PX if mm is None else REACH_MM / mm
+    for landmark in ask.procedure.landmarks:
+        if landmark.id not in wanted:
+            continue
+        mark = ask.seen.annotation.mark(landmark.id)
+        if mark is None:
+            yield ask.missing(f"the {landmark.name} was not marked")
+            continue
+        share, sigma = _with_border(
+            ask.spread.region,
+            partial(_touched_share, line_px=mark.points_px, reach_px=reach, facing=facing),
+        )
+        yield ask.found(100 * share, 100 * sigma, of=landmark.id)
+
+
+def _overlaps(ask: _Ask) -> Iterator[Measurement]:
+    """Share of the spread within each area of the procedure."""
+    for landmark in ask.procedure.landmarks:
+        if landmark.kind != "area":
+            continue
+        mark = ask.seen.annotation.mark(landmark.id)
+        if mark is None:
+            yield ask.missing(f"the {landmark.name} was not marked", of=landmark.id)
+            continue
+        within = partial(share_within, corners_px=mark.points_px)
+        share, sigma = _with_border(ask.spread.region, within)
+        yield ask.found(100 * share, 100 * sigma, of=landmark.id)
+
+
+def _compactness(ask: _Ask) -> Iterator[Measurement]:
+    value, sigma = _with_border(ask.spread.region, compactness)
+    yield ask.found(value, sigma)
+
+
+def _persistence(ask: _Ask) -> Iterator[Measurement]:
+    """What is left at the end of the most contrast that there was, in sums of opacity."""
+    amount = ask.spread.numbers.area_by_frame_px * ask.spread.numbers.mean_od_by_frame
+    known: DoubleArray = amount[np.isfinite(amount)]
+    if len(known) < 2 * END_FRAMES:
+        yield ask.missing("too few frames with contrast")
+        return
+    windows = np.lib.stride_tricks.sliding_window_view(known, END_FRAMES)
+    smooth = np.median(windows, axis=1)
+    most = float(smooth.max())
+    sigma = float(np.std(known[-END_FRAMES:])) / most
+    yield ask.found(100 * float(smooth[-1]) / most, 100 * sigma)
+
+
+def _run_off(ask: _Ask) -> Iterator[Measurement]:
+    found = ask.spread.run_off
+    if ask.what == "tubularity":
+        if found.score is None:
+            yield ask.missing(found.reason or "not searched")
+        else:
+            yield ask.found(found.score, None)
+    elif not found.alarmed or len(found.path_px) < 2:
+        why = found.reason or "no run-off reached the alarm threshold"
+        yield ask.missing(why)
+    else:
+        scale = ask.seen.loop.mm_per_px or 1.0
+        length = float(np.hypot(*np.diff(found.path_px, axis=0).T).sum()) * scale
+        ends = sqrt(2) * BORDER_PX * scale
+        yield ask.found(length, ends)
+
+
+def _touched_share(
+    region: BoolArray, line_px: Sequence[Point], *, reach_px: float, facing: bool
+) -> float:
+    return touched_share(region, line_px, reach_px=reach_px, facing=facing) or 0.0
+
+
+def _with_border(region: BoolArray, measured: Callable[[BoolArray], float]) -> tuple[float, float]:
+    """A measure of a region, and how much it changes where the border lies a pixel off."""
+    value = measured(region)
+    others = [binary_dilation(region), binary_erosion(region)]
+    others += [np.roll(region, step, axis) for step in (-1, 1) for axis in (0, 1)]
+    changes = [abs(measured(other) - value) for other in others if other.any()]
+    return value, max(changes)
+
+
+_NUMBERS: dict[MeasureId, str] = {
+    "cranio_caudal_extent": "along",
+    "lateral_extent": "across",
+    "front_speed": "front_speed",
+}
+_LENGTHS = (*_NUMBERS, "path_length")
+_UNITS: dict[MeasureId, str] = {
+    "levels": "{levels}",
+    "compactness": "1",
+    "tubularity": "1",
+}
+"""Units (UCUM) of what is neither a share nor a length."""
+_TAKEN: dict[MeasureId, Callable[[_Ask], Iterator[Measurement]]] = {
+    "levels": _levels,
+    "cranio_caudal_extent": _of_numbers,
+    "lateral_extent": _of_numbers,
+    "front_speed": _of_numbers,
+    "side_asymmetry": _beside_midline,
+    "midline_crossing": _beside_midline,
+    "medial_to_pedicle": _medial,
+    "line_contact": _touched,
+    "filled_joint_length": _touched,
+    "area_overlap": _overlaps,
+    "compactness": _compactness,
+    "persistence": _persistence,
+    "tubularity": _run_off,
+    "path_length": _run_off,
+}
+"""How each measure of a spread is taken."""

@@ -1,0 +1,61 @@
+"""Which of a procedure's views a loop shows."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.annotation import Annotation
+    from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.procedure import Procedure, ViewRule
+
+FARTHEST_DEG = 10.0
+"""A turn farther than this outside a view's range is another view (proposed here)."""
+_OBLIQUE_DEG = 70.0
+"""Views that begin beyond this turn are lateral ones."""
+
+
+def shown_view(loop: CineLoop, annotation: Annotation, procedure: Procedure) -> str | None:
+    """Return the name of the view in the procedure; None where it is not known.
+
+    What a person said counts first. Else the C-arm's angle tells it: the view whose range is
+    nearest, where one is nearest. The turn counts towards the needle's side, so that without a
+    side an oblique view is not told from the contralateral one.
+    """
+    if annotation.view is not None:
+        return annotation.view
+    primary = loop.view.primary_angle_deg
+    if annotation.c_arm is not None:
+        primary = annotation.c_arm.primary_angle_deg
+    if primary is None:
+        return None
+    turns = _turns(primary, annotation)
+    off = {view.name: max(_off_deg(turn, view) for turn in turns) for view in procedure.views}
+    nearest = sorted(off, key=lambda name: off[name])[:2]
+    if not nearest or off[nearest[0]] > FARTHEST_DEG:
+        return None
+    alone = len(nearest) == 1 or off[nearest[0]] < off[nearest[1]]
+    return nearest[0] if alone else None
+
+
+def _turns(primary_deg: float, annotation: Annotation) -> tuple[float, ...]:
+    """The turn towards the needle's side, positive; both ways where the side is not known.
+
+    PositionerPrimaryAngle is positive towards the patient's left (PS3.3 C.8.7.5).
+    """
+    if annotation.side == "left":
+        return (primary_deg,)
+    if annotation.side == "right":
+        return (-primary_deg,)
+    return (primary_deg, -primary_deg)
+
+
+def _off_deg(turn_deg: float, view: ViewRule) -> float:
+    """How far a turn lies outside a view's range; without a range it is no candidate."""
+    if view.oblique is None:
+        return inf
+    low, high = view.oblique.low, view.oblique.high
+    # from either side a lateral view shows the same
+    turns = (turn_deg, -turn_deg) if low > _OBLIQUE_DEG else (turn_deg,)
+    return min(max(low - turn, turn - high, 0.0) for turn in turns)
