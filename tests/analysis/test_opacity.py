@@ -6,7 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from scipy.optimize import brentq
 from spread_scenes import (
     DETECTOR_MM_PER_PX,
     FRAMES,
@@ -35,7 +38,7 @@ from napari_fluoroinject.analysis.scatter import (
     scatter_model,
     scatter_on_blocks,
 )
-from napari_fluoroinject.analysis.wedge import primary_fraction, steel_dip_mm
+from napari_fluoroinject.analysis.wedge import primary_fraction, steel_dip_mm, tilt
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
@@ -191,21 +194,38 @@ def test_an_unknown_tube_voltage_widens_the_prior():
 # The needle as a step wedge
 
 
-def steel_loop(ratio: float, *, gauge: int = 22, kvp: float = 85.0, hollow: float = 1.0):
-    """A bigger still picture with a steel needle of the usual length, tilted towards the beam."""
+def steel_loop(
+    ratio: float,
+    *,
+    gauge: int = 22,
+    kvp: float = 85.0,
+    hollow: float = 1.0,
+    trough: float = 0.0,
+    length_mm: float = 88.9,
+):
+    """A bigger still picture with a steel needle that is tilted up, towards the detector.
+
+    `trough` darkens a valley of anatomy along the needle.
+    """
     scene = Scene(size=STEEL_SIZE, contrast=False)
     tip, hub = np.array([120.0, 120.0]), np.array([240.0, 200.0])
     length_px = float(np.hypot(*(hub - tip)))
-    lengthening = 88.9 / (length_px * MM_PER_PX)
+    seen_mm, source_mm = length_px * MM_PER_PX, 700.0
+    up_mm = brentq(
+        lambda up: (seen_mm * (1 + up / source_mm)) ** 2 + up**2 - length_mm**2, 0.0, length_mm
+    )
+    lengthening = length_mm / (seen_mm * (1 + up_mm / source_mm))
     row, column = np.mgrid[:STEEL_SIZE, :STEEL_SIZE].astype(float)
     along_axis = (hub - tip) / length_px
     along = (row - tip[0]) * along_axis[0] + (column - tip[1]) * along_axis[1]
     across = (row - tip[0]) * along_axis[1] - (column - tip[1]) * along_axis[0]
-    area_px = steel_dip_mm(gauge, kvp, lengthening=lengthening) / MM_PER_PX * hollow
+    mm_per_px = MM_PER_PX * (1 + along / length_px * up_mm / source_mm)
+    area_px = steel_dip_mm(gauge, kvp, lengthening=lengthening) / mm_per_px * hollow
     blur = 1.3
     dip = area_px / (blur * np.sqrt(2 * np.pi)) * np.exp(-0.5 * (across / blur) ** 2)
     dip *= (along > 0) & (along < length_px)
     beam = np.exp(-0.3 * np.sin(4 * row / STEEL_SIZE) * np.cos(3 * column / STEEL_SIZE))
+    beam *= np.exp(-trough * np.exp(-0.5 * (across / 8.0) ** 2))
     primary = beam * (1 - dip)
     veil = gaussian_filter(primary, 25.0 / DETECTOR_MM_PER_PX, mode="nearest")
     signal = (primary + ratio * veil) / (1 + ratio)
@@ -240,6 +260,46 @@ def test_a_needle_of_known_gauge_tells_the_scatter_ratio(ratio):
     assert abs(fused.value - ratio) < 2 * fused.sigma
     assert fused.sigma < 0.7 * alone.sigma
     assert "22G needle" in fused.basis[-1]
+
+
+def test_a_valley_of_anatomy_along_the_needle_is_not_taken_for_steel():
+    plain, valley = (
+        primary_fraction(loop, needle, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX)
+        for loop, needle in (steel_loop(0.6), steel_loop(0.6, trough=0.2))
+    )
+    assert valley.fraction == pytest.approx(plain.fraction, rel=0.05)
+
+
+@pytest.mark.parametrize("length_mm", [63.5, 127.0])
+def test_a_needle_of_another_length_is_recognised_or_the_ratio_less_sure(length_mm):
+    loop, needle = steel_loop(0.6, length_mm=length_mm)
+    usual_loop, usual_needle = steel_loop(0.6)
+    fused, usual = ratio_of(loop, needle, 22), ratio_of(usual_loop, usual_needle, 22)
+    assert abs(fused.value - 0.6) < 2 * fused.sigma
+    assert abs(usual.value - 0.6) < 2 * usual.sigma
+    wedge = primary_fraction(loop, needle, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX)
+    by_length = {one.length_mm: one for one in wedge.by_length}
+    told = primary_fraction(usual_loop, usual_needle, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX)
+    assert by_length[length_mm].fraction == pytest.approx(told.fraction, rel=0.05)
+    assert by_length[88.9].fraction != pytest.approx(told.fraction, rel=0.05)
+
+
+def test_no_length_of_needle_explains_millimetres_that_are_far_too_large():
+    loop, needle = steel_loop(0.6)
+    wedge = primary_fraction(loop, needle, gauge=22, kvp=85.0, mm_per_px=2.0)
+    assert all(np.isfinite(one.fraction) and one.share > 0 for one in wedge.by_length)
+    assert max(wedge.by_length, key=lambda one: one.share).length_mm == 88.9
+
+
+@given(length_mm=st.floats(40.0, 160.0), share=st.floats(0.1, 0.99))
+def test_a_tilted_needle_and_its_picture_are_sides_of_one_triangle(length_mm, share):
+    lengthening, magnified = tilt(length_mm, share * length_mm)
+    assert lengthening >= 1.0
+    assert magnified >= 1.0
+    up_mm = 2 * (magnified - 1) * 700.0
+    flat_mm = share * length_mm * (2 * magnified - 1)
+    assert np.hypot(up_mm, flat_mm) == pytest.approx(length_mm, rel=1e-6)
+    assert lengthening == pytest.approx(max(length_mm / flat_mm, 1.0), rel=1e-6)
 
 
 def test_a_hollow_needle_is_not_believed():

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
-from napari_fluoroinject.analysis.scatter import BLOCK_PX, ScatterModel, scatter_on_blocks
+from napari_fluoroinject.analysis.scatter import (
+    BLOCK_PX,
+    ScatterModel,
+    kernel_sigma_px,
+    scatter_on_blocks,
+)
+from napari_fluoroinject.analysis.shadow import (
+    KERNEL_WIDTH_FACTOR,
+    NoShadow,
+    shadow_ratio,
+)
 from napari_fluoroinject.analysis.wedge import PrimaryFraction, primary_fraction
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.model.needle import Needle, NoNeedle
@@ -26,10 +36,12 @@ PRIOR_SIGMA = 0.20
 BLIND_RATIO = 0.65
 BLIND_SIGMA = 0.23
 """The middle of the range and its spread where the voltage is not told."""
-NEEDLE_SIGMA = 0.10
-"""1 sigma of the needle's ratio from the anatomy beside it, measured on simulated scenes."""
+NEEDLE_SIGMA = 0.06
+"""1 sigma of the ratio from what all stations share: the beam's spectrum, blur, millimetres."""
+ASSUMED_WIDTH_FACTOR = 1.5
+"""1 sigma of the kernel's width, as a factor, where the detector's pixel is assumed."""
 _FARTHEST = 2.5
-"""A needle that contradicts the prior by more sigmas is hollow, tilted or of another gauge."""
+"""What contradicts the ratio known before it by more sigmas is not believed."""
 _TRIED = np.linspace(0.0, 2.0, 21)
 
 
@@ -50,7 +62,10 @@ def estimate_ratio(
     *,
     gauge: int | None,
 ) -> ScatterRatio:
-    """Fuse the prior of the tube voltage with the needle's step wedge.
+    """Fuse the prior of the tube voltage, the collimator's shadow and the needle's step wedge.
+
+    Each in turn narrows what is known, weighted by its inverse variance; one that contradicts what
+    was known before it is left out, and that is told.
 
     Parameters
     ----------
@@ -63,23 +78,20 @@ def estimate_ratio(
     gauge
         The needle's gauge, None when unknown.
     """
-    prior = prior_ratio(registered.loop.kvp)
+    known = _with_shadow(prior_ratio(registered.loop.kvp), registered)
     wedge, why = _wedge(registered, needle, gauge)
     if wedge is None:
-        return ScatterRatio(value=prior.value, sigma=prior.sigma, basis=(*prior.basis, why))
-    ratio, sigma = _invert(wedge, mask_blocks, model)
-    if abs(ratio - prior.value) > _FARTHEST * hypot(prior.sigma, sigma):
-        why = (
-            f"needle step wedge rejected: its ratio of {ratio:.2f} contradicts the prior of "
-            f"{prior.value:.2f} (hollow, tilted or of another gauge)"
-        )
-        return ScatterRatio(value=prior.value, sigma=prior.sigma, basis=(*prior.basis, why))
-    weights = np.array([prior.sigma**-2, sigma**-2])
-    value = float(np.average([prior.value, ratio], weights=weights))
-    return ScatterRatio(
-        value=value,
-        sigma=float(weights.sum() ** -0.5),
-        basis=(*prior.basis, f"{gauge}G needle as a step wedge: {ratio:.2f} +- {sigma:.2f}"),
+        return replace(known, basis=(*known.basis, why))
+    value, sigma = _as_one(_invert(wedge, mask_blocks, model), known)
+    return _fused(
+        known,
+        _Estimate(
+            value=value,
+            sigma=sigma,
+            name="needle step wedge",
+            told=f"{gauge}G needle as a step wedge",
+            doubt="hollow, tilted or of another gauge",
+        ),
     )
 
 
@@ -92,6 +104,53 @@ def prior_ratio(kvp: float | None) -> ScatterRatio:
     value = float(np.interp(kvp, PRIOR_KVP, PRIOR_RATIO))
     return ScatterRatio(
         value=value, sigma=PRIOR_SIGMA, basis=(f"tube voltage prior: {value:.2f}",)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Estimate:
+    """What one estimator says; `told` and `doubt` are its words when it is believed or not."""
+
+    value: float
+    sigma: float
+    name: str
+    told: str
+    doubt: str
+
+
+def _with_shadow(known: ScatterRatio, registered: RegisteredLoop) -> ScatterRatio:
+    width_px, _, assumed = kernel_sigma_px(
+        registered.loop.detector_mm_per_px, registered.field.shape[1]
+    )
+    factor = KERNEL_WIDTH_FACTOR if assumed is None else ASSUMED_WIDTH_FACTOR
+    shadow = shadow_ratio(registered, width_px, width_factor=factor)
+    if isinstance(shadow, NoShadow):
+        return replace(known, basis=(*known.basis, f"no collimator shadow: {shadow.reason}"))
+    return _fused(
+        known,
+        _Estimate(
+            value=shadow.value,
+            sigma=shadow.sigma,
+            name="collimator shadow",
+            told="collimator shadow",
+            doubt="no shadow of blades, or scatter of another form",
+        ),
+    )
+
+
+def _fused(known: ScatterRatio, one: _Estimate) -> ScatterRatio:
+    """The inverse-variance mean, or what was known where the estimate contradicts it."""
+    if abs(one.value - known.value) > _FARTHEST * hypot(known.sigma, one.sigma):
+        why = (
+            f"{one.name} rejected: its ratio of {one.value:.2f} contradicts {known.value:.2f} +- "
+            f"{known.sigma:.2f} from the rest ({one.doubt})"
+        )
+        return replace(known, basis=(*known.basis, why))
+    weights = np.array([known.sigma**-2, one.sigma**-2])
+    return ScatterRatio(
+        value=float(np.average([known.value, one.value], weights=weights)),
+        sigma=float(weights.sum() ** -0.5),
+        basis=(*known.basis, f"{one.told}: {one.value:.2f} +- {one.sigma:.2f}"),
     )
 
 
@@ -119,15 +178,50 @@ def _wedge(
     return wedge, ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Candidate:
+    """The ratio with 1 sigma that one length of the needle speaks for, and the length's share."""
+
+    share: float
+    ratio: float
+    sigma: float
+
+
 def _invert(
     wedge: PrimaryFraction, mask_blocks: FloatArray, model: ScatterModel
-) -> tuple[float, float]:
-    """The ratio at which the model's primary fraction beside the needle is the measured one."""
+) -> list[_Candidate]:
+    """For every length the ratio at which the model's primary fraction is the measured one.
+
+    What no ratio explains is followed beyond them all, to be judged by how far off it is.
+    """
     expected = np.array([_expected(wedge, mask_blocks, model, ratio) for ratio in _TRIED])
     falling = np.minimum.accumulate(expected)
-    ratio = float(np.interp(-wedge.fraction, -falling, _TRIED))
-    slope = float(np.interp(ratio, _TRIED, np.abs(np.gradient(falling, _TRIED))))
-    return ratio, hypot(NEEDLE_SIGMA, wedge.error / max(slope, 1e-3))
+    steepness = np.maximum(np.abs(np.gradient(falling, _TRIED)), 1e-3)
+    candidates = []
+    for one in wedge.by_length:
+        ratio = float(np.interp(-one.fraction, -falling, _TRIED))
+        slope = float(np.interp(ratio, _TRIED, steepness))
+        over, under = max(one.fraction - falling[0], 0.0), max(falling[-1] - one.fraction, 0.0)
+        candidates.append(
+            _Candidate(
+                share=one.share,
+                ratio=ratio + float(under - over) / slope,
+                sigma=hypot(NEEDLE_SIGMA, one.error / slope),
+            )
+        )
+    return candidates
+
+
+def _as_one(candidates: list[_Candidate], known: ScatterRatio) -> tuple[float, float]:
+    """Ratio and 1 sigma, each length counted by its share and how well what is known agrees."""
+    ratio = np.array([one.ratio for one in candidates])
+    variance = np.array([one.sigma**2 for one in candidates])
+    apart = known.sigma**2 + variance
+    unlikely = 0.5 * (ratio - known.value) ** 2 / apart + 0.5 * np.log(apart)
+    share = np.array([one.share for one in candidates]) * np.exp(unlikely.min() - unlikely)
+    share /= share.sum()
+    mean = float(share @ ratio)
+    return mean, float(np.sqrt(share @ (variance + (ratio - mean) ** 2)))
 
 
 def _expected(

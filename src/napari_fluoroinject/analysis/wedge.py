@@ -8,7 +8,7 @@ T the transmission of a steel cylinder of known diameter.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, sqrt
+from math import exp, hypot, pi, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +26,12 @@ if TYPE_CHECKING:
 
 LENGTH_MM = 88.9
 """The usual spinal needle, 3.5 inch."""
-LENGTH_SIGMA_MM = 9.0
-"""1 sigma of how long the needle is and how well its hub end is seen."""
+LENGTH_SHARES = {63.5: 0.10, LENGTH_MM: 0.55, 101.6: 0.10, 127.0: 0.20, 152.4: 0.05}
+"""Needles as they are sold, 2.5 to 6 inch, by mm, and how often one is met (assumed)."""
+LENGTH_SIGMA_MM = 3.0
+"""1 sigma of how well the ends of a needle are seen: its hub hides some of the shaft."""
+SOURCE_MM = 700.0
+"""From the focal spot to the needle, typically: the hub is nearer to the detector than the tip."""
 STEEL_G_CM3 = 8.0
 """Density of SS304 (Fe 69, Cr 19, Ni 10, Mn 2)."""
 
@@ -42,21 +46,42 @@ _WING_PX = 4.5
 """Background on either side of the needle's shadow."""
 _BLUR_PX = 3.2
 """How far blur carries the shadow beyond the needle's edge."""
+_BLURS_PX = np.arange(0.3, 2.0, 0.05)
+_SHIFTS_PX = np.arange(-0.6, 0.61, 0.1)
+"""Blur of the picture (1 sigma) and misplacement of the axis that are tried."""
+_PARTS_ACROSS = 24
+_LEAST_SHARE = 1e-6
+"""Of a length that looks longer than it is: all may be, if the millimetres are wrong."""
 _STATIONS_PER_SAMPLE = 12.0
 """Anatomy beside the needle changes over this many stations: fewer of them are independent."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthFraction:
+    """F = P / (P + S) beside the needle if it is `length_mm` long, and how likely it is so.
+
+    `share` is relative to the other lengths; `error` is 1 sigma of `fraction`.
+    """
+
+    length_mm: float
+    share: float
+    fraction: float
+    error: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class PrimaryFraction:
-    """F = P / (P + S) beside the needle.
+    """F = P / (P + S) beside the needle, for every length that it may have.
 
-    `error` is the standard error of the median over the shaft; `places_px` (stations, 2) are the
+    `fraction` is that of the usual length and `error` 1 sigma of it, other lengths included.
+    `places_px` (stations, 2) are the
     points it holds for, in the geometry of the frames it was measured on, and `beside`
     (stations,) the relative intensity there without the needle.
     """
 
     fraction: float
     error: float
+    by_length: tuple[LengthFraction, ...]
     places_px: DoubleArray
     beside: DoubleArray
 
@@ -86,7 +111,7 @@ def primary_fraction(
     """Measure F along the shaft in the mask frames; None where the shaft cannot tell.
 
     A needle is seldom parallel to the picture. How far it is tilted follows from how short it
-    looks: the hub must be in the picture, and the needle is taken for one of the usual length.
+    looks: the hub must be in the picture, and F is told for every length that is usual.
 
     Parameters
     ----------
@@ -97,7 +122,7 @@ def primary_fraction(
     gauge, kvp
         For the steel's shadow.
     mm_per_px
-        At the needle.
+        At the needle's tip.
     """
     radius_px = 0.5 * NEEDLE_DIAMETER_MM[gauge] / mm_per_px
     inner = radius_px + _BLUR_PX
@@ -106,20 +131,66 @@ def primary_fraction(
     seen_mm = length_px(needle.tip_px, needle.hub_px) * mm_per_px
     if len(profiles) < _FEWEST_STATIONS or not _hub_in_field(registered, needle):
         return None
-    background = _background(profiles, across, inner)
-    areas_mm = _dip_areas(profiles, background, across, inner) * mm_per_px
+    template = _template(profiles, across, _sharp_dip(gauge, kvp, mm_per_px))
+    areas_px, beside = _dip_areas(profiles, across, template)
+    areas_mm = areas_px * mm_per_px
     area_mm = float(np.median(areas_mm))
     spread_mm = 1.4826 * float(np.median(np.abs(areas_mm - area_mm)))
     error_mm = 1.25 * spread_mm / sqrt(max(len(areas_mm) / _STATIONS_PER_SAMPLE, 1.0))
-    usual, shorter, longer = (
-        area_mm / steel_dip_mm(gauge, kvp, lengthening=max(length_mm / seen_mm, 1.0))
-        for length_mm in (LENGTH_MM, LENGTH_MM - LENGTH_SIGMA_MM, LENGTH_MM + LENGTH_SIGMA_MM)
+    by_length = tuple(
+        _if_long(length_mm, seen_mm, (area_mm, error_mm), gauge=gauge, kvp=kvp)
+        for length_mm in LENGTH_SHARES
     )
+    usual = next(one for one in by_length if one.length_mm == LENGTH_MM)
+    share = np.array([one.share for one in by_length])
+    off = np.array([one.fraction - usual.fraction for one in by_length])
     return PrimaryFraction(
-        fraction=usual,
-        error=hypot(usual * error_mm / area_mm, 0.5 * (shorter - longer)),
+        fraction=usual.fraction,
+        error=hypot(usual.error, sqrt(float(share @ off**2 / share.sum()))),
+        by_length=by_length,
         places_px=places,
-        beside=background[:, len(across) // 2],
+        beside=beside,
+    )
+
+
+def tilt(length_mm: float, seen_mm: float) -> tuple[float, float]:
+    """How a needle is tilted that looks `seen_mm` long with the millimetres at its tip.
+
+    Returns
+    -------
+    tuple[float, float]
+        One over the sine of the angle between needle and ray, and the millimetres of a pixel at
+        the middle of the shaft over those at its tip. The hub is nearer to the detector, as the
+        tube stands under the table; a pixel there is larger.
+    """
+    if seen_mm >= length_mm:
+        return 1.0, 1.0
+    # (seen (1 + h / D))^2 + h^2 = length^2, h how much nearer the hub is.
+    per = seen_mm / SOURCE_MM
+    square = (1.0 + per**2) * (length_mm**2 - seen_mm**2) + (seen_mm * per) ** 2
+    nearer_mm = (sqrt(square) - seen_mm * per) / (1.0 + per**2)
+    at_hub = 1.0 + nearer_mm / SOURCE_MM
+    return max(length_mm / (seen_mm * at_hub), 1.0), 0.5 * (1.0 + at_hub)
+
+
+def _if_long(
+    length_mm: float, seen_mm: float, area_mm: tuple[float, float], *, gauge: int, kvp: float
+) -> LengthFraction:
+    """F of a needle of a length, from the area of its dip and 1 sigma of that."""
+
+    def full_mm(length_mm: float) -> float:
+        lengthening, magnified = tilt(length_mm, seen_mm)
+        return steel_dip_mm(gauge, kvp, lengthening=lengthening) / magnified
+
+    full = full_mm(length_mm)
+    ends = 0.5 * (full_mm(length_mm + LENGTH_SIGMA_MM) - full_mm(length_mm - LENGTH_SIGMA_MM))
+    beyond = max(seen_mm - length_mm, 0.0) / LENGTH_SIGMA_MM
+    fraction = area_mm[0] / full
+    return LengthFraction(
+        length_mm=length_mm,
+        share=LENGTH_SHARES[length_mm] * max(exp(-0.5 * beyond**2), _LEAST_SHARE),
+        fraction=fraction,
+        error=hypot(area_mm[1] / full, fraction * ends / full),
     )
 
 
@@ -184,28 +255,48 @@ def _sample(
     return values.astype(np.float64), inside.all(axis=1)
 
 
-def _background(profiles: DoubleArray, across: DoubleArray, inner: float) -> DoubleArray:
-    """Log-linear through both wings of every station."""
-    wings = np.abs(across) > inner
-    basis = np.stack([np.ones_like(across), across], axis=1)
-    solve = np.linalg.pinv(basis[wings])
-    return np.asarray(np.exp(np.log(np.maximum(profiles[:, wings], 1e-30)) @ solve.T @ basis.T))
+def _sharp_dip(gauge: int, kvp: float, mm_per_px: float) -> tuple[DoubleArray, DoubleArray]:
+    """Where across a needle, px, and which part of the area of its dip is there, before blur."""
+    radius = 0.5 * NEEDLE_DIAMETER_MM[gauge]
+    x = radius * ((np.arange(_PARTS_ACROSS) + 0.5) * (2.0 / _PARTS_ACROSS) - 1.0)
+    chord_cm = 0.2 * np.sqrt(radius**2 - x**2)
+    dip = 1.0 - transmitted("steel", chord_cm * STEEL_G_CM3, kvp)
+    return np.asarray(x / mm_per_px), np.asarray(dip / dip.sum())
+
+
+def _template(
+    profiles: DoubleArray, across: DoubleArray, steel: tuple[DoubleArray, DoubleArray]
+) -> DoubleArray:
+    """Dip of unit area across the shaft: steel, blurred and shifted as in the loop's own median.
+
+    A dip read off the profiles themselves would hold the anatomy's curvature, and so its area.
+    """
+    relative = np.median(profiles / profiles.mean(axis=1, keepdims=True), axis=0)
+    at, weight = steel
+    blur, shift = (grid.ravel() for grid in np.meshgrid(_BLURS_PX, _SHIFTS_PX))
+    away = (across[:, None] - at)[None] - shift[:, None, None]
+    bells = np.exp(-0.5 * (away / blur[:, None, None]) ** 2) @ weight
+    shapes: DoubleArray = bells / (sqrt(2.0 * pi) * blur[:, None])
+    smooth, _ = np.linalg.qr(_powers(across))
+    rest = relative - smooth @ (smooth.T @ relative)
+    apart = shapes - (shapes @ smooth) @ smooth.T
+    explained = (apart @ rest) * np.abs(apart @ rest) / np.square(apart).sum(axis=1)
+    return np.asarray(shapes[int(np.argmin(explained))])
 
 
 def _dip_areas(
-    profiles: DoubleArray, background: DoubleArray, across: DoubleArray, inner: float
-) -> DoubleArray:
-    """Area of every station's dip relative to its background, px.
-
-    The shape is the loop's own: blur, pixel and a shaft that is not quite straight are in it.
-    """
-    template = np.median(1.0 - profiles / background, axis=0)
-    template = 0.5 * (template + template[::-1])
-    template[np.abs(across) > inner] = 0.0
-    area_px = max(float(template.sum()) * _STEP_PX, 1e-6)
-    basis = np.stack([np.ones_like(across), across, across**2, -template / area_px], axis=1)
+    profiles: DoubleArray, across: DoubleArray, template: DoubleArray
+) -> tuple[DoubleArray, DoubleArray]:
+    """Area of every station's dip relative to its background, px, and that background."""
+    basis = np.column_stack([_powers(across), -template])
     fitted = profiles @ np.linalg.pinv(basis).T
-    return np.asarray(fitted[:, 3] / fitted[:, 0])
+    beside = np.maximum(fitted[:, 0], 1e-30)
+    return fitted[:, -1] / beside, beside
+
+
+def _powers(across: DoubleArray) -> DoubleArray:
+    """The background's smooth course across the shaft: 1, x, x^2."""
+    return np.stack([np.ones_like(across), across, across**2], axis=1)
 
 
 def _hub_in_field(registered: RegisteredLoop, needle: Needle) -> bool:
