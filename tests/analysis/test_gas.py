@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 from spread_scenes import FRAMES, MASK, NO_NEEDLE, SIZE, TIP, Scene, registered, true_od
 
-from napari_fluoroinject.analysis import gas
+from napari_fluoroinject.analysis import blocks
 from napari_fluoroinject.analysis.gas import hold_gas_still
 from napari_fluoroinject.analysis.opacity import measure_opacity
 from napari_fluoroinject.compute.backend import choose
@@ -143,7 +143,7 @@ def test_without_an_onset_or_with_few_frames_before_contrast_opacity_stays():
 
 
 def test_a_loop_that_is_thinned_out_is_corrected_in_all_frames(monkeypatch):
-    monkeypatch.setattr(gas, "MOST_FRAMES", 20)
+    monkeypatch.setattr(blocks, "MOST_FRAMES", 20)
     loop, od = a_loop(moves_px=7.0)
     opacity = opacity_of(loop)
     before, each = slow_error(opacity, od), opacity.od.copy()

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import ceil
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import (
-    binary_erosion,
-    gaussian_filter,
-    gaussian_filter1d,
-    maximum_filter,
-)
+from scipy.ndimage import binary_erosion, gaussian_filter, gaussian_filter1d
 
+from napari_fluoroinject.analysis.blocks import (
+    BLUR_BLOCKS,
+    PAD,
+    Blocks,
+    blocks_of,
+    enlarged,
+    free_of_contrast,
+    squares_of,
+)
 from napari_fluoroinject.analysis.chunks import chunks
-from napari_fluoroinject.analysis.corridor import needle_corridor
-from napari_fluoroinject.analysis.pose import poses
-from napari_fluoroinject.analysis.ramp import fit_ramps
 from napari_fluoroinject.analysis.tracking import Template, fit_poses
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
@@ -30,35 +30,17 @@ if TYPE_CHECKING:
 
     IntArray = npt.NDArray[np.int64]
 
-BLOCKS_ACROSS = 64
-"""Gas is wide and its edges are soft: so many blocks show it, whatever the size of the picture."""
-PAD = 4
-"""Blocks around the picture from which gas may come; it is not followed farther than this."""
-FEWEST_FRAMES, MOST_FRAMES = 20, 100
-"""Longer loops are thinned out for the estimate: breathing takes seconds."""
-FEWEST_QUIET_FRAMES = 6
-"""With fewer frames before contrast the layers below film are not known."""
-FEWEST_BLOCKS = 200
-LEAST_SIGMA_OD = 1e-3
-"""No block's noise is taken to be less: what interpolation leaves is no noise."""
 ROUNDS = 6
 ROUND_STEPS, LAST_STEPS, HALF_STEPS = 6, 20, 12
 """Steps of the conjugate gradients: per round, at the end, and for each half of the frames."""
 STRENGTH_PRIOR, SLOPE_PRIOR = 0.001, 0.02
 """Ridge on the gas (times the frames) and on its slopes, in blocks and sigmas of a block: small,
 for film hides the gas below it for most of the loop, and what is known of it there is faint."""
-BLUR_BLOCKS = 1.0
-CONTRAST_SIGMAS = 1.0
-"""A block in which a ramp has come to this many sigmas of a smoothed frame counts for a quarter,
-with more of it soon for nothing: film that is taken for gas would be taken away."""
-RIM_BLOCKS = 3
-"""Side of the square in which the most contrast decides."""
 PATH_BLUR_FRAMES = 1.0
 ACCEPT_BLUR_BLOCKS = 4.0
 LEAST_GAIN, FULL_GAIN = 0.03, 0.13
 """Share by which the variance of frames that were left out must fall for the layer to be accepted,
 and to be accepted whole. Where gas rests it falls by less than .03 (synthetic loops)."""
-_MAD = 1.4826
 _TINY = 1e-6
 
 
@@ -92,32 +74,15 @@ def hold_gas_still(
     ----------
     Layers that add up and move by themselves: Irani, Rousso and Peleg 1994 (IJCV 12:5).
     """
-    loop = _blocks_of(opacity, registered, needle, on)
+    loop = blocks_of(opacity, registered, needle, on)
     if loop is None:
         return np.zeros(opacity.valid.shape, dtype=np.float32)
     gas = _find(loop, registered, on)
     accepted = _accepted(loop, gas, on)
     if accepted.any():
         _apply(opacity.od, loop, gas, accepted, registered, on=on)
-    share: FloatArray = _enlarged(accepted[None], loop.factor, opacity.od.shape[1:], on)[0]
+    share: FloatArray = enlarged(accepted[None], loop.factor, opacity.od.shape[1:], on)[0]
     return share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Blocks:
-    """Padded blocks of the frames that count, in sigmas of a block in one frame.
-
-    `change` (frames, rows, columns) is brightness against the mean before contrast, `anatomy`
-    (rows, columns) that mean, `open_` (rows, columns) 1 where blocks may be used, else 0; `frames`
-    the frames' numbers, `sigma_od` the unit.
-    """
-
-    change: FloatArray
-    anatomy: FloatArray
-    open_: FloatArray
-    frames: tuple[int, ...]
-    sigma_od: np.float32
-    factor: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -129,43 +94,9 @@ class _Gas:
     weight: FloatArray
 
 
-def _blocks_of(
-    opacity: Opacity, registered: RegisteredLoop, needle: Needle | NoNeedle, on: Backend
-) -> _Blocks | None:
-    """None where there is too little to tell two layers apart."""
-    injection, quiet = registered.injection, list(registered.quiet_frames)
-    # The first frame has another exposure and more noise (pulsed fluoroscopy).
-    frames = tuple(int(k) for k in np.flatnonzero(registered.motion.locked) if k > 0)
-    frames = frames[:: ceil(len(frames) / MOST_FRAMES) or 1]
-    enough = len(frames) >= FEWEST_FRAMES and len(quiet) >= FEWEST_QUIET_FRAMES
-    if injection.onset_frame is None or not enough:
-        return None
-    judged = (opacity.valid & ~needle_corridor(registered, needle)).astype(np.float32)
-    factor = max(1, ceil(max(judged.shape) / BLOCKS_ACROSS))
-    share = on.kernels.bin_frames(judged[None], np.ones_like(judged), factor)[0]
-    open_ = np.pad((share > 0.5).astype(np.float32), PAD)
-    if open_.sum() < FEWEST_BLOCKS:
-        return None
-    bright = _padded(-on.kernels.bin_frames(opacity.od, judged, factor))[list(frames)]
-    inside = bright[:, open_ > 0]
-    sigma = max(_sigma(np.diff(inside, axis=0)) / np.sqrt(2.0), LEAST_SIGMA_OD)
-    before = on.kernels.warp(registered.ln[quiet], poses(registered.motion)[quiet]).mean(axis=0)
-    anatomy = _padded(on.kernels.bin_frames(before[None], judged, factor))[0]
-    bright -= np.median(inside, axis=1)[:, None, None]
-    unit = np.float32(sigma)
-    return _Blocks(
-        change=bright * open_ / unit,
-        anatomy=anatomy * np.float32(opacity.scale.scale or 1.0) / unit,
-        open_=open_,
-        frames=frames,
-        sigma_od=unit,
-        factor=factor,
-    )
-
-
-def _find(loop: _Blocks, registered: RegisteredLoop, on: Backend) -> _Gas:
+def _find(loop: Blocks, registered: RegisteredLoop, on: Backend) -> _Gas:
     """Alternate between the layers, given the path, and the path, given the layers."""
-    weight = _free_of_contrast(loop.change, loop, registered, on)
+    weight = free_of_contrast(loop.change, loop, registered, on)
     path = _first_path(loop, weight, on)
     layers = np.zeros((2, *loop.open_.shape), dtype=np.float32)
     for _ in range(ROUNDS):
@@ -181,38 +112,12 @@ def _find(loop: _Blocks, registered: RegisteredLoop, on: Backend) -> _Gas:
         pose = gaussian_filter1d(pose, PATH_BLUR_FRAMES, axis=0, mode="nearest")
         path = np.clip(pose - pose.mean(axis=0), -PAD, PAD)
         left = loop.change - layers[0] - _moved(layers[1], path, on)
-        weight = _free_of_contrast(left, loop, registered, on)
+        weight = free_of_contrast(left, loop, registered, on)
     layers = _split(loop.change, weight, path, layers, LAST_STEPS, on=on)
     return _Gas(picture=layers[1], path=path, weight=weight)
 
 
-def _free_of_contrast(
-    left: FloatArray, loop: _Blocks, registered: RegisteredLoop, on: Backend
-) -> FloatArray:
-    """Weights (frames, rows, columns) that fall as the ramp fitted to the darkening rises."""
-    inside = loop.open_ > 0
-    left = left - np.median(left[:, inside], axis=1)[:, None, None]
-    dark = -on.kernels.smooth(left, loop.open_, BLUR_BLOCKS)
-    sigma = max(_sigma(np.diff(dark[:, inside], axis=0)) / np.sqrt(2.0), _TINY)
-    count = len(registered.ln)
-    whole = np.zeros((count, *loop.open_.shape), dtype=np.float32)
-    whole[list(loop.frames)] = dark
-    fit = fit_ramps(whole, _with_frames(registered, loop.frames), on=on)
-    ramps = np.stack([fit.at(float(fit.positions[k])) for k in loop.frames])
-    # Film that grows pulls the gas along by its rim, where a ramp is still too faint to be seen.
-    ramps = maximum_filter(ramps, (1, RIM_BLOCKS, RIM_BLOCKS))
-    doubt = np.square(ramps / np.float32(CONTRAST_SIGMAS * sigma))
-    weight: FloatArray = loop.open_ / np.square(1.0 + doubt).astype(np.float32)
-    return weight
-
-
-def _with_frames(registered: RegisteredLoop, frames: tuple[int, ...]) -> RegisteredLoop:
-    """The loop as if no other frames were registered."""
-    locked = np.isin(np.arange(len(registered.ln)), frames)
-    return replace(registered, motion=replace(registered.motion, locked=locked))
-
-
-def _first_path(loop: _Blocks, weight: FloatArray, on: Backend) -> DoubleArray:
+def _first_path(loop: Blocks, weight: FloatArray, on: Backend) -> DoubleArray:
     """A rough path (frames, 2): how the picture would have to move where it changes most.
 
     Where gas changes the picture its slopes are those of the gas.
@@ -293,7 +198,7 @@ def _roughness(picture: FloatArray) -> FloatArray:
     return result
 
 
-def _accepted(loop: _Blocks, gas: _Gas, on: Backend) -> FloatArray:
+def _accepted(loop: Blocks, gas: _Gas, on: Backend) -> FloatArray:
     """Share of the correction to accept, (rows, columns) without padding.
 
     Layers are estimated from every second frame and tried on the others, and the other way round.
@@ -307,8 +212,8 @@ def _accepted(loop: _Blocks, gas: _Gas, on: Backend) -> FloatArray:
         total = np.maximum(weight.sum(axis=0), np.float32(1e-3))
         mean = (loop.change[known] * weight).sum(axis=0) / total
         moved = _moved(layers[1], gas.path[tried], on)
-        without += _squares(loop.change[tried] - mean, gas.weight[tried])
-        with_gas += _squares(loop.change[tried] - layers[0] - moved, gas.weight[tried])
+        without += squares_of(loop.change[tried] - mean, gas.weight[tried])
+        with_gas += squares_of(loop.change[tried] - layers[0] - moved, gas.weight[tried])
     before, after = (gaussian_filter(sums, ACCEPT_BLUR_BLOCKS) for sums in (without, with_gas))
     gain = (before - after) / np.maximum(before, np.float32(_TINY))
     share = np.clip((gain - LEAST_GAIN) / (FULL_GAIN - LEAST_GAIN), 0.0, 1.0)
@@ -316,17 +221,9 @@ def _accepted(loop: _Blocks, gas: _Gas, on: Backend) -> FloatArray:
     return inner
 
 
-def _squares(left: FloatArray, weight: FloatArray) -> FloatArray:
-    """Weighted sum of squares over the frames, each frame's own brightness taken off."""
-    total = np.maximum(weight.sum(axis=(1, 2)), _TINY)
-    mean = np.einsum("nrc,nrc->n", left, weight) / total
-    result: FloatArray = (weight * np.square(left - mean[:, None, None])).sum(axis=0)
-    return result
-
-
 def _apply(
     od: FloatArray,
-    loop: _Blocks,
+    loop: Blocks,
     gas: _Gas,
     accepted: FloatArray,
     registered: RegisteredLoop,
@@ -341,12 +238,12 @@ def _apply(
     for some in chunks(len(locked)):
         brighter = (_placed(gas, loop, locked[some], on) - rest) * unit
         for frame, one in zip(
-            locked[some], _enlarged(brighter, loop.factor, od.shape[1:], on), strict=True
+            locked[some], enlarged(brighter, loop.factor, od.shape[1:], on), strict=True
         ):
             od[frame] += one
 
 
-def _placed(gas: _Gas, loop: _Blocks, frames: IntArray, on: Backend) -> FloatArray:
+def _placed(gas: _Gas, loop: Blocks, frames: IntArray, on: Backend) -> FloatArray:
     """The gas where it stands in each of these frames, without padding."""
     path = np.stack([np.interp(frames, loop.frames, way) for way in gas.path.T], axis=1)
     return _moved(gas.picture, path, on)[:, PAD:-PAD, PAD:-PAD]
@@ -359,19 +256,3 @@ def _moved(picture: FloatArray, path: DoubleArray, on: Backend) -> FloatArray:
     """
     frames = picture if picture.ndim == 3 else picture[None]
     return on.kernels.sample(frames, -path, 1.0, frames.shape[1:])
-
-
-def _enlarged(blocks: FloatArray, factor: int, shape: tuple[int, ...], on: Backend) -> FloatArray:
-    """Blocks (frames, ...) as pictures of `shape`, interpolated between their centres."""
-    # Beyond the outermost centres, and where rows are left over, the edge is repeated.
-    wide = np.pad(blocks, ((0, 0), (2, 2), (2, 2)), mode="edge")
-    place = np.full((len(blocks), 2), 2.0 + 0.5 / factor - 0.5)
-    return on.kernels.sample(wide, place, 1.0 / factor, (shape[0], shape[1]))
-
-
-def _padded(frames: FloatArray) -> FloatArray:
-    return np.pad(frames, ((0, 0), (PAD, PAD), (PAD, PAD)))
-
-
-def _sigma(values: FloatArray) -> float:
-    return _MAD * float(np.median(np.abs(values)))
