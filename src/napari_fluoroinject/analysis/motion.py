@@ -18,6 +18,7 @@ from napari_fluoroinject.analysis.rounds import (
     first_fit,
     improved,
 )
+from napari_fluoroinject.analysis.scenes import find_scenes
 from napari_fluoroinject.analysis.smoothing import smooth_track
 from napari_fluoroinject.analysis.tracking import first_poses
 from napari_fluoroinject.analysis.trust import Quality, roughness
@@ -70,6 +71,11 @@ _FINE_ROUNDS = (
 _TURNING_ROUND = Round("rigid", 2, seeks_lag=True)
 _MOST_TURNING_ROUNDS = 12
 """Bone that turns looks at first like tissue that lags, and is trusted by and by."""
+_AHEAD = 0.7
+"""Share of the last growth of a turn by which the next round starts ahead: fewer rounds."""
+_TRIAL_EVERY, _TRIAL_ROUNDS = 2, 2
+"""Every second frame is tried. Poses follow the scene of one look before, so that two looks tell
+whether a trial is trusted more."""
 _LAST_ROUND = Round("rigid", 3, seeks_lag=True)
 
 
@@ -87,7 +93,9 @@ class _Sieve:
     inner: FloatArray
 
 
-def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
+def estimate_motion(
+    ln: FloatArray, field: BoolArray, *, on: Backend, among: BoolArray | None = None
+) -> Motion:
     """Return the displacement of the anatomy in each frame, zero on average over all frames.
 
     Gauss-Newton registration of band-passed log frames to a template that is the robust mean of
@@ -101,6 +109,9 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
         (frames, rows, columns) natural log of the beam intensity.
     field
         (rows, columns), True inside the open field.
+    among
+        (frames,): of several scenes that one is followed which most of these frames show. None =
+        most of all frames.
 
     Returns
     -------
@@ -115,6 +126,11 @@ def estimate_motion(ln: FloatArray, field: BoolArray, *, on: Backend) -> Motion:
         return _still(ln.shape)
     coarse, fine = _bands(ln, field, sieves, kernels)
     pose = first_poses(coarse.frames, coarse.field, kernels=kernels, iterations=_FIRST_ITERATIONS)
+    scene, pose = find_scenes(coarse.frames, coarse.field, pose, kernels=kernels)
+    if scene.any():
+        counts = scene == (0 if among is None else np.bincount(scene[among]).argmax())
+        coarse, fine = (replace(band, counts=counts) for band in (coarse, fine))
+        pose = _held(pose, counts)
     every = max(1, len(ln) // _LEARNING_FRAMES)
     some = coarse.every(every)
     fit = _learned(some, pose[::every], _COARSE_ROUNDS, kernels)
@@ -190,6 +206,15 @@ def _bands(
     )
 
 
+def _held(pose: DoubleArray, counts: BoolArray) -> DoubleArray:
+    """Poses of which those that do not count follow from the nearest that do."""
+    frames = np.arange(len(pose))
+    held: DoubleArray = np.stack(
+        [np.interp(frames, frames[counts], column[counts]) for column in pose.T], axis=1
+    )
+    return held
+
+
 def _learned(band: Band, pose: DoubleArray, rounds: Sequence[Round], kernels: Kernels) -> Fit:
     fit = first_fit(band, pose, kernels=kernels)
     for step in rounds:
@@ -220,17 +245,44 @@ def _between(pose: DoubleArray, fit: Fit, every: int) -> DoubleArray:
 
 
 def _turned(band: Band, fit: Fit, kernels: Kernels) -> Fit:
-    """One more round, and further ones for as long as a turn grows and where it is believed."""
+    """A turn followed to its end, and where it is believed tried at twice its size as well."""
+    first, fit = _followed(band, fit, kernels)
+    if not _angle(band, fit).any():
+        return first
+    # Where a turn is half followed, bone seems to lag and tissue that does not turn looks right.
+    twice = _turned_on(fit.pose, fit, fit.pose[:, 2])
+    some = band.every(_TRIAL_EVERY)
+    tried = replace(fit, pose=twice[::_TRIAL_EVERY], quality=fit.quality.every(_TRIAL_EVERY))
+    for _ in range(_TRIAL_ROUNDS):
+        tried = improved(some, tried, _TURNING_ROUND, kernels=kernels)
+    if tried.trust.sum() <= fit.trust.sum():
+        return fit
+    tried = replace(tried, pose=_between(twice, tried, _TRIAL_EVERY), quality=fit.quality)
+    return _followed(band, tried, kernels)[1]
+
+
+def _followed(band: Band, fit: Fit, kernels: Kernels) -> tuple[Fit, Fit]:
+    """One more round, and that with further ones for as long as a turn grows."""
     before, first = fit, improved(band, fit, _TURNING_ROUND, kernels=kernels)
     fit = first
     for _ in range(1, _MOST_TURNING_ROUNDS):
         if _turn(before, fit).std() * _rim_px(band) < _STILL_TURNING_PX:
             break
-        after = improved(band, fit, _TURNING_ROUND, kernels=kernels)
+        grown = _AHEAD * (fit.pose - before.pose)[:, 2]
+        ahead = replace(fit, pose=_turned_on(fit.pose, fit, grown))
+        after = improved(band, ahead, _TURNING_ROUND, kernels=kernels)
         if _turn(fit, after) @ fit.pose[after.quality.locked, 2] < 0:
             break
         before, fit = fit, after
-    return fit if _angle(band, fit).any() else first
+    return first, fit
+
+
+def _turned_on(pose: DoubleArray, fit: Fit, angle: DoubleArray) -> DoubleArray:
+    """Poses of which those that are locked have turned further by an angle, 0 on average."""
+    locked = fit.quality.locked
+    pose = pose.copy()
+    pose[locked, 2] += angle[locked] - angle[locked].mean()
+    return pose
 
 
 def _turn(before: Fit, after: Fit) -> DoubleArray:
@@ -260,6 +312,7 @@ def _motion(band: Band, fit: Fit, shape: tuple[int, ...]) -> Motion:
         locked=locked,
         bone_weight=_unbinned(fit.trust, band.factor, shape[1:]),
         uncertainty_px=float(np.hypot(np.hypot(noise_px, _FLOOR_PX), _PULL * spread_px)),
+        other_scene=np.zeros(len(locked), np.bool_) if band.counts is None else ~band.counts,
     )
 
 

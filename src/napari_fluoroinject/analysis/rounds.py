@@ -18,7 +18,7 @@ from napari_fluoroinject.analysis.trust import (
     shifted_field,
     variance_weight,
 )
-from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +40,15 @@ _MAD_TO_SIGMA = 1.4826
 class Band:
     """Binned, band-passed frames, the part that may be used, their noise, and pixels per bin.
 
-    `noise` (frames,) is relative to the usual one.
+    `noise` (frames,) is relative to the usual one. `counts` (frames,) is False for frames of
+    another scene: they are judged, but tell nothing and stay where they are. None = all count.
     """
 
     frames: FloatArray
     field: FloatArray
     noise: DoubleArray
     factor: int
+    counts: BoolArray | None = None
 
     def every(self, step: int) -> Band:
         """The same with every `step`-th frame only."""
@@ -55,7 +57,13 @@ class Band:
             field=self.field,
             noise=self.noise[::step],
             factor=self.factor,
+            counts=None if self.counts is None else self.counts[::step],
         )
+
+    def weigh(self, weight: FloatArray, part: slice) -> None:
+        """Take the weight (frames, rows, columns) of a part's frames that do not count."""
+        if self.counts is not None:
+            weight[~self.counts[part]] = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,6 +107,7 @@ def first_fit(band: Band, pose: DoubleArray, *, kernels: Kernels) -> Fit:
     for part in _parts(band):
         weight = shifted_field(band.field, pose[part])
         weight *= (1 / np.maximum(band.noise[part], 1) ** 2).astype(np.float32)[:, None, None]
+        band.weigh(weight, part)
         sums.add_picture(kernels.warp(band.frames[part], pose[part]), weight)
     picture = sums.picture()
     bone = bone_weight(picture, band.field, kernels=kernels)
@@ -128,8 +137,11 @@ def improved(band: Band, fit: Fit, step: Round, *, kernels: Kernels) -> Fit:
         )
         robust *= steady
         robust *= shifted_field(band.field, pose[part])
+        band.weigh(robust, part)
         sums.add_picture(aligned, robust)
         ordinary = fit.quality.ordinary(sigma[part])
+        if band.counts is not None:
+            ordinary &= band.counts[part]
         sums.add_residual(residual[ordinary], pose[part][ordinary])
         pose[part] = fit_poses(
             band.frames[part],
@@ -139,8 +151,12 @@ def improved(band: Band, fit: Fit, step: Round, *, kernels: Kernels) -> Fit:
             iterations=step.iterations,
             freedom=step.freedom,
         )
-    quality = quality_of(sigma, scene.picture, band.field, noise=band.noise, kernels=kernels)
+    quality = quality_of(
+        sigma, scene.picture, band.field, noise=band.noise, counts=band.counts, kernels=kernels
+    )
     ordinary = quality.ordinary(sigma)
+    if band.counts is not None:
+        ordinary &= band.counts
     moved = _spread(fit.pose[ordinary]) * band.factor > LEAST_SPREAD_PX
     return Fit(
         pose=pose - pose[ordinary].mean(axis=0),

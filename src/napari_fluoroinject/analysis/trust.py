@@ -44,7 +44,7 @@ class Quality:
 
     `residual` (frames,) is the robust sigma of the smoothed residual over `usual`, that of an
     ordinary frame of the loop, `locked` (frames,) False where noise does not explain it: such a
-    frame shows something else. At least half of the frames are locked.
+    frame shows something else. At least half of the frames that count are locked.
     """
 
     residual: DoubleArray
@@ -55,6 +55,12 @@ class Quality:
     def unknown(cls, frames: int, *, usual: float = float("inf")) -> Quality:
         """Frames that have not been compared, perhaps with the usual sigma of others."""
         return cls(residual=np.ones(frames), locked=np.ones(frames, dtype=np.bool_), usual=usual)
+
+    def every(self, step: int) -> Quality:
+        """The same with every `step`-th frame only."""
+        return Quality(
+            residual=self.residual[::step], locked=self.locked[::step], usual=self.usual
+        )
 
     def ordinary(self, sigma: DoubleArray) -> BoolArray:
         """Which frames show the same scene with no more than the usual noise, by their sigma."""
@@ -139,15 +145,22 @@ def quality_of(
     field: FloatArray,
     *,
     noise: DoubleArray,
+    counts: BoolArray | None = None,
     kernels: Kernels,
 ) -> Quality:
-    """Return how well frames fit whose residuals have this sigma and that have this noise."""
+    """Return how well frames fit whose residuals have this sigma and that have this noise.
+
+    Frames that do not count, being of another scene, are not locked and not asked what is usual.
+    """
     picture = kernels.smooth(template[None], field, RESIDUAL_SIGMA_PX)
     structure = _MAD_TO_SIGMA * float(_typical(picture, field)[0])
-    usual = max(float(np.median(sigma)), _LEAST_MISFIT * structure)
+    asked = sigma if counts is None else sigma[counts]
+    usual = max(float(np.median(asked)), _LEAST_MISFIT * structure)
     residual = sigma / usual
     # A frame may be noisier than the others and yet lie where it should.
     locked = residual / np.maximum(noise, 1) <= _LOST
+    if counts is not None:
+        locked &= counts
     return Quality(residual=residual, locked=locked, usual=usual)
 
 
