@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -29,8 +30,13 @@ from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.compute.kernels.lines import lower_median
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.spread import RunOff
+
 ON = choose("cpu")
 NO_NEEDLE = NoNeedle(reason="none was drawn")
+FAINT_OD = 0.03
+"""A front of this stays below the threshold, a step over all frames does not."""
 EVERYWHERE = np.ones((SIZE, SIZE), bool)
 SMALL_NOISE = np.random.default_rng(0).normal(0.0, 0.1, (FRAMES, 40, 40)).astype(np.float32)
 
@@ -61,6 +67,38 @@ def test_a_run_off_is_found_though_no_onset_was_seen() -> None:
     run_off = find_run_off(*registered_scene(od, onset=None), NO_NEEDLE, on=ON)
     assert run_off.score > 1
     assert on_the_vessel(run_off.path_px) >= 0.75
+
+
+def test_a_faint_run_off_that_stays_is_found_where_no_film_was_seen() -> None:
+    faint = drawn_opacity("persistent", film_od=0.0, vessel_od=FAINT_OD)
+    alone = find_run_off(*registered_scene(faint, onset=None), NO_NEEDLE, on=ON)
+    assert alone.kind == "persistent"
+    assert alone.score > 1
+    assert on_the_vessel(alone.path_px) >= 0.75
+    assert find_run_off(*registered_scene(faint), NO_NEEDLE, on=ON).score < 1
+
+
+def lasting_alarm(run_off: RunOff) -> bool:
+    return run_off.alarmed and run_off.kind == "persistent"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_alone_does_not_come_to_stay(seed: int) -> None:
+    od = drawn_opacity("nothing", film_od=0.0, seed=seed)
+    run_off = find_run_off(*registered_scene(od, onset=None), NO_NEEDLE, on=ON)
+    assert not lasting_alarm(run_off)
+
+
+def test_a_wide_band_that_comes_and_stays_is_no_vessel() -> None:
+    od = drawn_opacity("nothing", film_od=0.0)
+    band = np.clip(1.0 - np.abs(np.arange(SIZE) - 64.0) / 5.0, 0.0, 1.0)
+    od[EVENT_FRAME:] += 0.1 * band.astype(np.float32)
+    wide = find_run_off(*registered_scene(od, onset=None), NO_NEEDLE, on=ON)
+    od = drawn_opacity("nothing", film_od=0.0)
+    od[EVENT_FRAME:, :, 63:66] += 0.1
+    thin = find_run_off(*registered_scene(od, onset=None), NO_NEEDLE, on=ON)
+    assert lasting_alarm(thin)
+    assert not lasting_alarm(wide)
 
 
 def test_a_fainter_run_off_scores_less() -> None:
@@ -100,7 +138,8 @@ def test_more_noise_hides_more() -> None:
     assert limits == pytest.approx([limits[0], 2 * limits[0], 4 * limits[0]], rel=0.2)
 
 
-def test_a_drifting_bubble_of_gas_raises_no_alarm() -> None:
+@pytest.mark.parametrize("onset", [ONSET, None])
+def test_a_drifting_bubble_of_gas_raises_no_alarm(onset: int | None) -> None:
     rows, columns = np.mgrid[:SIZE, :SIZE].astype(float)
 
     def gas(down: float) -> np.ndarray:
@@ -112,7 +151,7 @@ def test_a_drifting_bubble_of_gas_raises_no_alarm() -> None:
     drift = 4.0 * np.clip((np.arange(FRAMES) - 40) / 8, 0.0, 1.0)
     for frame in range(FRAMES):
         od[frame] += gas(0.0) - gas(float(drift[frame]))
-    scene = registered_scene(od, anatomy=gas(0.0))
+    scene = registered_scene(od, onset=onset, anatomy=gas(0.0))
     assert find_run_off(*scene, NO_NEEDLE, on=ON).score < 1
 
 

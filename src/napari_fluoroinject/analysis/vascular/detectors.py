@@ -16,14 +16,36 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.vascular.evidence import Evidence
     from napari_fluoroinject.analysis.vascular.suspicion import Suspicion
 
-TRANSIENT_THRESHOLD = 2.6
-"""Path mean from which a pulse raises an alarm; `find_run_off` says how it was chosen."""
-PERSISTENT_THRESHOLD = 2.05
-"""Path mean from which a lasting front raises an alarm."""
-TRANSIENT_CLIP = 8.0
-"""A node counts no more than this: one short bright piece carries no path."""
-PERSISTENT_CLIP = 3.0
-"""The same for a lasting front, where bright pieces of film are the common deception."""
+Kind = Literal["transient", "persistent"]
+"""What a run-off does."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Detector:
+    """What is looked for, and from when on it raises an alarm.
+
+    Attributes
+    ----------
+    kind
+        What it speaks of.
+    threshold
+        Path mean from which it raises an alarm; `find_run_off` says how it was chosen.
+    clip
+        A node counts no more than this: one short bright piece carries no path.
+    """
+
+    kind: Kind
+    threshold: float
+    clip: float
+
+
+PULSE = Detector(kind="transient", threshold=2.6, clip=8.0)
+"""Darker than before and than after."""
+FRONT = Detector(kind="persistent", threshold=2.05, clip=3.0)
+"""Comes as a front and shows at the end; bright pieces of film are the common deception."""
+STEP = Detector(kind="persistent", threshold=2.4, clip=4.0)
+"""Darker in all frames from a time on than in all before it: only where no film was seen, which
+does the same. All frames together show fainter vessels than a front."""
 
 VESSEL_WIDTH_MM = 2.1
 """Seen full width at half height up to which a lasting line is as thin as a vessel: those of
@@ -39,17 +61,14 @@ LATE_S = 1.33
 """Last part of the run, in which a lasting run-off must still show."""
 STRIDE_S = 0.27
 """Times at which is searched."""
+_STEP_STRIDES = 2
+"""A step over all frames shows nearly as well some frames beside its time."""
 _FEWEST_FRAMES = 3
 _MASK_FRAMES = 4
 """A pulse is compared with at least the first so many mask frames."""
 
-Kind = Literal["transient", "persistent"]
-Sigmas = dict[Kind, list[float]]
+Sigmas = dict[Detector, list[float]]
 """One standard deviation of a node's response, in units of one frame's noise, of every look."""
-THRESHOLD: dict[Kind, float] = {
-    "transient": TRANSIENT_THRESHOLD,
-    "persistent": PERSISTENT_THRESHOLD,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +88,17 @@ class Look:
 
     Attributes
     ----------
-    kind
-        Which detector.
+    detector
+        Which it is.
     windows
-        The event, then what it is compared with.
+        What should be darker, then what it is compared with.
+    event
+        First frame of what is seen, and the frame after its last.
     """
 
-    kind: Kind
+    detector: Detector
     windows: tuple[Window, ...]
+    event: Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,12 +125,15 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Lasting:
-    """What shows at the end: how much darker than the mask, and the responses of its lines."""
+class _Answer:
+    """What a detector answers: the responses of its lines, and one standard deviation.
 
-    picture: FloatArray
+    `picture` is where the width of a line is measured, None where it does not matter.
+    """
+
     response: FloatArray
-    grid_mm: float
+    sigma: float
+    picture: FloatArray | None = None
 
 
 def clock(frames_per_s: float) -> Clock:
@@ -127,39 +152,48 @@ def clock(frames_per_s: float) -> Clock:
 
 
 def search(
-    evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
+    evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int, alone: bool
 ) -> tuple[Candidate | None, Sigmas]:
     """Find the strongest path of either kind at any time from frame `first` on.
+
+    Parameters
+    ----------
+    evidence, suspicion, ticks
+        What is searched, how far it is believed, and the windows.
+    first
+        Frame from which on it is searched.
+    alone
+        Whether no film was seen that a lasting run-off could be mistaken for.
 
     Returns
     -------
     tuple
         The candidate with the highest score, the first of equals; None where nothing could be
-        compared or no path fits. Beside it the deviations of the kinds that were searched.
+        compared or no path fits. Beside it the deviations of the detectors that searched.
     """
     best: Candidate | None = None
     sigmas: Sigmas = {}
-    lasting = _lasting(evidence, suspicion, ticks, first=first)
-    looks = _transient_looks(evidence, ticks, first=first)
-    looks += [] if lasting is None else _persistent_looks(evidence, ticks, first=first)
+    lasting = None if alone else _lasting(evidence, suspicion, ticks, first=first)
+    looks = _pulse_looks(evidence, ticks, first=first)
+    if alone:
+        looks += _step_looks(evidence, ticks, first=first)
+    elif lasting is not None:
+        looks += _front_looks(evidence, ticks, first=first)
     looks.sort(key=lambda look: max(stop for _, stop in look.windows))
     for look, means in zip(looks, evidence.means([look.windows for look in looks]), strict=True):
         if means is None:
             continue
-        if lasting is None or look.kind == "transient":
-            response, sigma = _pulse(suspicion, *means)
-        else:
-            response, sigma = _front(suspicion, lasting, *means)
-        sigmas.setdefault(look.kind, []).append(sigma)
+        answer = _answer(look.detector, means, suspicion, lasting)
+        sigmas.setdefault(look.detector, []).append(answer.sigma)
         least = -np.inf if best is None else best.score
-        found = best_path(response, above=least * THRESHOLD[look.kind])
+        found = best_path(answer.response, above=least * look.detector.threshold)
         if found is not None:
-            candidate = _candidate(look, *found, suspicion=suspicion, lasting=lasting)
+            candidate = _candidate(look, *found, answer=answer, evidence=evidence)
             best = candidate if candidate.score > least else best
     return best, sigmas
 
 
-def _transient_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
+def _pulse_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
     """When to look for what is there for a while: during, before and after it."""
     looks = []
     for start in range(first, evidence.frames, ticks.stride):
@@ -171,67 +205,106 @@ def _transient_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Lo
         least = min(evidence.mask[0] + _MASK_FRAMES, start)
         earlier = (before - ticks.pulse, max(before, least))
         later = (after, after + ticks.pulse)
-        looks.append(Look(kind="transient", windows=((start, stop), earlier, later)))
+        event = (start, stop)
+        looks.append(Look(detector=PULSE, windows=(event, earlier, later), event=event))
     return looks
 
 
-def _persistent_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
+def _front_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
     """When to look for a front: after and before it came."""
     last = evidence.frames - ticks.pulse
+    events = [
+        (start, start + ticks.pulse)
+        for start in range(max(first, ticks.pulse), last + 1, ticks.stride)
+    ]
+    return [
+        Look(detector=FRONT, windows=(event, (event[0] - ticks.pulse, event[0])), event=event)
+        for event in events
+    ]
+
+
+def _step_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
+    """When to look for a step: all frames after and all before it."""
+    last = evidence.frames - ticks.late
+    starts = range(max(first, ticks.pulse), last + 1, _STEP_STRIDES * ticks.stride)
+    begin = evidence.mask[0]
     return [
         Look(
-            kind="persistent",
-            windows=((start, start + ticks.pulse), (start - ticks.pulse, start)),
+            detector=STEP,
+            windows=((start, evidence.frames), (begin, start)),
+            event=(start, start + ticks.pulse),
         )
-        for start in range(max(first, ticks.pulse), last + 1, ticks.stride)
+        for start in starts
     ]
 
 
 def _lasting(
     evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
-) -> _Lasting | None:
+) -> _Answer | None:
+    """What shows at the end: how much darker than the mask, and the responses of its lines."""
     since = evidence.frames - ticks.late
     calm, end = evidence.mean(*evidence.mask), evidence.mean(since, evidence.frames)
     if calm is None or end is None or since < first:
         return None
-    response, _ = suspicion.lines(end - calm)
-    np.minimum(response, PERSISTENT_CLIP, out=response)
-    return _Lasting(picture=end - calm, response=response, grid_mm=evidence.grid_mm)
+    response, sigma = suspicion.lines(end - calm)
+    np.minimum(response, FRONT.clip, out=response)
+    return _Answer(response=response, sigma=sigma, picture=end - calm)
+
+
+def _answer(
+    detector: Detector, means: list[FloatArray], suspicion: Suspicion, lasting: _Answer | None
+) -> _Answer:
+    if detector is PULSE:
+        return _pulse(suspicion, *means)
+    if lasting is None:
+        return _step(suspicion, *means)
+    return _front(suspicion, lasting, *means)
 
 
 def _pulse(
     suspicion: Suspicion, during: FloatArray, earlier: FloatArray, later: FloatArray
-) -> tuple[FloatArray, float]:
+) -> _Answer:
     """Lines that are darker than before **and** than after.
 
     A step, which film makes, is as dark after as during and answers nothing.
     """
-    return suspicion.lines(during - np.maximum(earlier, later), most=TRANSIENT_CLIP)
+    picture = during - np.maximum(earlier, later)
+    response, sigma = suspicion.lines(picture, most=PULSE.clip)
+    return _Answer(response=response, sigma=sigma)
 
 
 def _front(
-    suspicion: Suspicion, lasting: _Lasting, after: FloatArray, before: FloatArray
-) -> tuple[FloatArray, float]:
+    suspicion: Suspicion, lasting: _Answer, after: FloatArray, before: FloatArray
+) -> _Answer:
     """Thin lines that come and still show, thin, at the end of the run.
 
     Film that comes at once is not thin at the end, and the rim of a film is not a front.
     """
     response, sigma = suspicion.lines(after - before)
-    return np.minimum(response, lasting.response, out=response), sigma
+    np.minimum(response, lasting.response, out=response)
+    return _Answer(response=response, sigma=sigma, picture=lasting.picture)
+
+
+def _step(suspicion: Suspicion, after: FloatArray, before: FloatArray) -> _Answer:
+    """Thin lines that come and stay, in all frames together."""
+    picture = after - before
+    response, sigma = suspicion.lines(picture)
+    np.minimum(response, STEP.clip, out=response)
+    return _Answer(response=response, sigma=sigma, picture=picture)
 
 
 def _candidate(
-    look: Look, mean: float, path: FloatArray, *, suspicion: Suspicion, lasting: _Lasting | None
+    look: Look, mean: float, path: FloatArray, *, answer: _Answer, evidence: Evidence
 ) -> Candidate:
-    rows, columns = suspicion.part
+    rows, columns = evidence.part
     path = path + np.array([rows.start, columns.start], np.float32)
     thinness = 1.0
-    if lasting is not None and look.kind == "persistent":
-        width_mm = line_width_px(lasting.picture, path) * lasting.grid_mm
+    if answer.picture is not None:
+        width_mm = line_width_px(answer.picture, path) * evidence.grid_mm
         thinness = min((VESSEL_WIDTH_MM / max(width_mm, 1e-6)) ** 2, 1.0)
     return Candidate(
-        kind=look.kind,
-        score=max(mean / THRESHOLD[look.kind] * thinness, 0.0),
+        kind=look.detector.kind,
+        score=max(mean / look.detector.threshold * thinness, 0.0),
         path=path,
-        window=look.windows[0],
+        window=look.event,
     )
