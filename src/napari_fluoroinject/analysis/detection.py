@@ -61,8 +61,9 @@ class Limits:
     `least_od` is what `LEAST_IODINE_MG_CM2` come to, 0 where opacity has no unit. `region_od` is
     that, or what the mean of the last frames reaches by noise in that share of the pixels;
     `arrival_od` a multiple of it, or what the ramp fitted to noise reaches in that share.
-    `detection_od` is the patch that noise alone shows nowhere in the field, but in that share of
-    loops. `joining_t` is the evidence of a ramp that noise reaches in that share of the pixels.
+    `detection_od` is the patch that noise alone shows nowhere in the field, its noisiest
+    twentieth left out, but in that share of loops. `joining_t` is the evidence of a ramp that
+    noise reaches in that share of the pixels.
     """
 
     least_od: float
@@ -94,7 +95,8 @@ def measure_limits(
     frames, rising = _counts(registered, lag1)
     joining_t = evidence_needed(FALSE_ALARM_RATE, frames=frames, rising=rising)
     by_mask = 1.0 / effective_frames(masks, lag1)
-    late_od = usual * sqrt(1.0 / effective_frames(len(last), lag1) + by_mask)
+    by_last = 1.0 / effective_frames(len(last), lag1)
+    late_od = usual * sqrt(by_last + by_mask)
     # Half of the run is what the usual pixel has contrast for.
     ramp_od = usual * sqrt(1.0 / max(0.5 * rising, 1.0) + by_mask)
     least_od = _least_od(opacity, registered)
@@ -105,9 +107,8 @@ def measure_limits(
         detection_od=detection_limit_od(
             opacity.od[list(registered.quiet_frames)],
             valid,
-            last=len(last),
-            subtracted=masks,
-            lag1_time=lag1,
+            sigma,
+            averaging=by_last + by_mask,
             mm_per_px=registered.loop.mm_per_px,
         ),
         joining_t=joining_t,

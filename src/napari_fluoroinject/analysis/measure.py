@@ -195,11 +195,7 @@ def _unseen(maps: SpreadMaps, registered: RegisteredLoop, run_off: RunOff | None
     """Why there is no spread, or none but a vessel's filling; empty where there is some."""
     in_vessel = run_off is not None and run_off.alarmed
     if not maps.region.any():
-        if in_vessel:
-            return ["no spread outside the suspected vessel was seen: there is none to measure"]
-        if registered.injection.onset_frame is None:
-            return ["no contrast was seen: there is no spread to measure"]
-        return ["no region: nothing was certain enough to be called contrast"]
+        return [_why_no_region(maps, registered, in_vessel=in_vessel)]
     if run_off is None or not in_vessel:
         return []
     mm = registered.loop.mm_per_px
@@ -211,6 +207,16 @@ def _unseen(maps: SpreadMaps, registered: RegisteredLoop, run_off: RunOff | None
         "no spread outside the suspected vessel was seen: area and extents are those of the "
         "contrast in it"
     ]
+
+
+def _why_no_region(maps: SpreadMaps, registered: RegisteredLoop, *, in_vessel: bool) -> str:
+    if in_vessel:
+        return "no spread outside the suspected vessel was seen: there is none to measure"
+    if registered.injection.onset_frame is None:
+        return "no contrast was seen: there is no spread to measure"
+    if maps.region_by_frame.any():
+        return "no contrast was left at the end: area and extents at the end are unknown"
+    return "no region: nothing was certain enough to be called contrast"
 
 
 def _lower_bounds(
@@ -298,15 +304,15 @@ def _front_speed(maps: SpreadMaps, tip: DoubleArray) -> float | None:
 
 
 def _area_by_frame(maps: SpreadMaps, registered: RegisteredLoop) -> DoubleArray:
-    """Area of the region as far as it had grown; NaN throughout where there is none."""
-    if not maps.region.any():
+    """Area of contrast in each frame; NaN throughout where there never was any."""
+    if not maps.region_by_frame.any():
         return np.full(len(maps.region_by_frame), np.nan)
     area = maps.region_by_frame.sum(axis=(1, 2)).astype(np.float64)
     return np.where(registered.motion.locked, area, np.nan)
 
 
 def _mean_by_frame(maps: SpreadMaps, opacity: Opacity, registered: RegisteredLoop) -> DoubleArray:
-    """Mean opacity of the region as far as it had grown, NaN before it has any pixel."""
+    """Mean opacity of where contrast is in each frame, NaN where it is nowhere."""
     mean = np.full(len(maps.region_by_frame), np.nan)
     for frame in np.flatnonzero(registered.motion.locked):
         here = maps.region_by_frame[frame]

@@ -6,7 +6,7 @@ from math import sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from napari_fluoroinject.model.spread import NoiseModel, patch_area_px
 
@@ -22,10 +22,11 @@ HIGH_PASS_PX = 6.0
 """Anatomy that registration left behind is coarser than this and no noise."""
 FEWEST_FRAMES = 3
 """With fewer frames a lag-1 correlation says nothing."""
+NOISIEST_SHARE = 0.05
+"""What is said of the field leaves out its noisiest part: metal or the rim would rule the rest."""
+_HALVINGS = 40
 _QUIET = 0.9
 """This share of the pixels, the least changing, tells the correlation in time."""
-_MAD = 1.4826
-"""Standard deviation of a normal variable over its median absolute deviation."""
 
 
 def measure_noise(ln: FloatArray, od: FloatArray, valid: BoolArray, *, on: Backend) -> NoiseModel:
@@ -79,20 +80,20 @@ def sigmas_for(rate: float) -> float:
 def detection_limit_od(
     quiet_od: FloatArray,
     valid: BoolArray,
+    sigma_od: FloatArray,
     *,
-    last: int,
-    lag1_time: float,
+    averaging: float,
     mm_per_px: float | None,
-    subtracted: int | None = None,
 ) -> float:
-    """Return the faintest patch that the mean of the last frames shows by itself.
+    """Return the faintest patch that a difference of mean frames shows by itself.
 
-    Noise of the usual strength shows such a patch anywhere in the field in `FALSE_ALARM_RATE` of
-    loops. Where the picture is darker than usual noise is stronger, and the limit there is higher
-    in proportion.
+    Noise alone shows such a patch anywhere in the field but its noisiest `NOISIEST_SHARE`, in
+    `FALSE_ALARM_RATE` of loops. Every patch counts with its own noise: under bone few quanta are
+    left, and a limit from the usual noise would be passed there time and again.
 
-    It is measured, not modelled: the scatter of patch means between quiet frames, which contains
-    what correlation and imperfect registration do.
+    The noise is measured, not modelled: the map tells how it differs from place to place, and the
+    scatter of patch means between quiet frames, which contains what correlation and imperfect
+    registration do, how much of it patches keep.
 
     Parameters
     ----------
@@ -100,31 +101,42 @@ def detection_limit_od(
         Opacity of frames before contrast, (frames, rows, columns).
     valid
         (rows, columns), True where opacity can be judged.
-    last
-        How many last frames are averaged.
-    lag1_time
-        Correlation of neighbouring frames.
+    sigma_od
+        (rows, columns), noise of a pixel in one frame, up to a common factor.
+    averaging
+        Variance of the difference of means over that of one frame.
     mm_per_px
         None where there is no calibration: the patch is then 84 pixels.
-    subtracted
-        How many mask frames are averaged; None = those of `quiet_od`.
     """
     area_px = patch_area_px(mm_per_px)
     side = max(round(sqrt(area_px)), 1)
     count = len(quiet_od)
     if count < 2:
         return float("nan")
-    means = _patch_means(quiet_od - quiet_od.mean(axis=0), side)
     whole = _patch_means(valid[None].astype(np.float32), side)[0] > 0.99
     if not whole.any():
         return float("nan")
-    noise = means[:, whole]
+    noise = _patch_means(quiet_od - quiet_od.mean(axis=0), side)[:, whole]
     noise = noise - np.median(noise, axis=1, keepdims=True)
-    sigma = _MAD * float(np.median(np.abs(noise))) * sqrt(count / (count - 1))
-    sigmas = sigmas_for(FALSE_ALARM_RATE / max(float(valid.sum()) / area_px, 1.0))
-    averaged = (last, count if subtracted is None else subtracted)
-    frames = sum(1.0 / effective_frames(each, lag1_time) for each in averaged)
-    return sigmas * sigma * sqrt(frames * side * side / area_px)
+    pixel = _patch_means(np.square(sigma_od)[None], side)[0, whole]
+    kept = np.square(noise).sum(axis=0) / (count - 1) / pixel
+    factor = float(np.median(kept)) / _median_over_mean(count - 1)
+    sigma = np.sqrt(factor * averaging * side * side / area_px * pixel)
+    calmer = np.sort(sigma)[: max(round((1.0 - NOISIEST_SHARE) * len(sigma)), 1)]
+    places = (1.0 - NOISIEST_SHARE) * max(float(valid.sum()) / area_px, 1.0)
+    return _level_reached(calmer, FALSE_ALARM_RATE / places)
+
+
+def _level_reached(sigma: FloatArray, rate: float) -> float:
+    """Level that normal noise of these standard deviations exceeds at this rate on average."""
+    low, high = 0.0, sigmas_for(rate) * float(sigma.max())
+    for _ in range(_HALVINGS):
+        level = 0.5 * (low + high)
+        if float(ndtr(-level / sigma).mean()) > rate:
+            low = level
+        else:
+            high = level
+    return high
 
 
 def variance_of_frames(change: FloatArray, lag1_time: float) -> FloatArray:

@@ -7,28 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt, label
+from scipy.ndimage import distance_transform_edt, label, minimum_filter
 
-from napari_fluoroinject.analysis.corridor import needle_corridor, path_band, tip_in_reference
 from napari_fluoroinject.analysis.detection import evidence_alone, evidence_of_brightening
 from napari_fluoroinject.analysis.neighbours import median_of_neighbours
+from napari_fluoroinject.analysis.places import Places, in_px
 from napari_fluoroinject.analysis.pose import mask_in_frame
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
-from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.detection import Limits
     from napari_fluoroinject.analysis.ramp import RampFit
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
     from napari_fluoroinject.compute.backend import Backend
-    from napari_fluoroinject.model.geometry import Point
-    from napari_fluoroinject.model.spread import RunOff
 
 FEWEST_SEEDS = 15
 """Pixels with evidence of their own that make a part: more than one place of the noise has."""
-REACH_MM = 6.0
-REACH_PX = 22.0
-"""A part belongs to the injection if it comes this near to the tip."""
 GAP_MM = 3.0
 GAP_PX = 10.0
 """Parts that are no further apart are one film that bone or noise has cut."""
@@ -37,38 +31,22 @@ NEIGHBOURS_PX = 5
 GAS_SHARE = 0.5
 """What moves (gas) brightens on one side as it darkens on the other; contrast only darkens. A part
 beside which this share of it brightens is gas."""
-RUN_OFF_MM = 1.5
-RUN_OFF_PX = 5.0
-"""Half the width of the band along a run-off: half a vessel and the error of its path."""
-STILL_PX = 0.75
-"""A needle that moves less against the anatomy casts the same shadow in all frames."""
-_USUALLY = 0.75
+NEIGHBOURHOOD_PX = 1.5
+"""Sigma over which opacity and evidence are averaged in the rim of a film, which is wider. Of
+1, 1.5 and 2 the last two did alike, and a thin film widens less by 1.5."""
+AVERAGED_SHARE = 0.9
+"""Averaged over neighbours, noise reaches this share of the evidence that it reaches in as many
+pixels by themselves."""
+PAIR_MM = 2.2
+PAIR_PX = 8.0
+"""What a needle darkens where it went it brightens where it was, no further away than this."""
+PAIR_LIMITS = 2.0
+"""Brightening counts from this multiple of the region's limit: noise alone reaches one."""
+GROWTH_PX = 5.0
+"""So far the rim reaches that only the mean of neighbours tells: with no bound it led to gas."""
+RIM_PX = 3.0
+"""So near to contrast that is beyond doubt a pixel belongs to it though the needle moved there."""
 _EIGHT = np.ones((3, 3), dtype=np.bool_)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Places:
-    """Where contrast is known to be or cannot be judged, (rows, columns) each.
-
-    Attributes
-    ----------
-    tip
-        Within reach of the needle's tip; empty where there is no needle.
-    seen
-        Within reach of where the onset showed most clearly; empty where that is not known.
-    run_off
-        Along a run-off that raised the alarm.
-    moving
-        Where a needle that moves against the anatomy leaves shadows.
-    needle
-        The needle's corridor.
-    """
-
-    tip: BoolArray
-    seen: BoolArray
-    run_off: BoolArray
-    moving: BoolArray
-    needle: BoolArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -81,28 +59,6 @@ class Need:
 
     judged: BoolArray
     alone_t: FloatArray
-
-
-def find_places(
-    registered: RegisteredLoop, needle: Needle | NoNeedle, run_off: RunOff | None
-) -> Places:
-    """Say where the region is anchored, and where it cannot be seen."""
-    shape = registered.field.shape
-    mm_per_px = registered.loop.mm_per_px
-    return Places(
-        tip=_within_reach(
-            None if isinstance(needle, NoNeedle) else tip_in_reference(registered, needle),
-            registered,
-        ),
-        seen=_within_reach(registered.injection.seen_at_px, registered),
-        run_off=(
-            path_band(run_off.path_px, shape, half_width_px=_px(RUN_OFF_MM, RUN_OFF_PX, mm_per_px))
-            if run_off is not None and run_off.alarmed
-            else np.zeros(shape, dtype=np.bool_)
-        ),
-        moving=_moving_corridor(registered, needle),
-        needle=needle_corridor(registered, needle),
-    )
 
 
 def needed_evidence(
@@ -139,9 +95,60 @@ def needed_evidence(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Course:
+    """What tells contrast in a pixel, each (rows, columns) float32.
+
+    Attributes
+    ----------
+    late_od
+        Smoothed mean opacity of the last frames.
+    final_od, t
+        Opacity at the end, half of it the ramp's, and the evidence of the ramp.
+    near_final_od, near_highest_od, near_t
+        The same and the highest opacity, averaged over neighbours.
+    """
+
+    late_od: FloatArray
+    final_od: FloatArray
+    t: FloatArray
+    near_final_od: FloatArray
+    near_highest_od: FloatArray
+    near_t: FloatArray
+
+
+def course_of(late_od: FloatArray, fit: RampFit, judged: BoolArray, *, on: Backend) -> Course:
+    """Gather what tells contrast in every pixel.
+
+    Parameters
+    ----------
+    late_od
+        (rows, columns), smoothed mean opacity of the last frames.
+    fit
+        The ramps.
+    judged
+        (rows, columns), where contrast can be judged: no other pixel counts as a neighbour.
+    on
+        The compute backend.
+    """
+    final_od = 0.5 * (late_od + fit.at(float(fit.positions[-1])))
+    near = on.kernels.smooth(
+        np.stack([final_od, np.maximum(final_od, fit.highest()), fit.t]).astype(np.float32),
+        judged.astype(np.float32),
+        NEIGHBOURHOOD_PX,
+    )
+    return Course(
+        late_od=late_od,
+        final_od=final_od,
+        t=fit.t,
+        near_final_od=near[0],
+        near_highest_od=near[1],
+        near_t=near[2],
+    )
+
+
 def find_region(
-    late_od: FloatArray,
-    fit: RampFit,
+    course: Course,
     places: Places,
     need: Need,
     *,
@@ -154,28 +161,28 @@ def find_region(
     parts with enough seeds, which need no neighbour, are contrast or gas. The injection is the
     parts at the tip or along a run-off; where there are none, those where the onset was seen, else
     the part that darkens most. Parts that lie close to the injection belong to it, unless they are
-    gas.
+    gas. At last comes the rim that exceeds both on average with its neighbours. What a needle that
+    moved has left is no candidate, but for the innermost rim.
 
     Parameters
     ----------
-    late_od
-        (rows, columns), smoothed mean opacity of the last frames.
-    fit, places, need
-        The ramps, where contrast is known to be, and the evidence that is needed.
+    course, places, need
+        What tells contrast, where it is known to be, and the evidence that is needed.
     limits
         Opacities from which contrast counts.
     mm_per_px
         None = unknown.
     """
-    final_od = 0.5 * (late_od + fit.at(float(fit.positions[-1])))
-    candidates = (final_od > limits.least_od) & (fit.t > limits.joining_t) & need.judged
-    seeds = candidates & (fit.t > need.alone_t)
+    left = _left_by_needle(course, places, limits, mm_per_px=mm_per_px)
+    candidates = (course.final_od > limits.least_od) & (course.t > limits.joining_t)
+    candidates &= need.judged & ~left
+    seeds = candidates & (course.t > need.alone_t)
     # On a path that raised the alarm to be above the threshold is enough.
     seeds |= candidates & places.run_off
     parts = _large_parts(candidates, seeds)
-    bright = np.where(need.judged & (late_od < -limits.region_od), -late_od, 0.0)
+    bright = np.where(need.judged & (course.late_od < -limits.region_od), -course.late_od, 0.0)
     count = int(parts.max()) + 1
-    dark, answer = _mass(parts, final_od, count), _mass(_nearest(parts), bright, count)
+    dark, answer = _mass(parts, course.final_od, count), _mass(_nearest(parts), bright, count)
     calm = answer < GAS_SHARE * dark
     injection = _parts_at(places.tip | places.run_off, parts, count)
     if not injection.any():
@@ -183,43 +190,119 @@ def find_region(
     if not injection.any():
         injection = calm & (dark == np.where(calm, dark, 0.0).max())
     members = injection | calm
-    groups = _grouped(members[parts], gap_px=_px(GAP_MM, GAP_PX, mm_per_px))
-    own = groups[injection[parts]]
-    return _bridged(np.isin(groups, own[own > 0]), places.moving)
+    groups = _grouped(members[parts], gap_px=in_px(GAP_MM, GAP_PX, mm_per_px))
+    own_groups = groups[injection[parts]]
+    region = np.isin(groups, own_groups[own_groups > 0])
+    joins = _joins(course, course.near_final_od, limits) & need.judged
+    reach = np.where(left, RIM_PX, GROWTH_PX)
+    return _bridged(region | (joins & (_away(region) <= reach)), places.moving)
+
+
+def find_washed_out(
+    course: Course,
+    region: BoolArray,
+    places: Places,
+    need: Need,
+    *,
+    limits: Limits,
+    mm_per_px: float | None,
+) -> BoolArray:
+    """Pixels of the reference pose that held contrast, but hold it no longer at the end.
+
+    They are as certain as those of the region, and lie at it, at the tip or along a run-off.
+
+    Parameters
+    ----------
+    course, places, need, limits, mm_per_px
+        See `find_region`.
+    region
+        (rows, columns), what holds contrast at the end.
+    """
+    gone = _joins(course, course.near_highest_od, limits) & ~_joins(
+        course, course.near_final_od, limits
+    )
+    gone &= need.judged & ~region
+    gone &= ~_left_by_needle(course, places, limits, mm_per_px=mm_per_px)
+    # Gas passes, too: here a pixel needs sure ones close by, not only somewhere in its part.
+    seeds = gone & (course.t > need.alone_t)
+    parts = _large_parts(gone & (_away(seeds) <= RIM_PX), seeds)
+    at = _parts_at((_away(region) <= RIM_PX) | places.tip | places.run_off, parts, parts.max() + 1)
+    return np.asarray(at[parts])
 
 
 def region_in_frames(
-    region: BoolArray, fit: RampFit, registered: RegisteredLoop, *, threshold: float
+    region: BoolArray,
+    washed_out: BoolArray,
+    fit: RampFit,
+    registered: RegisteredLoop,
+    *,
+    threshold: float,
 ) -> BoolArray:
-    """The region as far as contrast had come in each frame, in that frame's own geometry.
+    """Where contrast was in each frame, in that frame's own geometry.
+
+    Parameters
+    ----------
+    region, washed_out
+        (rows, columns), what holds contrast at the end, and what held it before only.
+    fit, registered
+        The ramps, and the loop.
+    threshold
+        Opacity from which contrast counts.
 
     Returns
     -------
     BoolArray
-        (frames, rows, columns). It only grows, in the reference pose; frames that could not be
-        registered are left empty.
+        (frames, rows, columns). Frames that could not be registered are left empty.
     """
+    ever, positions = region | washed_out, fit.positions.astype(np.float32)
     reached = fit.crossing(threshold)
     reached = np.where(np.isnan(reached), fit.start + fit.rise, reached)
     # Neighbours are filled one after the other: without them a region has holes while it grows.
-    reached = median_of_neighbours(np.where(region, reached, np.nan), NEIGHBOURS_PX)
-    reached = np.where(region, np.minimum(reached, np.float32(fit.positions[-1])), np.inf)
+    reached = median_of_neighbours(np.where(ever, reached, np.nan), NEIGHBOURS_PX)
+    reached = np.where(ever, np.minimum(reached, positions[-1]), np.inf)
+    left = median_of_neighbours(
+        np.where(washed_out, _falling(fit, threshold), np.nan), NEIGHBOURS_PX
+    )
+    left = np.where(washed_out, np.minimum(left, positions[-1]), np.inf)
     motion = registered.motion
-    by_frame = np.zeros((len(fit.positions), *region.shape), dtype=np.bool_)
+    by_frame = np.zeros((len(positions), *region.shape), dtype=np.bool_)
     for frame in np.flatnonzero(motion.locked):
-        here = reached <= fit.positions[frame]
+        here = (reached <= positions[frame]) & (positions[frame] < left)
         by_frame[frame] = mask_in_frame(here, motion, int(frame))
+    by_frame.flags.writeable = False  # so that it is handed over, not copied
     return by_frame
 
 
-def _within_reach(point: Point | DoubleArray | None, registered: RegisteredLoop) -> BoolArray:
-    shape = registered.field.shape
-    if point is None:
-        return np.zeros(shape, dtype=np.bool_)
-    reach = _px(REACH_MM, REACH_PX, registered.loop.mm_per_px)
-    row = np.arange(shape[0])[:, None] - point[0]
-    column = np.arange(shape[1])[None, :] - point[1]
-    return np.asarray(row**2 + column**2 <= reach**2)
+def _left_by_needle(
+    course: Course, places: Places, limits: Limits, *, mm_per_px: float | None
+) -> BoolArray:
+    """Beside the needle, what brightens close by at least as much as it darkens itself.
+
+    Contrast along the shaft only darkens; a hub or a shaft that moved does both.
+    """
+    side = 2 * round(in_px(PAIR_MM, PAIR_PX, mm_per_px)) + 1
+    brightening = -minimum_filter(course.late_od, side)
+    enough = np.maximum(course.near_final_od, PAIR_LIMITS * limits.region_od)
+    return np.asarray(places.hub & (brightening > enough))
+
+
+def _joins(course: Course, near_od: FloatArray, limits: Limits) -> BoolArray:
+    """Whether a pixel exceeds with its neighbours the least opacity and evidence."""
+    return (near_od > limits.least_od) & (course.near_t > AVERAGED_SHARE * limits.joining_t)
+
+
+def _away(region: BoolArray) -> DoubleArray:
+    """Distance of every pixel from a region, infinite where it is empty."""
+    if not region.any():
+        return np.full(region.shape, np.inf)
+    return np.asarray(distance_transform_edt(~region))
+
+
+def _falling(fit: RampFit, threshold: float) -> FloatArray:
+    """Position at which the ramp falls through `threshold`, infinite where it never does."""
+    above = (fit.plateau > threshold) & (threshold > 0.0)
+    share = np.where(above, fit.plateau / max(threshold, 1e-9), np.e)
+    return np.where(above, fit.start + fit.rise + fit.decay * np.log(share), np.inf)
 
 
 def _parts_at(place: BoolArray, parts: npt.NDArray[np.int32], count: int) -> BoolArray:
@@ -259,21 +342,6 @@ def _grouped(sure: BoolArray, *, gap_px: float) -> npt.NDArray[np.int32]:
     return np.where(sure, groups, 0).astype(np.int32)
 
 
-def _moving_corridor(registered: RegisteredLoop, needle: Needle | NoNeedle) -> BoolArray:
-    """Where a needle that moves against the anatomy leaves shadows; empty if it stands still."""
-    if isinstance(needle, NoNeedle):
-        return np.zeros(registered.field.shape, dtype=np.bool_)
-    injection, motion = registered.injection, registered.motion
-    after = range(injection.onset_frame or 0, len(registered.ln))
-    frames = [*registered.quiet_frames, *after]
-    tips = motion.all_in_reference_pose(needle.tip_by_frame_px)[frames]
-    before = np.nanmedian(tips[: len(registered.quiet_frames)], axis=0)
-    away = np.hypot(*(tips - before).T)
-    if not np.nanquantile(away, _USUALLY) > STILL_PX:
-        return np.zeros(registered.field.shape, dtype=np.bool_)
-    return needle_corridor(registered, needle, frames=tuple(frames))
-
-
 def _bridged(region: BoolArray, moving: BoolArray) -> BoolArray:
     """The region, with the corridor filled where contrast lies on both sides of it."""
     if not moving.any() or not region.any():
@@ -284,8 +352,3 @@ def _bridged(region: BoolArray, moving: BoolArray) -> BoolArray:
     grown = distance_transform_edt(~np.pad(region, reach)) <= half_width
     closed = (distance_transform_edt(grown) > half_width)[reach:-reach, reach:-reach]
     return np.asarray(region | (moving & closed))
-
-
-def _px(mm: float, px: float, mm_per_px: float | None) -> float:
-    """A length in pixels: `mm` where there are millimetres, else `px`."""
-    return px if mm_per_px is None else mm / mm_per_px

@@ -11,11 +11,13 @@ from scipy.ndimage import uniform_filter1d
 from napari_fluoroinject.analysis.detection import Limits, measure_limits, sampled, samples_of
 from napari_fluoroinject.analysis.neighbours import median_of_neighbours
 from napari_fluoroinject.analysis.opacity import LAST_FRAMES
+from napari_fluoroinject.analysis.places import find_places
 from napari_fluoroinject.analysis.pose import last_frames
 from napari_fluoroinject.analysis.ramp import RampFit, fit_ramps_by_parts, frame_interval_s
 from napari_fluoroinject.analysis.region import (
-    find_places,
+    course_of,
     find_region,
+    find_washed_out,
     needed_evidence,
     region_in_frames,
 )
@@ -75,9 +77,10 @@ def spread_maps(
     places = find_places(registered, needle, run_off)
     need = needed_evidence(samples, opacity, registered, places, on=on)
     late = smooth.frames(last_frames(registered.motion, LAST_FRAMES)).mean(axis=0)
-    region = find_region(
-        late, fit, places, need, limits=limits, mm_per_px=registered.loop.mm_per_px
-    )
+    course = course_of(late, fit, need.judged, on=on)
+    mm_per_px = registered.loop.mm_per_px
+    region = find_region(course, places, need, limits=limits, mm_per_px=mm_per_px)
+    washed_out = find_washed_out(course, region, places, need, limits=limits, mm_per_px=mm_per_px)
     arrival = _arrival(fit, opacity, np.where(region, limits.joining_t, need.alone_t), limits)
     kinetics = _kinetics(smooth, fit, arrival)
     interval_s = frame_interval_s(registered.loop.times_s)
@@ -89,7 +92,9 @@ def spread_maps(
         washout_per_s=kinetics.washout / unit_s,
         transit_s=kinetics.transit * unit_s,
         region=region,
-        region_by_frame=region_in_frames(region, fit, registered, threshold=limits.least_od),
+        region_by_frame=region_in_frames(
+            region, washed_out, fit, registered, threshold=limits.least_od
+        ),
         arrival_threshold_od=limits.arrival_od,
         region_threshold_od=limits.region_od,
         detection_limit_od=limits.detection_od,
