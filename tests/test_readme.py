@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_fluoroinject.model.annotation import parse_annotation
+from napari_fluoroinject.model.annotation import (
+    check_annotation,
+    check_landmarks,
+    parse_annotation,
+)
+from napari_fluoroinject.procedures import get
 from napari_fluoroinject.settings import parse_settings
 
 ROOT = Path(__file__).parents[1]
@@ -62,8 +67,15 @@ def test_the_analyze_examples_leave_results(checkout: Path, command: str) -> Non
     assert list(checkout.glob("results/*/summary.json"))
 
 
+def test_the_example_of_landmarks_is_one_of_the_procedure() -> None:
+    _, text = _blocks("json")
+    marks = parse_annotation(text, name="marks.json")
+    check_annotation(marks, region="lumbar", picture=(512, 512))
+    check_landmarks(marks, get("esi_il_lumbar"))
+
+
 def test_the_annotation_example_says_what_the_options_say(checkout: Path) -> None:
-    (text,) = _blocks("json")
+    text, _ = _blocks("json")
     marks = parse_annotation(text, name="marks.json")
     assert marks.needle is not None
     (options,) = [command for command in _analyses() if "--target" in command]

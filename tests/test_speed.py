@@ -35,7 +35,8 @@ def test_every_stage_has_its_share(cost):
     pixels = cost.frames * cost.rows * cost.columns
     for stage in cost.stages:
         assert stage.ns_per_px == pytest.approx(1e9 * stage.cpu_s / pixels)
-    assert cost.cpu_s > cost.read_s > 0
+    assert cost.cpu_s > cost.read.sum_s > 0
+    assert cost.cpu_s > cost.read.max_s > 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
@@ -60,6 +61,8 @@ def test_the_command_prints_a_table():
     assert "best_ramp" in printed.output
     assert "| all maps in one pass |" in printed.output
     assert "| frame by frame, as live |" in printed.output
+    assert "read-only sum" in printed.output
+    assert "read-only max" in printed.output
 
 
 def test_direct_maps_have_their_cost():

@@ -219,6 +219,19 @@ def test_contrast_without_a_certain_region_says_so():
     assert any("no region" in reason for reason in numbers.reasons)
 
 
+def test_contrast_that_is_gone_at_the_end_has_an_area_in_time_and_none_at_the_end():
+    maps = box_maps((50, 89), (40, 59))
+    while_there = maps.region_by_frame.copy()
+    while_there[ONSET + 8 :] = False
+    numbers = measured(
+        replace(maps, region=np.zeros_like(maps.region), region_by_frame=while_there)
+    )
+    assert numbers.area_px is None
+    assert numbers.area_by_frame_px[ONSET + 4] == 800
+    assert numbers.area_by_frame_px[-1] == 0
+    assert "no contrast was left at the end" in numbers.reasons[0]
+
+
 def run_off_along(path) -> RunOff:
     return RunOff(
         score=1.3,

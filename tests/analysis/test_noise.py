@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from scipy.stats import binom
 
 from napari_fluoroinject.analysis.noise import (
     FALSE_ALARM_RATE,
@@ -30,6 +31,17 @@ def white(count: int = 12, size: int = 96, sigma: float = 0.05, seed: int = 0) -
 
 def everywhere(stack: np.ndarray) -> np.ndarray:
     return np.ones(stack.shape[1:], dtype=bool)
+
+
+def limit_of(noise, *, valid=None, sigma_od=None, mm_per_px=None):
+    """The limit for nine last frames against twelve."""
+    return detection_limit_od(
+        noise,
+        everywhere(noise) if valid is None else valid,
+        np.ones(noise.shape[1:]) if sigma_od is None else sigma_od,
+        averaging=1 / 9 + 1 / 12,
+        mm_per_px=mm_per_px,
+    )
 
 
 def test_white_noise_is_measured_with_its_strength_and_without_correlation():
@@ -78,7 +90,7 @@ def test_correlated_frames_average_like_fewer(lag, worth):
 
 def test_the_detection_limit_is_what_noise_shows_nowhere_in_the_field_in_most_loops():
     noise = white(count=12, size=192)
-    limit = detection_limit_od(noise, everywhere(noise), last=9, lag1_time=0.0, mm_per_px=None)
+    limit = limit_of(noise)
     sigma_of_patch = 0.05 / np.sqrt(84.0)
     sigmas = sigmas_for(FALSE_ALARM_RATE / (192**2 / 84.0))
     assert limit == pytest.approx(sigmas * sigma_of_patch * np.sqrt(1 / 9 + 1 / 12), rel=0.15)
@@ -91,28 +103,43 @@ def test_a_rate_is_met_by_that_many_sigmas_of_normal_noise():
 
 def test_finer_pixels_see_fainter_patches():
     noise = white(count=12, size=192)
-    fine = detection_limit_od(noise, everywhere(noise), last=9, lag1_time=0.0, mm_per_px=0.2)
-    coarse = detection_limit_od(noise, everywhere(noise), last=9, lag1_time=0.0, mm_per_px=0.5)
+    fine, coarse = (limit_of(noise, mm_per_px=size) for size in (0.2, 0.5))
     assert fine < coarse
 
 
-def test_noise_shows_a_patch_of_the_stated_limit_in_the_stated_share_of_loops():
-    loops, seen = 60, 0
+@pytest.mark.parametrize("darkest", [1.0, 2.5])
+def test_noise_shows_a_patch_of_the_stated_limit_in_the_stated_share_of_loops(darkest):
+    # A third of the field is dark: there noise is up to so many times as strong.
+    ramp = np.clip((np.arange(180) - 120.0) / 60.0, 0.0, 1.0)
+    strength = np.broadcast_to(1.0 + (darkest - 1.0) * ramp, (90, 180))
+    loops, seen = 200, 0
     for seed in range(loops):
-        noise = white(count=21, size=90, seed=seed)
-        limit = detection_limit_od(
-            noise[:12], everywhere(noise), last=9, lag1_time=0.0, mm_per_px=None
-        )
+        noise = np.random.default_rng(seed).normal(size=(21, 90, 180)) * 0.05 * strength
+        limit = limit_of(noise[:12], sigma_od=strength)
         late = noise[12:].mean(axis=0) - noise[:12].mean(axis=0)
-        seen += bool((late.reshape(10, 9, 10, 9).mean(axis=(1, 3)) > limit).any())
-    assert seen <= 3 * FALSE_ALARM_RATE * loops
+        # 3 mm are 84 pixels, and squares of 81 are looked at.
+        patches = late.reshape(10, 9, 20, 9).mean(axis=(1, 3)) * np.sqrt(81.0 / 84.0)
+        seen += bool((patches[:, :19] > limit).any())
+    # No more than chance allows in twenty thousand times as many loops, and not far fewer.
+    assert binom.ppf(1e-3, loops, FALSE_ALARM_RATE) <= seen
+    assert seen <= binom.ppf(0.999, loops, FALSE_ALARM_RATE)
+
+
+def test_a_limit_from_the_usual_noise_would_be_passed_in_the_dark_more_often_than_stated():
+    strength = np.where(np.arange(180) < 130, 1.0, 2.5) * np.ones((90, 1))
+    noise = np.random.default_rng(0).normal(size=(12, 90, 180)) * 0.05 * strength
+    assert limit_of(noise, sigma_od=strength) > 1.5 * limit_of(noise)
+
+
+def test_the_noisiest_places_do_not_rule_the_limit():
+    strength = np.where(np.arange(180) < 175, 1.0, 40.0) * np.ones((90, 1))
+    noise = np.random.default_rng(0).normal(size=(12, 90, 180)) * 0.05 * strength
+    even = np.random.default_rng(0).normal(size=(12, 90, 180)) * 0.05
+    assert limit_of(noise, sigma_od=strength) == pytest.approx(limit_of(even), rel=0.05)
 
 
 def test_without_two_frames_or_a_whole_patch_the_limit_is_unknown():
     noise = white(count=12)
     nothing = np.zeros((96, 96), dtype=bool)
-    single = detection_limit_od(
-        noise[:1], everywhere(noise), last=9, lag1_time=0.0, mm_per_px=None
-    )
-    assert np.isnan(single)
-    assert np.isnan(detection_limit_od(noise, nothing, last=9, lag1_time=0.0, mm_per_px=None))
+    assert np.isnan(limit_of(noise[:1]))
+    assert np.isnan(limit_of(noise, valid=nothing))

@@ -124,6 +124,70 @@ def test_the_region_of_each_frame_grows_with_time_and_ends_as_the_region():
     assert (maps.region_by_frame[-1] == maps.region).all()
 
 
+def washing_out(scene=Scene()):  # noqa: B008  # a frozen value
+    """A film that stops growing, and whose right half then runs off."""
+    true = true_od(scene)[np.minimum(np.arange(FRAMES), 24)]
+    age = np.maximum(np.arange(FRAMES) - 24.0, 0.0)[:, None, None]
+    right = np.arange(128) > TIP[1] + 4
+    return np.where(right, true * np.exp(-age / 2.0), true)
+
+
+def test_the_region_of_a_frame_falls_when_contrast_washes_out():
+    true = washing_out()
+    maps = maps_of(noisy(true, 0.03))
+    area = maps.region_by_frame.sum(axis=(1, 2))
+    assert area[-1] < 0.85 * area.max()
+    for frame in (22, 24, 26, FRAMES - 1):
+        expected = true[frame] > maps.region_threshold_od
+        assert dice(maps.region_by_frame[frame], expected) > 0.8
+    assert (maps.region_by_frame[-1] == maps.region).all()
+
+
+def test_contrast_that_is_gone_at_the_end_is_in_the_frames_that_show_it():
+    age = np.maximum(np.arange(FRAMES) - 26.0, 0.0)[:, None, None]
+    true = true_od(Scene())[np.minimum(np.arange(FRAMES), 26)] * np.exp(-age / 2.0)
+    maps = maps_of(noisy(true, 0.03))
+    assert not maps.region.any()
+    assert not maps.region_by_frame[-1].any()
+    assert dice(maps.region_by_frame[26], true[26] > maps.region_threshold_od) > 0.8
+
+
+def test_what_a_hub_leaves_that_moved_beside_the_film_is_no_contrast():
+    true = true_od(Scene())
+    late = (np.arange(FRAMES) >= ONSET)[:, None, None]
+    went, was = (
+        elsewhere(128, TIP[0] + along * 0.5**0.5, TIP[1] + along * 0.5**0.5, 4).astype(float)
+        for along in (43.0, 51.0)
+    )
+    maps = maps_of(noisy(true + 0.4 * (went - was) * late, 0.03))
+    r, c = np.mgrid[:128, :128]
+    beyond = (went > 0) & (np.hypot(r - TIP[0], c - TIP[1]) > 42.5)
+    assert beyond.sum() > 20
+    assert not maps.region[beyond].any()
+    assert dice(maps.region, true[-1] > maps.region_threshold_od) > 0.9
+
+
+def test_contrast_that_runs_back_along_the_shaft_belongs_to_the_region():
+    true = true_od(Scene())
+    loop, needle, _ = make_loop(Scene())
+    along = needle_corridor(loop, needle, half_width_px=3.0)
+    late = (np.arange(FRAMES) > 20)[:, None, None]
+    back = 0.2 * (along & elsewhere(128, HUB[0], HUB[1], 40) & ~(true[-1] > 0)) * late
+    maps = maps_of(noisy(true + back, 0.03))
+    inner = needle_corridor(loop, needle, half_width_px=1.5) & (back[-1] > 0)
+    assert maps.region[inner].mean() > 0.95
+    to_hub = elsewhere(128, HUB[0], HUB[1], 5) & inner
+    assert maps.region[to_hub].all()
+
+
+@pytest.mark.parametrize(("sigma", "least"), [(0.2, 0.955), (0.3, 0.92)])
+def test_the_rim_of_a_film_is_told_by_its_neighbours_where_noise_hides_pixels(sigma, least):
+    true = true_od(Scene(plateau_od=0.15))
+    maps = maps_of(noisy(true, sigma))
+    contrast = true[-1] > maps.region_threshold_od
+    assert dice(maps.region, contrast) > least
+
+
 def test_each_frames_region_is_what_contrast_had_reached():
     true = true_od(Scene())
     maps = maps_of(noisy(true, 0.03))

@@ -161,3 +161,20 @@ def test_interpolation_keeps_the_noise_nearly_uniform():
         taps = warp_taps(np.array([shift, 0.0, 0.0]), 8, 8).row_taps[:, 0]
         assert 0.75 < np.sqrt((taps**2).sum()) <= 1.001
         assert taps.sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_a_weight_that_was_written_over_is_not_taken_for_the_one_before() -> None:
+    frames = np.random.default_rng(3).normal(size=(1, 24, 32)).astype(np.float32)
+    weight = np.ones((24, 32), dtype=np.float32)
+    cpu.smooth(frames, weight, 1.3)
+    weight[:, :16] = 0
+    np.testing.assert_allclose(
+        cpu.smooth(frames, weight, 1.3), reference.smooth(frames, weight, 1.3), atol=1e-5
+    )
+
+
+def test_frames_without_a_turn_are_warped_as_the_definition_says() -> None:
+    frames = np.random.default_rng(4).normal(size=(4, 24, 33)).astype(np.float32)
+    pose = np.array([(0.3, -1.2, 0.0), (-2.0, 5.5, 0.0), (40.0, -50.0, 0.0), (0.3, -1.2, 0.02)])
+    np.testing.assert_allclose(cpu.warp(frames, pose), reference.warp(frames, pose), atol=1e-5)
+    np.testing.assert_array_equal(cpu.warp(frames[::2], pose[::2]), cpu.warp(frames, pose)[::2])

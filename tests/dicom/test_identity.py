@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,6 +12,7 @@ import pytest
 import sources
 from example_report import encoded, example_report, written_source
 
+from napari_fluoroinject.dicom import identity
 from napari_fluoroinject.dicom.header import COPIED
 from napari_fluoroinject.dicom.identity import UNKNOWN_MOMENT, identify
 from napari_fluoroinject.dicom.write import encode_results, encoded_bytes
@@ -205,6 +208,34 @@ def test_a_file_that_changed_since_the_analysis_is_refused(tmp_path):
     paths[0].write_bytes(paths[0].read_bytes()[:-2] + b"\1\1")
     with pytest.raises(IdentityMismatchError, match="changed since"):
         encode_results(report, paths)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there is the time of a change kept")
+def test_a_file_that_was_changed_under_its_old_time_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(identity, "_SETTLED_NS", 0)
+    paths = written_source("xa", tmp_path)
+    report = example_report(paths)
+    encode_results(report, paths)
+    time.sleep(0.05)  # longer than a step of the file system's clock
+    before = paths[0].stat()
+    paths[0].write_bytes(paths[0].read_bytes()[:-2] + b"\1\1")
+    os.utime(paths[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(IdentityMismatchError, match="changed since"):
+        encode_results(report, paths)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="only there is the time of a change kept")
+@pytest.mark.parametrize(("settled_s", "remembered"), [(0, True), (3600, False)])
+def test_the_digest_of_an_untouched_file_is_remembered_unless_it_is_new(
+    settled_s, remembered, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(identity, "_SETTLED_NS", settled_s * 10**9)
+    paths = written_source("xa", tmp_path)
+    report = example_report(paths)
+    encode_results(report, paths)
+    hits = identity._digest_of_untouched.cache_info().hits
+    encode_results(report, paths)
+    assert (identity._digest_of_untouched.cache_info().hits > hits) is remembered
 
 
 def test_another_loop_is_refused(tmp_path):

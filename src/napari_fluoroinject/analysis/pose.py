@@ -93,10 +93,20 @@ def _carried(
     corners = to(np.array(list(product(*ends)), dtype=np.float64))
     low = np.clip(np.floor(corners.min(axis=0)).astype(int) - 1, 0, mask.shape)
     high = np.clip(np.ceil(corners.max(axis=0)).astype(int) + 2, 0, mask.shape)
-    pixels = np.moveaxis(np.mgrid[tuple(map(slice, low, high))], 0, -1)
-    row, column = np.moveaxis(np.rint(back(pixels.astype(np.float64))).astype(int), -1, 0)
+    if (low >= high).any():
+        return result
+    # A turn and a shift: what a step down and a step along do is the same everywhere.
+    corner = low.astype(np.float64)
+    origin, down, along = back(corner + np.array([(0, 0), (1, 0), (0, 1)], dtype=np.float64))
+    steps = [np.arange(size)[:, None] for size in high - low]
+    first, second = origin + steps[0] * (down - origin), steps[1] * (along - origin)
+    row, column = (
+        np.rint(first[:, None, axis] + second[:, axis]).astype(np.intp) for axis in (0, 1)
+    )
     inside = (row >= 0) & (row < mask.shape[0]) & (column >= 0) & (column < mask.shape[1])
-    result[tuple(map(slice, low, high))] = inside & mask[row * inside, column * inside]
+    row *= inside
+    column *= inside
+    result[tuple(map(slice, low, high))] = inside & mask[row, column]
     return result
 
 

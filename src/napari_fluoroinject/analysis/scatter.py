@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.chunks import chunks
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 
 if TYPE_CHECKING:
@@ -91,6 +92,13 @@ def scatter_on_blocks(blocks: FloatArray, model: ScatterModel, ratio: float) -> 
     FloatArray
         The shape of `blocks`: S of `(1 + k) I = P + S`, in the units of `blocks`.
     """
+    scatter = np.empty_like(blocks)
+    for some in chunks(len(blocks)):  # of many frames nothing would stay in the cache
+        scatter[some] = _solved(blocks[some], model, ratio)
+    return scatter
+
+
+def _solved(blocks: FloatArray, model: ScatterModel, ratio: float) -> FloatArray:
     total = (1.0 + ratio) * blocks
     primary = blocks * model.open
     # The undamped iteration diverges for k >= 1; this one has its eigenvalues within k / (2 + k).

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.model.arrays import DoubleArray
+from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
-
-    from napari_fluoroinject.model.arrays import BoolArray
 
     Frames = npt.NDArray[np.int64]
     Windows = tuple[tuple[int, int], ...]
@@ -94,11 +92,10 @@ def _hat(
     track: DoubleArray, relative_noise: DoubleArray, limit: DoubleArray, windows: Windows
 ) -> DoubleArray:
     """Matrix (frames, frames) that smooths the track; `limit` (unknowns,) bounds the misfit."""
-    hat = np.eye(len(track))
-    least = relative_noise.copy()
-    for window in _fitting(track, relative_noise, limit, windows):
-        _take(hat, least, window, window.left < least[window.near])
-    return hat
+    chosen = _Chosen(hat=np.eye(len(track)), least=relative_noise.copy())
+    for fitted in _fitting(track, relative_noise, limit, windows):
+        chosen.take(fitted)
+    return chosen.hat
 
 
 def _carried(
@@ -110,43 +107,60 @@ def _carried(
     limit: DoubleArray,
 ) -> DoubleArray:
     """The same matrix, but for unsure frames the path of the others where it is better known."""
-    hat = hat.copy()
     least = np.sqrt((hat**2 * relative_noise**2).sum(axis=1))
+    chosen = _Chosen(hat=hat.copy(), least=np.where(unsure, least, -np.inf))
     unheard = np.where(unsure, _UNHEARD, relative_noise)
-    for window in _fitting(track, unheard, limit, _UNSURE_WINDOWS):
-        _take(hat, least, window, (window.left < least[window.near]) & unsure[window.near])
-    return hat
+    for fitted in _fitting(track, unheard, limit, _UNSURE_WINDOWS):
+        chosen.take(fitted)
+    return chosen.hat
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Window:
-    """Frames (length,), the matrix that takes them to their polynomial, and its price."""
+class _Windows:
+    """All windows of a length: frames and prices (windows, length), and which of them fit.
+
+    `rows` (windows, length, length) are the matrices that take them to their polynomials.
+    """
 
     near: Frames
     rows: DoubleArray
-    left: DoubleArray
+    price: DoubleArray
+    fits: BoolArray
 
 
-def _take(hat: DoubleArray, least: DoubleArray, window: _Window, better: BoolArray) -> None:
-    """Use a window, in place, for those of its frames for which it is better."""
-    frames = window.near[better]
-    least[frames] = window.left[better]
-    hat[frames] = 0
-    hat[np.ix_(frames, window.near)] = window.rows[better]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Chosen:
+    """The matrix that smooths, and the price (frames,) of the window that each frame has in it."""
+
+    hat: DoubleArray
+    least: DoubleArray
+
+    def take(self, windows: _Windows) -> None:
+        """Use windows, in place, for those of their frames for which they are better."""
+        # Of equal windows the first is taken: where a frame stands last it is met first.
+        for place in range(windows.near.shape[1] - 1, -1, -1):
+            frames = windows.near[:, place]
+            better = windows.fits & (windows.price[:, place] < self.least[frames])
+            taken = frames[better]
+            self.least[taken] = windows.price[better, place]
+            self.hat[taken] = 0
+            self.hat[taken[:, None], windows.near[better]] = windows.rows[better, place]
 
 
 def _fitting(
     track: DoubleArray, relative_noise: DoubleArray, limit: DoubleArray, windows: Windows
-) -> Iterator[_Window]:
-    """The windows that all their frames fit."""
+) -> Iterator[_Windows]:
+    """The windows of each length, and whether all their frames fit."""
     for near, rows in _fits(relative_noise, windows):
         misfit = np.abs(track[near] - rows @ track[near])
-        fits = (misfit <= limit * relative_noise[near, None]).all(axis=(1, 2))
         left = np.sqrt((rows**2 * relative_noise[near][:, None] ** 2).sum(axis=-1))
-        # A window that reaches equally far on both sides has no cubic error.
-        price = left * (1 + _ASIDE * np.abs(near - near.mean(axis=1, keepdims=True)))
-        for one in np.flatnonzero(fits):
-            yield _Window(near=near[one], rows=rows[one], left=price[one])
+        yield _Windows(
+            near=near,
+            rows=rows,
+            # A window that reaches equally far on both sides has no cubic error.
+            price=left * (1 + _ASIDE * np.abs(near - near.mean(axis=1, keepdims=True))),
+            fits=np.all(misfit <= limit * relative_noise[near, None], axis=(1, 2)),
+        )
 
 
 def _fits(relative_noise: DoubleArray, windows: Windows) -> Iterator[tuple[Frames, DoubleArray]]:

@@ -16,6 +16,7 @@ from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
+from napari_fluoroinject.cli.process import settle
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
 from napari_fluoroinject.errors import FluoroinjectError
@@ -58,6 +59,7 @@ def main() -> None:
     by SIGTERM.
     """
     signal.signal(signal.SIGTERM, _terminate)
+    settle()
     try:
         app()
     except (KeyboardInterrupt, SystemExit) as left:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.speed import Cost, MapsCost
+    from napari_fluoroinject.speed import Cost, MapsCost, ReadOnly
 
 _SHORTEST_S = 1e-3
 """Less processor time than this is not measured well."""
@@ -59,8 +59,9 @@ def _printed(cost: Cost, backend: str) -> str:
     lines += [
         f"| all | {cost.cpu_s:.2f} | {whole:.2f} |",
         "",
-        f"Touching every stored value once: {cost.read_s:.4f} CPU s; all stages "
-        f"{_times(cost.cpu_s, cost.read_s)} as much.",
+        f"Touching every stored value once: read-only sum {cost.read.sum_s:.4f} CPU s, "
+        f"read-only max {cost.read.max_s:.4f} CPU s; all stages "
+        f"{_times(cost.cpu_s, cost.read)}.",
         f"Most memory above what was held before: {memory}.",
         "The definition in plain NumPy takes longer by: "
         + ", ".join(f"{name} {ratio:.1f} x" for name, ratio in cost.reference_ratio)
@@ -85,15 +86,19 @@ def _printed_maps(cost: MapsCost, frames: int) -> str:
             f"{memory(cost.whole_mib)} |",
             f"| frame by frame, as live | {cost.live_s:.2f} | |",
             "",
-            f"One pass takes {_times(cost.fused_s, cost.read_s)} as long as touching every stored "
-            f"value once; its definition in plain NumPy takes {cost.reference_ratio:.1f} x as "
-            "long.",
+            f"One pass takes {_times(cost.fused_s, cost.read)}; its definition in plain NumPy "
+            f"takes {cost.reference_ratio:.1f} x as long as it.",
             f"Live, a frame takes {1e3 * cost.live_s / frames:.1f} ms on average, 99 of 100 at "
             f"most {cost.live_p99_ms:.1f} ms.",
         ]
     )
 
 
-def _times(cost_s: float, read_s: float) -> str:
+def _times(cost_s: float, read: ReadOnly) -> str:
     """A cost over that of reading; a small loop is read in less time than can be measured."""
-    return f"{cost_s / read_s:.0f} x" if read_s >= _SHORTEST_S else "an unknown number of times"
+    return " and ".join(
+        f"{cost_s / read_s:.1f} x the read-only {name}"
+        if read_s >= _SHORTEST_S
+        else f"an unknown number of times the read-only {name}"
+        for name, read_s in (("sum", read.sum_s), ("max", read.max_s))
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from importlib.metadata import version as version_of
+from threading import local
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,13 +13,7 @@ from napari_fluoroinject.compute.followed import FollowedCurves, loop_maps
 from napari_fluoroinject.compute.kernels import intensity, motion, ramp
 from napari_fluoroinject.compute.kernels.sample import sample as take_samples
 from napari_fluoroinject.compute.ramps import ramp_tables
-from napari_fluoroinject.compute.taps import (
-    TAPS,
-    gaussian_taps,
-    lanczos_table,
-    sample_taps,
-    shears_px,
-)
+from napari_fluoroinject.compute.taps import gaussian_taps, lanczos_table, sample_taps
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -87,8 +82,31 @@ def band_pass(
     return out
 
 
+class _Remembered(local):
+    """The last weights, taps and what `_inverse_share` made of them: frames come in parts."""
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[FloatArray, FloatArray, FloatArray]] = []
+
+
+_remembered = _Remembered()
+_MOST_REMEMBERED = 4
+
+
 def _inverse_share(weight: FloatArray, taps: FloatArray) -> FloatArray:
     """One over the part of the window that has data, (rows, columns); 0 where it is too little."""
+    entries = _remembered.entries
+    for known_weight, known_taps, known in entries:
+        # By value: a caller may have written over its weight.
+        if np.array_equal(known_taps, taps) and np.array_equal(known_weight, weight):
+            return known
+    inverse = _new_inverse_share(weight, taps)
+    entries.append((weight.copy(), taps, inverse))
+    del entries[:-_MOST_REMEMBERED]
+    return inverse
+
+
+def _new_inverse_share(weight: FloatArray, taps: FloatArray) -> FloatArray:
     share = np.empty((1, *weight.shape), dtype=np.float32)
     ones = np.ones_like(share)
     motion.convolve(ones, weight, taps, ones[0], share)
@@ -99,27 +117,14 @@ def _inverse_share(weight: FloatArray, taps: FloatArray) -> FloatArray:
 
 def warp(frames: FloatArray, pose: DoubleArray, /) -> FloatArray:
     """See `backend.Kernels`."""
-    _, rows, columns = frames.shape
     out = np.empty(frames.shape, dtype=np.float32)
-    down, across = _Taps(columns), _Taps(rows)
-    for frame, one_pose, into in zip(frames, pose, out, strict=True):
-        down_px, across_px = shears_px(one_pose, rows, columns)
-        down.fill(down_px)
-        across.fill(across_px)
-        whole = np.ascontiguousarray(frame)
-        motion.shear(whole, down.start, down.taps, across.start, across.taps, into)
+    table, pose = lanczos_table(), np.ascontiguousarray(pose, dtype=np.float64)
+    # every second frame, say, is copied frame by frame: all of them would double the memory
+    step = len(frames) if frames.flags.c_contiguous else 1
+    for k in range(0, len(frames), max(step, 1)):
+        part = slice(k, k + step)
+        motion.warp(np.ascontiguousarray(frames[part]), pose[part], table, out[part])
     return out
-
-
-class _Taps:
-    """Room for the samples and weights of one shear, filled anew for every frame."""
-
-    def __init__(self, size: int) -> None:
-        self.start = np.empty(size, dtype=np.int64)
-        self.taps = np.empty((TAPS, size), dtype=np.float32)
-
-    def fill(self, shift_px: DoubleArray) -> None:
-        motion.interpolate(shift_px, lanczos_table(), self.start, self.taps)
 
 
 def sample(

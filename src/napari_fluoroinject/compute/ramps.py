@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,8 +82,9 @@ class RampTables:
     norm: DoubleArray
 
 
+@lru_cache(maxsize=2)
 def ramp_tables(family: RampFamily) -> RampTables:
-    """Lay out a family of ramps."""
+    """Lay out a family of ramps; the last ones are remembered, for a picture comes in parts."""
     positions, decay = family.positions, family.decay
     end = family.start + family.rise
     first = np.searchsorted(positions, family.start, side="right")

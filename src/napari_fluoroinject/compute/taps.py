@@ -40,6 +40,7 @@ class WarpTaps:
     column_taps: FloatArray
 
 
+@cache
 def gaussian_taps(sigma_px: float) -> FloatArray:
     """Weights of a Gaussian, odd in number, of sum 1; sigma 0 leaves a picture as it is."""
     reach = ceil(_TRUNCATE * sigma_px)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import time
 import uuid
 import warnings
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pydicom.config import disable_value_validation
@@ -31,7 +34,10 @@ NAMESPACE = uuid.UUID("6d9ef4c2-9e2f-5b5c-8a54-1f0b8c7d3e21")
 UNKNOWN_MOMENT = datetime(1900, 1, 1)
 """Content date where the source tells none: the attribute is of type 1 and cannot be empty."""
 
-_CHUNK_BYTES = 1 << 20
+_SETTLED_NS = 3_000_000_000
+"""Times of files step by two seconds at most (FAT)."""
+_MOST_REMEMBERED = 4096
+"""Digests of a few loops whose frames are files of their own."""
 
 _MOMENTS = (
     ("ContentDate", "ContentTime"),
@@ -227,13 +233,43 @@ def _check_study(report: Report, headers: Sequence[Dataset]) -> None:
 
 
 def _sha256(one: OpenedObject) -> str:
+    """Digest of one data set; a file that was not touched since is not read again for it."""
+    given = one.path.absolute(), one.structure.start, one.structure.group_lengths
+    stamp = _settled_stamp(one.path)
+    return _digest(*given) if stamp is None else _digest_of_untouched(stamp, *given)
+
+
+def _settled_stamp(path: Path) -> tuple[int, ...] | None:
+    """What changes with every change of a file; None where a change might leave it as it is.
+
+    Such are a file that was changed just now, whose next change could have the same time, and
+    systems that keep no time of change beside that of the content, which everybody can set.
+    """
+    if os.name != "posix":
+        return None
+    seen = path.stat()
+    if time.time_ns() - max(seen.st_mtime_ns, seen.st_ctime_ns) < _SETTLED_NS:
+        return None
+    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _digest_of_untouched(
+    _stamp: tuple[int, ...], path: Path, start: int, left_out: tuple[tuple[int, int], ...]
+) -> str:
+    return _digest(path, start, left_out)
+
+
+def _digest(path: Path, start: int, left_out: tuple[tuple[int, int], ...]) -> str:
+    """SHA-256 of a file's data set from `start` on, without the bytes of each (start, end)."""
     digest = hashlib.sha256()
-    with mapped(one.path) as mapping:
-        data = inflate(open_content(mapping, one.path.name)).data
-        start = one.structure.start
-        for stop, after in (*one.structure.group_lengths, (len(data), len(data))):
-            for chunk in range(start, stop, _CHUNK_BYTES):
-                digest.update(data[chunk : min(chunk + _CHUNK_BYTES, stop)])
+    with (
+        mapped(path) as mapping,
+        memoryview(inflate(open_content(mapping, path.name)).data) as data,
+    ):
+        for stop, after in (*left_out, (len(data), len(data))):
+            with data[start:stop] as part:
+                digest.update(part)
             start = after
     return digest.hexdigest()
 

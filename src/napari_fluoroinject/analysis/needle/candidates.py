@@ -73,8 +73,11 @@ def _of_direction(smooth: FloatArray, inside: BoolArray, angle_rad: float) -> li
     spread = 1.4826 * float(np.median(np.abs(known))) if known.size else 0.0
     if spread <= 0:
         return []
-    score = np.where(usable, np.clip(ridge / spread, -SATURATION, SATURATION) - TOLL, -SATURATION)
-    best, piece = best_segments(score.astype(np.float32))
+    score = np.divide(ridge, np.float32(spread), out=ridge)
+    np.clip(score, -SATURATION, SATURATION, out=score)
+    score -= np.float32(TOLL)
+    score[~usable] = -SATURATION
+    best, piece = best_segments(score)
     centre = ((smooth.shape[0] - 1) / 2, (smooth.shape[1] - 1) / 2)
     whole = Line(point=centre, angle_rad=angle_rad)
     half_lines, half_samples = (values.shape[0] - 1) / 2, (values.shape[1] - 1) / 2
@@ -91,10 +94,15 @@ def _of_direction(smooth: FloatArray, inside: BoolArray, angle_rad: float) -> li
 
 def _ridge(values: FloatArray) -> FloatArray:
     smooth = ndi.gaussian_filter1d(values, ALONG_SIGMA_PX / STEP_PX, axis=1, mode="nearest")
-    ridge: FloatArray = np.full_like(smooth, -np.inf)
-    for side in SIDE_PX:
-        both = np.maximum(np.roll(smooth, side, axis=0), np.roll(smooth, -side, axis=0))
-        np.maximum(ridge, smooth - both, out=ridge)
+    # Lines beyond the last are the first ones again: all of them lie outside the picture.
+    margin, lines = max(SIDE_PX), len(smooth)
+    wide = np.concatenate([smooth[-margin:], smooth, smooth[:margin]])
+    sides = [
+        np.maximum(*(wide[margin + step : margin + step + lines] for step in (-side, side)))
+        for side in SIDE_PX
+    ]
+    least = np.minimum.reduce(sides, out=sides[0])
+    ridge: FloatArray = np.subtract(smooth, least, out=smooth)
     return ridge
 
 

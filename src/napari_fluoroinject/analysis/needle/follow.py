@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_fluoroinject.analysis.needle.line import Line, strip
 from napari_fluoroinject.analysis.needle.profile import Profile, across_px, gaussian_profile
@@ -27,6 +28,7 @@ SMOOTHING_FRAMES = 5
 """A third of a second: halves the noise's variance and keeps a hand's wiggle."""
 LEAST_PRESENT = 0.35
 """A frame with less of the shaft's opacity than this does not show it."""
+_TINY = float(np.finfo(np.float64).tiny)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -119,7 +121,11 @@ def smoothed(track: DoubleArray) -> DoubleArray:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Search:
-    """What is compared with each frame: the shaft cut into blocks along its axis."""
+    """What is compared with each frame: the shaft cut into blocks along its axis.
+
+    `between` tells, for every displacement of both ends on the grid and every block, where in
+    what the blocks gain (blocks, grid), laid out flat, it comes to stand, and how far beyond.
+    """
 
     ends_px: tuple[float, float]
     along_px: DoubleArray
@@ -127,6 +133,7 @@ class _Search:
     height: DoubleArray
     across_px: DoubleArray
     grid: Profile
+    between: tuple[npt.NDArray[np.int64], DoubleArray]
     derivative: DoubleArray
 
     @staticmethod
@@ -147,13 +154,15 @@ class _Search:
             np.column_stack([np.vander(across / np.abs(across).max(), 3), middle.filters[0]])
         )
         slope = slope - basis @ (basis.T @ slope)
+        place = along.reshape(blocks, BLOCK_PX).mean(axis=1)
         return _Search(
             ends_px=(float(along[0]), float(along[-1])),
             along_px=along,
-            place_px=along.reshape(blocks, BLOCK_PX).mean(axis=1),
+            place_px=place,
             height=np.maximum(curve.reshape(blocks, BLOCK_PX).mean(axis=1), 0.0),
             across_px=across,
             grid=gaussian_profile(across, centres, shaft.sigma_px),
+            between=_between((place - along[0]) / (along[-1] - along[0]), len(centres)),
             derivative=slope / float(slope @ slope),
         )
 
@@ -205,13 +214,9 @@ class _Search:
         )
         gained *= self.grid.gain
         count = len(self.grid.centres_px)
-        share = (self.place_px - self.ends_px[0]) / (self.ends_px[1] - self.ends_px[0])
-        first, last = np.meshgrid(np.arange(count), np.arange(count), indexing="ij")
-        position = first[..., None] + (last - first)[..., None] * share
-        low = np.clip(np.floor(position).astype(np.int64), 0, count - 2)
-        part = position - low
-        each = np.arange(len(share))
-        total = ((1 - part) * gained[each, low] + part * gained[each, low + 1]).sum(axis=-1)
+        low, part = self.between
+        near = gained.ravel()[low]
+        total = (near + part * (gained.ravel()[low + 1] - near)).sum(axis=-1)
         i, j = np.unravel_index(int(np.argmax(total)), total.shape)
         edge = {0, count - 1}
         centres = self.grid.centres_px
@@ -227,12 +232,37 @@ class _Search:
         offset = np.clip(moment[known] / height, -2.0, 2.0)
         weight = height**2
         for _ in range(4):
-            fit = np.polynomial.polynomial.polyfit(place, offset, 1, w=np.sqrt(weight))
-            residual = offset - np.polynomial.polynomial.polyval(place, fit)
-            spread = max(1.4826 * float(np.median(np.abs(residual))), 0.05)
+            level, slope, middle = _straight(place, offset, weight)
+            residual = offset - level - slope * (place - middle)
+            spread = max(1.4826 * _median(np.abs(residual)), 0.05)
             weight = height**2 / (1 + (residual / (2 * spread)) ** 2) ** 2
-        first, last = (float(fit[0] + fit[1] * end) for end in self.ends_px)
+        first, last = (level + slope * (end - middle) for end in self.ends_px)
         return first, last
+
+
+def _between(share: DoubleArray, count: int) -> tuple[npt.NDArray[np.int64], DoubleArray]:
+    """`_Search.between` for blocks at these shares of the way from end to end."""
+    first, last = np.meshgrid(np.arange(count), np.arange(count), indexing="ij")
+    position = first[..., None] + (last - first)[..., None] * share
+    low = np.clip(np.floor(position).astype(np.int64), 0, count - 2)
+    return low + count * np.arange(len(share)), position - low
+
+
+def _straight(
+    place: DoubleArray, value: DoubleArray, weight: DoubleArray
+) -> tuple[float, float, float]:
+    """Weighted least squares: a line's value at the mean place, its slope, and that place."""
+    total = float(weight.sum())
+    middle, level = float(weight @ place) / total, float(weight @ value) / total
+    away = place - middle
+    weighted = weight * away
+    return level, float(weighted @ value) / max(float(weighted @ away), _TINY), middle
+
+
+def _median(values: DoubleArray) -> float:
+    """Median of a few values: what NumPy's own takes to begin with is most of its cost."""
+    ordered, count = np.sort(values), len(values)
+    return 0.5 * float(ordered[(count - 1) // 2] + ordered[count // 2])
 
 
 def _point(step: DoubleArray) -> tuple[float, float]:

@@ -7,8 +7,8 @@ from math import atan2, cos, hypot, pi, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.ndimage as ndi
 
+from napari_fluoroinject.compute.kernels.ridge import values_beside
 from napari_fluoroinject.model.geometry import Point
 
 if TYPE_CHECKING:
@@ -41,8 +41,16 @@ class Line:
 
     def at(self, along_px: float, across_px: float = 0.0) -> Point:
         """Picture coordinates of a position on (or beside) the line."""
-        row, column = self.points(np.float64(along_px), np.float64(across_px))
-        return float(row), float(column)
+        # As `points`, which takes ten times as long for one.
+        turn = self.curvature * along_px
+        chord, height = (sin(part) / part if part else 1.0 for part in (turn, 0.5 * turn))
+        forward = along_px * chord - across_px * sin(turn)
+        aside = 0.5 * along_px * turn * height**2 + across_px * cos(turn)
+        sine, cosine = sin(self.angle_rad), cos(self.angle_rad)
+        return (
+            float(self.point[0] + forward * sine + aside * cosine),
+            float(self.point[1] + forward * cosine - aside * sine),
+        )
 
     def points(
         self, along_px: DoubleArray | np.float64, across_px: DoubleArray | np.float64
@@ -100,10 +108,11 @@ def strip(
     image: FloatArray, line: Line, along_px: DoubleArray, across_px: DoubleArray
 ) -> FloatArray:
     """Values beside a line, (along, across) float32, bilinear; NaN outside the picture."""
-    rows, columns = line.points(along_px[:, None], across_px[None, :])
-    values: FloatArray = ndi.map_coordinates(
-        image, [rows, columns], output=np.float32, order=1, mode="constant", cval=np.nan
-    )
+    axis = np.column_stack(line.points(along_px, np.float64(0.0)))
+    direction = line.angle_rad + line.curvature * along_px
+    normal = np.column_stack([np.cos(direction), -np.sin(direction)])
+    values = np.empty((len(along_px), len(across_px)), dtype=np.float32)
+    values_beside(image, axis, normal, across_px, values)
     return values
 
 

@@ -27,9 +27,18 @@ def bin_beam(
             for x in range(np.uintp(width)):
                 index = min(max(int(line[x]) - first_stored, 0), last)
                 total[x] += beam[index]
-        into = out[row]
-        for column in range(columns):
-            block = np.float32(0)
-            for x in range(column * factor, (column + 1) * factor):
-                block += total[x]
-            into[column] = block * share
+        _fold(total, factor, share, out[row])
+
+
+@nb.njit(cache=True, nogil=True)
+def _fold(total: FloatArray, factor: int, share: float, into: FloatArray) -> None:
+    """Every `factor` neighbours of a line added up, times `share`."""
+    if factor == 2:  # by far the most frequent, and a known step vectorises
+        for column in range(np.uintp(into.size)):
+            into[column] = (total[2 * column] + total[2 * column + 1]) * share
+        return
+    for column in range(into.size):
+        block = np.float32(0)
+        for x in range(column * factor, (column + 1) * factor):
+            block += total[x]
+        into[column] = block * share

@@ -31,22 +31,38 @@ def bin_frames(frames: FloatArray, field: FloatArray, factor: int, out: FloatArr
     """Mean of the open pixels of each block into `out`, which is (frames, blocks, blocks)."""
     count, rows, columns = out.shape
     width = columns * factor
-    share = np.zeros((rows, columns), dtype=np.float32)
-    for y in range(rows * factor):
-        for x in range(width):
-            share[y // factor, x // factor] += field[y, x] > 0
-    line = np.empty(width, dtype=np.float32)
+    share = np.empty((rows, columns), dtype=np.float32)
+    line, ones = np.empty(width, dtype=np.float32), np.ones(width, dtype=np.float32)
+    for row in range(rows):
+        line[:] = 0
+        for y in range(row * factor, (row + 1) * factor):
+            _add_open(ones, field[y, :width], line)
+        _sum_up(line, factor, share[row])
+        for column in range(columns):
+            share[row, column] = max(share[row, column], np.float32(1))
     for k in range(count):
         for row in range(rows):
             line[:] = 0
             for y in range(row * factor, (row + 1) * factor):
                 _add_open(frames[k, y, :width], field[y, :width], line)
-            into = out[k, row]
+            into, open_ = out[k, row], share[row]
+            _sum_up(line, factor, into)
             for column in range(columns):
-                total = np.float32(0)
-                for x in range(factor):
-                    total += line[column * factor + x]
-                into[column] = total / max(share[row, column], np.float32(1))
+                into[column] /= open_[column]
+
+
+@njit(cache=True, nogil=True)
+def _sum_up(line: FloatArray, factor: int, out: FloatArray) -> None:
+    """Sum of every `factor` values of a line; pairs are usual and become vectors."""
+    if factor == 2:
+        for i in range(_Place(out.size)):
+            out[i] = line[i + i] + line[i + i + _Place(1)]
+        return
+    for i in range(out.size):
+        total = np.float32(0)
+        for x in range(factor):
+            total += line[i * factor + x]
+        out[i] = total
 
 
 @njit(cache=True, nogil=True)
@@ -117,7 +133,37 @@ def _add_up(source: FloatArray, begin: int, apart: int, taps: FloatArray, out: F
 
 
 @njit(cache=True, nogil=True)
-def interpolate(shift_px: DoubleArray, table: DoubleArray, start: Index, taps: FloatArray) -> None:
+def warp(frames: FloatArray, pose: DoubleArray, table: DoubleArray, out: FloatArray) -> None:
+    """Every frame under its pose, by two shears; `table` is `taps.lanczos_table`."""
+    count, rows, columns = frames.shape
+    down_px, across_px = np.empty(columns), np.empty(rows)
+    row_start, column_start = np.empty(columns, np.int64), np.empty(rows, np.int64)
+    row_taps = np.empty((table.shape[0], columns), dtype=np.float32)
+    column_taps = np.empty((table.shape[0], rows), dtype=np.float32)
+    for k in range(count):
+        down, right, angle = pose[k, 0], pose[k, 1], pose[k, 2]
+        if angle == 0.0:
+            down_px[0], across_px[0] = down, right
+            _interpolate(down_px[:1], table, row_start, row_taps)
+            _interpolate(across_px[:1], table, column_start, column_taps)
+            _shift(
+                frames[k], row_start[0], row_taps[:, 0], column_start[0], column_taps[:, 0], out[k]
+            )
+            continue
+        # See `taps.shears_px`.
+        for column in range(columns):
+            down_px[column] = down + angle * ((column - (columns - 1) / 2) - right)
+        for row in range(rows):
+            across_px[row] = right - angle * (row - (rows - 1) / 2)
+        _interpolate(down_px, table, row_start, row_taps)
+        _interpolate(across_px, table, column_start, column_taps)
+        _shear(frames[k], row_start, row_taps, column_start, column_taps, out[k])
+
+
+@njit(cache=True, nogil=True)
+def _interpolate(
+    shift_px: DoubleArray, table: DoubleArray, start: Index, taps: FloatArray
+) -> None:
     """First sample and weights (6, shifts) of every shift, on straight lines of the table."""
     steps = table.shape[1] - 2
     for i in range(shift_px.size):
@@ -132,7 +178,34 @@ def interpolate(shift_px: DoubleArray, table: DoubleArray, start: Index, taps: F
 
 
 @njit(cache=True, nogil=True, fastmath=_SUMS)
-def shear(
+def _shift(
+    frame: FloatArray,
+    row_start: int,
+    row_taps: FloatArray,
+    column_start: int,
+    column_taps: FloatArray,
+    out: FloatArray,
+) -> None:
+    """`_shear` where every column and every row is looked up equally far away."""
+    rows, columns = frame.shape
+    pixels, stride, last = frame.reshape(-1), _Place(columns), rows - 1
+    u, v, w = row_taps[0], row_taps[1], row_taps[2]
+    x, y, z = row_taps[3], row_taps[4], row_taps[5]
+    line = np.empty(columns, dtype=np.float32)
+    for row in range(rows):
+        first = row + row_start
+        a, b = _line_of(first, last, stride), _line_of(first + 1, last, stride)
+        c, d = _line_of(first + 2, last, stride), _line_of(first + 3, last, stride)
+        e, f = _line_of(first + 4, last, stride), _line_of(first + 5, last, stride)
+        for i in range(stride):
+            upper = u * pixels[a + i] + v * pixels[b + i]
+            middle = w * pixels[c + i] + x * pixels[d + i]
+            line[i] = upper + middle + (y * pixels[e + i] + z * pixels[f + i])
+        _along(line, column_start, column_taps, out[row])
+
+
+@njit(cache=True, nogil=True, fastmath=_SUMS)
+def _shear(
     frame: FloatArray,
     row_start: Index,
     row_taps: FloatArray,
