@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from math import isfinite
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from napari_fluoroinject.model.geometry import Point
+from napari_fluoroinject.model.geometry import Point
 
 ZeroSide = Literal["ventral", "dorsal"]
 """Where the detector stands at angle 0: before the patient's chest, as PS3.3 C.8.7.5.1.2 has it,
@@ -62,16 +60,28 @@ class CArmPose:
 class PoseSigma:
     """Standard deviation by which a true pose differs from the stated one, view by view.
 
-    `angle_deg` of the rotation about each of three axes through the isocentre, `isocentre_mm` of
-    the isocentre's place along each of them. It is stated by whoever knows the device: no file
+    `angle_deg` of the direction of the central ray, about each of two axes across it; `roll_deg`
+    of the picture's turn about that ray, None as much as `angle_deg`; `isocentre_mm` of the
+    isocentre's place along each of three axes. It is stated by whoever knows the device: no file
     tells it.
     """
 
     angle_deg: float
     isocentre_mm: float
+    roll_deg: float | None = None
+
+    @property
+    def turns_deg(self) -> tuple[float, float, float]:
+        """Standard deviations of the turn about the columns', the rows' and the ray's way."""
+        roll = self.angle_deg if self.roll_deg is None else self.roll_deg
+        return self.angle_deg, self.angle_deg, roll
 
     def __post_init__(self) -> None:
-        for name, value in (("angle", self.angle_deg), ("isocentre", self.isocentre_mm)):
+        for name, value in (
+            ("angle", self.angle_deg),
+            ("roll", self.turns_deg[2]),
+            ("isocentre", self.isocentre_mm),
+        ):
             if not (isfinite(value) and value >= 0):
                 raise ValueError(f"{name} error {value}; expected a standard deviation, 0 or more")
 
@@ -87,17 +97,18 @@ class Setup:
     source_to_detector_mm, source_to_isocentre_mm
         Distances from the X-ray source.
     table
-        Vertical, longitudinal and lateral position of the table top in mm.
+        Vertical, longitudinal and lateral position of the table top in mm, then its rotation, head
+        tilt and cradle tilt in degrees; each of these may be unknown by itself.
     table_moved
         Whether the table moved during the run.
     rows_towards
-        Where the picture's rows run, as the first value of Patient Orientation (PS3.3 C.7.6.1.1.1)
-        in letters: L left, R right, A anterior, P posterior, H head, F feet; the first counts most.
+        Where the picture's rows run, the first value of Patient Orientation (PS3.3 C.7.6.1.1.1):
+        L left, R right, A anterior, P posterior, H head, F feet; of several the first counts most.
     """
 
     started: datetime | None = None
     source_to_detector_mm: float | None = None
     source_to_isocentre_mm: float | None = None
-    table: tuple[float, float, float] | None = None
+    table: tuple[float | None, ...] = (None,) * 6
     table_moved: bool = False
     rows_towards: str | None = None
