@@ -17,6 +17,7 @@ from napari_fluoroinject.phantom import (
     make_phantom,
     scenes,
 )
+from napari_fluoroinject.phantom.catalogue import EXPECTED_WARNINGS, MISPLACED
 
 SMALL = PhantomSettings(size=96, frames=12, frame_rate_hz=6.0, shutter="none")
 KEYS = tuple(scenes())
@@ -44,11 +45,12 @@ def phantom() -> Phantom:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_every_twin_of_every_scene_builds_and_expects_its_warning(key: str) -> None:
-    expected = {"none": (), "no_contrast": ("contrast_not_seen",)}
+    expected = EXPECTED_WARNINGS
     for twin in scenes()[key][1]:
         # In a tighter picture than this, thick film can hide all of a vessel.
         truth = make_phantom(key, settings=replace(SMALL, twin=twin, size=160)).truth
-        assert truth.warnings_expected == expected.get(twin, ("vascular_uptake",)), twin
+        assert truth.warnings_expected == expected[twin], twin
+        assert bool(np.any(truth.labels == 3)) == (twin in MISPLACED)
         assert (truth.onset_frame is None) == (twin == "no_contrast")
         assert bool(np.any(truth.labels == 2)) == twin.startswith("vascular")
         assert bool(np.any(truth.labels == 1)) == (

@@ -41,7 +41,7 @@ def tell_truth(stage: Stage, od: npt.NDArray[np.float16], *, exposure: DoubleArr
         motion=move.script,
         mask_frames=plan.mask_frames,
         onset_frame=stage.contrast.onset_frame(),
-        injection_end_s=stage.contrast.injection.end_s,
+        injection_end_s=None if stage.leads else stage.contrast.injection.end_s,
         times_s=plan.times_s,
         od=od,
         landmarks_px={name: beam.project(line) for name, line in site.landmarks.items()},
@@ -54,6 +54,7 @@ def tell_truth(stage: Stage, od: npt.NDArray[np.float16], *, exposure: DoubleArr
         dose_ngy=settings.dose_ngy,
         warnings_expected=EXPECTED_WARNINGS[settings.twin],
         **_needle(stage),
+        **_leads(stage),
         **_spread(stage),
         **_maps(stage),
     )
@@ -74,6 +75,18 @@ def _needle(stage: Stage) -> dict[str, Any]:
         "gauge": None if shaft is None else shaft.gauge,
         "stylet": stage.settings.stylet,
         "needle_rest_from_frame": stage.acquisition.plan.rest_frame,
+    }
+
+
+def _leads(stage: Stage) -> dict[str, Any]:
+    """Where the contacts of leads are; nothing without leads."""
+    if not stage.leads:
+        return {}
+    contacts = np.stack([lead.contacts_mm for lead in stage.leads])
+    return {
+        "contacts_px": stage.beam.project(contacts),
+        "contacts_mm": contacts,
+        "end_plates_mm": stage.patient.site.landmarks["end_plates"],
     }
 
 

@@ -25,14 +25,16 @@ BONE_MINERAL_G_CM3 = 1.92
 class Matter:
     """What the beam meets, g/cm2.
 
-    `soft`, `bone` and `iodine` are (rows, columns), iodine None when there is none; `steel` is
-    (pixels, parts) on pixels, each named once: what a pixel sees is the mean over its parts.
+    `soft`, `bone` and `iodine` are (rows, columns), iodine None when there is none; `steel` and
+    `platinum` are (pixels, parts) on pixels, each named once: what a pixel sees is the mean over
+    its parts.
     """
 
     soft: FloatArray
     bone: FloatArray
     steel: tuple[tuple[Pixels, FloatArray], ...] = ()
     iodine: FloatArray | None = None
+    platinum: tuple[tuple[Pixels, FloatArray], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,7 +111,11 @@ def _transmissions(
     weight = weight / weight.sum()
     for i in np.flatnonzero(weight):
         passed = np.exp(soft * np.float32(-spectra.SOFT[i]) - bone * np.float32(spectra.BONE[i]))
-        for place, density in matter.steel:
-            passed[place] *= np.exp(density * np.float32(-spectra.STEEL[i])).mean(axis=1)
+        for metal, mu in (
+            (matter.steel, spectra.STEEL[i]),
+            (matter.platinum, spectra.PLATINUM[i]),
+        ):
+            for place, density in metal:
+                passed[place] *= np.exp(density * np.float32(-mu)).mean(axis=1)
         passed *= np.float32(weight[i])
         yield passed, np.float32(spectra.IODINE[i])

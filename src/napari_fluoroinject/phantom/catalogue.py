@@ -15,6 +15,13 @@ TWINS = (
     "vascular_remote",
 )
 
+MISPLACED = ("intrathecal", "intradiscal", "retrodural")
+"""Twins whose injection misses its space."""
+
+FOLLOW_UPS = ("follow_up", "migrated")
+"""Twins that show the patient of the twin `none` on another day, under another angle."""
+LEAD_TWINS = ("none", *FOLLOW_UPS, "two_leads")
+
 EXPECTED_WARNINGS: dict[str, tuple[str, ...]] = {
     "none": (),
     "no_contrast": ("contrast_not_seen",),
@@ -22,6 +29,12 @@ EXPECTED_WARNINGS: dict[str, tuple[str, ...]] = {
     "vascular_persistent": ("vascular_uptake",),
     "vascular_mixed": ("vascular_uptake",),
     "vascular_remote": ("vascular_uptake",),
+    "intrathecal": ("intrathecal_like",),
+    "intradiscal": ("intradiscal_like",),
+    "retrodural": ("retrodural_facet_like",),
+    "follow_up": (),
+    "migrated": (),
+    "two_leads": (),
 }
 
 WITH_INTENDED_SPREAD = ("none", "vascular_mixed", "vascular_remote")
@@ -39,8 +52,9 @@ class SceneSpec:
 
     views: dict[str, tuple[tuple[float, float], tuple[float, float]]]
     levels: tuple[str, ...]
-    volume_ml: tuple[float, float]
-    rate_ml_s: tuple[float, float]
+    volume_ml: tuple[float, float] = (1.0, 1.0)
+    rate_ml_s: tuple[float, float] = (0.5, 0.5)
+    twins: tuple[str, ...] = TWINS
 
 
 # Volumes and rates: clinical.yaml (test volumes of the procedures; 0.5 mL/s of transforaminal
@@ -55,6 +69,7 @@ SPECS: dict[str, SceneSpec] = {
         levels=("L2", "L3", "L4"),
         volume_ml=(1.0, 3.0),
         rate_ml_s=(0.35, 0.7),
+        twins=(*TWINS, "intrathecal", "retrodural"),
     ),
     "esi_tf_lumbar_subpedicular": SceneSpec(
         views={
@@ -65,6 +80,7 @@ SPECS: dict[str, SceneSpec] = {
         levels=("L2", "L3", "L4"),
         volume_ml=(0.5, 2.0),
         rate_ml_s=(0.3, 0.6),
+        twins=(*TWINS, "intradiscal", "retrodural"),
     ),
     "mbb_lumbar": SceneSpec(
         views={
@@ -79,9 +95,30 @@ SPECS: dict[str, SceneSpec] = {
 }
 
 
+# No contrast is given: volume and rate stay unused.
+LEADS: dict[str, SceneSpec] = {
+    "scs_lead": SceneSpec(
+        views={"AP": ((-4.0, 4.0), (-6.0, 6.0)), "LAT": ((88.0, 92.0), (-2.0, 2.0))},
+        levels=("L1", "L2"),
+        twins=LEAD_TWINS,
+    ),
+    "drg_lead": SceneSpec(
+        views={"AP": ((-4.0, 4.0), (-6.0, 6.0)), "LAT": ((88.0, 92.0), (-2.0, 2.0))},
+        levels=("L1", "L2", "L3"),
+        twins=LEAD_TWINS,
+    ),
+}
+"""Scenes with a stimulator's lead instead of a needle. The anatomy is lumbar throughout."""
+
+
+def examination(twin: str) -> tuple[str, ...]:
+    """Words that tell the random streams of one patient's examinations apart."""
+    return ("again",) if twin in FOLLOW_UPS else ()
+
+
 def scenes() -> dict[str, tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Every scene: procedure key to (views, twins); the first view is the default."""
-    return {key: (tuple(spec.views), TWINS) for key, spec in SPECS.items()}
+    """Every scene of an injection: procedure key to (views, twins); the first view is usual."""
+    return {key: (tuple(spec.views), spec.twins) for key, spec in SPECS.items()}
 
 
 def scene_spec(key: str, *, twin: str, view: str | None) -> tuple[SceneSpec, str]:
@@ -92,11 +129,12 @@ def scene_spec(key: str, *, twin: str, view: str | None) -> tuple[SceneSpec, str
     PhantomError
         The key, twin or view does not exist; the message names what does.
     """
-    if key not in SPECS:
-        raise PhantomError(f"no scene {key!r}; there are {', '.join(SPECS)}")
-    spec = SPECS[key]
-    if twin not in TWINS:
-        raise PhantomError(f"no twin {twin!r} of {key}; there are {', '.join(TWINS)}")
+    known = SPECS | LEADS
+    if key not in known:
+        raise PhantomError(f"no scene {key!r}; there are {', '.join(known)}")
+    spec = known[key]
+    if twin not in spec.twins:
+        raise PhantomError(f"no twin {twin!r} of {key}; there are {', '.join(spec.twins)}")
     name = next(iter(spec.views)) if view is None else view
     if name not in spec.views:
         raise PhantomError(f"no view {view!r} of {key}; there are {', '.join(spec.views)}")

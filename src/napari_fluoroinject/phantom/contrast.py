@@ -9,10 +9,11 @@ import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 from napari_fluoroinject.phantom.beam import Beam
-from napari_fluoroinject.phantom.catalogue import WITH_INTENDED_SPREAD, WITH_RUN_OFF
+from napari_fluoroinject.phantom.catalogue import MISPLACED, WITH_INTENDED_SPREAD, WITH_RUN_OFF
 from napari_fluoroinject.phantom.compartments import draw_film
 from napari_fluoroinject.phantom.film import Filling, fill
 from napari_fluoroinject.phantom.injection import Injection, draw_injection
+from napari_fluoroinject.phantom.misplaced import draw_misplaced
 from napari_fluoroinject.phantom.site import Site, Spine
 from napari_fluoroinject.phantom.splat import Splat, film_splat
 from napari_fluoroinject.phantom.streams import stream
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.layers import Layer
     from napari_fluoroinject.phantom.settings import PhantomSettings
 
-INTENDED, VASCULAR = 1, 2
+INTENDED, VASCULAR, OTHER = 1, 2, 3
 """Labels of the kinds of contrast."""
 
 _SEEN_MG = 1e-3
@@ -110,7 +111,7 @@ def draw_contrast(
     place: Place,
     plan: Plan,
 ) -> Contrast:
-    """Inject: intended spread, run-off, both or neither, as the twin says.
+    """Inject: intended spread or one that misses, run-off, both or neither, as the twin says.
 
     Twins of one seed share flow and vessel: what they have in common is the same.
     """
@@ -119,10 +120,14 @@ def draw_contrast(
     injection = draw_injection(spec, plan.onset_s, random)
     filling = vessel = None
     parts: list[tuple[int, Splat, FloatArray]] = []
-    if settings.twin in WITH_INTENDED_SPREAD:
+    if settings.twin in MISPLACED:
+        own = stream(settings.seed, "flow", key, settings.twin)
+        film = draw_misplaced(settings.twin, place.site, place.spine, own)
+    if settings.twin in (*WITH_INTENDED_SPREAD, *MISPLACED):
         filling = fill(film, plan.times_s, injection)
         splat = film_splat(film, place.beam, margin_px=place.margin_px)
-        parts.append((INTENDED, splat, filling.mass_mg))
+        kind = OTHER if settings.twin in MISPLACED else INTENDED
+        parts.append((kind, splat, filling.mass_mg))
     if settings.twin in WITH_RUN_OFF:
         vessel = _draw_vessel(key, settings, place, injection, ends_s=float(plan.times_s[-1]))
         splat = vessel.splat(place.beam, margin_px=place.margin_px)

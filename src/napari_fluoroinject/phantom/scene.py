@@ -13,7 +13,7 @@ from napari_fluoroinject.phantom import attenuation
 from napari_fluoroinject.phantom.acquisition import Acquisition, draw_acquisition
 from napari_fluoroinject.phantom.answers import tell_truth
 from napari_fluoroinject.phantom.beam import Beam
-from napari_fluoroinject.phantom.catalogue import scene_spec
+from napari_fluoroinject.phantom.catalogue import examination, scene_spec
 from napari_fluoroinject.phantom.detector import Veil, focal_blur
 from napari_fluoroinject.phantom.patient import draw_patient
 from napari_fluoroinject.phantom.settings import PhantomSettings
@@ -55,7 +55,7 @@ def build_scene(key: str, *, settings: PhantomSettings) -> Scene:
     """
     spec, view = scene_spec(key, twin=settings.twin, view=settings.view)
     patient = draw_patient(key, spec, settings.seed)
-    random = stream(settings.seed, "acquisition", key, view)
+    random = stream(settings.seed, "acquisition", key, view, *examination(settings.twin))
     acquisition = draw_acquisition(settings, spec.views[view], patient.site.side, random)
     stage = set_stage(key, spec, settings, view=view, patient=patient, acquisition=acquisition)
     signal, od, load = _expose(stage)

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray, read_only
 from napari_fluoroinject.phantom.lumbar import LEVELS
+from napari_fluoroinject.phantom.spaces import disc, facet_joint
 from napari_fluoroinject.phantom.vessel import Course
 
 if TYPE_CHECKING:
@@ -128,6 +129,22 @@ def _aim_medial_branch(spine: Spine, level: str, side: int, random: np.random.Ge
     )
 
 
+def _aim_dorsal_canal(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
+    """Dorsal in the canal beside the midline: where the middle of a lead lies."""
+    bone = spine.skeleton.vertebrae[level]
+    own = (bone.wall - bone.canal_depth + 1.8, side * random.uniform(0.0, 3.0), 0.0)
+    z = np.array([0.0, 0.0, random.uniform(-12.0, 12.0)])
+    return spine.world(level, own) + z, _direction(0.0, -45.0)
+
+
+def _aim_foramen(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
+    """Below the pedicle, dorsal in the foramen."""
+    bone = spine.skeleton.vertebrae[level]
+    z = bone.pedicle_z - bone.pedicle_height / 2 - random.uniform(3.0, 6.0)
+    own = (bone.wall - 6.0, side * bone.pedicle_y, z)
+    return spine.world(level, own), _direction(0.0, -45.0)
+
+
 def _direction(lateral_deg: float, cranial_deg: float) -> DoubleArray:
     """Unit vector from tip to hub: dorsal, turned laterally (positive = left) and cranially."""
     a, b = np.radians(lateral_deg), np.radians(cranial_deg)
@@ -138,13 +155,20 @@ _AIMS: dict[str, Callable[[Spine, str, int, np.random.Generator], Aim]] = {
     "esi_il_lumbar": _aim_interlaminar,
     "esi_tf_lumbar_subpedicular": _aim_subpedicular,
     "mbb_lumbar": _aim_medial_branch,
+    "scs_lead": _aim_dorsal_canal,
+    "drg_lead": _aim_foramen,
 }
 
 
 def _landmarks(spine: Spine, level: str, side: int) -> dict[str, DoubleArray]:
-    """The lines that procedures are limited by, as polylines in patient millimetres."""
+    """Lines that procedures are limited by, as polylines, and boxes by their corners; mm."""
     lines = _long_lines(spine, side) | _foraminal_lines(spine, level, side)
-    return {name: read_only(np.array(points), np.float64) for name, points in lines.items()}
+    boxes = {
+        "disc_box": disc(spine, level).corners_mm,
+        "facet_joint_box": facet_joint(spine, level, side).corners_mm,
+    }
+    every = {name: np.array(points) for name, points in lines.items()} | boxes
+    return {name: read_only(points, np.float64) for name, points in every.items()}
 
 
 def _long_lines(spine: Spine, side: int) -> dict[str, list[DoubleArray]]:
@@ -159,9 +183,20 @@ def _long_lines(spine: Spine, side: int) -> dict[str, list[DoubleArray]]:
         midline.append(spine.world(name, (bone.wall, 0.0, 0.0)))
     return {
         "ventral_interlaminar_line": ventral,
+        "end_plates": [
+            spine.skeleton.bone(name).world((0.0, 0.0, height / 2))
+            for name, height in _heights(spine)
+        ],
         "medial_pedicle_line": medial,
         "midline": midline,
     }
+
+
+def _heights(spine: Spine) -> list[tuple[str, float]]:
+    """T12 to L5 and the height of each body at its middle."""
+    bones = [(name, spine.skeleton.vertebrae[name]) for name in LEVELS]
+    means = [(name, (bone.height_front + bone.height_back) / 2) for name, bone in bones]
+    return [("T12", means[0][1]), *means]
 
 
 def _foraminal_lines(spine: Spine, level: str, side: int) -> dict[str, list[DoubleArray]]:
@@ -212,5 +247,5 @@ def _courses(key: str, spine: Spine, target: DoubleArray, side: int) -> tuple[Co
             heading=read_only(np.array([0.0, side * lateral, cranial]), np.float64),
             x_mm=x_mm,
         )
-        for (lateral, cranial), x_mm in choices[key]
+        for (lateral, cranial), x_mm in choices.get(key, ())
     )

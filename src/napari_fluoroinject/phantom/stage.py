@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,8 +13,11 @@ from napari_fluoroinject.phantom import body, needle
 from napari_fluoroinject.phantom.acquisition import Acquisition
 from napari_fluoroinject.phantom.attenuation import Matter, Window
 from napari_fluoroinject.phantom.beam import Beam, aim
+from napari_fluoroinject.phantom.catalogue import examination
 from napari_fluoroinject.phantom.contrast import Contrast, Place, draw_contrast
 from napari_fluoroinject.phantom.layers import Layer, margin_px
+from napari_fluoroinject.phantom.lead import LEADS, Lead, draw_leads, lead_rods
+from napari_fluoroinject.phantom.misplaced import with_misplaced_tip
 from napari_fluoroinject.phantom.motion import Movement, draw_movement
 from napari_fluoroinject.phantom.patient import Patient
 from napari_fluoroinject.phantom.radiograph import bone_mineral
@@ -39,7 +42,7 @@ class Stage:
     """Everything in the beam over one loop.
 
     `bone`, `soft` and `gas` are layers of areal density (g/cm2) in the reference pose; `shaft` is
-    None without a needle, and so are `tip_px` and `hub_px` (frames, 2).
+    None without a needle, and so are `tip_px` and `hub_px` (frames, 2). `leads` are the patient's.
     """
 
     key: str
@@ -56,6 +59,7 @@ class Stage:
     tip_px: DoubleArray | None
     hub_px: DoubleArray | None
     contrast: Contrast
+    leads: tuple[Lead, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -76,11 +80,17 @@ class Stage:
                     soft[plastic[0]] += plastic[1]
             else:
                 steel.append(needle.shade_finely(rod, self.beam.size))
+        platinum = []
+        for lead in self.leads:
+            contacts, wire = lead_rods(lead, self.beam, move, frame)
+            platinum += [needle.shade_finely(rod, self.beam.size) for rod in contacts]
+            steel += [needle.shade_finely(rod, self.beam.size) for rod in wire]
         return Matter(
             soft=soft,
             bone=np.maximum(self.bone.moved(shift, rot), 0),
             steel=tuple(shaded for shaded in steel if shaded is not None),
             iodine=self.iodine(frame, shift=shift, rot_deg=rot),
+            platinum=tuple(shaded for shaded in platinum if shaded is not None),
         )
 
     def iodine(self, frame: int, *, shift: Shift, rot_deg: float) -> FloatArray | None:
@@ -120,13 +130,15 @@ def set_stage(
 ) -> Stage:
     """Put patient, needle, movement and contrast before the beam."""
     beam, plan = _point(acquisition, patient), acquisition.plan
-    margin = margin_px(beam.mm_per_px)
+    site = with_misplaced_tip(patient.site, patient.spine, twin=settings.twin)
+    patient = replace(patient, site=site)
+    margin, again = margin_px(beam.mm_per_px), examination(settings.twin)
     movement = draw_movement(
         settings.motion,
         plan.times_s,
         plan.mask_frames,
         mm_per_px=beam.mm_per_px,
-        random=stream(settings.seed, "motion", key, view),
+        random=stream(settings.seed, "motion", key, view, *again),
     )
     shaft = needle.draw_shaft(
         patient.site,
@@ -136,7 +148,9 @@ def set_stage(
         random=stream(settings.seed, "pose", key, "needle"),
     )
     tip, hub = needle.follow(shaft, beam, movement)
-    bone, soft, gas = _layers(patient, beam, margin, stream(settings.seed, "anatomy", view))
+    anatomy = stream(settings.seed, "anatomy", view, *again)
+    bone, soft, gas = _layers(patient, beam, margin, anatomy)
+    with_needle, injecting, leads = _devices(key, settings, patient)
     place = Place(site=patient.site, spine=patient.spine, beam=beam, margin_px=margin)
     return Stage(
         key=key,
@@ -149,11 +163,23 @@ def set_stage(
         bone=bone,
         soft=soft,
         gas=gas,
-        shaft=shaft if settings.needle else None,
-        tip_px=tip if settings.needle else None,
-        hub_px=hub if settings.needle else None,
-        contrast=draw_contrast(key, spec, settings, place=place, plan=plan),
+        shaft=shaft if with_needle else None,
+        tip_px=tip if with_needle else None,
+        hub_px=hub if with_needle else None,
+        contrast=draw_contrast(key, spec, injecting, place=place, plan=plan),
+        leads=leads,
     )
+
+
+def _devices(
+    key: str, settings: PhantomSettings, patient: Patient
+) -> tuple[bool, PhantomSettings, tuple[Lead, ...]]:
+    """Whether there is a needle, settings as contrast takes them, and leads: without the first."""
+    if key not in LEADS:
+        return settings.needle, settings, ()
+    random = stream(settings.seed, "pose", key, "lead")
+    leads = draw_leads(key, settings.twin, patient.spine, patient.site, random)
+    return False, replace(settings, twin="no_contrast"), leads
 
 
 def pair(value: DoubleArray) -> tuple[float, float]:

@@ -55,6 +55,10 @@ class Truth:
     run_off_path_px, run_off_frames
         The main vessel's course in the reference pose and the frames in which it shows; None when
         there is none.
+    contacts_px, contacts_mm
+        The middles of the contacts of leads, (leads, contacts, 2) in the reference pose and
+        (leads, contacts, 3) in patient millimetres (x ventral, y left, z cranial), the distal one
+        first; None without leads, and so is `end_plates_mm` (T12 to L5, 3).
     injected_mg, in_film_mg, left_mg
         (frames,) iodine that the intended spread was given, holds and has lost.
     """
@@ -106,6 +110,9 @@ class Truth:
     recursive_weight: float
     dose_ngy: float
     warnings_expected: tuple[str, ...]
+    contacts_px: DoubleArray | None = None
+    contacts_mm: DoubleArray | None = None
+    end_plates_mm: DoubleArray | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -1,0 +1,93 @@
+"""Leads in pictures: every contact, in order, and none where there is none."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from napari_fluoroinject.analysis.leads import leads_in
+from napari_fluoroinject.analysis.leads.profile import steady
+
+MM = 0.28
+FIELD = np.ones((240, 240), bool)
+
+
+def picture(contacts, *, half=(5.0, 2.2), od=0.7, wire_to=None, noise=0.02, seed=0):
+    """Bars along their row on an uneven background, blurred, with noise; (row, column) middles."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:240, :240].astype(np.float64)
+    drawn = 0.3 * np.sin(rows / 40) + 0.4 * np.cos(columns / 55)
+    way = np.gradient(np.asarray(contacts), axis=0)
+    way /= np.linalg.norm(way, axis=1, keepdims=True)
+    for (row, column), (down, right) in zip(contacts, way, strict=True):
+        along = (rows - row) * down + (columns - column) * right
+        across = (rows - row) * right - (columns - column) * down
+        bar = np.clip(half[0] - np.abs(along) + 0.5, 0, 1)
+        drawn += od * bar * np.clip(half[1] - np.abs(across) + 0.5, 0, 1)
+    if wire_to is not None:
+        ends = np.linspace(contacts[-1], wire_to, 400)
+        wire = np.zeros_like(drawn)
+        wire[tuple(np.rint(ends).astype(int).T)] = 0.15
+        drawn = np.maximum(drawn, drawn + wire * (wire > 0))
+    blurred = ndimage.gaussian_filter(drawn, 1.0)
+    return (blurred + noise * random.standard_normal(drawn.shape)).astype(np.float32)
+
+
+def course(count, pitch, *, bend=0.0, start=(40.3, 110.6)):
+    k = np.arange(count)
+    return np.stack([start[0] + pitch * k, start[1] + bend * (k - count / 2) ** 2], axis=1)
+
+
+@pytest.mark.parametrize(("count", "bend"), [(8, 0.0), (8, 0.4), (4, 1.0)])
+def test_contacts_are_found_to_a_fifth_of_a_pixel(count, bend):
+    truth = course(count, 23.7, bend=bend)
+    (lead,) = leads_in(picture(truth), FIELD, mm_per_px=MM)
+    errors = np.linalg.norm(lead.contacts_px[:, None] - truth[None], axis=2).min(axis=0)
+    assert len(lead.contacts_px) == count
+    assert errors.max() < 0.2
+
+
+def test_the_end_without_wire_comes_first():
+    truth = course(6, 20.0)
+    for contacts in (truth, truth[::-1]):
+        beyond = 2.8 * (contacts[-1] - contacts[-2]) / 20 * 20 + contacts[-1]
+        wire_to = np.clip(beyond, 2, 237)
+        (lead,) = leads_in(picture(contacts, wire_to=wire_to), FIELD, mm_per_px=MM)
+        assert lead.order == "distal_first"
+        assert np.linalg.norm(lead.contacts_px[0] - contacts[0]) < 1
+
+
+def test_without_a_wire_the_order_is_unknown():
+    (lead,) = leads_in(picture(course(6, 20.0)), FIELD, mm_per_px=MM)
+    assert lead.order == "unknown"
+
+
+def test_two_leads_beside_one_another_are_two():
+    one, other = course(6, 24.0), course(6, 24.0, start=(47.0, 128.0))
+    drawn = picture(one) + picture(other, seed=1)
+    leads = leads_in(drawn, FIELD, mm_per_px=MM)
+    assert sorted(len(lead.contacts_px) for lead in leads) == [6, 6]
+
+
+def test_a_smooth_shaft_is_no_lead():
+    shaft = course(2, 90.0)
+    drawn = picture(shaft, half=(60.0, 1.6), od=1.0)
+    assert leads_in(drawn, FIELD, mm_per_px=MM) == ()
+
+
+def test_noise_is_no_lead():
+    assert leads_in(picture(course(2, 300.0), od=0.0), FIELD, mm_per_px=MM) == ()
+
+
+def test_outside_the_open_field_nothing_is_looked_for():
+    closed = np.zeros_like(FIELD)
+    assert leads_in(picture(course(8, 23.7)), closed, mm_per_px=MM) == ()
+
+
+def test_one_value_that_stands_off_a_smooth_row_is_put_in_line():
+    row = 10.0 + 24.0 * np.arange(8) + 0.02 * np.arange(8) ** 2
+    off = row.copy()
+    off[3] += 4.0
+    assert np.abs(steady(off) - row).max() < 0.3
+    assert np.array_equal(steady(row[:4]), row[:4])
