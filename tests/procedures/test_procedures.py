@@ -9,8 +9,16 @@ import pytest
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.errors import ProcedureError
-from napari_fluoroinject.model.measurement import MEASURES, MeasureId, Measurement
+from napari_fluoroinject.model.likeness import LIKENESSES
+from napari_fluoroinject.model.measurement import (
+    CONTACT_LINES,
+    LANDMARK_OF,
+    MEASURES,
+    MeasureId,
+    Measurement,
+)
 from napari_fluoroinject.model.procedure import WarningId
+from napari_fluoroinject.model.summary import summary_schema
 from napari_fluoroinject.procedures.page import index, markdown, sections
 
 GOOD = """
@@ -23,7 +31,27 @@ expected_spread = "none"
 """
 VIEW = '[[views]]\nname = "AP"\nrole = "entry"\ngrade = "M"\n'
 POINT = '[[landmarks]]\nid = "a"\nname = "A"\nkind = "point"\nviews = ["AP"]\ngrade = "M"\n'
+NEEDED = ("midline", "end_plates", "disc", "facet_joint", "psoas", "sacral_bone", "pleura")
+LEVELS = VIEW + POINT.replace('"a"', '"end_plates"').replace('"point"', '"line"')
+OFF = """[[warnings]]
+id = "tip_off_target"
+[warnings.threshold]
+low = {0}
+high = {0}
+unit = "{1}"
+grade = "D"
+"""
 LIMIT = '[[limits]]\nlandmark = "a"\nbeyond = "medial"\nviews = ["AP"]\ngrade = "M"\n'
+
+
+def landmark(one: str) -> str:
+    kind = "line" if one in {*LANDMARK_OF.values(), *CONTACT_LINES} else "point"
+    return POINT.replace('"a"', f'"{one}"').replace('"point"', f'"{kind}"')
+
+
+def setting(name: str, value: float) -> str:
+    number = f"{{ low = {value}, high = {value}, unit = '%', grade = 'D' }}"
+    return f'[[warnings]]\nid = "intradiscal_like"\n[warnings.settings]\n{name} = {number}\n'
 
 
 @pytest.mark.parametrize("key", procedures.all_keys())
@@ -90,7 +118,25 @@ def test_an_unknown_key_names_those_that_exist():
         (GOOD + 'measures = ["beauty"]\n', "measures.0"),
         (GOOD + 'measures = ["levels"]\n', "levels is measured against 'end_plates'"),
         (GOOD + 'measures = ["line_contact"]\n', "against one of ventral_interlaminar_line"),
+        (GOOD + "sources = 5\n", r"sources: expected \[\[sources\]\]"),
+        (GOOD + "warnings = 5\n", r"warnings: expected \[\[warnings\]\]"),
+        (GOOD + "[position]\ntext='t'\ngrade='M'\nsources=5\n", "position.sources"),
+        (GOOD + "[position]\ntext='t'\ngrade='M'\nsources='ATLAS'\n", "position.sources"),
+        (GOOD + '[[sources]]\nid = ["a"]\ncitation = "c"\n', "an id that is a text"),
+        (GOOD + 2 * '[[sources]]\nid = "A"\ncitation = "c"\n', "'A' stands there more than once"),
+        (GOOD + "expected = [[1]]\n", "no pattern"),
+        (GOOD + "x = " + "[" * 5000, "not valid TOML"),
+        (GOOD + "x = " + "9" * 5000, "not valid TOML"),
+        (GOOD.replace("= false", '= "yes"'), "clinician_signed_off: seen 'yes'"),
+        (GOOD + LEVELS.replace("line", "point"), "'end_plates' is of kind point"),
+        (GOOD + OFF.format("nan", "mm"), "warnings.0.threshold.low: seen nan"),
+        (GOOD + OFF.format("0", "mm"), "threshold.low: seen 0; expected 1e-06 or more"),
+        (GOOD + OFF.format("1", "cm"), "threshold.unit: seen 'cm'; expected 'mm'"),
+        (GOOD + VIEW + "[views.oblique]\nlow=1\nhigh=1\nunit='rad'\ngrade='D'\n", "'rad'"),
         (GOOD + '[target]\nname = "T"\nwithin = "box"\n', "target.within: no area 'box'"),
+        (GOOD + '[[warnings]]\nid = "intradiscal_like"\n', "is told by disc, not among them"),
+        (GOOD + setting("most_levels", 2), "'most_levels' is no setting of it"),
+        (GOOD + setting("least_area_overlap", 0), "least_area_overlap: seen 0; expected above 0"),
     ],
 )
 def test_a_fault_in_a_file_is_named_with_its_path(spoiled, path):
@@ -114,8 +160,20 @@ def test_a_warning_takes_what_is_left_unsaid_from_the_defaults():
 
 
 def test_every_warning_of_the_contract_has_defaults():
-    text = GOOD + "".join(f'[[warnings]]\nid = "{one}"\n' for one in get_args(WarningId))
+    text = GOOD + VIEW + "".join(map(landmark, NEEDED))
+    text += "".join(f'[[warnings]]\nid = "{one}"\n' for one in get_args(WarningId))
     assert [w.id for w in procedures.parse(text, name="x.toml").warnings] == [*get_args(WarningId)]
+
+
+def test_a_procedure_overrides_one_setting_of_a_warning_and_keeps_the_others():
+    own = setting("most_lateral_extent", 9).replace("intradiscal", "intrathecal")
+    usual = own.split("[warnings.settings]")[0]
+    marked = GOOD + VIEW + landmark("midline")
+    (changed,) = procedures.parse(marked + own, name="x.toml").warnings
+    (plain,) = procedures.parse(marked + usual, name="x.toml").warnings
+    assert changed.settings["most_lateral_extent"].low == 9
+    for name in set(LIKENESSES["intrathecal_like"].settings) - {"most_lateral_extent"}:
+        assert changed.settings[name] == plain.settings[name]
 
 
 def test_a_site_adds_and_overrides_procedures_without_touching_code(tmp_path):
@@ -186,8 +244,10 @@ def test_every_pattern_looks_like_something_and_an_abnormal_one_says_what_it_rai
         assert (pattern.kind == "expected") == (pattern.warning is None)
 
 
-def test_every_measure_has_words_for_reports():
+def test_every_measure_has_words_for_reports_and_a_place_in_the_summary():
     assert set(MEASURES) == set(get_args(MeasureId))
+    measured = summary_schema()["properties"]["measured"]["items"]["properties"]
+    assert measured["id"]["enum"] == list(MEASURES)
 
 
 @pytest.mark.parametrize(("value", "reason"), [(None, ""), (1.0, "no millimetres")])

@@ -74,16 +74,18 @@ def parse(text: str, *, name: str) -> Procedure:
         speaks of a view, landmark or pattern that there is not; every fault with its path.
     """
     fields = read_table(text, name=name)
-    own = {one.get("id"): one for one in fields.get("sources", []) if isinstance(one, dict)}
+    _check_shape(fields, name)
+    listed = fields.get("sources", [])
+    own = {one.get("id") for one in listed}
     for kind in ("expected", "abnormal"):
         if kind in fields:
             fields[kind] = _patterns_named(fields[kind], at=f"{name}: {kind}")
     if "warnings" in fields:
         fields["warnings"] = [_with_defaults(one) for one in fields["warnings"]]
     sources = {source.id: source for source in shared_sources()}
-    fields["sources"] = [*own.values(), *(s for i, s in sources.items() if i not in own)]
+    fields["sources"] = [*listed, *(s for i, s in sources.items() if i not in own)]
     wanted = cited({key: value for key, value in fields.items() if key != "sources"})
-    if unlisted := wanted - set(sources) - set(own):
+    if unlisted := wanted - set(sources) - own:
         raise ProcedureError(
             f"{name}: cites {', '.join(sorted(unlisted))}, which [[sources]] does not list"
         )
@@ -108,11 +110,28 @@ def patterns() -> tuple[Pattern, ...]:
     return tuple(validated(tuple[Pattern, ...], table.get("patterns", []), name="patterns.toml"))
 
 
+def _check_shape(fields: dict[str, Any], name: str) -> None:
+    """Lists of tables, with ids that are texts, where sources and defaults are looked up by id."""
+    for kind in ("sources", "warnings"):
+        tables = fields.get(kind, [])
+        if not isinstance(tables, list) or not all(
+            isinstance(one, dict) and isinstance(one.get("id"), str) for one in tables
+        ):
+            raise ProcedureError(
+                f"{name}: {kind}: expected [[{kind}]], each with an id that is a text"
+            )
+    if not isinstance(fields.get("clinician_signed_off", False), bool):
+        seen = f"{fields['clinician_signed_off']!r}"
+        raise ProcedureError(
+            f"{name}: clinician_signed_off: seen {seen:.80}; expected true or false"
+        )
+
+
 def _patterns_named(named: Any, *, at: str) -> list[Pattern]:
     known = {pattern.id: pattern for pattern in patterns()}
     if not isinstance(named, list):
         raise ProcedureError(f"{at}: seen {named!r}; expected a list of patterns")
-    if unknown := [one for one in named if one not in known]:
+    if unknown := [one for one in named if not isinstance(one, str) or one not in known]:
         raise ProcedureError(f"{at}: no pattern {unknown}; there are: {', '.join(known)}")
     return [known[one] for one in named]
 
@@ -121,7 +140,11 @@ def _with_defaults(warning: Any) -> Any:
     """What a procedure says of a warning, and the defaults for what it leaves unsaid."""
     if not isinstance(warning, dict) or not isinstance(warning.get("id"), str):
         return warning
-    return _warning_defaults().get(warning["id"], {}) | warning
+    usual = _warning_defaults().get(warning["id"], {})
+    settings, own = usual.get("settings"), warning.get("settings")
+    if isinstance(settings, dict) and isinstance(own, dict):
+        return usual | warning | {"settings": settings | own}
+    return usual | warning
 
 
 @cache
@@ -142,10 +165,11 @@ def _files(site: Path | None) -> dict[str, Traversable]:
 
 
 def _in_folder(folder: Traversable) -> dict[str, Traversable]:
+    """Files of procedures by key; hidden ones are what systems and editors leave there."""
     return {
         file.name.removesuffix(".toml"): file
         for file in folder.iterdir()
-        if file.name.endswith(".toml")
+        if file.name.endswith(".toml") and not file.name.startswith(".")
     }
 
 
@@ -155,7 +179,8 @@ def _shared(name: str) -> Traversable:
 
 def _text(file: Traversable) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        # a byte order mark is what editors of Windows put there
+        return file.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ProcedureError(f"{file.name}: cannot be read: {error}") from error
 

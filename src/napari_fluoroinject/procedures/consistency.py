@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.measurement import CONTACT_LINES, LANDMARK_OF
 from napari_fluoroinject.model.sourced import Sourced
+from napari_fluoroinject.procedures.units import wrong_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,9 @@ def inconsistencies(procedure: Procedure) -> list[str]:
         *_unknown_landmarks(procedure),
         *_wrong_patterns(procedure),
         *_missing_landmarks(procedure),
+        *_untold_patterns(procedure),
         *_faulty_facts(procedure),
+        *wrong_units(procedure),
     ]
 
 
@@ -54,6 +58,9 @@ def _unknown_landmarks(procedure: Procedure) -> Iterator[str]:
         if kinds.get(limit.landmark) != "line":
             lines = sorted(name for name, kind in kinds.items() if kind == "line")
             yield f"limits.{index}.landmark: no line {limit.landmark!r}; there are {lines}"
+    for name in {*LANDMARK_OF.values(), *CONTACT_LINES} & set(kinds):
+        if kinds[name] != "line":
+            yield f"landmarks: {name!r} is of kind {kinds[name]}; measures need a line"
     within = procedure.target.within if procedure.target else None
     if within is not None and kinds.get(within) != "area":
         areas = sorted(name for name, kind in kinds.items() if kind == "area")
@@ -80,6 +87,29 @@ def _missing_landmarks(procedure: Procedure) -> Iterator[str]:
             yield f"landmarks: {measure} is measured against {needed!r}, which is not among them"
     if "line_contact" in asked and not known & set(CONTACT_LINES):
         yield f"landmarks: line_contact is measured against one of {', '.join(CONTACT_LINES)}"
+
+
+def _untold_patterns(procedure: Procedure) -> Iterator[str]:
+    """A warning of a pattern has its limits, and the landmarks of one of its looks."""
+    known = {landmark.id for landmark in procedure.landmarks}
+    for index, rule in enumerate(procedure.warnings):
+        if rule.id not in LIKENESSES:
+            continue
+        likeness, settings = LIKENESSES[rule.id], rule.settings or {}
+        for name in sorted(likeness.settings.symmetric_difference(settings)):
+            told = "is missing" if name in likeness.settings else "is no setting of it"
+            yield f"warnings.{index}.settings: {name!r} {told} ({rule.id})"
+        for name, number in settings.items():
+            if number.low <= 0:
+                yield f"warnings.{index}.settings.{name}: seen {number.low:g}; expected above 0"
+        needed = [
+            [f.landmarks for f in look if f.landmarks and not f.extra] for look in likeness.looks
+        ]
+        if not any(all(known & set(one) for one in look) for look in needed):
+            asked = " or ".join(
+                " with ".join("/".join(one) for one in dict.fromkeys(look)) for look in needed
+            )
+            yield f"landmarks: {rule.id} is told by {asked}, not among them"
 
 
 def _faulty_facts(procedure: Procedure) -> Iterator[str]:

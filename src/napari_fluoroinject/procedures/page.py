@@ -54,7 +54,7 @@ def sections(procedure: Procedure) -> tuple[Section, ...]:
         ("What can go wrong", _statements("complication", procedure.complications)),
         ("Notes", _statements("note", procedure.notes)),
         ("Warnings", _warnings(procedure)),
-        ("Sources", map(_source, procedure.sources)),
+        ("Sources", map(source_line, procedure.sources)),
         ("Grades", GRADES.items()),
     )
     told = (Section(title=title, lines=tuple(lines)) for title, lines in blocks)
@@ -91,6 +91,17 @@ def spoken(name: str) -> str:
     return name.replace("_like", "-like").replace("_", " ")
 
 
+def said(statement: Statement) -> str:
+    """Return a sentence with its note, grade and sources."""
+    return f"{statement.text}{_noted(statement.note)} {_cited(statement.grade, statement.sources)}"
+
+
+def source_line(source: Source) -> Line:
+    """Return a source as a labelled line."""
+    kind = f" ({source.kind})" if source.kind else ""
+    return source.id, f"{source.citation}{kind}{f' {source.url}' if source.url else ''}"
+
+
 def _head(procedure: Procedure) -> Iterator[Line]:
     value, scheme, meaning = procedure.concept
     yield "key", procedure.key
@@ -101,9 +112,9 @@ def _head(procedure: Procedure) -> Iterator[Line]:
         yield "anatomic region", f"({value}, {scheme}, {meaning})"
     if procedure.cpt:
         yield "CPT", ", ".join(procedure.cpt)
-    for name, said in (("position", procedure.position), ("levels", procedure.levels)):
-        if said is not None:
-            yield name, _said(said)
+    for name, fact in (("position", procedure.position), ("levels", procedure.levels)):
+        if fact is not None:
+            yield name, said(fact)
     unsigned = "no: these are facts to be checked, not instructions"
     yield "reviewed by a clinician", "yes" if procedure.clinician_signed_off else unsigned
 
@@ -167,9 +178,9 @@ def _contrast(procedure: Procedure) -> Iterator[Line]:
         if volume is not None:
             yield name, _number(volume)
     if procedure.contrast_first is not None:
-        yield "order", _said(procedure.contrast_first)
+        yield "order", said(procedure.contrast_first)
     if procedure.bleeding_risk is not None:
-        yield "bleeding risk", _said(procedure.bleeding_risk)
+        yield "bleeding risk", said(procedure.bleeding_risk)
     for kind, patterns in (("expected", procedure.expected), ("watch for", procedure.abnormal)):
         for pattern in patterns:
             yield from _pattern(kind, pattern)
@@ -181,7 +192,7 @@ def _pattern(kind: str, pattern: Pattern) -> Iterator[Line]:
     told = f"; measured by {measured}" if measured else ""
     yield kind, f"{pattern.name}{warning}{told}"
     for look in pattern.looks:
-        yield "", _said(look)
+        yield "", said(look)
 
 
 def _warnings(procedure: Procedure) -> Iterator[Line]:
@@ -195,23 +206,14 @@ def _raised(warning: WarningRule) -> str:
     return f"{warning.severity}; raised from {_number(warning.threshold)}{more}"
 
 
-def _source(source: Source) -> Line:
-    kind = f" ({source.kind})" if source.kind else ""
-    return source.id, f"{source.citation}{kind}{f' {source.url}' if source.url else ''}"
-
-
 def _statements(label: str, statements: tuple[Statement, ...]) -> Iterator[Line]:
     for statement in statements:
-        yield label, _said(statement)
+        yield label, said(statement)
 
 
 def _numbers(numbers: dict[str, Sourced] | None) -> Iterator[Line]:
     for name, number in (numbers or {}).items():
         yield spoken(name), _number(number)
-
-
-def _said(statement: Statement) -> str:
-    return f"{statement.text}{_noted(statement.note)} {_cited(statement.grade, statement.sources)}"
 
 
 def _number(fact: Sourced) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
@@ -24,7 +25,7 @@ def read_table(text: str, *, name: str) -> dict[str, Any]:
     """
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
         raise ProcedureError(f"{name}: not valid TOML: {error}") from error
 
 
@@ -43,14 +44,15 @@ def validated(kind: Any, value: Any, *, name: str) -> Any:
         raise ProcedureError(f"{name}: {faults}") from error
 
 
-def cited(fields: Any) -> set[str]:
+def cited(facts: Any) -> set[str]:
     """Collect every source id that some fact cites, in tables as in checked values."""
-    if isinstance(fields, list | tuple):
-        return set().union(*map(cited, fields))
-    if not isinstance(fields, dict):
-        return cited(_as_table(fields)) if hasattr(fields, "__slots__") else set()
-    own = {s for s in fields.get("sources", ()) if isinstance(s, str)}
-    return own.union(*(cited(value) for value in fields.values()))
+    if isinstance(facts, list | tuple):
+        return set().union(*map(cited, facts))
+    if not isinstance(facts, dict):
+        return cited(_as_table(facts)) if is_dataclass(facts) else set()
+    named = facts.get("sources")
+    own = {s for s in named if isinstance(s, str)} if isinstance(named, list | tuple) else set()
+    return own.union(*(cited(value) for value in facts.values()))
 
 
 def _fault(at: tuple[int | str, ...], what: str, seen: object) -> str:
@@ -58,7 +60,7 @@ def _fault(at: tuple[int | str, ...], what: str, seen: object) -> str:
 
 
 def _as_table(value: Any) -> dict[str, Any]:
-    return {name: getattr(value, name) for name in value.__slots__}
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 @cache

@@ -122,6 +122,30 @@ def test_what_is_left_of_the_most_contrast_is_the_persistence():
     assert found("persistence").value == pytest.approx(50.0)
 
 
+def test_what_is_left_is_told_only_where_the_last_frames_were_judged():
+    lost = np.r_[np.ones(12), [np.nan, np.nan]]
+    numbers_lost = numbers(area_by_frame_px=lost, mean_od_by_frame=lost)
+    assert "last frames" in found("persistence", spread_numbers=numbers_lost).reason
+    gone = np.r_[np.ones(9) * 50, np.zeros(5)]
+    washed_out = numbers(area_by_frame_px=gone, mean_od_by_frame=np.where(gone, 0.2, np.nan))
+    empty = np.zeros((200, 300), bool)
+    assert found("persistence", spread_numbers=washed_out, area=empty).value == 0
+
+
+@pytest.mark.parametrize("view", ["CLO", "LAT"])
+def test_a_landmark_serves_only_in_the_views_that_show_it(view):
+    marks = Annotation(view=view, marks=(MIDLINE,))
+    crossed = found("midline_crossing", annotation=marks, tip=(100.0, 110.0))
+    assert f"is told in AP, and this view is {view}" in crossed.reason
+
+
+def test_a_region_at_the_picture_edge_does_not_come_in_at_the_other():
+    whole = region(top=0, bottom=200, left=120, right=160)
+    half = region(top=0, bottom=200, left=0, right=40)
+    one, other = (found("compactness", area=a, procedure=get("mbb_lumbar")) for a in (whole, half))
+    assert other.sigma < 2 * one.sigma + 0.05
+
+
 def test_extents_are_those_of_the_spread_and_never_a_lower_bound():
     assert found("cranio_caudal_extent").value == 40.0
     assert found("cranio_caudal_extent", calibration=None).unit == "{pixels}"
@@ -140,8 +164,8 @@ def test_a_path_has_a_length_only_where_it_reached_the_alarm():
 @pytest.mark.parametrize(
     ("what", "changes", "why"),
     [
-        ("levels", {}, "end plates were not marked"),
-        ("midline_crossing", {}, "midline was not marked"),
+        ("levels", {}, "one point for each from head to feet was not marked"),
+        ("midline_crossing", {}, "through the spinous processes was not marked"),
         ("line_contact", {}, "(VILL) was not marked"),
         ("compactness", {"area": np.zeros((200, 300), bool)}, "no spread was seen"),
         ("front_speed", {}, "could not be followed"),

@@ -59,6 +59,11 @@ def test_a_needle_of_known_length_tells_its_angle_to_the_beam(degrees):
         ("foreshortening", {"source": "detected"}, "hub and tip were not marked"),
         (
             "foreshortening",
+            {"annotation": Annotation(needle_length_mm=9.0)},
+            "looks 32 mm long, longer than the 9 mm given",
+        ),
+        (
+            "foreshortening",
             {"annotation": Annotation(needle_length_mm=90.0), "calibration": None},
             "no millimetres",
         ),

@@ -74,3 +74,8 @@ def test_a_disc_is_compact_and_a_tube_is_not():
     assert compactness(disc) == pytest.approx(1.0, abs=0.12)
     assert compactness(tube) == pytest.approx(4 * np.pi * 440 / 228**2, rel=0.05)
     assert compactness(tube | disc) < compactness(disc)
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_nothing_is_more_compact_than_a_disc(height, width):
+    assert compactness(box(20, 20 + height, 30, 30 + width)) <= 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from measured_loops import seen
 
@@ -37,6 +39,14 @@ def test_the_tip_is_taken_to_where_the_line_was_marked():
 def test_without_millimetres_there_are_pixels():
     found = past(annotation=Annotation(marks=(LINE,)), tip=(60.0, 110.0), calibration=None)
     assert (found.value, found.unit) == (pytest.approx(10.0), "{pixels}")
+
+
+def test_pixels_are_those_of_the_file_where_the_analysis_averaged_them():
+    marks = Annotation(marks=(LINE,))
+    whole = seen(annotation=marks, tip=(60.0, 110.0), calibration=None)
+    binned = replace(whole, loop=replace(whole.loop, binned=2))
+    (found,) = [m for m in tip_measurements(binned, IL) if m.id == "tip_to_line"]
+    assert found.value == pytest.approx(20.0)
 
 
 def test_a_tip_is_less_certain_along_its_shaft_than_across_it():

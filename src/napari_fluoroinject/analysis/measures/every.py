@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.analysis.measures.leads import lead_measurements
 from napari_fluoroinject.analysis.measures.seen import Seen, unmeasured
 from napari_fluoroinject.analysis.measures.shaft import shaft_measurements
 from napari_fluoroinject.analysis.measures.spread import Spread, spread_measurements
 from napari_fluoroinject.analysis.measures.tip import tip_measurements
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.model.lead import Lead
     from napari_fluoroinject.model.measurement import Measurement
     from napari_fluoroinject.model.procedure import Procedure
     from napari_fluoroinject.model.spread import RunOff, SpreadMaps, SpreadMeasurements
@@ -21,6 +23,8 @@ def measure_for(
     maps: SpreadMaps | None,
     numbers: SpreadMeasurements | None,
     run_off: RunOff,
+    *,
+    leads: tuple[Lead, ...] = (),
 ) -> tuple[Measurement, ...]:
     """Measure tip, shaft and spread against the procedure's landmarks.
 
@@ -32,6 +36,8 @@ def measure_for(
         The loop, its marks and needle.
     maps, numbers, run_off
         What contrast did; without maps and numbers, the spread's measures say that there are none.
+    leads
+        The stimulator's leads that were found, for procedures that place one.
     """
     spread = None
     if maps is not None and numbers is not None:
@@ -40,6 +46,7 @@ def measure_for(
         *tip_measurements(seen, procedure),
         *shaft_measurements(seen, procedure),
         *spread_measurements(seen, spread, procedure),
+        *lead_measurements(seen, leads, procedure),
     )
     known = {one.id for one in taken}
     untaken = (measure for measure in procedure.measures if measure not in known)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.geometry import Point
 
+_AT_A_TIME = 4096
+"""Points whose distances from every piece of a line are held together."""
 SHORTEST_PX = 1e-6
 """Points of a line that lie closer together are one point."""
 
@@ -86,8 +88,11 @@ def _corners(line_px: Sequence[Point]) -> DoubleArray:
 
 
 def _signed(points: DoubleArray, corners: DoubleArray) -> DoubleArray:
-    offset, across, distance = _nearest(points, corners)
-    signed: DoubleArray = np.sign((across * offset).sum(axis=1)) * distance
+    signed = np.empty(len(points))
+    for begin in range(0, len(points), _AT_A_TIME):
+        part = slice(begin, begin + _AT_A_TIME)
+        offset, across, distance = _nearest(points[part], corners)
+        signed[part] = np.sign((across * offset).sum(axis=1)) * distance
     return signed
 
 

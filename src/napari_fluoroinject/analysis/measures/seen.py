@@ -34,6 +34,11 @@ class Seen:
         """Millimetres of the calibrated plane, else pixels (UCUM)."""
         return "mm" if self.loop.mm_per_px else "{pixels}"
 
+    @property
+    def length_per_px(self) -> float:
+        """How much of `length_unit` a pixel of the loop is: pixels are those of the file."""
+        return self.loop.mm_per_px or float(self.loop.binned)
+
 
 def unmeasured(
     seen: Seen, what: MeasureId, why: str, *, unit: str, of: str | None = None

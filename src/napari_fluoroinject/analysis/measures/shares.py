@@ -102,7 +102,14 @@ def compactness(region: BoolArray) -> float:
     """
     traced = outlines(region)
     border = sum(float(np.hypot(*np.diff(one.points_px, axis=0).T).sum()) for one in traced)
-    return 4 * pi * float(region.sum()) / border**2
+    # the area within that border, which of a single pixel is half of the pixel
+    return 4 * pi * sum(_enclosed(one.points_px) for one in traced) / border**2
+
+
+def _enclosed(points: DoubleArray) -> float:
+    """Area of a closed polygon."""
+    row, column = points[:, 0], points[:, 1]
+    return 0.5 * abs(float(row[:-1] @ column[1:] - row[1:] @ column[:-1]))
 
 
 def _stations(line_px: Sequence[Point]) -> tuple[DoubleArray, DoubleArray]:

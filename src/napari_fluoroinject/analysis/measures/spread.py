@@ -20,6 +20,7 @@ from napari_fluoroinject.analysis.measures.shares import (
     touched_share,
 )
 from napari_fluoroinject.model.arrays import BoolArray
+from napari_fluoroinject.model.likeness import told_by
 from napari_fluoroinject.model.measurement import (
     CONTACT_LINES,
     LANDMARK_OF,
@@ -66,11 +67,12 @@ def spread_measurements(
     spread
         None where there was nothing to subtract.
     procedure
-        Whose patterns say what is measured, each once.
+        Whose patterns and warnings say what is measured, each once.
     """
     patterns = (*procedure.expected, *procedure.abnormal)
-    asked = [measure for pattern in patterns for measure in pattern.measures]
-    taken = [one for one in dict.fromkeys((*procedure.measures, *asked)) if one in _TAKEN]
+    asked = [*procedure.measures, *(one for pattern in patterns for one in pattern.measures)]
+    asked += [one for warning in procedure.warnings for one in told_by(warning.id)]
+    taken = [one for one in dict.fromkeys(asked) if one in _TAKEN]
     return tuple(found for one in taken for found in _taken(one, seen, spread, procedure))
 
 
@@ -92,6 +94,15 @@ class _Ask:
     def missing(self, why: str, *, of: str | None = None) -> Measurement:
         return unmeasured(self.seen, self.what, why, unit=self.unit, of=of)
 
+    def mark(self, landmark: str) -> tuple[Mark | None, str]:
+        """The mark of a landmark, or why there is none that serves in this view."""
+        rule = next((one for one in self.procedure.landmarks if one.id == landmark), None)
+        name = landmark.replace("_", " ") if rule is None else rule.name
+        mark, view = self.seen.annotation.mark(landmark), self.seen.view
+        if rule is not None and view is not None and view not in rule.views:
+            return None, f"the {name} is told in {', '.join(rule.views)}, and this view is {view}"
+        return mark, "" if mark is not None else f"the {name} was not marked"
+
 
 def _taken(
     what: MeasureId, seen: Seen, spread: Spread | None, procedure: Procedure
@@ -101,7 +112,7 @@ def _taken(
         unit = seen.length_unit + ("/s" if what == "front_speed" else "")
     if spread is None:
         yield unmeasured(seen, what, "no frames before contrast to subtract", unit=unit)
-    elif not spread.region.any() and what not in ("tubularity", "path_length"):
+    elif not spread.region.any() and what not in ("tubularity", "path_length", "persistence"):
         yield unmeasured(seen, what, "no spread was seen", unit=unit)
     else:
         yield from _TAKEN[what](
@@ -120,32 +131,46 @@ def _of_numbers(ask: _Ask) -> Iterator[Measurement]:
     if name in numbers.lower_bounds:
         yield ask.missing("contrast reaches the edge of the open field")
         return
-    ends = sqrt(2) * BORDER_PX * (ask.seen.loop.mm_per_px or 1.0)
+    ends = sqrt(2) * BORDER_PX * ask.seen.length_per_px
     sigma = None if ask.what == "front_speed" else ends
-    yield ask.found(value, sigma)
+    yield ask.found(value * (1 if suffix == "mm" else ask.seen.loop.binned), sigma)
 
 
 def _levels(ask: _Ask) -> Iterator[Measurement]:
-    mark = ask.seen.annotation.mark(LANDMARK_OF[ask.what])
+    mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None:
-        yield ask.missing("the end plates were not marked")
+        yield ask.missing(why)
         return
+    volume_ml, why = _millilitres(ask)
     ends = levels_covered(ask.spread.region, mark.points_px)
     if ends is None:
         why = "the spread goes on beyond the end plates that were marked"
+    elif "along" in ask.spread.numbers.lower_bounds:
+        why = "contrast reaches the edge of the open field"
+    if ends is None or why:
         yield ask.missing(why, of=mark.landmark)
         return
     length = float(np.hypot(*np.diff(np.asarray(mark.points_px), axis=0).T).sum())
     per_px = (len(mark.points_px) - 1) / length
     sigma = sqrt(2) * hypot(BORDER_PX, MARK_SIGMA_PX) * per_px
-    yield ask.found(ends[1] - ends[0], sigma, of=mark.landmark)
+    yield ask.found((ends[1] - ends[0]) / volume_ml, sigma / volume_ml, of=mark.landmark)
+
+
+def _millilitres(ask: _Ask) -> tuple[float, str]:
+    """What levels are divided by, 1 where they are not, and why it is not known."""
+    if ask.what == "levels":
+        return 1.0, ""
+    agent = ask.seen.annotation.agent
+    if agent is None or agent.volume_ml is None:
+        return 1.0, "the volume of contrast was not given"
+    return agent.volume_ml, ""
 
 
 def _beside_midline(ask: _Ask) -> Iterator[Measurement]:
     """Share across the midline from the tip, or the near side's less the far side's."""
-    mark = ask.seen.annotation.mark(LANDMARK_OF[ask.what])
+    mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None:
-        yield ask.missing("the midline was not marked")
+        yield ask.missing(why)
         return
     beyond, why = _beyond_midline(ask.seen, mark)
     if beyond is None:
@@ -158,6 +183,25 @@ def _beside_midline(ask: _Ask) -> Iterator[Measurement]:
         yield ask.found(100 * share, 100 * sigma, of=mark.landmark)
     else:
         yield ask.found(100 * (1 - 2 * share), 200 * sigma, of=mark.landmark)
+
+
+def _one_sided(ask: _Ask) -> Iterator[Measurement]:
+    """The fuller side's share less the other's: it takes no needle to say on which side one is."""
+    mark, why = ask.mark(LANDMARK_OF[ask.what])
+    if mark is None:
+        yield ask.missing(why)
+        return
+    line = np.asarray(mark.points_px, np.float64)
+    aside = line[0] + [-(line[-1] - line[0])[1], (line[-1] - line[0])[0]]
+    there = (float(aside[0]), float(aside[1]))
+    try:
+        share, sigma = _with_border(
+            ask.spread.region, lambda r: share_beyond(r, mark.points_px, there)
+        )
+    except ValueError:
+        yield ask.missing("the midline is a point", of=mark.landmark)
+        return
+    yield ask.found(100 * abs(1 - 2 * share), 200 * sigma, of=mark.landmark)
 
 
 def _beyond_midline(seen: Seen, mark: Mark) -> tuple[Point | None, str]:
@@ -181,18 +225,32 @@ def _beyond_midline(seen: Seen, mark: Mark) -> tuple[Point | None, str]:
 
 
 def _medial(ask: _Ask) -> Iterator[Measurement]:
-    mark = ask.seen.annotation.mark(LANDMARK_OF[ask.what])
+    mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None or mark.beyond_px is None:
-        missing = "the pedicle line" if mark is None else "the medial side of the pedicle line"
-        yield ask.missing(f"{missing} was not marked")
+        yield ask.missing(why or "the medial side of the pedicle line was not marked")
         return
-    points, beyond = mark.points_px, mark.beyond_px
+    yield _share_beyond(ask, mark.landmark, mark.points_px, mark.beyond_px)
+
+
+def _beyond_lines(ask: _Ask) -> Iterator[Measurement]:
+    """Share beyond each line of the procedure along which contrast should lie."""
+    for landmark in ask.procedure.landmarks:
+        if landmark.id not in CONTACT_LINES:
+            continue
+        mark, why = ask.mark(landmark.id)
+        if mark is None or mark.beyond_px is None:
+            why = why or f"the far side of the {landmark.name} was not marked"
+            yield ask.missing(why, of=landmark.id)
+        else:
+            yield _share_beyond(ask, mark.landmark, mark.points_px, mark.beyond_px)
+
+
+def _share_beyond(ask: _Ask, landmark: str, points: Sequence[Point], beyond: Point) -> Measurement:
     try:
         share, sigma = _with_border(ask.spread.region, lambda r: share_beyond(r, points, beyond))
     except ValueError as error:
-        yield ask.missing(str(error), of=mark.landmark)
-        return
-    yield ask.found(100 * share, 100 * sigma, of=mark.landmark)
+        return ask.missing(str(error), of=landmark)
+    return ask.found(100 * share, 100 * sigma, of=landmark)
 
 
 def _touched(ask: _Ask) -> Iterator[Measurement]:
@@ -204,9 +262,9 @@ def _touched(ask: _Ask) -> Iterator[Measurement]:
     for landmark in ask.procedure.landmarks:
         if landmark.id not in wanted:
             continue
-        mark = ask.seen.annotation.mark(landmark.id)
+        mark, why = ask.mark(landmark.id)
         if mark is None:
-            yield ask.missing(f"the {landmark.name} was not marked")
+            yield ask.missing(why, of=landmark.id)
             continue
         share, sigma = _with_border(
             ask.spread.region,
@@ -220,9 +278,9 @@ def _overlaps(ask: _Ask) -> Iterator[Measurement]:
     for landmark in ask.procedure.landmarks:
         if landmark.kind != "area":
             continue
-        mark = ask.seen.annotation.mark(landmark.id)
+        mark, why = ask.mark(landmark.id)
         if mark is None:
-            yield ask.missing(f"the {landmark.name} was not marked", of=landmark.id)
+            yield ask.missing(why, of=landmark.id)
             continue
         within = partial(share_within, corners_px=mark.points_px)
         share, sigma = _with_border(ask.spread.region, within)
@@ -236,16 +294,22 @@ def _compactness(ask: _Ask) -> Iterator[Measurement]:
 
 def _persistence(ask: _Ask) -> Iterator[Measurement]:
     """What is left at the end of the most contrast that there was, in sums of opacity."""
-    amount = ask.spread.numbers.area_by_frame_px * ask.spread.numbers.mean_od_by_frame
+    area, mean = ask.spread.numbers.area_by_frame_px, ask.spread.numbers.mean_od_by_frame
+    amount = np.where(area == 0, 0.0, area * mean)
     known: DoubleArray = amount[np.isfinite(amount)]
     if len(known) < 2 * END_FRAMES:
         yield ask.missing("too few frames with contrast")
-        return
-    windows = np.lib.stride_tricks.sliding_window_view(known, END_FRAMES)
-    smooth = np.median(windows, axis=1)
-    most = float(smooth.max())
-    sigma = float(np.std(known[-END_FRAMES:])) / most
-    yield ask.found(100 * float(smooth[-1]) / most, 100 * sigma)
+    elif not np.isfinite(amount[-END_FRAMES:]).all():
+        yield ask.missing("the last frames could not be judged")
+    else:
+        windows = np.lib.stride_tricks.sliding_window_view(known, END_FRAMES)
+        smooth = np.median(windows, axis=1)
+        most = float(smooth.max())
+        if most <= 0:
+            yield ask.missing("no spread was seen")
+            return
+        sigma = float(np.std(known[-END_FRAMES:])) / most
+        yield ask.found(100 * float(smooth[-1]) / most, 100 * sigma)
 
 
 def _run_off(ask: _Ask) -> Iterator[Measurement]:
@@ -259,7 +323,7 @@ def _run_off(ask: _Ask) -> Iterator[Measurement]:
         why = found.reason or "no run-off reached the alarm threshold"
         yield ask.missing(why)
     else:
-        scale = ask.seen.loop.mm_per_px or 1.0
+        scale = ask.seen.length_per_px
         length = float(np.hypot(*np.diff(found.path_px, axis=0).T).sum()) * scale
         ends = sqrt(2) * BORDER_PX * scale
         yield ask.found(length, ends)
@@ -271,11 +335,20 @@ def _touched_share(
     return touched_share(region, line_px, reach_px=reach_px, facing=facing) or 0.0
 
 
+def _stepped(region: BoolArray, step: int, axis: int) -> BoolArray:
+    """A region moved by a pixel; what leaves the picture is gone."""
+    moved = np.roll(region, step, axis)
+    edge = [slice(None), slice(None)]
+    edge[axis] = slice(0, 1) if step > 0 else slice(-1, None)
+    moved[tuple(edge)] = False
+    return moved
+
+
 def _with_border(region: BoolArray, measured: Callable[[BoolArray], float]) -> tuple[float, float]:
     """A measure of a region, and how much it changes where the border lies a pixel off."""
     value = measured(region)
     others = [binary_dilation(region), binary_erosion(region)]
-    others += [np.roll(region, step, axis) for step in (-1, 1) for axis in (0, 1)]
+    others += [_stepped(region, step, axis) for step in (-1, 1) for axis in (0, 1)]
     changes = [abs(measured(other) - value) for other in others if other.any()]
     return value, max(changes)
 
@@ -288,19 +361,23 @@ _NUMBERS: dict[MeasureId, str] = {
 _LENGTHS = (*_NUMBERS, "path_length")
 _UNITS: dict[MeasureId, str] = {
     "levels": "{levels}",
+    "levels_per_ml": "{levels}/mL",
     "compactness": "1",
     "tubularity": "1",
 }
 """Units (UCUM) of what is neither a share nor a length."""
 _TAKEN: dict[MeasureId, Callable[[_Ask], Iterator[Measurement]]] = {
     "levels": _levels,
+    "levels_per_ml": _levels,
     "cranio_caudal_extent": _of_numbers,
     "lateral_extent": _of_numbers,
     "front_speed": _of_numbers,
     "side_asymmetry": _beside_midline,
     "midline_crossing": _beside_midline,
+    "one_sidedness": _one_sided,
     "medial_to_pedicle": _medial,
     "line_contact": _touched,
+    "beyond_line": _beyond_lines,
     "filled_joint_length": _touched,
     "area_overlap": _overlaps,
     "compactness": _compactness,

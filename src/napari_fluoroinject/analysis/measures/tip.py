@@ -107,11 +107,10 @@ def _tip_sigma_px(needle: Needle, across: np.ndarray) -> float:
 def _length(
     seen: Seen, what: MeasureId, value_px: float, sigma_px: float, *, of: str | None = None
 ) -> Measurement:
-    scale = seen.loop.mm_per_px
     return Measurement(
         id=what,
-        value=value_px * (scale or 1.0),
-        sigma=sigma_px * (scale or 1.0),
+        value=value_px * seen.length_per_px,
+        sigma=sigma_px * seen.length_per_px,
         unit=seen.length_unit,
         of=of,
         view=seen.view,

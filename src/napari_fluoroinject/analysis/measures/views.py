@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import Annotation
-    from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.geometry import View
     from napari_fluoroinject.model.procedure import Procedure, ViewRule
 
 FARTHEST_DEG = 10.0
@@ -16,27 +16,32 @@ _OBLIQUE_DEG = 70.0
 """Views that begin beyond this turn are lateral ones."""
 
 
-def shown_view(loop: CineLoop, annotation: Annotation, procedure: Procedure) -> str | None:
-    """Return the name of the view in the procedure; None where it is not known.
+def shown_view(recorded: View, annotation: Annotation, procedure: Procedure) -> str | None:
+    """Return the name of a loop's view in the procedure; None where it is not known.
 
     What a person said counts first. Else the C-arm's angle tells it: the view whose range is
     nearest, where one is nearest. The turn counts towards the needle's side, so that without a
-    side an oblique view is not told from the contralateral one.
+    side both ways must lead to the same view. The file is believed on what is left: a C-arm that
+    was not told that its patient lies prone may take one side for the other.
     """
     if annotation.view is not None:
         return annotation.view
-    primary = loop.view.primary_angle_deg
+    primary = recorded.primary_angle_deg
     if annotation.c_arm is not None:
         primary = annotation.c_arm.primary_angle_deg
     if primary is None:
         return None
-    turns = _turns(primary, annotation)
-    off = {view.name: max(_off_deg(turn, view) for turn in turns) for view in procedure.views}
-    nearest = sorted(off, key=lambda name: off[name])[:2]
-    if not nearest or off[nearest[0]] > FARTHEST_DEG:
+    named = {_nearest(turn, procedure.views) for turn in _turns(primary, annotation)}
+    return named.pop() if len(named) == 1 else None
+
+
+def _nearest(turn_deg: float, views: tuple[ViewRule, ...]) -> str | None:
+    """The view whose range a turn comes nearest to, if one alone does and near enough."""
+    off = sorted((_off_deg(turn_deg, view), view.name) for view in views)
+    if not off or off[0][0] > FARTHEST_DEG:
         return None
-    alone = len(nearest) == 1 or off[nearest[0]] < off[nearest[1]]
-    return nearest[0] if alone else None
+    alone = len(off) == 1 or off[0][0] < off[1][0]
+    return off[0][1] if alone else None
 
 
 def _turns(primary_deg: float, annotation: Annotation) -> tuple[float, ...]:
