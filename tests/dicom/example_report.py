@@ -11,12 +11,20 @@ import pydicom
 import sources
 
 from napari_fluoroinject.dicom.write import encode_results
-from napari_fluoroinject.model.annotation import Annotation
+from napari_fluoroinject.model.annotation import (
+    Annotation,
+    CArm,
+    ContrastAgent,
+    Event,
+    Mark,
+    NeedleTrajectory,
+)
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
 from napari_fluoroinject.model.geometry import Calibration, View
+from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle
-from napari_fluoroinject.model.procedure import Procedure
+from napari_fluoroinject.model.procedure import LandmarkRule, Procedure
 from napari_fluoroinject.model.report import Assessable, Finding, Provenance, Report
 from napari_fluoroinject.model.spread import (
     NoiseModel,
@@ -217,6 +225,91 @@ def example_procedure() -> Procedure:
         anatomic_region=("122496007", "SCT", "Lumbar spine"),
         clinician_signed_off=False,
         expected_spread="Epidural sheet.",
+    )
+
+
+def marked(report: Report) -> Report:
+    """The same report with everything that a person can say, and measures of every sort."""
+    return replace(
+        report,
+        procedure=replace(report.procedure, landmarks=_landmarks()),
+        annotation=example_annotation(),
+        measured=example_measured(),
+    )
+
+
+def example_annotation() -> Annotation:
+    """Every field is stated; numbers that no 32-bit float holds, letters that ASCII lacks."""
+    return Annotation(
+        needle=NeedleTrajectory(hub_px=(8.1, 44.3), tip_px=(1 / 3, 31.2), frame=0),
+        target_px=(26.1, 33.7),
+        gauge=22,
+        needle_length_mm=88.9,
+        level="L4/5",
+        side="left",
+        view="CLO",
+        c_arm=CArm(primary_angle_deg=-44.7, secondary_angle_deg=3.1),
+        marks=(
+            Mark(landmark="entry", points_px=((12.3, 40.9),)),
+            Mark(
+                landmark="ventral_interlaminar_line",
+                points_px=((5.1, 20.2), (40.3, 22.4)),
+                beyond_px=(20.0, 10.1),
+            ),
+            Mark(
+                landmark="end_plates",
+                points_px=((4.1, 50.2), (20.3, 51.1), (37.9, 52.7)),
+                level="L3",
+            ),
+            Mark(landmark="facet_joint", points_px=((30.1, 40.1), (30.2, 48.1), (36.4, 44.4))),
+        ),
+        agent=ContrastAgent(
+            name='Jod "240" \N{LATIN SMALL LETTER E WITH ACUTE}\\',
+            kind="iodinated",
+            iodine_mg_ml=240.0,
+            volume_ml=0.1 + 0.2,
+        ),
+        events=(
+            Event(kind="aspiration", time_s=-12.5),
+            Event(kind="contrast", time_s=0.267),
+            Event(kind="medication", time_s=65.0),
+        ),
+        mask="auto",
+    )
+
+
+def example_measured() -> tuple[Measurement, ...]:
+    """With and without a landmark, a view, an uncertainty, a value."""
+    vill = "ventral_interlaminar_line"
+    return (
+        Measurement(id="tip_to_line", value=-2.345, sigma=0.41, unit="mm", of=vill, view="CLO"),
+        Measurement(id="tip_to_target", value=1.794, unit="mm", view="CLO"),
+        Measurement(id="line_contact", value=37.5, sigma=4.0, unit="%", of=vill, view="CLO"),
+        Measurement(
+            id="levels_per_ml", value=1.5, unit="{levels}/mL", of="end_plates", view="CLO"
+        ),
+        Measurement(id="tip_in_area", value=0.4, unit="1", of="sites_own", view="steep"),
+        Measurement(id="compactness", value=0.61, unit="1"),
+        Measurement(id="midline_crossing", value=None, unit="%", of="midline", reason=_UNMARKED),
+        Measurement(id="side_asymmetry", value=None, unit="%", of="midline", reason=_UNMARKED),
+        Measurement(id="front_speed", value=float("nan"), unit="mm/s", view="CLO"),
+    )
+
+
+_UNMARKED = "the midline was not marked"
+
+
+def _landmarks() -> tuple[LandmarkRule, ...]:
+    return tuple(
+        LandmarkRule(id=key, name=name, kind=kind, views=("CLO",), grade="D")
+        for key, name, kind in (
+            ("entry", "Eintritt der Nadel, \N{LATIN SMALL LETTER U WITH DIAERESIS}ber", "point"),
+            ("ventral_interlaminar_line", "ventral interlaminar line (VILL)", "line"),
+            ("end_plates", "upper end plates, from head to feet", "line"),
+            ("facet_joint", "facet joint", "area"),
+            ("midline", "midline", "line"),
+            ("sites_own", "the site's own area", "area"),
+        )
     )
 
 

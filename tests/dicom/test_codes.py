@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import get_args
+
 import pytest
 from pydicom.sr._concepts_dict import concepts
 from pydicom.sr.coding import Code
 
-from napari_fluoroinject.dicom import codes
+from napari_fluoroinject import procedures
+from napari_fluoroinject.dicom import codes, codes_page
 from napari_fluoroinject.errors import EncodingError
+from napari_fluoroinject.model.measurement import MEASURES
+from napari_fluoroinject.model.procedure import WarningId
 
 WARNING_IDS = [
     "vascular_uptake",
@@ -32,6 +38,7 @@ BY_RULE = {
     "{pixels}": "UCUM annotation",
     "{pixels}/s": "UCUM annotation",
     "{frames}": "UCUM annotation",
+    "{points}": "UCUM annotation",
     "[arb'U]/s": "a UCUM unit divided by another",
     "mg": "a UCUM prefix and unit",
     "mg/cm2": "a UCUM unit divided by another",
@@ -94,3 +101,36 @@ def test_every_warning_of_the_contract_has_a_private_code(finding_id):
 def test_a_warning_that_the_contract_does_not_know_is_refused():
     with pytest.raises(EncodingError, match="no_such_warning"):
         codes.warning("no_such_warning")
+
+
+def test_the_warnings_with_a_code_are_those_of_the_contract():
+    assert set(WARNING_IDS) == set(get_args(WarningId))
+
+
+@pytest.mark.parametrize("key", procedures.all_keys())
+def test_every_landmark_and_view_of_a_procedure_has_a_code(key):
+    procedure = procedures.get(key)
+    for landmark in procedure.landmarks:
+        assert codes.landmark(landmark.id) != codes.private("landmark"), landmark.id
+    for view in procedure.views:
+        assert codes.view(view.name) is not None, view.name
+
+
+def test_a_landmark_or_view_of_the_site_has_no_code_of_its_own():
+    assert codes.landmark("sites_own") == codes.private("landmark")
+    assert codes.view("sites_own") is None
+
+
+def test_every_measure_has_a_code_of_its_own():
+    assert len({codes.measure(one).value for one in MEASURES}) == len(MEASURES)
+
+
+def test_a_unit_is_named_by_what_ucum_writes():
+    assert codes.unit("mm") is codes.MM
+    assert codes.unit("{levels}/mL") == Code("{levels}/mL", "UCUM", "{levels}/mL")
+
+
+def test_the_page_of_the_private_codes_is_current():
+    path = Path(__file__).resolve().parents[2] / "docs" / "codes.md"
+    told = "write it anew with `python -m napari_fluoroinject.dicom.codes_page docs/codes.md`"
+    assert path.read_text(encoding="utf-8") == codes_page.markdown(), told

@@ -3,69 +3,27 @@
 from __future__ import annotations
 
 import json
+from math import cos, sin
 
 import pytest
+from annotation_strategies import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_fluoroinject.errors import AnnotationError
 from napari_fluoroinject.model.annotation import (
     Annotation,
-    CArm,
-    ContrastAgent,
-    Event,
     Mark,
-    NeedleTrajectory,
     annotation_text,
     check_annotation,
     check_landmarks,
     parse_annotation,
 )
+from napari_fluoroinject.model.marks import why_unfit
 from napari_fluoroinject.procedures import get
 
-numbers = st.floats(allow_nan=False, allow_infinity=False)
-amounts = st.floats(min_value=1e-3, max_value=1e6)
-points = st.tuples(numbers, numbers)
-words = st.text(min_size=1, max_size=64)
-levels = st.sampled_from(["L4", "L4-L5", "C7-T1", "S1"])
-needles = st.builds(NeedleTrajectory, hub_px=points, tip_px=points, frame=st.integers(0, 10_000))
-marks = st.builds(
-    Mark,
-    landmark=words,
-    points_px=st.lists(points, min_size=1, max_size=5).map(tuple),
-    beyond_px=st.none() | points,
-    level=st.none() | levels,
-)
-agents = st.builds(
-    ContrastAgent,
-    name=st.none() | words,
-    kind=st.none() | st.sampled_from(["iodinated", "other"]),
-    iodine_mg_ml=st.none() | amounts,
-    volume_ml=st.none() | amounts,
-)
-events = st.builds(
-    Event,
-    kind=st.sampled_from(["aspiration", "contrast", "test_dose", "medication"]),
-    time_s=numbers,
-)
-annotations = st.builds(
-    Annotation,
-    needle=st.none() | needles,
-    target_px=st.none() | points,
-    gauge=st.sampled_from([None, 18, 22, 25]),
-    needle_length_mm=st.none() | amounts,
-    level=st.none() | levels,
-    side=st.sampled_from([None, "left", "right", "bilateral"]),
-    view=st.none() | words,
-    c_arm=st.none() | st.builds(CArm, primary_angle_deg=numbers, secondary_angle_deg=numbers),
-    marks=st.lists(marks, max_size=4, unique_by=lambda mark: mark.landmark).map(tuple),
-    agent=st.none() | agents,
-    events=st.lists(events, max_size=4).map(tuple),
-    mask=st.sampled_from([None, "auto", "header"]),
-)
 
-
-@given(annotations)
+@given(annotations())
 def test_an_annotation_comes_back_from_its_json_exactly(annotation):
     assert parse_annotation(annotation_text(annotation), name="a.json") == annotation
 
@@ -114,10 +72,13 @@ def test_a_mark_outside_the_picture_is_refused(beyond):
             Annotation(marks=(Mark(landmark="nose", points_px=((1.0, 1.0),)),)),
             "no landmark 'nose'",
         ),
-        (Annotation(marks=(Mark(landmark="midline", points_px=((1.0, 1.0),)),)), "is a line"),
+        (
+            Annotation(marks=(Mark(landmark="midline", points_px=((1.0, 1.0),)),)),
+            "expected 2 to 200 for one of kind line",
+        ),
         (
             Annotation(marks=(Mark(landmark="facet_joint", points_px=((1.0, 1.0),) * 2),)),
-            "expected 3 or more",
+            "expected 3 to 200",
         ),
         (Annotation(view="PA"), "no view 'PA'; there are: AP, CLO, LAT"),
     ],
@@ -131,3 +92,41 @@ def test_a_mark_is_found_by_its_landmark():
     mark = Mark(landmark="midline", points_px=((1.0, 1.0), (2.0, 2.0)))
     assert Annotation(marks=(mark,)).mark("midline") == mark
     assert Annotation(marks=(mark,)).mark("end_plates") is None
+
+
+LINE, AREA = "midline", "facet_joint"
+
+
+@pytest.mark.parametrize(
+    ("landmark", "points", "told"),
+    [
+        (LINE, ((1.0, 1.0), (1.0, 1.5), (9.0, 9.0)), "points 1 and 2 less than 1 pixel apart"),
+        ("end_plates", ((10.0, 5.0), (90.0, 5.0), (50.0, 5.0)), "point 3 before point 2"),
+        (AREA, ((1.0, 1.0), (5.0, 5.0), (9.0, 9.0)), "encloses nothing"),
+        (AREA, ((0.0, 0.0), (0.0, 9.0), (9.0, 0.0), (9.0, 9.5)), "edges 2 and 4 that cross"),
+        (LINE, tuple((2.0 * k, 3.0) for k in range(201)), "has 201 points"),
+    ],
+)
+def test_a_mark_that_nothing_can_be_measured_against_is_refused(landmark, points, told):
+    mark = Mark(landmark=landmark, points_px=points)
+    with pytest.raises(AnnotationError, match=told):
+        check_landmarks(Annotation(marks=(mark,)), get("esi_il_lumbar"))
+
+
+def test_only_lines_have_a_far_side():
+    corners = ((0.0, 0.0), (0.0, 9.0), (9.0, 9.0))
+    mark = Mark(landmark=AREA, points_px=corners, beyond_px=(5.0, 5.0))
+    with pytest.raises(AnnotationError, match="far side"):
+        check_landmarks(Annotation(marks=(mark,)), get("esi_il_lumbar"))
+
+
+@given(
+    st.lists(st.floats(5, 60), min_size=3, max_size=30),
+    st.floats(0, 6.28),
+)
+def test_corners_in_order_round_a_middle_make_an_area(radii, turn):
+    steps = [turn + 6.28 * k / len(radii) for k in range(len(radii))]
+    corners = tuple((80 + r * sin(a), 80 + r * cos(a)) for r, a in zip(radii, steps, strict=True))
+    mark = Mark(landmark=AREA, points_px=corners)
+    told = why_unfit(mark, "area")
+    assert told is None or "apart" in told or "nothing" in told

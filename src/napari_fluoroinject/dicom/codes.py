@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydicom.sr.coding import Code
 
 from napari_fluoroinject.errors import EncodingError
+from napari_fluoroinject.model.measurement import MEASURES, MeasureId
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.geometry import Side
@@ -56,10 +57,12 @@ DISTANCE = Code("121206", "DCM", "Distance")
 ARRIVAL_TIME = Code("126371", "DCM", "Bolus Arrival Time")
 TIME_TO_PEAK = Code("113069", "DCM", "Time To Peak")
 QUANTITY = Code("246205007", "SCT", "Quantity")
+FINDING = Code("121071", "DCM", "Finding")
 UNDETERMINED = Code("373068000", "SCT", "Undetermined")
 
 # How an object came about.
 SEGMENTATION = Code("113076", "DCM", "Segmentation")
+SUBTRACTION = Code("113062", "DCM", "Pixel by pixel subtraction")
 PERFUSION_ANALYSIS = Code("129104", "DCM", "Perfusion image analysis")
 SOURCE_IMAGE = Code("121322", "DCM", "Source image for image processing operation")
 MASK_IMAGE = Code("121321", "DCM", "Mask image for image processing operation")
@@ -87,6 +90,7 @@ ARBITRARY = Code("[arb'U]", "UCUM", "arbitrary unit")
 PIXELS = Code("{pixels}", "UCUM", "pixels")
 PIXELS_PER_S = Code("{pixels}/s", "UCUM", "pixels per second")
 FRAMES = Code("{frames}", "UCUM", "frames")
+POINTS = Code("{points}", "UCUM", "points")
 ARBITRARY_PER_SECOND = Code("[arb'U]/s", "UCUM", "arbitrary units per second")
 
 SIDES: dict[Side, Code] = {
@@ -128,8 +132,31 @@ _STATEMENTS = (
     ("not-written", "Result not written", "A result that was not made from this loop, and why."),
     ("software", "Computed by", "Software, backend and parameters."),
     ("reader-note", "Note on the loop", "Something odd or unknown about the loop as stored."),
+    ("view", "View as stated", "Name of the view as a person stated it; never inferred."),
+    ("c-arm", "C-arm angles as stated", "As a person read them off, where the file has none."),
+    ("needle-stated", "Needle as stated", "Gauge and length as a person stated them."),
+    ("agent", "Contrast agent as stated", "What a person said was injected to be seen."),
+    ("events", "Events as stated", "What was done, in seconds from the first frame's time."),
+    ("mask-wish", "Mask frames as asked for", "Found in the picture, or those of the header."),
+    ("marks", "Marked by a person", "Landmarks and points that a person marked on the loop."),
+    ("not-measured", "Not measured", "A measure of the procedure without a value, and why."),
+    (
+        "annotation",
+        "Annotation, exact (JSON)",
+        "All that a person said and marked, as JSON; points are (row, column), the centre of the "
+        "first pixel is (0, 0), frames count from 0.",
+    ),
+    (
+        "annotation-pose",
+        "Frame that shows the marks (JSON)",
+        "The frame, from 0, and the matrix that takes (row, column, 1) of a mark to its place on "
+        "it: marks hold for all mask frames together, each of which may be displaced.",
+    ),
 )
 _MEASURES = (
+    ("points-marked", "Points marked", "Number of points of a mark; the shape has their places."),
+    ("measure-view", "View of the measure", "The view in which the measure was taken."),
+    ("measure-sigma", "Uncertainty (1 sigma)", "Of the measure in the same group, in its unit."),
     ("frames-judged", "Assessable frames, count", "Number of frames that could be judged."),
     ("frames-total", "Frames in the loop", "Number of frames of the loop."),
     ("tip-sigma", "Tip position uncertainty (1 sigma)", "Along the axis, in the image plane."),
@@ -147,6 +174,8 @@ _MEASURES = (
     ("front-speed", "Front speed away from the tip", "Median, in the image plane; no flow."),
     ("peak-opacity", "Peak opacity", "Largest natural-log attenuation, corrected for scatter."),
     ("peak-relative", "Peak opacity, relative", "The same in log units of unknown scale."),
+    ("ln-difference", "Difference of the log beam", "Natural log of the beam less its mask's."),
+    ("ln-diff-relative", "Difference of the log beam, relative", "In log units of unknown scale."),
     ("iodine-mass", "Mass of iodine in the region", "At the end, in the calibrated plane."),
     ("iodine-density", "Peak areal density of iodine", "Of the peak opacity, by tube voltage."),
     ("iodine-sigma", "Iodine uncertainty (1 sigma)", "Relative, of mass and areal density."),
@@ -185,7 +214,87 @@ _ANSWERS = (
     ("moderate", "Moderate", "Third of four."),
     ("info", "Information", "Least severe of four."),
     ("raised", "Warning raised, review the loop", "The rule's threshold was reached."),
+    ("needle-marked", "Needle as marked by a person", "Hub, then tip, on the frame marked on."),
+    ("landmark", "Landmark", "One that has no code of its own; its name stands beside it."),
+    ("far-side", "Far side of a line", "A point beyond the line that is named beside it."),
+    ("measure", "Measure of the procedure", "What is measured without reference to a landmark."),
 )
+_LANDMARKS = (
+    ("pillar-anterior", "Anterior border of the articular pillar", "anterior_pillar_border"),
+    ("anterior-body", "Anterior margin of the vertebral bodies", "anterior_vertebral_line"),
+    ("pillar", "Articular pillar", "articular_pillar"),
+    ("canal-border", "Lateral border of the spinal canal", "canal_border"),
+    ("canal-middle", "Middle of the spinal canal", "canal_middle"),
+    ("disc", "Disc, between end plates", "disc"),
+    ("dorsal-sacrum", "Dorsal border of the sacrum", "dorsal_sacral_border"),
+    ("end-plates", "Upper end plates, from head to feet", "end_plates"),
+    ("facet-joint", "Facet joint", "facet_joint"),
+    ("foramen", "Foramen", "foramen"),
+    ("joint-line", "Joint line", "joint_line"),
+    ("foramen-lateral", "Lateral border of the dorsal foramen", "lateral_foramen_border"),
+    ("pedicle-lateral", "Lateral border of the pedicles", "lateral_pedicle_line"),
+    ("lateral-body", "Lateral margin of the vertebral bodies", "lateral_vertebral_line"),
+    ("longus-colli", "Longus colli muscle", "longus_colli"),
+    ("pedicle-medial", "Medial border of the pedicles", "medial_pedicle_line"),
+    ("pedicle-middle", "Middle of the pedicle (6 o'clock)", "mid_pedicle_line"),
+    ("midline", "Midline", "midline"),
+    ("pedicle", "Pedicle", "pedicle"),
+    ("pillar-midline", "Middle of the articular pillars", "pillar_midline"),
+    ("planned-path", "Planned trajectory", "planned_trajectory"),
+    ("pleura", "Pleura", "pleura"),
+    ("annulus-dorsal", "Posterior border of the annulus", "posterior_annulus"),
+    ("foramen-dorsal", "Posterior border of the foramen", "posterior_foramen_border"),
+    ("foramen-wall", "Posterior wall of the foramen", "posterior_foramen_wall"),
+    ("psoas", "Psoas muscle", "psoas"),
+    ("s3-upper-border", "Upper border of S3", "s3_upper_border"),
+    ("sacral-bone", "Bone of the sacrum", "sacral_bone"),
+    ("soft-tissue", "Soft tissue", "soft_tissue"),
+    ("spinolaminar", "Spinolaminar line", "spinolaminar_line"),
+    ("transverse-proc", "Ventral border of the transverse process", "transverse_process_front"),
+    ("uncinate-line", "Uncinate line", "uncinate_line"),
+    ("ventral-canal", "Ventral wall of the sacral canal", "ventral_canal_wall"),
+    ("vill", "Ventral interlaminar line", "ventral_interlaminar_line"),
+    ("ventral-sacrum", "Ventral border of the sacrum", "ventral_sacral_border"),
+)
+"""Third column: the landmark's id in the procedures."""
+_VIEWS = (
+    ("view-ap", "AP view", "AP"),
+    ("view-pa", "PA view", "PA"),
+    ("view-lat", "Lateral view", "LAT"),
+    ("view-clo", "Contralateral oblique view", "CLO"),
+    ("view-obl", "Oblique view", "OBL"),
+    ("view-pillar", "Pillar view", "PILLAR"),
+)
+"""Third column: the view's name in the procedures."""
+_TAKEN: tuple[tuple[str, str, MeasureId], ...] = (
+    ("tip-line", "Distance of the tip from a line, positive beyond it", "tip_to_line"),
+    ("tip-area", "Tip in an area, 0 its middle and 1 its border", "tip_in_area"),
+    ("shaft-angle", "Angle of the shaft against the planned trajectory", "shaft_angle"),
+    ("coaxiality", "Angle between needle and beam", "coaxiality"),
+    ("foreshortening", "Length in the picture over the true length", "foreshortening"),
+    ("levels", "Vertebral levels of the spread", "levels"),
+    ("levels-per-ml", "Vertebral levels of the spread per millilitre", "levels_per_ml"),
+    ("cranio-caudal", "Cranio-caudal extent of the spread", "cranio_caudal_extent"),
+    ("lateral-extent", "Lateral extent of the spread", "lateral_extent"),
+    ("side-asymmetry", "Share on the needle's side less that on the other", "side_asymmetry"),
+    ("one-sidedness", "Share on the fuller side less that on the other", "one_sidedness"),
+    ("beyond-line", "Share of the spread beyond the line", "beyond_line"),
+    ("midline-crossing", "Share of the spread beyond the midline", "midline_crossing"),
+    ("medial-share", "Share of the spread medial to the pedicles", "medial_to_pedicle"),
+    ("line-contact", "Share of the line that contrast touches", "line_contact"),
+    ("joint-filled", "Share of the joint line that is filled", "filled_joint_length"),
+    ("area-overlap", "Share of the spread within the area", "area_overlap"),
+    ("compactness", "Compactness of the spread", "compactness"),
+    ("persistence", "Share of the peak opacity left at the end", "persistence"),
+    ("tubularity", "Tubularity of the spread", "tubularity"),
+    ("path-length", "Path length of the run-off from the tip", "path_length"),
+    ("path-speed", "Speed of the front along its path", "front_speed"),
+    ("lead-contacts", "Contacts of the lead", "contact_positions"),
+    ("lead-midline", "Distance of the lead from the midline", "lead_midline_offset"),
+    ("lead-level", "Vertebral level of the lead's tip", "lead_level"),
+    ("lead-migration", "Migration of the lead along the spine", "lead_migration"),
+)
+"""Third column: the measure's id; the distance from tip to target stands further up."""
 _WARNINGS = (
     ("vascular-uptake", "Possible vascular uptake", "vascular_uptake"),
     ("no-contrast-seen", "Contrast not seen", "contrast_not_seen"),
@@ -208,7 +317,15 @@ _WARNINGS = (
 
 PRIVATE_CONCEPTS: tuple[PrivateConcept, ...] = tuple(
     PrivateConcept(value=value, meaning=meaning, explanation=explanation)
-    for value, meaning, explanation in (*_STATEMENTS, *_MEASURES, *_ANSWERS, *_WARNINGS)
+    for value, meaning, explanation in (
+        *_STATEMENTS,
+        *_MEASURES,
+        *_ANSWERS,
+        *_WARNINGS,
+        *((value, meaning, f"Landmark {mark}.") for value, meaning, mark in _LANDMARKS),
+        *((value, meaning, f"View {name}.") for value, meaning, name in _VIEWS),
+        *((value, meaning, f"Measure {one}: {MEASURES[one]}.") for value, meaning, one in _TAKEN),
+    )
 )
 """The private scheme in full; a code once given keeps its meaning for ever."""
 
@@ -216,6 +333,13 @@ _BY_VALUE = {concept.value: concept.code for concept in PRIVATE_CONCEPTS}
 _BY_WARNING = {
     finding_id: Code(value, PRIVATE_SCHEME, words) for value, words, finding_id in _WARNINGS
 }
+_BY_LANDMARK = {mark: _BY_VALUE[value] for value, _, mark in _LANDMARKS}
+_BY_VIEW = {name: _BY_VALUE[value] for value, _, name in _VIEWS}
+_BY_MEASURE: dict[MeasureId, Code] = {
+    **{one: _BY_VALUE[value] for value, _, one in _TAKEN},
+    "tip_to_target": _BY_VALUE["tip-target"],
+}
+_BY_UNIT = {unit.value: unit for unit in (MM, MM_PER_S, DEGREE, NO_UNITS, PERCENT, PIXELS)}
 
 
 def private(value: str) -> Code:
@@ -236,3 +360,23 @@ def warning(finding_id: str) -> Code:
             f"the warning {finding_id!r} has no code; expected one of {', '.join(_BY_WARNING)}"
         )
     return _BY_WARNING[finding_id]
+
+
+def landmark(landmark_id: str) -> Code:
+    """Return the private concept of a landmark; one of the site's own is a landmark, no more."""
+    return _BY_LANDMARK.get(landmark_id, _BY_VALUE["landmark"])
+
+
+def view(name: str) -> Code | None:
+    """Return the private concept of a view; None of one of the site's own."""
+    return _BY_VIEW.get(name)
+
+
+def measure(measure_id: MeasureId) -> Code:
+    """Return the private concept of a measure."""
+    return _BY_MEASURE[measure_id]
+
+
+def unit(ucum: str) -> Code:
+    """Return a unit by what UCUM writes; where it has no words here they are the same."""
+    return _BY_UNIT.get(ucum, Code(ucum, "UCUM", ucum))

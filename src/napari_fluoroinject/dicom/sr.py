@@ -10,6 +10,7 @@ from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.header import referenced_series, result_header
 from napari_fluoroinject.dicom.identity import derived_uid
 from napari_fluoroinject.dicom.items import item, plain
+from napari_fluoroinject.dicom.sr_annotation import COMPREHENSIVE_SR_STORAGE
 from napari_fluoroinject.dicom.sr_groups import measurement_groups
 from napari_fluoroinject.dicom.sr_statements import Omission, Statement, statements
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.dicom.identity import Identity
     from napari_fluoroinject.model.report import Provenance, Report
-
-COMPREHENSIVE_SR_STORAGE = "1.2.840.10008.5.1.4.1.1.88.33"
-"""All shapes are two-dimensional, so the older class does, which every archive knows."""
 
 
 def encode_report(

@@ -8,6 +8,13 @@ import numpy as np
 
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.maps import is_quantitative
+from napari_fluoroinject.dicom.sr_marks import (
+    landmark_groups,
+    needle_mark,
+    points_marked,
+    target_shape,
+)
+from napari_fluoroinject.dicom.sr_measures import measure_groups
 from napari_fluoroinject.dicom.sr_writer import Group, GroupWriter, Number, Shape, thinned
 from napari_fluoroinject.model.drawing import Outline, outlines
 from napari_fluoroinject.model.geometry import binning, length_px
@@ -36,7 +43,10 @@ def measurement_groups(report: Report, identity: Identity) -> list[Group]:
         _assessment(write),
         *(_warning(write, finding) for finding in report.findings),
         *_needle(write),
+        needle_mark(write),
         _target(write),
+        *landmark_groups(write),
+        *measure_groups(write),
         *_outlines(write),
         _spread(write),
         _kinetics(write),
@@ -117,20 +127,19 @@ def _needle(write: GroupWriter) -> tuple[Group | None, ...]:
 
 
 def _target(write: GroupWriter) -> Group | None:
-    """The target is given in the pose of the mask frames, so it is shown on one of them."""
-    target, masks = write.report.annotation.target_px, write.report.injection.mask_frames
+    """The target as it was marked, and its distance where that is known."""
+    report = write.report
+    target = report.annotation.target_px
     if target is None:
         return None
-    frame = masks[-1] if masks else 0
     return write.group(
         "target",
         codes.TARGET,
-        (write.length(codes.DISTANCE, write.report.tip_target_px, write.report.tip_target_mm),),
-        shape=Shape(
-            tool="Probe",
-            points_px=[write.report.motion.in_frame(target, frame)],
-            frame=frame,
+        (
+            write.length(codes.DISTANCE, report.tip_target_px, report.tip_target_mm),
+            points_marked([target]),
         ),
+        shape=target_shape(report, target),
     )
 
 

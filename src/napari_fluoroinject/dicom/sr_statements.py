@@ -14,7 +14,10 @@ from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.header import algorithm_parameters
 from napari_fluoroinject.dicom.items import plain
 from napari_fluoroinject.dicom.maps import is_quantitative
+from napari_fluoroinject.dicom.sr_annotation import annotation_items
 from napari_fluoroinject.dicom.sr_groups import LARGEST_OUTLINES, last_outlines
+from napari_fluoroinject.dicom.sr_measures import not_measured
+from napari_fluoroinject.dicom.sr_stated import stated
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.spread import RUN_OFF_MISSED
 
@@ -81,6 +84,7 @@ def statements(report: Report, omissions: tuple[Omission, ...]) -> tuple[Stateme
         _vascular(report),
         _assessable(report),
         *_asked(report),
+        *(_say(heading, words) for heading, words in stated(report)),
         _grey_values(report),
         _calibration(report),
         _time_axis(report),
@@ -88,9 +92,11 @@ def statements(report: Report, omissions: tuple[Omission, ...]) -> tuple[Stateme
         _needle(report),
         _target(report),
         *_contrast(report),
+        *(_say("not-measured", why) for why in not_measured(report)),
         *(_say("not-written", f"{o.name}: {o.reason}") for o in omissions),
         *(_say("reader-note", note) for note in report.loop.notes),
         _made_by(report),
+        *(Statement(heading=heading, text=text) for heading, text in annotation_items(report)),
     )
     # The template wants coded answers before words (TID 1500 rows 13 and 14, order significant).
     return tuple(sorted(said, key=lambda statement: statement.answer is None))

@@ -34,6 +34,9 @@ MOST_POINTS = 8191
 """As many 32-bit pairs as a 16-bit length holds (PS3.5 7.1.2, VR FL)."""
 
 
+Tool = Literal["Length", "Probe", "PlanarFreehandROI"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
     """One measured value; None = could not be had, and then nothing is written."""
@@ -45,11 +48,15 @@ class Number:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shape:
-    """A shape on one frame, points (row, column), and the viewer's tool that shows it."""
+    """A shape on one frame, points (row, column), and the viewer's tool that shows it.
 
-    tool: Literal["Length", "Probe", "PlanarFreehandROI"]
+    Where all that is told of it is `by_person`, no algorithm is named.
+    """
+
+    tool: Tool
     points_px: npt.ArrayLike
     frame: int
+    by_person: bool = False
 
 
 def thinned(points_px: DoubleArray) -> DoubleArray:
@@ -58,6 +65,16 @@ def thinned(points_px: DoubleArray) -> DoubleArray:
     while len(ring) > MOST_POINTS - 1:
         ring = ring[::2]
     return np.concatenate([ring, ring[:1]])
+
+
+def noted(group: Group | None, notes: Iterable[tuple[Code, str]]) -> Group | None:
+    """Add words to a group under coded headings; highdicom has no class for them."""
+    if group is not None:
+        for heading, words in notes:
+            group[0].ContentSequence.append(
+                hd.TextContentItem(heading, plain(words), hd.RelationshipTypeValues.CONTAINS)
+            )
+    return group
 
 
 class GroupWriter:
@@ -98,10 +115,10 @@ class GroupWriter:
             return None
         shown = label if shape is None else f"{_TOOL}:{shape.tool}"
         return hd.MeasurementsAndQualitativeEvaluations(
-            hd.TrackingIdentifier(self.identity.tracking_uid("group", label), shown),
+            hd.TrackingIdentifier(self.identity.tracking_uid("group", label), plain(shown)),
             finding_type=finding,
             finding_sites=self._sites,
-            algorithm_id=self._algorithm(finding),
+            algorithm_id=None if shape and shape.by_person else self._algorithm(finding),
             source_images=None if shape is not None else self._sources(frames),
             measurements=measured,
             qualitative_evaluations=[hd.QualitativeEvaluation(*answer) for answer in answers],

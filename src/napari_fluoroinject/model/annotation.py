@@ -9,24 +9,21 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_fluoroinject.errors import AnnotationError
 from napari_fluoroinject.model.geometry import Point, Side
 from napari_fluoroinject.model.levels import check_level
+from napari_fluoroinject.model.marks import why_unfit
 from napari_fluoroinject.model.plain import PlainError, plain, typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_fluoroinject.model.procedure import LandmarkKind, Procedure
+    from napari_fluoroinject.model.procedure import Procedure
 
 MaskWish = Literal["auto", "header"]
 """Whose mask frames are subtracted: those found in the picture, or those of the header."""
+MaskSource = Literal["header", "found"]
+"""The same where it must be said: the masks that the header defines, or frames before contrast."""
 AgentKind = Literal["iodinated", "gadolinium", "other"]
 EventKind = Literal["aspiration", "contrast", "test_dose", "medication"]
 
-_POINTS: dict[LandmarkKind, tuple[int, int]] = {
-    "point": (1, 1),
-    "line": (2, 1000),
-    "area": (3, 1000),
-}
-"""Fewest and most points of a mark."""
 _LONGEST_TEXT = 64
 """Characters of a text: LO of DICOM, where it ends up, holds no more (PS3.5 table 6.2-1)."""
 
@@ -215,8 +212,8 @@ def check_landmarks(annotation: Annotation, procedure: Procedure) -> None:
     Raises
     ------
     AnnotationError
-        The procedure has no such landmark or view, or a point, line or area has too few or too
-        many points.
+        The procedure has no such landmark or view, or nothing can be measured against a mark, see
+        `why_unfit`.
     """
     known = {landmark.id: landmark for landmark in procedure.landmarks}
     for mark in annotation.marks:
@@ -226,12 +223,8 @@ def check_landmarks(annotation: Annotation, procedure: Procedure) -> None:
                 f"{procedure.key} has no landmark {mark.landmark!r}; there are: "
                 f"{', '.join(known) or 'none'}"
             )
-        fewest, most = _POINTS[rule.kind]
-        if not fewest <= len(mark.points_px) <= most:
-            raise AnnotationError(
-                f"marks: {mark.landmark!r} is a {rule.kind} and has {len(mark.points_px)} points; "
-                f"expected {fewest} or {'no more' if most == fewest else 'more'}"
-            )
+        if (why := why_unfit(mark, rule.kind)) is not None:
+            raise AnnotationError(f"marks: {mark.landmark!r} {why}")
     views = [view.name for view in procedure.views]
     if annotation.view is not None and views and annotation.view not in views:
         raise AnnotationError(

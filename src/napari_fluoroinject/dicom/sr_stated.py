@@ -1,0 +1,89 @@
+"""What a person stated about the loop, in words: view, needle, agent, events, marks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_fluoroinject.dicom.sr_marks import landmark_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from napari_fluoroinject.model.annotation import Annotation, ContrastAgent, Mark
+    from napari_fluoroinject.model.procedure import Procedure
+    from napari_fluoroinject.model.report import Report
+
+_EVENTS = {
+    "aspiration": "aspiration",
+    "contrast": "contrast",
+    "test_dose": "test dose",
+    "medication": "medication",
+}
+
+
+def stated(report: Report) -> Iterator[tuple[str, str]]:
+    """Private heading and words of everything that was stated; what was not stated is left out.
+
+    Level, side and target are told elsewhere, stated or not.
+    """
+    annotation, procedure = report.annotation, report.procedure
+    if annotation.view is not None:
+        yield "view", annotation.view
+    if annotation.c_arm is not None:
+        arm = annotation.c_arm
+        yield (
+            "c-arm",
+            f"Primary {arm.primary_angle_deg:g} degrees (towards the patient's left positive), "
+            f"secondary {arm.secondary_angle_deg:g} degrees (towards the head positive).",
+        )
+    if needle := _needle(annotation):
+        yield "needle-stated", needle
+    if annotation.agent is not None and (agent := _agent(annotation.agent)):
+        yield "agent", agent
+    if annotation.events:
+        told = "; ".join(f"{_EVENTS[one.kind]} {one.time_s:g} s" for one in annotation.events)
+        yield "events", f"{told}; from the first frame's time."
+    if annotation.mask is not None:
+        where = "those of the header" if annotation.mask == "header" else "found in the picture"
+        yield "mask-wish", where
+    if marks := _marks(annotation, procedure):
+        yield "marks", marks
+
+
+def _needle(annotation: Annotation) -> str:
+    gauge, length_mm = annotation.gauge, annotation.needle_length_mm
+    parts = [
+        *([] if gauge is None else [f"{gauge} G"]),
+        *([] if length_mm is None else [f"{length_mm:g} mm from hub to tip"]),
+    ]
+    return ", ".join(parts)
+
+
+def _agent(agent: ContrastAgent) -> str:
+    iodine, volume = agent.iodine_mg_ml, agent.volume_ml
+    said = (
+        agent.name,
+        agent.kind,
+        None if iodine is None else f"{iodine:g} mg of iodine per mL",
+        None if volume is None else f"{volume:g} mL",
+    )
+    return ", ".join(part for part in said if part)
+
+
+def _marks(annotation: Annotation, procedure: Procedure) -> str:
+    marked = [
+        *([] if annotation.needle is None else ["the needle, hub and tip"]),
+        *([] if annotation.target_px is None else ["the target"]),
+        *(_mark(mark, procedure) for mark in annotation.marks),
+    ]
+    return "; ".join(marked)
+
+
+def _mark(mark: Mark, procedure: Procedure) -> str:
+    count = len(mark.points_px)
+    parts = [
+        "1 point" if count == 1 else f"{count} points",
+        *([] if mark.level is None else [f"the first at {mark.level}"]),
+        *([] if mark.beyond_px is None else ["with its far side"]),
+    ]
+    return f"{landmark_name(procedure, mark.landmark)} ({', '.join(parts)})"

@@ -1,0 +1,66 @@
+"""Annotations for property tests: everything that a person can say, in every combination."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from napari_fluoroinject.model.annotation import (
+    Annotation,
+    CArm,
+    ContrastAgent,
+    Event,
+    Mark,
+    NeedleTrajectory,
+)
+
+NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
+WORDS = st.text(min_size=1, max_size=64)
+LEVELS = st.sampled_from(["L4", "L4-L5", "C7-T1", "S1"])
+_AMOUNTS = st.floats(min_value=1e-3, max_value=1e6)
+_AGENTS = st.builds(
+    ContrastAgent,
+    name=st.none() | WORDS,
+    kind=st.none() | st.sampled_from(["iodinated", "other"]),
+    iodine_mg_ml=st.none() | _AMOUNTS,
+    volume_ml=st.none() | _AMOUNTS,
+)
+_EVENTS = st.builds(
+    Event,
+    kind=st.sampled_from(["aspiration", "contrast", "test_dose", "medication"]),
+    time_s=NUMBERS,
+)
+
+
+def annotations(
+    *,
+    coordinates: st.SearchStrategy[float] = NUMBERS,
+    frames: int = 10_000,
+    landmarks: st.SearchStrategy[str] = WORDS,
+) -> st.SearchStrategy[Annotation]:
+    """Draw annotations whose points and frames lie in a loop."""
+    points = st.tuples(coordinates, coordinates)
+    needles = st.builds(
+        NeedleTrajectory, hub_px=points, tip_px=points, frame=st.integers(0, frames - 1)
+    )
+    marks = st.builds(
+        Mark,
+        landmark=landmarks,
+        points_px=st.lists(points, min_size=1, max_size=5).map(tuple),
+        beyond_px=st.none() | points,
+        level=st.none() | LEVELS,
+    )
+    return st.builds(
+        Annotation,
+        needle=st.none() | needles,
+        target_px=st.none() | points,
+        gauge=st.sampled_from([None, 18, 22, 25]),
+        needle_length_mm=st.none() | _AMOUNTS,
+        level=st.none() | LEVELS,
+        side=st.sampled_from([None, "left", "right", "bilateral"]),
+        view=st.none() | WORDS,
+        c_arm=st.none() | st.builds(CArm, primary_angle_deg=NUMBERS, secondary_angle_deg=NUMBERS),
+        marks=st.lists(marks, max_size=4, unique_by=lambda mark: mark.landmark).map(tuple),
+        agent=st.none() | _AGENTS,
+        events=st.lists(_EVENTS, max_size=4).map(tuple),
+        mask=st.sampled_from([None, "auto", "header"]),
+    )
