@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from napari_fluoroinject.errors import SettingsError
@@ -92,3 +94,29 @@ def test_each_fault_is_told_with_its_path(tmp_path, text, told):
 def test_a_named_file_that_is_not_there_is_told(tmp_path):
     with pytest.raises(SettingsError, match=r"absent\.toml"):
         load_settings(tmp_path / "absent.toml")
+
+
+def test_a_site_sets_its_own_75th_percentiles_by_procedure(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text("[dose.esi_il_lumbar]\nkap_p75_gycm2 = 2.5\ntime_p75_s = 30\n")
+    assert load_settings(path).dose == {"esi_il_lumbar": {"kap_p75_gycm2": 2.5, "time_p75_s": 30}}
+    assert load_settings().dose == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("dose = 3", "dose: seen 3; expected a table for each procedure"),
+        ("[dose]\nesi_il_lumbar = 3", "dose.esi_il_lumbar: seen 3; expected a table"),
+        ("[dose.x]\nmean_s = 3", "dose.x.mean_s: unknown key"),
+        ("[dose.x]\ntime_p75_s = 0", "dose.x.time_p75_s: seen 0; expected a number above 0"),
+        ("[dose.x]\ntime_p75_s = true", "expected a number above 0"),
+        ("[dose.x]\nkap_p75_gycm2 = nan", "expected a number above 0"),
+        ('[dose.x]\nkerma_p75_mgy = "3"', "expected a number above 0"),
+    ],
+)
+def test_a_percentile_that_is_none_is_told_with_its_path(tmp_path, text, fault):
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=re.escape(fault)):
+        load_settings(path)

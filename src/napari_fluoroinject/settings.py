@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, get_args
@@ -22,6 +23,10 @@ SegProfile = Literal["strict", "viewer"]
 
 _SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
 """Of the nodes that can be named; `analyze` takes folders only in this version, and says so."""
+
+_DOSES = ("kap_p75_gycm2", "time_p75_s", "kerma_p75_mgy")
+"""A site's own 75th percentiles of a procedure: kerma-area product, fluoroscopy time, air kerma at
+the reference point."""
 
 _CHOICES = {
     "on": get_args(Device),
@@ -46,14 +51,21 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
-    """Endpoint URLs by name, and defaults; `path` is the file they come from, None without one."""
+    """Endpoint URLs by name, and defaults; `path` is the file they come from, None without one.
+
+    `dose` holds the site's own 75th percentiles by procedure, each a number by its name:
+    `kap_p75_gycm2`, `time_p75_s`, `kerma_p75_mgy`.
+    """
 
     endpoints: Mapping[str, str] = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
+    dose: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     path: Path | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "endpoints", MappingProxyType(dict(self.endpoints)))
+        doses = {key: MappingProxyType(dict(one)) for key, one in self.dose.items()}
+        object.__setattr__(self, "dose", MappingProxyType(doses))
 
     @property
     def site_procedures(self) -> Path | None:
@@ -106,15 +118,17 @@ def parse_settings(text: str, *, path: Path) -> Settings:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     faults = [
-        *_unknown(document, ("endpoints", "defaults"), at=""),
+        *_unknown(document, ("endpoints", "defaults", "dose"), at=""),
         *_endpoint_faults(document.get("endpoints", {})),
         *_default_faults(document.get("defaults", {})),
+        *_dose_faults(document.get("dose", {})),
     ]
     if faults:
         raise SettingsError(f"{path}: {'; '.join(faults)}")
     return Settings(
         endpoints={name: one["url"] for name, one in document.get("endpoints", {}).items()},
         defaults=Defaults(**document.get("defaults", {})),
+        dose=document.get("dose", {}),
         path=path,
     )
 
@@ -154,6 +168,23 @@ def _default_faults(defaults: Any) -> list[str]:
             faults.append(
                 f"defaults.{name}: seen {value!r}; expected one of {', '.join(expected)}"
             )
+    return faults
+
+
+def _dose_faults(doses: Any) -> list[str]:
+    if not isinstance(doses, dict):
+        return [f"dose: seen {doses!r}; expected a table for each procedure"]
+    faults = []
+    for key, one in doses.items():
+        at = f"dose.{key}"
+        if not isinstance(one, dict):
+            faults.append(f"{at}: seen {one!r}; expected a table such as {{time_p75_s = 30}}")
+            continue
+        faults += _unknown(one, _DOSES, at=at)
+        for name, value in one.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if name in _DOSES and not (number and isfinite(value) and value > 0):
+                faults.append(f"{at}.{name}: seen {value!r}; expected a number above 0")
     return faults
 
 
