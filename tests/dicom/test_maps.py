@@ -14,15 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from napari_fluoroinject.dicom.derived import SC_WORD_STORAGE, XA_IMAGE_STORAGE
 from napari_fluoroinject.dicom.identity import identify
-from napari_fluoroinject.dicom.maps import (
-    KINDS,
-    SC_WORD_STORAGE,
-    XA_IMAGE_STORAGE,
-    encode_maps,
-    map_kinds,
-    read_map,
-)
+from napari_fluoroinject.dicom.maps import KINDS, encode_maps, map_kinds, read_map
 from napari_fluoroinject.dicom.write import encoded_bytes, omissions
 from napari_fluoroinject.errors import EncodingError
 from napari_fluoroinject.model.geometry import View

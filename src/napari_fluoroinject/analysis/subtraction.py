@@ -10,7 +10,7 @@ from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.model.masks import item_of_frames
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import FloatArray
@@ -48,18 +48,59 @@ def subtracted(
     """
     frames = ln if motion is None else on.kernels.warp(ln, poses(motion))
     out = frames.copy()
+    made = differences(frames.__getitem__, masks, len(frames), on=on, with_shifts=motion is None)
+    for into, difference in zip(out, made, strict=True):
+        if difference is not None:
+            into[...] = difference
+    return out
+
+
+def differences(
+    picture: Callable[[int], FloatArray],
+    masks: Sequence[HeaderMask],
+    frames: int,
+    *,
+    on: Backend,
+    with_shifts: bool,
+) -> Iterator[FloatArray | None]:
+    """The same frame by frame, for loops of which not all frames are held at a time.
+
+    Parameters
+    ----------
+    picture
+        Gives a frame, (rows, columns) float32; asked again for frames that are masks, too.
+    masks
+        Items of the header.
+    frames
+        How many there are.
+    on
+        The compute backend.
+    with_shifts
+        Whether masks are moved by the shifts of the header.
+
+    Yields
+    ------
+    (rows, columns) float32 for each frame; None for frames of no item.
+    """
     made: tuple[tuple[int, ...], Point] | None = None
-    picture = frames[0]
-    for frame, item in enumerate(item_of_frames(masks, len(frames))):
+    taken_off = picture(0)
+    for frame, item in enumerate(item_of_frames(masks, frames)):
         if item < 0:
+            yield None
             continue
         mask = masks[item]
-        shift = mask.shift_of(frame) if motion is None else (0.0, 0.0)
+        shift = mask.shift_of(frame) if with_shifts else (0.0, 0.0)
         if made != (mask.mask_for(frame), shift):  # neighbours mostly share their mask
             made = mask.mask_for(frame), shift
-            picture = _moved(frames[list(made[0])].mean(axis=0), shift, on)
-        out[frame] = frames[frame : frame + mask.contrast_frames].mean(axis=0) - picture
-    return out
+            taken_off = _moved(_mean(picture, made[0]), shift, on)
+        yield _mean(picture, range(frame, frame + mask.contrast_frames)) - taken_off
+
+
+def _mean(picture: Callable[[int], FloatArray], frames: Sequence[int]) -> FloatArray:
+    total = picture(frames[0])
+    for frame in frames[1:]:
+        total = total + picture(frame)
+    return total if len(frames) == 1 else total / np.float32(len(frames))
 
 
 def _moved(picture: FloatArray, shift_px: Point, on: Backend) -> FloatArray:

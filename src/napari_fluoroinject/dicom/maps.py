@@ -6,7 +6,6 @@ A map lies on the pixel grid of the loop, in the pose of the mask frames. Stored
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 from math import floor
 from typing import TYPE_CHECKING, Literal
@@ -16,33 +15,27 @@ import numpy.typing as npt
 from pydicom.sr.coding import Code
 
 from napari_fluoroinject.dicom import codes
-from napari_fluoroinject.dicom.header import (
-    algorithm_parameters,
-    anatomic_region,
-    compression_of,
-    result_header,
-    say_side,
-    say_where,
+from napari_fluoroinject.dicom.derived import (
+    LARGEST_STORED,
+    derived_image,
+    describe_capture,
+    describe_pixels,
+    describe_xray,
+    is_xray,
+    mask_items,
+    real_world_values,
+    say_comment,
+    source_items,
 )
-from napari_fluoroinject.dicom.items import coded, item, plain
+from napari_fluoroinject.dicom.items import coded, plain
 from napari_fluoroinject.errors import EncodingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pydicom.dataset import Dataset
 
-    from napari_fluoroinject.dicom.identity import Identity, ImageReference
-    from napari_fluoroinject.model.arrays import FloatArray, StoredArray
+    from napari_fluoroinject.dicom.identity import Identity
+    from napari_fluoroinject.model.arrays import FloatArray
     from napari_fluoroinject.model.report import Report
-
-XA_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.12.1"
-SC_WORD_STORAGE = "1.2.840.10008.5.1.4.1.1.7.3"
-"""Multi-frame Grayscale Word Secondary Capture: for sources that know nothing of their X-rays."""
-
-_LARGEST_STORED = 65535
-_SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
-"""The single-frame class; the multi-frame ones lie below it."""
 
 MapName = Literal["arrival", "time_to_peak", "peak_opacity", "washout", "transit"]
 
@@ -134,20 +127,6 @@ _RELATIVE = {
 }
 """What takes the place of an opacity map where the loop is not quantitative."""
 
-# Attributes that describe how the X-rays of the source were made and measured, not its dose: a
-# derived image must not add to a dose sum.
-_XRAY = (
-    *("KVP", "Exposure", "ExposureTime", "XRayTubeCurrent", "RadiationSetting", "RadiationMode"),
-    *("ImagerPixelSpacing", "PixelSpacing", "PixelSpacingCalibrationType"),
-    *("PixelSpacingCalibrationDescription", "DistanceSourceToDetector", "DistanceSourceToPatient"),
-    *("EstimatedRadiographicMagnificationFactor", "PositionerMotion", "PositionerPrimaryAngle"),
-    *("PositionerSecondaryAngle", "PatientOrientation"),
-)
-
-
-_TECHNIQUE = ("Exposure", "ExposureTime", "XRayTubeCurrent")
-"""2C: one of them, or current and time, is required; empty when none is known."""
-
 
 def map_kinds(report: Report) -> tuple[MapKind, ...]:
     """Return the maps that this report gives: times need a time axis, opacities a scale."""
@@ -209,37 +188,28 @@ def read_map(dataset: Dataset) -> FloatArray:
 
 
 def _encode(kind: MapKind, values: FloatArray, report: Report, identity: Identity) -> Dataset:
-    as_xray = _is_xray(identity)
-    dataset = result_header(
+    as_xray = is_xray(identity)
+    dataset = derived_image(
         identity,
         "maps",
-        XA_IMAGE_STORAGE if as_xray else SC_WORD_STORAGE,
-        modality="XA" if as_xray else str(identity.source.get("Modality") or "OT"),
+        report.loop,
+        as_xray=as_xray,
+        region=report.procedure.anatomic_region,
         name=kind.name,
     )
     dataset.SeriesDescription = "Research: contrast kinetics"
     dataset.InstanceNumber = 1 + [k.name for k in KINDS].index(kind.name)
-    say_where(dataset, identity, report.procedure.anatomic_region)
-    say_side(dataset, identity)
-    region = anatomic_region(identity, report.procedure.anatomic_region)
-    if region is not None:
-        dataset.AnatomicRegionSequence = [coded(region)]
-    dataset.update(compression_of(report.loop, identity))
     _describe_derivation(dataset, kind, report, identity)
     stored, mapping = _mapped(values, kind)
     dataset.RealWorldValueMappingSequence = [mapping]
-    _describe_pixels(dataset, stored)
+    describe_pixels(dataset, stored.shape, stored.astype("<u2").tobytes())
+    top = max(int(stored.max()), 2)
+    dataset.WindowCenter, dataset.WindowWidth = str((top + 1) // 2), str(top)
     if as_xray:
-        _describe_xray(dataset, kind, report, identity)
+        describe_xray(dataset, kind.label, report.loop, identity)
     else:
-        _describe_capture(dataset, kind)
+        describe_capture(dataset, kind.label)
     return dataset
-
-
-def _is_xray(identity: Identity) -> bool:
-    source = identity.source
-    captured = f"{source.SOPClassUID}.".startswith(f"{_SECONDARY_CAPTURE}.")
-    return not captured and source.get("RadiationSetting") in ("SC", "GR")
 
 
 def _mapped(values: FloatArray, kind: MapKind) -> tuple[npt.NDArray[np.uint16], Dataset]:
@@ -248,30 +218,20 @@ def _mapped(values: FloatArray, kind: MapKind) -> tuple[npt.NDArray[np.uint16], 
     real = values[defined].astype(np.float64)
     low, high = (float(real.min()), float(real.max())) if real.size else (0.0, 0.0)
     step = kind.step
-    while (high - min(low, 0.0)) / step > _LARGEST_STORED - 2:
+    while (high - min(low, 0.0)) / step > LARGEST_STORED - 2:
         step *= 10
     # Times and opacities start at 0; noise below it moves the start down by whole steps.
     first = floor(min(low, 0.0) / step) * step
     stored = np.zeros(values.shape, np.uint16)
     stored[defined] = np.round((real - first) / step).astype(np.uint16) + 1
-    mapping = item(
-        RealWorldValueFirstValueMapped=1,
-        RealWorldValueLastValueMapped=_LARGEST_STORED,
-        RealWorldValueIntercept=first - step,
-        RealWorldValueSlope=step,
-        LUTExplanation=plain(kind.explanation, limit=64),
-        LUTLabel=kind.label,
-        MeasurementUnitsCodeSequence=[coded(kind.unit)],
-        QuantityDefinitionSequence=[
-            item(
-                ValueType="CODE",
-                ConceptNameCodeSequence=[coded(codes.QUANTITY)],
-                ConceptCodeSequence=[coded(kind.quantity)],
-            )
-        ],
+    mapping = real_world_values(
+        intercept=first - step,
+        slope=step,
+        label=kind.label,
+        explanation=kind.explanation,
+        unit=kind.unit,
+        quantity=kind.quantity,
     )
-    mapping["RealWorldValueFirstValueMapped"].VR = "US"
-    mapping["RealWorldValueLastValueMapped"].VR = "US"
     return stored, mapping
 
 
@@ -281,117 +241,15 @@ def _describe_derivation(
     dataset.DerivationDescription = plain(f"{kind.explanation}; stored value 0 = undefined")
     dataset.DerivationCodeSequence = [coded(codes.PERFUSION_ANALYSIS)]
     dataset.SourceImageSequence = [
-        *(_source_item(reference, codes.SOURCE_IMAGE) for reference in identity.whole()),
-        *_mask_items(report, identity),
+        *source_items(identity),
+        *mask_items(identity, report.injection.mask_frames, same_place=True),
     ]
-    dataset.BurnedInAnnotation = "NO"
-    made = report.provenance
-    dataset.ImageComments = "; ".join(
+    say_comment(
+        dataset,
         (
-            plain(kind.explanation),
+            kind.explanation,
             "in the pose of the mask frames",
             *(() if is_quantitative(report) else ("loop not quantitative",)),
-            plain(f"{made.software} {made.version}"),
-            *algorithm_parameters(made),
-            "Research software; not for clinical decisions",
-        )
+        ),
+        identity,
     )
-
-
-def _mask_items(report: Report, identity: Identity) -> list[Dataset]:
-    """Refer to the mask frames: theirs is the pose of the map, pixel for pixel."""
-    references = [identity.frame(index) for index in report.injection.mask_frames]
-    numbered = [reference for reference in references if reference.frame_number is not None]
-    if numbered:
-        mask = _source_item(numbered[0], codes.MASK_IMAGE)
-        mask.ReferencedFrameNumber = [reference.frame_number for reference in numbered]
-        masks = [mask]
-    else:
-        masks = [_source_item(reference, codes.MASK_IMAGE) for reference in references]
-    for mask in masks:
-        mask.SpatialLocationsPreserved = "YES"
-    return masks
-
-
-def _source_item(reference: ImageReference, purpose: Code) -> Dataset:
-    return item(
-        ReferencedSOPClassUID=reference.sop_class_uid,
-        ReferencedSOPInstanceUID=reference.sop_instance_uid,
-        PurposeOfReferenceCodeSequence=[coded(purpose)],
-    )
-
-
-def _describe_pixels(dataset: Dataset, stored: StoredArray) -> None:
-    dataset.SamplesPerPixel = 1
-    dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.Rows, dataset.Columns = stored.shape
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 16, 16, 15
-    dataset.PixelRepresentation = 0
-    dataset.PixelPaddingValue = 0
-    dataset["PixelPaddingValue"].VR = "US"
-    top = max(int(stored.max()), 2)
-    dataset.WindowCenter, dataset.WindowWidth = str((top + 1) // 2), str(top)
-    dataset.PixelData = stored.astype("<u2").tobytes()
-    dataset["PixelData"].VR = "OW"
-
-
-def _describe_xray(dataset: Dataset, kind: MapKind, report: Report, identity: Identity) -> None:
-    """X-Ray Image, Acquisition and Positioner modules (PS3.3 C.8.7.1 to C.8.7.5)."""
-    source = identity.source
-    for keyword in _XRAY:
-        if keyword in source:
-            dataset[keyword] = copy.deepcopy(source[keyword])
-    _fill_from_loop(dataset, report)
-    if "PositionerMotion" not in dataset:
-        dataset.PositionerMotion = None
-    if "PatientOrientation" not in dataset:
-        dataset.PatientOrientation = []
-    dataset.ImageType = ["DERIVED", "SECONDARY", _plane(dataset, source), kind.label]
-    # Not proportional to the beam, and no Modality LUT: DISP.
-    dataset.PixelIntensityRelationship = "DISP"
-
-
-def _fill_from_loop(dataset: Dataset, report: Report) -> None:
-    """Take from the loop what enhanced sources keep in functional groups; else leave it empty."""
-    if not any(keyword in dataset for keyword in _TECHNIQUE):
-        dataset.XRayTubeCurrent = dataset.ExposureTime = dataset.Exposure = None
-    view, spacing = report.loop.view, report.loop.detector_mm_per_px
-    for keyword, value in (
-        ("KVP", report.loop.kvp),
-        ("PositionerPrimaryAngle", view.primary_angle_deg),
-        ("PositionerSecondaryAngle", view.secondary_angle_deg),
-    ):
-        if dataset.get(keyword) is None:
-            setattr(dataset, keyword, None if value is None else f"{value:.10g}")
-    if "ImagerPixelSpacing" not in dataset and spacing is not None:
-        dataset.ImagerPixelSpacing = [f"{spacing:.10g}"] * 2
-
-
-def _plane(dataset: Dataset, source: Dataset) -> str:
-    """Return value 3 of Image Type; a biplane image keeps the reference to its twin (1C)."""
-    twins = [
-        reference
-        for reference in source.get("ReferencedImageSequence") or ()
-        if _purpose(reference) == codes.OTHER_PLANE.value
-    ]
-    values = list(source.get("ImageType") or ())
-    if twins and len(values) > 2 and values[2] in ("BIPLANE A", "BIPLANE B"):
-        dataset.ReferencedImageSequence = copy.deepcopy(twins)
-        dataset.remove_private_tags()
-        return str(values[2])
-    return "SINGLE PLANE"
-
-
-def _purpose(reference: Dataset) -> str | None:
-    purposes: Sequence[Dataset] = reference.get("PurposeOfReferenceCodeSequence") or ()
-    return str(purposes[0].get("CodeValue")) if purposes else None
-
-
-def _describe_capture(dataset: Dataset, kind: MapKind) -> None:
-    """SC Equipment and SC Multi-frame Image modules (PS3.3 C.8.6.1, C.8.6.3)."""
-    dataset.ImageType = ["DERIVED", "SECONDARY", "OTHER", kind.label]
-    dataset.ConversionType = "WSD"
-    dataset.NumberOfFrames = 1
-    dataset.PatientOrientation = []
-    dataset.PresentationLUTShape = "IDENTITY"
-    dataset.RescaleIntercept, dataset.RescaleSlope, dataset.RescaleType = "0", "1", "US"

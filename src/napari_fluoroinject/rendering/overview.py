@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_fluoroinject.rendering import curves, palette, panels, scene, statement
+from napari_fluoroinject.rendering.canvas import drawn_png, fitted, fractions, image_axes
 from napari_fluoroinject.rendering.header import draw_header
 from napari_fluoroinject.rendering.text_block import Box, Entry, write, write_block
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from napari_fluoroinject.model.report import Report
 
 WIDTH_PX, HEIGHT_PX = 1600, 1000
-DPI = 100
 
 COUNTING = "Frames count from 1 here and in DICOM, from 0 in summary.json and annotations."
 """A reader who marks a frame of the picture in an annotation must not be one frame off."""
-
-_COMPRESSION = 2
-"""Of 9: less than 1 % larger than by the default of 6, in less of the time."""
 
 # The grid of the picture, in pixels from the top-left corner.
 _HEAD = Box(left=20, top=14, width=1560, height=66)
@@ -37,9 +31,6 @@ _ARRIVAL = Box(left=1126, top=108, width=400, height=400)
 _FOUND = Box(left=644, top=536, width=460, height=434)
 _NUMBERS = Box(left=1126, top=536, width=454, height=458)
 
-# matplotlib's settings are global: two threads must not draw with each other's.
-_SETTINGS = Lock()
-
 
 def draw_overview(report: Report) -> bytes:
     """Draw a report as a PNG of 1600 x 1000 pixels.
@@ -48,29 +39,13 @@ def draw_overview(report: Report) -> bytes:
     date, no software tag, none of the user's settings. Nothing of the patient is drawn, because a
     report knows nothing of the patient.
     """
-    import matplotlib
-    from matplotlib import style
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    with (
-        _SETTINGS,
-        style.context("default"),
-        matplotlib.rc_context({"font.family": "DejaVu Sans"}),
-    ):
-        figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI)
-        canvas = FigureCanvasAgg(figure)
-        compose(figure, report)
-        target = BytesIO()
-        canvas.print_png(  # type: ignore[no-untyped-call]  # the stubs leave this one out
-            target, metadata={"Software": None}, pil_kwargs={"compress_level": _COMPRESSION}
-        )
-    return target.getvalue()
+    return drawn_png(
+        lambda figure: compose(figure, report), width_px=WIDTH_PX, height_px=HEIGHT_PX
+    )
 
 
 def compose(figure: Figure, report: Report) -> None:
     """Draw a report into a figure of 1600 x 1000 pixels whose canvas is Agg."""
-    figure.set_facecolor(palette.BACKGROUND)
     frame = scene.shown_frame(report)
     draw_header(figure, report, _HEAD)
     _draw_pictures(figure, report, frame)
@@ -82,20 +57,20 @@ def compose(figure: Figure, report: Report) -> None:
 
 def _draw_pictures(figure: Figure, report: Report, frame: int) -> None:
     shape = report.loop.shape[1:]
-    panels.draw_frame(_image_axes(figure, _fitted(_FRAME, shape)), report, frame)
+    panels.draw_frame(image_axes(figure, fitted(_FRAME, shape)), report, frame)
     _draw_key(figure, report)
-    opacity, arrival = _fitted(_OPACITY, shape), _fitted(_ARRIVAL, shape)
+    opacity, arrival = fitted(_OPACITY, shape), fitted(_ARRIVAL, shape)
     quantitative = report.loop.intensity.quantitative
     title = "Peak opacity (scatter-corrected)" if quantitative else "Peak opacity (relative)"
     write(figure, (opacity.left, 84), title, size_pt=11, weight="bold")
     _draw_bar(
-        figure, panels.draw_opacity(_image_axes(figure, opacity), report), opacity, "ln units"
+        figure, panels.draw_opacity(image_axes(figure, opacity), report), opacity, "ln units"
     )
     if report.maps is not None and np.isfinite(report.maps.peak_od).any():
         below = (opacity.left, opacity.top + opacity.height + 5)
         write(figure, below, _outside(report), size_pt=8.5, color=palette.MUTED)
     write(figure, (arrival.left, 84), "Arrival of contrast", size_pt=11, weight="bold")
-    _draw_bar(figure, panels.draw_arrival(_image_axes(figure, arrival), report), arrival, "s")
+    _draw_bar(figure, panels.draw_arrival(image_axes(figure, arrival), report), arrival, "s")
 
 
 def _outside(report: Report) -> str:
@@ -120,10 +95,10 @@ def _draw_key(figure: Figure, report: Report) -> None:
 
 
 def _draw_curves(figure: Figure, report: Report, frame: int) -> None:
-    area = figure.add_axes(_fractions(_AREA))
+    area = figure.add_axes(fractions(figure, _AREA))
     curves.draw_area(area, report, frame)
     area.tick_params(labelbottom=False)
-    curves.draw_density(figure.add_axes(_fractions(_DENSITY)), report, frame)
+    curves.draw_density(figure.add_axes(fractions(figure, _DENSITY)), report, frame)
 
 
 def _findings(report: Report) -> tuple[Entry, ...]:
@@ -175,37 +150,11 @@ def _heading(text: str, *, gap_px: float) -> Entry:
     return Entry(text=text, size_pt=11, bold=True, gap_px=gap_px)
 
 
-def _image_axes(figure: Figure, box: Box) -> Axes:
-    axes = figure.add_axes(_fractions(box))
-    axes.set_facecolor(palette.UNDEFINED)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for spine in axes.spines.values():
-        spine.set_color(palette.RULE)
-    return axes
-
-
 def _draw_bar(figure: Figure, drawn: Any, beside: Box, unit: str) -> None:
     if drawn is None:
         return
     box = Box(left=beside.left + beside.width + 8, top=beside.top, width=13, height=beside.height)
-    bar = figure.colorbar(drawn, cax=figure.add_axes(_fractions(box)))
+    bar = figure.colorbar(drawn, cax=figure.add_axes(fractions(figure, box)))
     bar.outline.set_edgecolor(palette.RULE)
     bar.ax.tick_params(colors=palette.TEXT, labelsize=9, length=3)
     write(figure, (box.left, beside.top - 18), unit, size_pt=9, color=palette.MUTED)
-
-
-def _fitted(box: Box, shape: tuple[int, ...]) -> Box:
-    """The largest picture of (rows, columns) square pixels inside `box`, at its top left."""
-    rows, columns = shape
-    scale = min(box.width / columns, box.height / rows)
-    return Box(left=box.left, top=box.top, width=scale * columns, height=scale * rows)
-
-
-def _fractions(box: Box) -> tuple[float, float, float, float]:
-    return (
-        box.left / WIDTH_PX,
-        1.0 - (box.top + box.height) / HEIGHT_PX,
-        box.width / WIDTH_PX,
-        box.height / HEIGHT_PX,
-    )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.model.spread import SpreadMaps
+    from napari_fluoroinject.rendering.statement import OfLoop
 
 SMALLEST_OPACITY_SPAN = 0.1
 """Upper end of the opacity bar is at least this, so that noise alone does not fill the colours."""
@@ -34,7 +35,7 @@ def draw_frame(axes: Axes, report: Report, frame: int) -> None:
     _show_gray(axes, scene.gray(report, frame))
     draw_overlays(axes, report, frame)
     draw_scale(axes, report)
-    _corner(axes, moment(report, frame))
+    corner(axes, moment(report, frame))
 
 
 def draw_opacity(axes: Axes, report: Report) -> Any:
@@ -93,7 +94,7 @@ def draw_overlays(axes: Axes, report: Report, frame: int | None) -> None:
     _draw_marks(axes, report, frame)
 
 
-def draw_scale(axes: Axes, report: Report) -> None:
+def draw_scale(axes: Axes, report: OfLoop) -> None:
     """A scale bar of a round length: millimetres when calibrated, else pixels, said so."""
     _, rows, columns = report.loop.shape
     mm_per_px = report.loop.mm_per_px
@@ -258,7 +259,8 @@ def _round_length(longest: float) -> float:
     return float(max(step * decade for step in (1, 2, 5) if step * decade <= longest))
 
 
-def _corner(axes: Axes, text: str) -> None:
+def corner(axes: Axes, text: str) -> None:
+    """What a picture shows, written into its top left corner."""
     axes.text(
         0.02,
         0.98,

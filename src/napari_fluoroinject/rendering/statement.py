@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.needle import Needle
@@ -11,9 +11,10 @@ from napari_fluoroinject.model.report import Severity
 from napari_fluoroinject.model.spread import RUN_OFF_MISSED, patch_area_px
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.geometry import CalibrationBasis, Point
     from napari_fluoroinject.model.motion import Motion
-    from napari_fluoroinject.model.report import Report
+    from napari_fluoroinject.model.report import Provenance, Report
     from napari_fluoroinject.model.spread import Extent, SpreadMeasurements
 
 RESEARCH_ONLY = "Research software - not for diagnostic use"
@@ -49,6 +50,20 @@ class Row:
     note: str = ""
 
 
+class OfLoop(Protocol):
+    """What was made of a loop: a report, or a subtracted loop."""
+
+    @property
+    def loop(self) -> CineLoop:
+        """The loop itself."""
+        ...
+
+    @property
+    def provenance(self) -> Provenance:
+        """What made it."""
+        ...
+
+
 def title(report: Report) -> str:
     """Procedure, level and side."""
     side = report.annotation.side or report.loop.laterality
@@ -56,7 +71,7 @@ def title(report: Report) -> str:
     return " · ".join([report.procedure.name, *[part for part in asked if part]])
 
 
-def subtitle(report: Report) -> str:
+def subtitle(report: OfLoop) -> str:
     """What kind of loop it is: size, rate, view, intensity, millimetres."""
     frames, rows, columns = report.loop.shape
     parts = [f"{columns} x {rows} px", f"{frames} frame{'s' * (frames != 1)}"]
@@ -150,13 +165,13 @@ def unknowns(report: Report) -> tuple[str, ...]:
     return tuple(dict.fromkeys(line[:1].upper() + line[1:] for line in said))
 
 
-def made_by(report: Report) -> str:
+def made_by(report: OfLoop) -> str:
     """Software, version and device."""
     made = report.provenance
     return f"{made.software} {made.version} · {made.backend} ({made.device})"
 
 
-def moment(report: Report, frame: int) -> str:
+def moment(report: OfLoop, frame: int) -> str:
     """A frame as a person counts it (from 1), with its time where there is one."""
     frames = report.loop.shape[0]
     if report.loop.times_s is None or frames == 1:
@@ -175,7 +190,7 @@ def span(report: Report, frames: tuple[int, int]) -> str:
     return f"{times[first]:.1f} to {times[last]:.1f} s"
 
 
-def frames_per_s(report: Report) -> float | None:
+def frames_per_s(report: OfLoop) -> float | None:
     """Mean frame rate; None without frame times or with a single frame."""
     times = report.loop.times_s
     if times is None or len(times) < 2 or times[-1] <= times[0]:

@@ -1,0 +1,89 @@
+"""`fluoroinject subtract`: loops in, subtracted loops out."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_fluoroinject.cli.console import (
+    ConfigOption,
+    check_folder,
+    finish,
+    printable,
+    progress,
+    settings_from,
+    wrong_usage,
+)
+from napari_fluoroinject.errors import StorageError
+from napari_fluoroinject.model.annotation import (
+    MaskSource,  # noqa: TC001 - typer reads annotations when it runs
+)
+from napari_fluoroinject.settings import (  # noqa: TC001 - typer reads these, too
+    Decoder,
+    Device,
+)
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.results import SubtractionResult
+
+
+def subtract(  # noqa: PLR0913 - one parameter per option of the command
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
+        ),
+    ],
+    *,
+    out: Annotated[Path, typer.Option(help="Folder for the results, one folder per loop.")],
+    mask: Annotated[
+        MaskSource | None,
+        typer.Option(
+            help="Masks: those that the header defines, or frames found before contrast. "
+            "Without it: found; with --as-stored: header."
+        ),
+    ] = None,
+    as_stored: Annotated[
+        bool,
+        typer.Option(
+            "--as-stored",
+            help="Correct no motion: frames stay where they stand, masks move by the header's "
+            "shifts alone.",
+        ),
+    ] = False,
+    on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
+    decoder: Annotated[Decoder | None, typer.Option(help="As for `analyze`.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Subtract the mask from cine loops: frames before contrast, or what the header defines.
+
+    Frames are moved onto their mask unless asked otherwise. Nothing is measured or judged.
+    """
+    from napari_fluoroinject.workflow import SubtractionRequest, subtract_sources
+
+    check_folder(out)
+    settings = settings_from(config)
+    request = SubtractionRequest(
+        mask=mask,
+        as_stored=as_stored,
+        on=on or settings.defaults.on,
+        decoder=decoder or settings.defaults.decoder,
+    )
+    with wrong_usage(StorageError), progress() as tell:
+        outcome = subtract_sources(
+            [settings.resolve(source) for source in sources], request, out=out, progress=tell
+        )
+    for result in outcome.results:
+        typer.echo(_told(result))
+    if not outcome.results and not outcome.failures:
+        finish([(", ".join(sources), "no cine loop found; expected DICOM files of a cine loop")])
+    finish(outcome.failures)
+
+
+def _told(result: SubtractionResult) -> str:
+    first, *others = result.sources
+    more = f" and {len(others)} more files" if others else ""
+    lines = [f"{first}{more}: subtracted {result.told}", f"  {result.file}", f"  {result.picture}"]
+    return "\n".join(map(printable, lines))
