@@ -6,10 +6,12 @@ import json
 import resource
 import shutil
 import sys
+from dataclasses import replace
 from importlib.metadata import version
 
 import pydicom
 import pytest
+from dose_reports import dose_report, plane
 from jsonschema import Draft202012Validator, ValidationError
 
 from napari_fluoroinject import workflow
@@ -20,7 +22,8 @@ from napari_fluoroinject.errors import (
     ProcedureError,
     StorageError,
 )
-from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory
+from napari_fluoroinject.model.annotation import Annotation, ContrastAgent, NeedleTrajectory
+from napari_fluoroinject.model.study import DoseReference
 from napari_fluoroinject.model.summary import summary_schema
 from napari_fluoroinject.phantom import PhantomSettings
 from napari_fluoroinject.workflow import AnalysisRequest
@@ -209,6 +212,48 @@ def test_an_annotation_file_may_begin_as_windows_begins_it_and_must_be_text(tmp_
             AnalysisRequest(annotation_file=path).annotation()
 
 
+MARKS = """{"target_px": [80.1, 84.3], "level": "L4-L5", "view": "AP",
+"events": [{"kind": "contrast", "time_s": 0.1}],
+"marks": [{"landmark": "midline", "points_px": [[1.1, 70.7], [150, 71.3]]}]}"""
+
+
+def test_the_marks_in_a_report_lead_to_the_same_results_as_the_marks_themselves(phantom, tmp_path):
+    (tmp_path / "marks.json").write_text(MARKS)
+    made = []
+    for k, marks in enumerate(("marks.json", "0/report.dcm")):
+        request = replace(REQUEST, annotation_file=tmp_path / marks)
+        outcome = workflow.analyze_sources([str(phantom[0])], request, out=tmp_path / f"out{k}")
+        assert outcome.failures == ()
+        outcome.results[0].folder.rename(tmp_path / str(k))
+        made.append((tmp_path / str(k) / "report.dcm").read_bytes())
+    assert made[0] == made[1]
+
+
+def test_the_marks_in_a_report_are_not_used_on_another_loop(phantom, result, tmp_path):
+    other, *_ = workflow.make_phantom_files(
+        "esi_il_lumbar", replace(SMALL, seed=5), out=tmp_path / "other"
+    )
+    request = replace(REQUEST, annotation_file=result.folder / "report.dcm")
+    for sources in ([str(other)], [str(phantom[0]), str(other)]):
+        with pytest.raises(AnnotationError, match=r"report\.dcm: seen a report on the loop"):
+            workflow.analyze_sources(sources, request, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(AnnotationError, match="not used on another"):
+        workflow.analyze_files([other], request, out=tmp_path / "out")
+
+
+def test_marks_belong_to_one_loop(phantom, tmp_path):
+    other, *_ = workflow.make_phantom_files(
+        "esi_il_lumbar", replace(SMALL, seed=5), out=tmp_path / "other"
+    )
+    (tmp_path / "marks.json").write_text(
+        '{"marks": [{"landmark": "midline", "points_px": [[1, 7], [50, 7]]}]}'
+    )
+    request = replace(REQUEST, annotation_file=tmp_path / "marks.json")
+    with pytest.raises(AnnotationError, match="one needle, target or mark for 2 loops"):
+        workflow.analyze_sources([str(phantom[0]), str(other)], request, out=tmp_path / "out")
+
+
 def test_a_needle_that_a_person_marked_is_taken_as_marked(phantom, tmp_path):
     marked = NeedleTrajectory(hub_px=(120.0, 30.0), tip_px=(80.0, 80.0))
     request = AnalysisRequest(needle=marked, target_px=(80.0, 84.0))
@@ -250,3 +295,67 @@ def test_one_failing_loop_never_ends_the_run(phantom, tmp_path, monkeypatch):
     monkeypatch.setattr(workflow, "read_loop", broken)
     outcome = workflow.analyze_sources([str(phantom[0])], REQUEST, out=tmp_path)
     assert outcome.failures == ((phantom[0].name, "unexpected RuntimeError: no such luck"),)
+
+
+def study_of_two(phantom, folder):
+    """The phantom's loop, and a lateral one of the same study, with a dose report."""
+    whole = pydicom.dcmread(phantom[0])
+    whole.Allergies = "iodine"
+    whole.save_as(folder / "first.dcm")
+    whole.SOPInstanceUID = whole.file_meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    whole.PositionerPrimaryAngle = 90
+    whole.save_as(folder / "second.dcm")
+    dose_report(folder, whole.StudyInstanceUID, plane(3.2e-4, 0.02, 40.0))
+    return folder
+
+
+def test_every_loop_of_a_study_knows_the_views_and_the_dose_of_all(phantom, tmp_path):
+    (tmp_path / "in").mkdir()
+    request = AnalysisRequest(
+        procedure="esi_il_lumbar",
+        dose_reference=DoseReference(kap_p75_gycm2=2.5, time_p75_s=60.0),
+        side="left",
+    )
+    study = study_of_two(phantom, tmp_path / "in")
+    outcome = workflow.analyze_sources([str(study)], request, out=tmp_path / "out")
+    assert outcome.failures == ()
+    assert len(outcome.results) == 2
+    for result in outcome.results:
+        told = {one["id"]: one["text"] for one in result.summary["warnings"]}
+        assert "(2) none shows CLO" in told["missing_view"]
+        assert "kerma-area product 3.2 Gy.cm2" in told["dose_alert"]
+        assert "fluoroscopy time" not in told["dose_alert"]
+        assert result.summary["dose"]["basis"] == "report"
+        assert result.summary["dose"]["fluoroscopy_s"] == 40.0
+        assert result.summary["dose"]["site_p75"]["fluoroscopy_s"] == 60.0
+        assert any("record allergies" in one for one in result.summary["reminders"])
+        assert not any("iodine" in one for one in result.summary["reminders"])
+
+
+def test_one_loop_by_itself_is_not_judged_by_its_study(phantom):
+    from napari_fluoroinject import analyze, read_loop
+
+    agent = ContrastAgent(kind="gadolinium")
+    report = analyze(read_loop(phantom[0]), "esi_il_lumbar", Annotation(agent=agent))
+    assert not {"missing_view", "dose_alert"} & {one.id for one in report.findings}
+    assert any(text.startswith("missing view: not judged") for text in report.assessable.reasons)
+    assert len(report.reminders) == 1
+    assert "encephalopathy" in report.reminders[0]
+
+
+def test_a_view_that_a_person_named_is_never_put_on_two_loops(phantom, tmp_path):
+    study = study_of_two(phantom, tmp_path)
+    marks = tmp_path / "marks.json"
+    marks.write_text('{"view": "CLO"}')
+    request = AnalysisRequest(procedure="esi_il_lumbar", annotation_file=marks)
+    with pytest.raises(AnnotationError, match="one view or C-arm angle for 2 loops"):
+        workflow.analyze_sources([str(study)], request, out=tmp_path / "out")
+
+
+def test_a_sites_checklist_that_is_not_valid_ends_the_run_before_any_work(phantom, tmp_path):
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared" / "checklist.toml").write_text("reminders = 3")
+    request = AnalysisRequest(site_procedures=tmp_path)
+    with pytest.raises(ProcedureError, match="checklist"):
+        workflow.analyze_sources([str(phantom[0])], request, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()

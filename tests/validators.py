@@ -83,6 +83,12 @@ WAIVERS = (
         "the tool lists those it can name as extra, which TID 1501 (extensible) allows",
     ),
     Waiver(
+        tool="pixelmed_sr",
+        pattern=r"Warning: .*/CONTAINER \(125007,DCM,\"Measurement Group\"\)/TEXT "
+        r"\((landmark|measure-view),99FLUOROINJECT,\".*\"\): Content Item not in template",
+        why="the name of a site's own landmark or view, which has no code; TID 1501 is extensible",
+    ),
+    Waiver(
         tool="pixelmed_instance",
         pattern=r"Error: DerivationImageMacro/DerivationImageSequence/: "
         r"SharedFunctionalGroupsSequence/Item\[1\]/: Missing required sequence attribute "

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.model.summary import summarize
 from napari_fluoroinject.spool.disk import write_whole
 from napari_fluoroinject.spool.folder import replaced_folder
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.dicom.seg import SegProfile
     from napari_fluoroinject.model.report import Report
+    from napari_fluoroinject.model.subtracted import SubtractedLoop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,20 @@ class LoopResult:
     summary: dict[str, Any]
     files: tuple[Path, ...]
     replaced: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubtractionResult:
+    """What a subtraction left behind: the folder, its DICOM object and its picture.
+
+    `sources` are the files of the loop; `told` says in words what was subtracted from what.
+    """
+
+    sources: tuple[Path, ...]
+    folder: Path
+    file: Path
+    picture: Path
+    told: str
 
 
 def save(
@@ -79,6 +95,56 @@ def save(
         summary=summary,
         files=tuple(folder / one.file for one in written),
         replaced=replaced,
+    )
+
+
+def save_subtraction(
+    made: SubtractedLoop, source_paths: Sequence[Path], *, out: Path
+) -> SubtractionResult:
+    """Write a subtracted loop, and a sheet of its frames, into the folder of the loop's results.
+
+    Each file is whole or not there; the results of an analysis of the same loop stay.
+
+    Parameters
+    ----------
+    made
+        The subtracted loop.
+    source_paths
+        The files it was read from; identity is copied from them once their hash was checked.
+    out
+        As above.
+
+    Raises
+    ------
+    IdentityMismatchError
+        The source files are not those that were subtracted.
+    EncodingError
+        There are more pixels than one object can hold.
+    StorageError
+        The folder cannot be written.
+    """
+    from napari_fluoroinject.dicom.write import encode_subtraction, write_objects
+    from napari_fluoroinject.rendering.contact_sheet import draw_sheet
+
+    encoded = encode_subtraction(made, source_paths)
+    sheet = draw_sheet(made)
+    folder = out / made.loop.reference.sop_instance_uid
+    picture = folder / "subtracted.png"
+    try:  # never an earlier picture beside a new object
+        picture.unlink(missing_ok=True)
+        (written,) = write_objects((encoded,), folder)
+        write_whole(picture, sheet)
+    except OSError as error:
+        raise StorageError(
+            f"{folder} could not be written: {error.strerror or error}; expected a folder that "
+            "can be, with room on the disk"
+        ) from error
+    return SubtractionResult(
+        sources=tuple(source_paths),
+        folder=folder,
+        file=folder / written.file,
+        picture=picture,
+        told=f"{made.told()}; {made.moved()}",
     )
 
 

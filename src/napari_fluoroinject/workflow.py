@@ -4,42 +4,56 @@ from __future__ import annotations
 
 import json
 import logging
-import re
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.analysis.pipeline import analyze_loop
+from napari_fluoroinject.analysis.study import study_of
 from napari_fluoroinject.compute.backend import Wish, choose
+from napari_fluoroinject.dicom.annotation_file import annotation_from
 from napari_fluoroinject.dicom.decoder import DecoderWish, check_decoder
-from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
+from napari_fluoroinject.dicom.read import LoopFiles, read_loop
 from napari_fluoroinject.dicom.seg import SegProfile
 from napari_fluoroinject.errors import (
-    AnnotationError,
-    FluoroinjectError,
-    StorageError,
     UnreadableObjectError,
 )
 from napari_fluoroinject.model.annotation import (
     Annotation,
+    MaskSource,
     MaskWish,
     NeedleTrajectory,
     check_annotation,
     check_landmarks,
-    parse_annotation,
 )
 from napari_fluoroinject.model.geometry import Point, Side
-from napari_fluoroinject.results import LoopResult, is_result, save
+from napari_fluoroinject.model.study import DoseReference, DoseReport, Recorded, Study
+from napari_fluoroinject.procedures.checklist import checklist, evidence_of, of_agent
+from napari_fluoroinject.results import (
+    LoopResult,
+    SubtractionResult,
+    save,
+    save_subtraction,
+)
+from napari_fluoroinject.sources import (
+    Progress,
+    check_one_for_all,
+    check_writable,
+    for_each,
+    loops_in,
+    only_loop,
+)
 from napari_fluoroinject.spool.disk import write_whole
-from napari_fluoroinject.spool.folder import recover_folders
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
     from napari_fluoroinject.analysis.replay import Replay, ReplayedFrame
+    from napari_fluoroinject.analysis.two_views.together import SeenTwice, Stated
+    from napari_fluoroinject.analysis.two_views.triangulate import NoTriangulation
     from napari_fluoroinject.dicom.cine_object import Kind, Packing
-    from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.cine import CineLoop, LoopReference
     from napari_fluoroinject.model.procedure import Procedure
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.phantom import PhantomSettings
@@ -48,12 +62,6 @@ log = logging.getLogger(__name__)
 
 _SAID_BESIDE = ("needle", "target_px", "gauge", "level", "side", "mask")
 """Fields of an annotation that can be said without a file of it."""
-_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-_MOST_NAMED = 5
-"""Names of loops in an error: the rest is counted."""
-
-Progress = Callable[[str, float], None]
-"""Called with what is being done and the fraction that is done."""
 
 
 def _silent(_step: str, _fraction: float) -> None:
@@ -64,11 +72,13 @@ def _silent(_step: str, _fraction: float) -> None:
 class AnalysisRequest:
     """What a person asked for; None = not said, and never guessed.
 
-    `site_procedures` is a folder with procedures of the site's own.
+    `site_procedures` is a folder with procedures of the site's own, `dose_reference` its own
+    75th percentiles for this one.
     """
 
     procedure: str | None = None
     site_procedures: Path | None = None
+    dose_reference: DoseReference | None = None
     level: str | None = None
     side: Side | None = None
     needle: NeedleTrajectory | None = None
@@ -80,24 +90,22 @@ class AnalysisRequest:
     decoder: DecoderWish = "auto"
     seg_profile: SegProfile = "strict"
 
-    def annotation(self) -> Annotation:
+    def annotation(self, loops: Iterable[LoopReference] = ()) -> Annotation:
         """Return what was marked: the annotation file, overridden by what stands beside it.
+
+        Parameters
+        ----------
+        loops
+            On which it is used.
 
         Raises
         ------
         AnnotationError
-            The file is not a valid annotation.
+            The file is not a valid annotation, or a report on another loop.
         """
         annotation = Annotation()
         if self.annotation_file is not None:
-            try:  # a byte order mark is what editors of Windows put there
-                text = self.annotation_file.read_text(encoding="utf-8-sig")
-            except (OSError, UnicodeDecodeError) as error:
-                raise AnnotationError(
-                    f"{self.annotation_file.name} cannot be read: {error}; expected a file of "
-                    "JSON in UTF-8"
-                ) from error
-            annotation = parse_annotation(text, name=self.annotation_file.name)
+            annotation = annotation_from(self.annotation_file, loops=loops)
         said = {name: getattr(self, name) for name in _SAID_BESIDE}
         return replace(annotation, **{name: v for name, v in said.items() if v is not None})
 
@@ -119,6 +127,9 @@ def analyze_sources(
 ) -> Outcome:
     """Analyse every loop that files and folders hold; what fails is named, the rest is done.
 
+    The headers of all are read first: what a study shows and records is in the results of each of
+    its loops.
+
     Raises
     ------
     FluoroinjectError
@@ -131,28 +142,22 @@ def analyze_sources(
     annotation = request.annotation()
     check_annotation(annotation, region=procedure.region)
     check_landmarks(annotation, procedure)
-    results: list[LoopResult] = []
-    failures: list[tuple[str, str]] = []
-    loops = list(_loops(sources))
+    checklist(site=request.site_procedures)
+    doses: list[DoseReport] = []
+    loops = list(loops_in(sources, doses))
     found_loops = [found for found in loops if isinstance(found, LoopFiles)]
-    _check_one_for_all(annotation, found_loops)
+    request.annotation([found.reference for found in found_loops])
+    check_one_for_all(annotation, found_loops)
     if found_loops:
-        _check_writable(out)
-    for index, found in enumerate(loops):
-        if isinstance(found, UnreadableObjectError):
-            failures.append((found.source, str(found)))
-            continue
-        name = found.paths[0].name
-        share = _Share(progress, name, index, len(loops))
-        try:
-            results.append(analyze_files(found.paths, request, out=out, progress=share))
-        except Exception as error:  # the edge of the worker: one loop never ends the run
-            log.debug("analysis failed", exc_info=True)
-            failures.append((name, _told(error)))
-        except KeyboardInterrupt as stop:
-            stop.add_note(f"{len(results)} of {len(found_loops)} loops done")
-            raise
-    return Outcome(results=tuple(results), failures=tuple(failures))
+        check_writable(out)
+    studies = _studies(found_loops, doses, request, annotation)
+
+    def work(found: LoopFiles, share: Progress) -> LoopResult:
+        study = studies[found.reference.study_instance_uid]
+        return analyze_files(found.paths, request, out=out, study=study, progress=share)
+
+    results, failures = for_each(loops, work, progress)
+    return Outcome(results=results, failures=failures)
 
 
 def analyze_files(
@@ -160,22 +165,28 @@ def analyze_files(
     request: AnalysisRequest,
     *,
     out: Path,
+    study: Study | None = None,
     progress: Progress = _silent,
 ) -> LoopResult:
     """Analyse the one loop that these files are, and keep the results in a folder of its own.
+
+    `study` is what is known of the study that it belongs to; None = nothing.
 
     Raises
     ------
     FluoroinjectError
         The loop cannot be read, analysed, or written.
     """
+    loop = read_loop(*paths, decoder=_decoder(request))
     report = analyze(
-        read_loop(*paths, decoder=_decoder(request)),
+        loop,
         _asked_for(request),
-        request.annotation(),
+        request.annotation([loop.reference]),
         on=request.on,
+        study=study,
         progress=progress,
     )
+    report = _reminded(report, site=request.site_procedures)
     return save(report, paths, out=out, seg_profile=request.seg_profile)
 
 
@@ -189,6 +200,7 @@ def analyze(
     annotation: Annotation | None = None,
     *,
     on: Wish = "auto",
+    study: Study | None = None,
     progress: Progress = _silent,
 ) -> Report:
     """Measure needle, contrast spread and run-off in one loop.
@@ -203,6 +215,9 @@ def analyze(
         What a person marked; nothing is guessed in its place.
     on
         `auto`, `cpu` or `cuda`; never another than the one asked for.
+    study
+        What is known of the study that the loop belongs to, of which one loop does not tell; None
+        = nothing, then views and dose are not judged.
     progress
         Told before each step.
 
@@ -215,13 +230,15 @@ def analyze(
     given = annotation or Annotation()
     check_annotation(given, region=known.region, picture=loop.shape[1:])
     check_landmarks(given, known)
-    return analyze_loop(
+    report = analyze_loop(
         loop,
         known,
         given,
         on=choose(on),
+        study=study,
         progress=progress,
     )
+    return _reminded(report, site=None)
 
 
 def replay(
@@ -253,21 +270,119 @@ def replay(
     from napari_fluoroinject.analysis.replay import replay_loop
 
     backend = choose(on)
-    loops = []
-    for found in _loops([source]):
-        if isinstance(found, UnreadableObjectError):
-            raise found
-        loops.append(found)
-    if len(loops) != 1:
-        raise UnreadableObjectError(
-            source, seen=f"{len(loops)} cine loops", expected="one: name its file"
-        )
     return replay_loop(
-        read_loop(*loops[0].paths),
+        only_loop(source),
         on=backend,
         mask_frames=mask_frames or MASK_FRAMES,
         told=told,
     )
+
+
+def triangulate(
+    sources: tuple[str, str], annotations: tuple[Path, Path], *, stated: Stated
+) -> SeenTwice | NoTriangulation:
+    """Find in space what is marked in two loops of one study, or say why there is nothing.
+
+    Parameters
+    ----------
+    sources
+        A file or folder of one loop each.
+    annotations
+        Files with the marks of the first loop and of the second.
+    stated
+        Errors of the poses and whatever else no file tells.
+
+    Raises
+    ------
+    FluoroinjectError
+        No loop or several, a loop or marks that cannot be read or do not belong to the loop.
+    """
+    from napari_fluoroinject.analysis.two_views.together import see_twice
+
+    first, second = map(only_loop, sources)
+    marked = []
+    for loop, file in zip((first, second), annotations, strict=True):
+        annotation = annotation_from(file, loops=[loop.reference])
+        check_annotation(annotation, picture=loop.shape[1:])
+        marked.append(annotation)
+    return see_twice((first, second), (marked[0], marked[1]), stated=stated)
+
+
+def recorded_in(source: str) -> tuple[Recorded, ...]:
+    """Return what the headers of each loop that a file or folder holds record of its study.
+
+    Raises
+    ------
+    UnreadableObjectError
+        No loop lies there, or one cannot be read.
+    """
+    found = list(loops_in([source]))
+    for one in found:
+        if isinstance(one, UnreadableObjectError):
+            raise one
+    if not found:
+        raise UnreadableObjectError(source, seen="no cine loop", expected="one or more")
+    return tuple(one.recorded for one in found if isinstance(one, LoopFiles))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubtractionRequest:
+    """What a person asked for.
+
+    `mask` is whose masks are subtracted; None = those found in the picture, but the header's where
+    frames are left as stored. `as_stored` corrects no motion: masks are moved as the header says.
+    """
+
+    mask: MaskSource | None = None
+    as_stored: bool = False
+    on: Wish = "auto"
+    decoder: DecoderWish = "auto"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubtractionOutcome:
+    """What a run did: a subtracted loop for each loop, and (name, message) for each failure."""
+
+    results: tuple[SubtractionResult, ...]
+    failures: tuple[tuple[str, str], ...]
+
+
+def subtract_sources(
+    sources: Sequence[str],
+    request: SubtractionRequest,
+    *,
+    out: Path,
+    progress: Progress = _silent,
+) -> SubtractionOutcome:
+    """Subtract every loop that files and folders hold; what fails is named, the rest is done.
+
+    Raises
+    ------
+    FluoroinjectError
+        The backend or decoder is not there, or nothing can be written to `out`.
+    """
+    from napari_fluoroinject.analysis.subtract import subtract_loop
+
+    backend = choose(request.on)
+    check_decoder(request.decoder)
+    mask = request.mask or ("header" if request.as_stored else "found")
+    loops = list(loops_in(sources))
+    if any(isinstance(found, LoopFiles) for found in loops):
+        check_writable(out)
+
+    def work(found: LoopFiles, share: Progress) -> SubtractionResult:
+        share("reading", 0.0)
+        made = subtract_loop(
+            read_loop(*found.paths, decoder=_decoder(request)),
+            on=backend,
+            mask=mask,
+            as_stored=request.as_stored,
+            progress=share,
+        )
+        return save_subtraction(made, found.paths, out=out)
+
+    results, failures = for_each(loops, work, progress)
+    return SubtractionOutcome(results=results, failures=failures)
 
 
 def make_phantom_files(
@@ -311,80 +426,42 @@ def make_phantom_files(
     return loop_path, out / "truth.json", out / "truth.npz"
 
 
-def _loops(sources: Sequence[str]) -> Iterator[LoopFiles | UnreadableObjectError]:
-    """Find the loops of all sources; one that does not exist is one failure, not the end.
+def _studies(
+    loops: Sequence[LoopFiles],
+    doses: Sequence[DoseReport],
+    request: AnalysisRequest,
+    annotation: Annotation,
+) -> dict[str, Study]:
+    """What is known of each study, by its UID."""
+    uids = dict.fromkeys(loop.reference.study_instance_uid for loop in loops)
+    return {
+        uid: study_of(
+            [loop.recorded for loop in loops if loop.reference.study_instance_uid == uid],
+            [dose for dose in doses if dose.study_instance_uid == uid],
+            _asked_for(request),
+            annotation,
+            reference=request.dose_reference,
+        )
+        for uid in uids
+    }
 
-    They are searched together: the single frames of a series may be named one by one.
-    """
-    there = [Path(source) for source in sources if Path(source).exists()]
-    for source in sources:
-        if _ADDRESS.match(source):
-            yield UnreadableObjectError(
-                source,
-                seen="an address on the network",
-                expected="a file or a folder; this version does not fetch loops by itself",
-            )
-        elif not Path(source).exists():
-            yield UnreadableObjectError(
-                source, seen="no such file or folder", expected="a DICOM file or a folder of them"
-            )
-    yield from find_loops(there)
+
+def _reminded(report: Report, *, site: Path | None) -> Report:
+    """The report with the reminders that hold for what was said and recorded."""
+    agent = report.annotation.agent
+    reminders = of_agent(
+        checklist(site=site), report.procedure, None if agent is None else agent.kind
+    )
+    told = [evidence_of(one) for one in reminders]
+    if report.study is not None and report.study.allergies_recorded:
+        told.append(
+            "The headers record allergies of the patient: `fluoroinject checklist --loop FILE` "
+            "shows them."
+        )
+    return replace(report, reminders=tuple(told))
 
 
-def _decoder(request: AnalysisRequest) -> DecoderWish:
+def _decoder(request: AnalysisRequest | SubtractionRequest) -> DecoderWish:
     """Only where the array work is on a device may the decoder be there unasked."""
     elsewhere = request.decoder == "auto" and choose(request.on).name != "cuda"
     return "cpu" if elsewhere else request.decoder
-
-
-def _check_one_for_all(annotation: Annotation, loops: Sequence[LoopFiles]) -> None:
-    """Points belong to one picture, level and side to one patient's study: refuse more."""
-    studies = {loop.reference.study_instance_uid for loop in loops}
-    for said, of, count, one in (
-        ((annotation.needle, annotation.target_px), "needle or target", len(loops), "loop"),
-        ((annotation.level, annotation.side), "level or side", len(studies), "study"),
-    ):
-        if count > 1 and any(value is not None for value in said):
-            names = ", ".join(loop.paths[0].name for loop in loops[:_MOST_NAMED])
-            more = len(loops) - _MOST_NAMED
-            raise AnnotationError(
-                f"one {of} for {count} {'loops' if one == 'loop' else 'studies'} ({names}"
-                f"{f' and {more} more' if more > 0 else ''}); expected one {one}: analyse each by "
-                "itself, with its own marks"
-            )
-
-
-def _check_writable(out: Path) -> None:
-    """Fail before the work and not after it; and put right what a killed run left there."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=out):
-            pass
-        recover_folders(out, ours=is_result)
-    except OSError as error:
-        raise StorageError(
-            f"{out}: results cannot be written there ({error.strerror}); expected a folder that "
-            "can be written to, or made"
-        ) from error
-
-
-def _told(error: Exception) -> str:
-    """Our own errors speak for themselves; of others the kind must be named, too."""
-    if isinstance(error, FluoroinjectError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
-    return f"unexpected {type(error).__name__}: {error}"
-
-
-@dataclass(frozen=True, slots=True)
-class _Share:
-    """Progress of one loop as its share of all of them."""
-
-    progress: Progress
-    name: str
-    index: int
-    of: int
-
-    def __call__(self, step: str, fraction: float) -> None:
-        self.progress(f"{self.name}: {step}", (self.index + fraction) / self.of)

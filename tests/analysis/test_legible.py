@@ -80,3 +80,12 @@ def test_an_empty_loop_is_reported_as_unfit_and_no_frame_as_judged(value):
 def test_a_picture_too_small_for_any_filter_is_refused_in_words(shape):
     with pytest.raises(AnalysisError, match="at least 16 x 16"):
         report_of(np.ones((3, *shape)))
+
+
+@pytest.mark.parametrize("run", [2, 3, 5])
+def test_two_views_that_take_turns_are_told(run):
+    turn = (np.arange(FRAMES) // run) % 2 == 1
+    mixed = np.where(turn[:, None, None], np.rot90(anatomy(), axes=(1, 2)), anatomy())
+    told = why_illegible((mixed + noise(0.02)).astype(np.float32), FIELD)
+    assert told is not None
+    assert "take turns" in told

@@ -91,7 +91,16 @@ _SUMMARY: dict[str, Any] = {
         "smallest_seen_od": 0.08,
         "reason": None,
     },
+    "dose": {
+        "kap_gycm2": None,
+        "fluoroscopy_s": None,
+        "kerma_mgy": None,
+        "basis": "none",
+        "site_p75": {"kap_gycm2": None, "fluoroscopy_s": None, "kerma_mgy": None},
+        "literature": [],
+    },
     "warnings": [],
+    "reminders": [],
     "assessable": {
         "frames": 29,
         "of": 31,

@@ -216,3 +216,41 @@ def test_a_distance_from_a_marked_line_is_told_with_its_uncertainty_and_view():
     told = " ".join(statement(summary() | {"measured": [measured]}, title="x").split())
     assert "tip to line: ventral interlaminar line 1.3 mm (1 sigma 0.4 mm) in CLO" in told
     assert "tip to line" not in statement(summary() | {"measured": [unknown]}, title="x")
+
+
+def test_the_dose_of_the_study_stands_beside_the_sites_own_and_the_literature():
+    told = summary()
+    assert "Radiation" not in statement(told, title="")
+    told["dose"] |= {"kap_gycm2": 2.16, "basis": "headers"}
+    told["dose"]["site_p75"]["kap_gycm2"] = 2.5
+    told["dose"]["literature"] = [
+        {
+            "name": "fluoroscopy_time",
+            "low": 30,
+            "high": 30,
+            "unit": "s",
+            "note": "+- 17.5 s",
+            "grade": "S",
+            "sources": ["DOSEBMI"],
+        }
+    ]
+    Draft202012Validator(summary_schema()).validate(told)
+    text = statement(told, title="")
+    for part in (
+        "Radiation of the study, from the headers of the loops that were given",
+        "at least 2.16 Gy.cm2; the site's 75th percentile: 2.5 Gy.cm2",
+        "fluoroscopy time          not recorded",
+        "literature, no limit      fluoroscopy time 30 s (+- 17.5 s) [S: DOSEBMI]",
+    ):
+        assert part in text
+    told["dose"]["basis"] = "report"
+    text = statement(told, title="")
+    assert "from the dose report" in text
+    assert "at least 2.16" not in text
+
+
+def test_reminders_are_told_as_such():
+    told = summary()
+    assert "Reminders" not in statement(told, title="")
+    told["reminders"] = ["Gadolinium in place of iodine [S: CONTRADV21]"]
+    assert "Reminders\n  checklist                 Gadolinium" in statement(told, title="")

@@ -12,6 +12,7 @@ from scipy.ndimage import maximum_filter
 from napari_fluoroinject.analysis.corridor import needle_corridor
 from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.analysis.ramp import fit_ramps
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ CONTRAST_SIGMAS = 1.0
 with more of it soon for nothing: film that is taken for gas would be taken away."""
 RIM_BLOCKS = 3
 """Side of the square in which the most contrast decides."""
-_MAD = 1.4826
 _TINY = 1e-6
 
 
@@ -129,7 +129,7 @@ def squares_of(left: FloatArray, weight: FloatArray) -> FloatArray:
 
 def sigma_of(values: FloatArray) -> float:
     """Robust standard deviation of values about 0."""
-    return _MAD * float(np.median(np.abs(values)))
+    return MAD_TO_SIGMA * float(np.median(np.abs(values)))
 
 
 def _with_frames(registered: RegisteredLoop, frames: tuple[int, ...]) -> RegisteredLoop:

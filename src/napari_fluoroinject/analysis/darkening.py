@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from napari_fluoroinject.analysis.chunks import chunks, picked
 from napari_fluoroinject.analysis.pose import poses
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _sigma(dark: FloatArray) -> FloatArray:
     """Noise of one frame and block, from differences over a lag; a step costs it little."""
     lag = min(LAG_FRAMES, max(len(dark) - 1, 1))
     change = np.abs(_some(dark[lag:]) - _some(dark[:-lag]))
-    sigma: FloatArray = 1.4826 / np.sqrt(2.0) * np.median(change, axis=0)
+    sigma: FloatArray = MAD_TO_SIGMA / np.sqrt(2.0) * np.median(change, axis=0)
     even: FloatArray = ndimage.median_filter(sigma, size=3)
     return even
 

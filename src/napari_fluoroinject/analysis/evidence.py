@@ -11,6 +11,7 @@ from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 from napari_fluoroinject.model.spread import RunOff
+from napari_fluoroinject.model.study import Study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -18,7 +19,7 @@ class Evidence:
     """What was marked and measured in one loop.
 
     `measured` are the measures of the procedure; `illegible` says why no frame can be judged,
-    None where there is a picture.
+    None where there is a picture. `study` is None where nothing but the loop is known.
     """
 
     loop: CineLoop
@@ -30,3 +31,4 @@ class Evidence:
     mask: MaskChoice = FOUND
     illegible: str | None = None
     measured: tuple[Measurement, ...] = ()
+    study: Study | None = None

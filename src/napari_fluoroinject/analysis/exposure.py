@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import binary_dilation, uniform_filter1d
 
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
+
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
@@ -15,7 +17,6 @@ _BLOCK_PX = 8
 _FRAMES = 5
 _SIGMAS = 3.0
 """A block that leaves the others by more, in either direction, holds contrast or gas."""
-_MAD = 1.4826
 """Standard deviation of a normal variable over its median absolute deviation."""
 _LEAST_SHARE = 0.1
 """Fewer blocks than this share of the field cannot stand for it: then all of them do."""
@@ -67,7 +68,7 @@ def _changing(blocks: FloatArray, usable: BoolArray) -> BoolArray:
     smooth = uniform_filter1d(blocks, min(_FRAMES, len(blocks)), axis=0, mode="nearest")
     inside = smooth[:, usable]
     inside -= np.median(inside, axis=1, keepdims=True)
-    sigma = _MAD * np.median(np.abs(inside, out=inside), axis=1)
+    sigma = MAD_TO_SIGMA * np.median(np.abs(inside, out=inside), axis=1)
     # Contrast raises the spread of late frames; the typical frame tells the noise.
     limit = _SIGMAS * float(np.quantile(sigma, 0.25))
     far = (smooth.max(axis=0) > 1.5 * limit) | (smooth.min(axis=0) < -1.5 * limit)

@@ -14,7 +14,10 @@ from napari_fluoroinject.analysis.geometry_rules import (
     tip_off_target,
     tip_past_limit,
 )
+from napari_fluoroinject.analysis.pattern_rules import pattern_like, patterns_unjudged
 from napari_fluoroinject.analysis.process_rules import order_violation, wrong_level_or_side
+from napari_fluoroinject.analysis.study_rules import dose_alert, missing_view, study_unjudged
+from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.procedure import Procedure, WarningRule
 from napari_fluoroinject.model.report import Assessable, Finding
 
@@ -120,7 +123,9 @@ def _not_judged(evidence: Evidence, procedure: Procedure) -> list[str]:
     told = [f"this version cannot judge: {', '.join(map(_words, unruled))}"] if unruled else []
     if any(rule.id == "tip_off_target" for rule in procedure.warnings):
         told += off_target_unjudged(evidence)
-    return told + past_limit_unjudged(evidence, procedure)
+    told += past_limit_unjudged(evidence, procedure)
+    told += study_unjudged(evidence, procedure)
+    return told + patterns_unjudged(evidence, procedure)
 
 
 def _words(warning: str) -> str:
@@ -234,9 +239,12 @@ Rule = Callable[[Evidence, WarningRule, Procedure], Finding | None]
 RULES: dict[str, Rule] = {
     "vascular_uptake": _vascular_uptake,
     "contrast_not_seen": _contrast_not_seen,
+    **dict.fromkeys(LIKENESSES, pattern_like),
     "tip_past_limit": tip_past_limit,
     "tip_off_target": tip_off_target,
+    "missing_view": missing_view,
     "wrong_level_or_side": wrong_level_or_side,
+    "dose_alert": dose_alert,
     "order_violation": order_violation,
     "image_unfit": _image_unfit,
 }

@@ -85,11 +85,11 @@ def _against_limits(
     evidence: Evidence, procedure: Procedure
 ) -> list[tuple[LimitRule, Measurement, float | None]]:
     """Each limit with what was measured and its margin in the measurement's unit."""
-    found = {one.of: one for one in evidence.measured if one.id == "tip_to_line"}
+    # one landmark may bear two limits, each in views of its own: measures stand in their order
+    found = [one for one in evidence.measured if one.id == "tip_to_line"]
     return [
-        (limit, found[limit.landmark], _margin(limit, found[limit.landmark]))
-        for limit in procedure.limits
-        if limit.landmark in found
+        (limit, measured, _margin(limit, measured))
+        for limit, measured in zip(procedure.limits, found, strict=False)
     ]
 
 

@@ -34,7 +34,7 @@ def check_mask(loop: CineLoop, wish: MaskWish) -> None:
         raise AnalysisError(
             "the header's mask frames were asked for, and the file names none that can be used; "
             "expected a Mask Subtraction Sequence with AVG_SUB, TID or REV_TID. Without that "
-            "wish (mask: auto) the mask frames are found in the picture"
+            "wish the mask frames are found in the picture"
         )
 
 

@@ -20,6 +20,13 @@ LEAST_OPEN_SHARE = 0.02
 LEAST_COMMON = 0.2
 """Correlation of the anatomy in the odd and the even frames; real and synthetic loops have 0.9 and
 more, noise alone has 0."""
+LEAST_IN_TURNS = 0.5
+"""The same of runs of frames that take turns: ordinary loops have 0.9 and more, a spine and its
+mirror image 0.3."""
+_TURN_STEP = 2
+"""Every second row and column tells what takes turns."""
+_FEWEST_TURNS, _LONGEST_TURN = 4, 12
+"""Runs must come so often to be turns, and longer ones than this are scenes of their own."""
 _BAND_PX = (1.5, 12.0)
 """Sigmas between which anatomy is looked for."""
 
@@ -60,15 +67,34 @@ def why_illegible(ln: FloatArray, field: BoolArray) -> str | None:
         return "all frames are the same picture"
     if _common(ln, field) < LEAST_COMMON:
         return "the frames have no anatomy in common: noise, or a picture that comes and goes"
-    return None
+    turns = "pictures with little anatomy in common take turns, as two views of a biplane would"
+    return turns if _common_in_turns(ln, field) < LEAST_IN_TURNS else None
 
 
 def _common(ln: FloatArray, field: BoolArray) -> float:
     """Correlation of the band-passed means of the odd and the even frames; 0 for a flat one."""
     odd, even = (_band(ln[start::2].mean(axis=0))[field] for start in (1, 0))
-    odd, even = odd - odd.mean(), even - even.mean()
-    power = float(np.sqrt(np.square(odd).sum() * np.square(even).sum()))
-    return float((odd * even).sum()) / power if power > 0 else 0.0
+    return _correlation(odd, even)
+
+
+def _common_in_turns(ln: FloatArray, field: BoolArray) -> float:
+    """Least correlation of what takes turns: of frames in runs of 2, 3 and more, every other run.
+
+    Two views that take turns, as of a biplane, have little in common in runs of their own length.
+    """
+    coarse, seen = ln[:, ::_TURN_STEP, ::_TURN_STEP], field[::_TURN_STEP, ::_TURN_STEP]
+    number, least = np.arange(len(ln)), 1.0
+    for length in range(2, min(len(ln) // _FEWEST_TURNS, _LONGEST_TURN) + 1):
+        turn = (number // length) % 2 == 1
+        one, other = (_band(coarse[chosen].mean(axis=0))[seen] for chosen in (turn, ~turn))
+        least = min(least, _correlation(one, other))
+    return least
+
+
+def _correlation(one: FloatArray, other: FloatArray) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    power = float(np.sqrt(np.square(one).sum() * np.square(other).sum()))
+    return float((one * other).sum()) / power if power > 0 else 0.0
 
 
 def _band(picture: FloatArray) -> FloatArray:

@@ -16,10 +16,12 @@ from napari_fluoroinject.analysis.findings import assess, judge
 from napari_fluoroinject.analysis.gas import hold_gas_still
 from napari_fluoroinject.analysis.gauge import calibrate_by_gauge
 from napari_fluoroinject.analysis.header_mask import check_mask, choose_mask
+from napari_fluoroinject.analysis.leads import find_leads
 from napari_fluoroinject.analysis.legible import check_size, why_illegible
 from napari_fluoroinject.analysis.local import hold_tissue_still
 from napari_fluoroinject.analysis.measure import measure
 from napari_fluoroinject.analysis.measures.every import measure_for
+from napari_fluoroinject.analysis.measures.leads import asks_for_leads
 from napari_fluoroinject.analysis.measures.seen import Seen
 from napari_fluoroinject.analysis.measures.views import shown_view
 from napari_fluoroinject.analysis.motion import estimate_motion
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.motion import Injection, Motion
     from napari_fluoroinject.model.needle import Needle, NoNeedle
     from napari_fluoroinject.model.procedure import Procedure
+    from napari_fluoroinject.model.study import Study
 
 SOFTWARE = "napari-fluoroinject"
 Progress = Callable[[str, float], None]
@@ -62,6 +65,7 @@ def analyze_loop(
     annotation: Annotation,
     *,
     on: Backend,
+    study: Study | None = None,
     progress: Progress = lambda _step, _fraction: None,
 ) -> Report:
     """Measure needle, spread and run-off in one loop and judge them by the procedure's rules.
@@ -74,6 +78,8 @@ def analyze_loop(
         What was done, and what a person marked; `generic` and an empty annotation will do.
     on
         The compute backend, chosen once and stamped on the result.
+    study
+        What is known of the study that the loop belongs to; None = nothing, then it is not judged.
     progress
         Told before each step.
 
@@ -92,13 +98,18 @@ def analyze_loop(
     marked = binned_annotation(annotation, binning(loop.shape[1:]))
     # More threads add up in another order, so that results would depend on their number.
     with threadpool_limits(limits=1, user_api="blas"):
-        report = _analyze(small, procedure, marked, on, progress)
+        report = _analyze(small, procedure, marked, on, study, progress)
     progress("done", 1.0)
     return full_size(report, loop, annotation)
 
 
 def _analyze(
-    loop: CineLoop, procedure: Procedure, annotation: Annotation, on: Backend, progress: Progress
+    loop: CineLoop,
+    procedure: Procedure,
+    annotation: Annotation,
+    on: Backend,
+    study: Study | None,
+    progress: Progress,
 ) -> Report:
     progress("following the anatomy", 0.05)
     registered = register(loop, on=on, mask=annotation.mask or "auto")
@@ -110,12 +121,13 @@ def _analyze(
     contrast = _contrast(registered, needle, annotation.gauge, on, progress)
     registered = contrast.registered
 
+    leads = find_leads(registered, on=on) if asks_for_leads(procedure) else ()
     seen = Seen(
         loop=registered.loop,
         annotation=annotation,
         motion=registered.motion,
         needle=needle,
-        view=shown_view(registered.loop, annotation, procedure),
+        view=shown_view(registered.loop.view, annotation, procedure),
     )
     evidence = Evidence(
         loop=registered.loop,
@@ -126,8 +138,14 @@ def _analyze(
         run_off=contrast.run_off,
         mask=registered.mask,
         illegible=why_illegible(registered.ln, registered.field),
+        study=study,
         measured=measure_for(
-            procedure, seen, contrast.maps, contrast.measurements, contrast.run_off
+            procedure,
+            seen,
+            contrast.maps,
+            contrast.measurements,
+            contrast.run_off,
+            leads=leads,
         ),
     )
     return Report(
@@ -143,6 +161,8 @@ def _analyze(
         measurements=contrast.measurements,
         run_off=contrast.run_off,
         measured=evidence.measured,
+        leads=leads,
+        study=study,
         findings=judge(evidence, procedure),
         assessable=assess(evidence, procedure),
         provenance=_provenance(

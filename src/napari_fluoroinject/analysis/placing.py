@@ -12,6 +12,7 @@ from scipy.ndimage import binary_erosion
 from napari_fluoroinject.analysis.field import find_open_field
 from napari_fluoroinject.analysis.motion import BORDER_PX, FINE_BAND_PX, NOMINAL_SIZE_PX
 from napari_fluoroinject.analysis.recursive import undone_weight
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.analysis.tracking import Freedom, Template, fit_poses, slopes
 from napari_fluoroinject.analysis.trust import (
     RESIDUAL_SIGMA_PX,
@@ -45,7 +46,6 @@ _LOST = 1.9
 and motion reached 1.5."""
 _EVERY = 8
 """A median over every eighth bin is known to 2 %."""
-_MAD_TO_SIGMA = 1.4826
 _LEAST_MISFIT = 0.15
 """Share of the picture's own structure that interpolation, contrast and what lags leave."""
 _TINY = float(np.finfo(np.float32).tiny)
@@ -344,7 +344,7 @@ def _usual(sigma: DoubleArray, picture: FloatArray, inner: FloatArray, kernels: 
 def _sigma_of(seen: FloatArray, inner: FloatArray) -> float:
     """Robust sigma of one picture (1, rows, columns)."""
     inside = seen[0][inner > 0][::_EVERY]
-    return _MAD_TO_SIGMA * float(np.median(np.abs(inside))) if inside.size else 0.0
+    return MAD_TO_SIGMA * float(np.median(np.abs(inside))) if inside.size else 0.0
 
 
 def _without_filter(frames: FloatArray, before: FloatArray, weight: float) -> FloatArray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.analysis.tracking import Freedom, Template, fit_poses, slopes
 from napari_fluoroinject.analysis.trust import (
     Quality,
@@ -33,7 +34,6 @@ does no harm: at half of it noise already chose what was trusted."""
 _FEWEST = 8
 """From so many poses their noise can be told."""
 _SECOND_DIFFERENCE_NOISE = 6.0
-_MAD_TO_SIGMA = 1.4826
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -183,7 +183,7 @@ def _spread(pose: DoubleArray) -> float:
     if len(pose) < _FEWEST:
         return float(pose[:, :2].std(axis=0).max(initial=0.0))
     rough = np.median(np.abs(np.diff(pose[:, :2], 2, axis=0)), axis=0)
-    noise2 = (_MAD_TO_SIGMA * rough) ** 2 / _SECOND_DIFFERENCE_NOISE
+    noise2 = (MAD_TO_SIGMA * rough) ** 2 / _SECOND_DIFFERENCE_NOISE
     return float(np.sqrt(np.maximum(pose[:, :2].var(axis=0) - noise2, 0.0)).max())
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ _UNHEARD = 1e4
 _ASIDE = 0.03
 """Price of a frame's distance from the middle of its window."""
 _LEAST_TAKEN = 0.1
-_MAD_TO_SIGMA = 1.4826
 
 
 def smooth_track(
@@ -84,7 +84,7 @@ def _taken(track: DoubleArray, relative_noise: DoubleArray, windows: Windows) ->
     hat = _hat(track, relative_noise, np.full(track.shape[1], np.inf), windows)
     taken = np.sqrt(((np.eye(len(track)) - hat) ** 2 * relative_noise**2).sum(axis=1))
     rough = (track - hat @ track) / np.maximum(taken, _LEAST_TAKEN)[:, None]
-    sigma: DoubleArray = _MAD_TO_SIGMA * np.median(np.abs(rough), axis=0)
+    sigma: DoubleArray = MAD_TO_SIGMA * np.median(np.abs(rough), axis=0)
     return sigma
 
 

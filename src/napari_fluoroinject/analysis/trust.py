@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.analysis.tracking import slopes
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 
@@ -27,7 +28,6 @@ _GAIN_WIDTH = 0.06
 _GAIN_LEAST_PEAK = 0.3
 _GAIN_FARTHEST = 0.12
 _GAIN_BINS = np.linspace(-0.5, 1.5, 101)
-_MAD_TO_SIGMA = 1.4826
 _MEDIAN_PIXELS = 5000
 """A median over this many is known to 2 %."""
 _LOST = 1.5
@@ -94,7 +94,7 @@ def robust_weight(
     `usual` is the sigma of an ordinary frame; without it that of most of these is taken.
     """
     seen = kernels.smooth(residual, valid, RESIDUAL_SIGMA_PX)
-    sigma = np.maximum(_MAD_TO_SIGMA * _typical(seen, valid), _TINY)
+    sigma = np.maximum(MAD_TO_SIGMA * _typical(seen, valid), _TINY)
     # A frame far noisier than the others would pull the template towards its own noise.
     usual = float(np.median(sigma)) if usual is None else usual
     share = np.minimum(1.0, (usual / sigma) ** 2).astype(np.float32)
@@ -153,7 +153,7 @@ def quality_of(
     Frames that do not count, being of another scene, are not locked and not asked what is usual.
     """
     picture = kernels.smooth(template[None], field, RESIDUAL_SIGMA_PX)
-    structure = _MAD_TO_SIGMA * float(_typical(picture, field)[0])
+    structure = MAD_TO_SIGMA * float(_typical(picture, field)[0])
     asked = sigma if counts is None else sigma[counts]
     usual = max(float(np.median(asked)), _LEAST_MISFIT * structure)
     residual = sigma / usual

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.analysis.spectrum import transmitted
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
@@ -135,7 +136,7 @@ def primary_fraction(
     areas_px, beside = _dip_areas(profiles, across, template)
     areas_mm = areas_px * mm_per_px
     area_mm = float(np.median(areas_mm))
-    spread_mm = 1.4826 * float(np.median(np.abs(areas_mm - area_mm)))
+    spread_mm = MAD_TO_SIGMA * float(np.median(np.abs(areas_mm - area_mm)))
     error_mm = 1.25 * spread_mm / sqrt(max(len(areas_mm) / _STATIONS_PER_SAMPLE, 1.0))
     by_length = tuple(
         _if_long(length_mm, seen_mm, (area_mm, error_mm), gauge=gauge, kvp=kvp)

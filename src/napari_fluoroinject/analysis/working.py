@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import Annotation, Mark
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.cine import CineLoop
-    from napari_fluoroinject.model.measurement import Measurement
+    from napari_fluoroinject.model.lead import Lead
     from napari_fluoroinject.model.motion import Injection, Motion
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.model.spread import RunOff, SpreadMaps, SpreadMeasurements
@@ -59,6 +59,7 @@ def binned_loop(loop: CineLoop, *, on: Backend) -> CineLoop:
         calibration=_scaled_calibration(loop.calibration, factor),
         detector_mm_per_px=None if spacing is None else spacing * factor,
         open_field=open_field,
+        binned=factor,
         masks=tuple(mask.scaled(1.0 / factor) for mask in loop.masks),
     )
 
@@ -112,22 +113,20 @@ def full_size(report: Report, loop: CineLoop, annotation: Annotation) -> Report:
         report,
         loop=loop,
         annotation=annotation,
-        motion=_full_motion(report.motion, factor, shape),
+        motion=full_motion(report.motion, factor, shape),
         injection=_full_injection(report.injection, factor),
         needle=_full_needle(report.needle, factor),
         maps=None if maps is None else _full_maps(maps, factor, shape),
         measurements=None if measured is None else _full_measurements(measured, factor),
         run_off=_full_run_off(report.run_off, factor),
         provenance=replace(report.provenance, parameters=parameters),
-        measured=tuple(_full_measurement(one, factor) for one in report.measured),
+        leads=tuple(_full_lead(lead, factor) for lead in report.leads),
     )
 
 
-def _full_measurement(one: Measurement, factor: int) -> Measurement:
-    if not one.unit.startswith("{pixels}") or one.value is None:
-        return one
-    sigma = None if one.sigma is None else one.sigma * factor
-    return replace(one, value=one.value * factor, sigma=sigma)
+def _full_lead(lead: Lead, factor: int) -> Lead:
+    contacts, sigma = _full_points(lead.contacts_px, factor), lead.sigma_px * factor
+    return replace(lead, contacts_px=contacts, sigma_px=sigma)
 
 
 def _binned_codes(
@@ -176,15 +175,18 @@ def _full_points(points: DoubleArray, factor: int) -> DoubleArray:
     return np.asarray((points + 0.5) * factor - 0.5)
 
 
-def _full_picture(picture: Picture, factor: int, shape: tuple[int, int]) -> Picture:
-    """Every pixel repeated; the rows and columns that were left over are like their neighbours."""
+def full_picture(picture: Picture, factor: int, shape: tuple[int, int]) -> Picture:
+    """A picture of a binned loop at full size, (..., rows, columns): every pixel repeated.
+
+    The rows and columns that were left over are like their neighbours.
+    """
     wide = np.repeat(np.repeat(picture, factor, axis=-2), factor, axis=-1)
     missing = [(0, want - have) for want, have in zip(shape, wide.shape[-2:], strict=True)]
     return np.pad(wide, [(0, 0)] * (wide.ndim - 2) + missing, mode="edge")
 
 
 def _full_masks(masks: BoolArray, factor: int, shape: tuple[int, int]) -> BoolArray:
-    """`_full_picture` of every frame; rows in which there is nothing are not even written."""
+    """`full_picture` of every frame; rows in which there is nothing are not even written."""
     full = np.zeros((len(masks), *shape), dtype=np.bool_)
     for mask, into in zip(masks, full, strict=True):
         rows = np.flatnonzero(mask.any(axis=1))
@@ -193,17 +195,18 @@ def _full_masks(masks: BoolArray, factor: int, shape: tuple[int, int]) -> BoolAr
         first, last = int(rows[0]), int(rows[-1]) + 1
         stop = shape[0] if last == len(mask) else last * factor
         here = into[first * factor : stop]
-        here[...] = _full_picture(mask[first:last], factor, (len(here), shape[1]))
+        here[...] = full_picture(mask[first:last], factor, (len(here), shape[1]))
     full.flags.writeable = False  # so that it is handed over, not copied
     return full
 
 
-def _full_motion(motion: Motion, factor: int, shape: tuple[int, int]) -> Motion:
+def full_motion(motion: Motion, factor: int, shape: tuple[int, int]) -> Motion:
+    """The motion of a binned loop in the pixels of the loop itself, (rows, columns) = `shape`."""
     # Pixels left over at the end move the centre by less than two: a turn moves that by nothing.
     return replace(
         motion,
         shift_px=motion.shift_px * factor,
-        bone_weight=_full_picture(motion.bone_weight, factor, shape),
+        bone_weight=full_picture(motion.bone_weight, factor, shape),
         uncertainty_px=motion.uncertainty_px * factor,
     )
 
@@ -231,12 +234,12 @@ def _full_needle(needle: Needle | NoNeedle, factor: int) -> Needle | NoNeedle:
 def _full_maps(maps: SpreadMaps, factor: int, shape: tuple[int, int]) -> SpreadMaps:
     return replace(
         maps,
-        peak_od=_full_picture(maps.peak_od, factor, shape),
-        arrival_s=_full_picture(maps.arrival_s, factor, shape),
-        time_to_peak_s=_full_picture(maps.time_to_peak_s, factor, shape),
-        washout_per_s=_full_picture(maps.washout_per_s, factor, shape),
-        transit_s=_full_picture(maps.transit_s, factor, shape),
-        region=_full_picture(maps.region, factor, shape),
+        peak_od=full_picture(maps.peak_od, factor, shape),
+        arrival_s=full_picture(maps.arrival_s, factor, shape),
+        time_to_peak_s=full_picture(maps.time_to_peak_s, factor, shape),
+        washout_per_s=full_picture(maps.washout_per_s, factor, shape),
+        transit_s=full_picture(maps.transit_s, factor, shape),
+        region=full_picture(maps.region, factor, shape),
         region_by_frame=_full_masks(maps.region_by_frame, factor, shape),
     )
 

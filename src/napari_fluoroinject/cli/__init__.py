@@ -11,14 +11,18 @@ import typer
 from napari_fluoroinject import __version__
 from napari_fluoroinject.cli.analyze import analyze
 from napari_fluoroinject.cli.benchmark import benchmark
+from napari_fluoroinject.cli.checklist import checklist
 from napari_fluoroinject.cli.console import printable
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
+from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
 from napari_fluoroinject.cli.process import settle
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
+from napari_fluoroinject.cli.subtract import subtract
+from napari_fluoroinject.cli.triangulate import triangulate
 from napari_fluoroinject.errors import FluoroinjectError
 
 if TYPE_CHECKING:
@@ -33,7 +37,20 @@ app = typer.Typer(
     # a traceback with local values would show patient data
     pretty_exceptions_enable=False,
 )
-for _command in (demo, analyze, phantom, procedures, doctor, benchmark, speed, replay):
+for _command in (
+    demo,
+    analyze,
+    subtract,
+    triangulate,
+    migration,
+    phantom,
+    procedures,
+    checklist,
+    doctor,
+    benchmark,
+    speed,
+    replay,
+):
     app.command()(_command)
 
 

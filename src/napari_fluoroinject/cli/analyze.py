@@ -26,10 +26,12 @@ from napari_fluoroinject.settings import (
     Decoder,
     Device,
     SegProfile,
+    Settings,
 )
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.geometry import Point
+    from napari_fluoroinject.model.study import DoseReference
     from napari_fluoroinject.results import LoopResult
     from napari_fluoroinject.workflow import Outcome
 
@@ -71,8 +73,9 @@ _AnnotationOption = Annotated[
     typer.Option(
         exists=True,
         dir_okay=False,
-        help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, "
-        "gauge, level, side, mask. An option goes before what stands there.",
+        help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, marks, "
+        "gauge, level, side, mask and more; or a report.dcm of the same loop, which holds what "
+        "was marked for it. An option goes before what stands there.",
     ),
 ]
 _DecoderOption = Annotated[
@@ -147,9 +150,11 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
 
     check_folder(out)
     settings = settings_from(config)
+    key = procedure or settings.defaults.procedure
     request = AnalysisRequest(
-        procedure=procedure or settings.defaults.procedure,
+        procedure=key,
         site_procedures=settings.site_procedures,
+        dose_reference=_dose_reference(settings, key),
         level=level,
         side=side,
         needle=given_needle,
@@ -169,6 +174,22 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     if not outcome.results and not outcome.failures:
         finish([(", ".join(sources), "no cine loop found; expected DICOM files of a cine loop")])
     finish(outcome.failures)
+
+
+def _dose_reference(settings: Settings, key: str | None) -> DoseReference | None:
+    """The site's own 75th percentiles; those of a procedure that there is not are wrong usage."""
+    from napari_fluoroinject.model.study import DoseReference
+    from napari_fluoroinject.procedures import all_keys
+
+    with wrong_usage(ProcedureError):
+        known = all_keys(site=settings.site_procedures)
+    unknown = sorted(set(settings.dose) - set(known))
+    if unknown:
+        raise typer.BadParameter(
+            printable(f"{settings.path}: dose.{unknown[0]}: no procedure has this key")
+        )
+    own = settings.dose.get(key or "")
+    return None if own is None else DoseReference(**own)
 
 
 def _tell(outcome: Outcome, *, site: Path | None) -> None:

@@ -37,7 +37,8 @@ def procedures(
     site = settings_from(config).site_procedures
     if pages is not None:
         with wrong_usage(ProcedureError):
-            typer.echo(f"{_write(every(site=site), pages)} pages in {printable(str(pages))}")
+            count = _write(every(site=site), pages)
+        typer.echo(f"{count} procedures and an index in {printable(str(pages))}")
         return
     if key is None:
         with wrong_usage(ProcedureError):
@@ -54,7 +55,10 @@ def page(procedure: Procedure) -> str:
     from napari_fluoroinject.procedures.page import sections
 
     return "\n\n".join(
-        section(block.title, [line(label, text) for label, text in block.lines])
+        section(
+            printable(block.title),
+            [line(printable(label), printable(text)) for label, text in block.lines],
+        )
         for block in sections(procedure)
     )
 

@@ -25,6 +25,15 @@ _TIP_ENDS = {
     "given": "given by a person",
 }
 
+_TOLD_ELSEWHERE = (
+    "tip_to_target",
+    "cranio_caudal_extent",
+    "lateral_extent",
+    "front_speed",
+    "tubularity",
+)
+"""Measures of a procedure that the loop's own numbers say in other words."""
+
 Summary = Mapping[str, Any]
 
 
@@ -33,7 +42,9 @@ def statement(summary: Summary, *, title: str, source: str | None = None) -> str
     parts = [
         _heading(summary, title if source is None else f"{source}: {title}"),
         _warnings(summary),
+        section("Reminders", [line("checklist", text) for text in summary["reminders"]]),
         _measured(summary),
+        _dose(summary),
         _unknown(summary),
     ]
     text = "\n\n".join(part for part in parts if part)
@@ -149,9 +160,9 @@ def _needle_lines(summary: Summary) -> Iterator[str]:
 
 
 def _procedure_lines(summary: Summary) -> Iterator[str]:
-    """What was measured against marked landmarks; the distance from the target stands above."""
+    """What was measured against marked landmarks, and else for the procedure."""
     for one in summary["measured"]:
-        if one["value"] is None or one["id"] == "tip_to_target":
+        if one["value"] is None or one["id"] in _TOLD_ELSEWHERE:
             continue
         of = f": {_words(one['of'])}" if one["of"] else ""
         sigma = "" if one["sigma"] is None else f" (1 sigma {_in_unit(one['sigma'], one['unit'])})"
@@ -255,6 +266,34 @@ def _run_off_lines(summary: Summary) -> Iterator[str]:
 
 def _opacity_unit(summary: Summary) -> str:
     return "(natural log)" if summary["source"]["quantitative"] else "(relative only)"
+
+
+def _dose(summary: Summary) -> str:
+    """What the equipment recorded of the study, beside the site's own and the literature's."""
+    dose, own = summary["dose"], summary["dose"]["site_p75"]
+    if dose["basis"] == "none":
+        return ""
+    least = "at least " if dose["basis"] == "headers" else ""
+    lines = []
+    for label, name, unit in (
+        ("kerma-area product", "kap_gycm2", "Gy.cm2"),
+        ("fluoroscopy time", "fluoroscopy_s", "s"),
+        ("air kerma", "kerma_mgy", "mGy"),
+    ):
+        value = "not recorded" if dose[name] is None else f"{least}{dose[name]:.3g} {unit}"
+        known = "" if own[name] is None else f"; the site's 75th percentile: {own[name]:g} {unit}"
+        lines.append(line(label, f"{value}{known}"))
+    lines += [line("literature, no limit", _figure(one)) for one in dose["literature"]]
+    source = "dose report" if dose["basis"] == "report" else "headers of the loops that were given"
+    return section(f"Radiation of the study, from the {source}", lines)
+
+
+def _figure(one: Summary) -> str:
+    low, high = one["low"], one["high"]
+    number = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+    note = "" if one["note"] is None else f" ({one['note']})"
+    cited = f"{one['grade']}: {', '.join(one['sources'])}" if one["sources"] else one["grade"]
+    return f"{_words(one['name'])} {number} {one['unit']}{note} [{cited}]"
 
 
 def _unknown(summary: Summary) -> str:

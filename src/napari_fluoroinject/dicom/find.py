@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydicom.uid import UID
+from pydicom.uid import UID, XRayRadiationDoseSRStorage
 
 from napari_fluoroinject.dicom.attributes import first_item, only_text, text, texts
 from napari_fluoroinject.dicom.identity import sha256_of
@@ -21,8 +21,10 @@ from napari_fluoroinject.dicom.opened import (
     open_object,
 )
 from napari_fluoroinject.dicom.order import in_order
+from napari_fluoroinject.dicom.study import read_dose_report, recorded
 from napari_fluoroinject.errors import UnreadableObjectError
 from napari_fluoroinject.model.cine import LoopReference
+from napari_fluoroinject.model.study import DoseReport, Recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,14 +49,18 @@ _RESULT_OF_PROCESSING = "121322"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopFiles:
-    """The files of one loop, in the order of its frames, and what DICOM calls it."""
+    """The files of one loop, in the order of its frames, what DICOM calls it, what headers say."""
 
     paths: tuple[Path, ...]
     reference: LoopReference
+    recorded: Recorded = field(default_factory=Recorded)
 
 
 def find_loops(
-    paths: Iterable[Path], *, skipped: Counter[str] | None = None
+    paths: Iterable[Path],
+    *,
+    skipped: Counter[str] | None = None,
+    doses: list[DoseReport] | None = None,
 ) -> Iterator[LoopFiles | UnreadableObjectError]:
     """Find the cine loops among files and below folders.
 
@@ -69,12 +75,16 @@ def find_loops(
         merely lies in a folder is skipped when it does not claim to be one.
     skipped
         Counts what was skipped, by what it is.
+    doses
+        Collects the radiation dose reports that lie among them.
 
     Yields
     ------
     Loops in the order of their paths, then those of single frames; errors where they occur.
     """
-    search = _Search(Counter() if skipped is None else skipped)
+    search = _Search(
+        Counter() if skipped is None else skipped, doses=[] if doses is None else doses
+    )
     for path, named in _files(paths):
         found = search.look(path, named=named)
         if found is not None:
@@ -115,15 +125,16 @@ def fellowship(one: OpenedObject) -> tuple[object, ...]:
 class _Search:
     """What was found so far."""
 
-    def __init__(self, skipped: Counter[str]) -> None:
+    def __init__(self, skipped: Counter[str], *, doses: list[DoseReport]) -> None:
         self.skipped = skipped
+        self.doses = doses
         self._seen: dict[str, Path] = {}
         self._single: dict[tuple[object, ...], list[OpenedObject]] = {}
 
     def look(self, path: Path, *, named: bool) -> LoopFiles | UnreadableObjectError | None:
         """Judge one file; None when it was skipped, or kept until its fellows are known."""
         try:
-            if not named and self._skip(path):
+            if (not named and self._skip(path)) or self._is_dose(path):
                 return None
             one = open_object(path)
             with one_error(path.name):
@@ -149,10 +160,19 @@ class _Search:
             self.skipped["not DICOM"] += 1
             return True
         uid = announced_class(path)
-        if uid and uid not in CINE_CLASSES:
+        if uid and uid not in CINE_CLASSES and uid != XRayRadiationDoseSRStorage:
             self.skipped[UID(uid).name] += 1
             return True
         return False
+
+    def _is_dose(self, path: Path) -> bool:
+        """Whether the file is a radiation dose report; then it is kept."""
+        if announced_class(path) != XRayRadiationDoseSRStorage:
+            return False
+        report = read_dose_report(path)
+        if report is not None:
+            self.doses.append(report)
+        return True
 
     def _take(self, one: OpenedObject, *, named: bool) -> LoopFiles | None:
         if _is_result(one):
@@ -196,7 +216,11 @@ def _check_copy(first: Path, one: OpenedObject) -> None:
 
 
 def _loop(objects: tuple[OpenedObject, ...]) -> LoopFiles:
-    return LoopFiles(paths=tuple(one.path for one in objects), reference=reference_of(objects))
+    return LoopFiles(
+        paths=tuple(one.path for one in objects),
+        reference=reference_of(objects),
+        recorded=recorded(objects),
+    )
 
 
 def _plane(header: Dataset) -> str:

@@ -197,7 +197,13 @@ def algorithm_parameters(provenance: Provenance) -> tuple[str, ...]:
     )
 
 
-_SERIES = {"report": 91, "segmentation": 92, "maps": 93, "segmentation viewer": 94}
+_SERIES = {
+    "report": 91,
+    "segmentation": 92,
+    "maps": 93,
+    "segmentation viewer": 94,
+    "subtraction": 95,
+}
 
 
 def _series_number(source: Dataset, kind: str) -> int:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from pydicom.tag import BaseTag
 
+    from napari_fluoroinject.model.cine import CineLoop
+
 NAMESPACE = uuid.UUID("6d9ef4c2-9e2f-5b5c-8a54-1f0b8c7d3e21")
 """Namespace of every UID derived here; changing it would make every result anew."""
 
@@ -129,14 +131,48 @@ def identify(
     IdentityMismatchError
         The files are not those that the report was made from, or do not belong together.
     """
-    headers = _fresh_headers(report, source_paths)
+    return identify_loop(
+        report.loop,
+        source_paths,
+        provenance=report.provenance,
+        made_by=(repr(report.procedure), repr(report.annotation)),
+        content_time=content_time,
+    )
+
+
+def identify_loop(
+    loop: CineLoop,
+    source_paths: Sequence[Path],
+    *,
+    provenance: Provenance,
+    made_by: tuple[str, ...],
+    content_time: datetime | None = None,
+) -> Identity:
+    """The same for what was made of a loop without a report.
+
+    Parameters
+    ----------
+    loop, source_paths, content_time
+        As above.
+    provenance
+        What made the results.
+    made_by
+        What they depend on beside the source and the provenance.
+
+    Raises
+    ------
+    IdentityMismatchError
+        As above.
+    """
+    headers = _fresh_headers(loop, source_paths)
     moment = _moment_of(headers[0]) if content_time is None else _local(content_time, headers[0])
+    depends_on = (loop.reference.sop_instance_uid, loop.sha256, repr(provenance), *made_by)
     return Identity(
         headers=headers,
-        frames=report.loop.shape[0],
-        seed=_seed(report, content_time),
+        frames=loop.shape[0],
+        seed=_seed(depends_on, content_time),
         moment=moment,
-        provenance=report.provenance,
+        provenance=provenance,
     )
 
 
@@ -157,8 +193,8 @@ def sha256_of(objects: Sequence[OpenedObject]) -> str:
     return hashlib.sha256("".join(digests).encode("ascii")).hexdigest()
 
 
-def _fresh_headers(report: Report, source_paths: Sequence[Path]) -> tuple[Dataset, ...]:
-    reference = report.loop.reference
+def _fresh_headers(loop: CineLoop, source_paths: Sequence[Path]) -> tuple[Dataset, ...]:
+    reference = loop.reference
     wanted = reference.frame_instance_uids or (reference.sop_instance_uid,)
     found = {}
     for path in source_paths:
@@ -171,12 +207,12 @@ def _fresh_headers(report: Report, source_paths: Sequence[Path]) -> tuple[Datase
             f"{wanted[0]}; give the files that were analysed"
         )
     ordered = [found[uid] for uid in wanted]
-    _check_study(report, [header for _, header in ordered])
+    _check_study(loop, [header for _, header in ordered])
     seen = sha256_of([one for one, _ in ordered])
-    if seen != report.loop.sha256:
+    if seen != loop.sha256:
         raise IdentityMismatchError(
             f"{ordered[0][0].path.name} has SHA-256 {seen}, the analysed loop had "
-            f"{report.loop.sha256}: the file changed since; analyse it again"
+            f"{loop.sha256}: the file changed since; analyse it again"
         )
     return tuple(header for _, header in ordered)
 
@@ -217,13 +253,13 @@ def _understood(header: Dataset, tag: BaseTag) -> bool:
     return True
 
 
-def _check_study(report: Report, headers: Sequence[Dataset]) -> None:
+def _check_study(loop: CineLoop, headers: Sequence[Dataset]) -> None:
     """All instances lie in the study of the report and belong to one patient."""
     studies = {str(header.get("StudyInstanceUID")) for header in headers}
-    if studies != {report.loop.reference.study_instance_uid}:
+    if studies != {loop.reference.study_instance_uid}:
         raise IdentityMismatchError(
             f"the source lies in {len(studies)} studies beginning with {min(studies)}, the report "
-            f"was made from {report.loop.reference.study_instance_uid}"
+            f"was made from {loop.reference.study_instance_uid}"
         )
     patients = {(str(h.get("PatientID")), str(h.get("PatientName"))) for h in headers}
     if len(patients) > 1:
@@ -274,17 +310,10 @@ def _digest(path: Path, start: int, left_out: tuple[tuple[int, int], ...]) -> st
     return digest.hexdigest()
 
 
-def _seed(report: Report, content_time: datetime | None) -> str:
+def _seed(depends_on: tuple[str, ...], content_time: datetime | None) -> str:
     """Digest of everything that can change a byte of the results."""
-    depends_on = (
-        report.loop.reference.sop_instance_uid,
-        report.loop.sha256,
-        repr(report.provenance),
-        repr(report.procedure),
-        repr(report.annotation),
-        None if content_time is None else content_time.isoformat(),
-    )
-    return hashlib.sha256(json.dumps(depends_on).encode("utf-8")).hexdigest()
+    moment = None if content_time is None else content_time.isoformat()
+    return hashlib.sha256(json.dumps((*depends_on, moment)).encode("utf-8")).hexdigest()
 
 
 def _reference(header: Dataset, frame_number: int | None) -> ImageReference:

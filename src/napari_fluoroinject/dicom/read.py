@@ -17,6 +17,8 @@ from napari_fluoroinject.dicom.intensity import intensity_scale
 from napari_fluoroinject.dicom.masks import header_masks
 from napari_fluoroinject.dicom.opened import OpenedObject, one_error, open_object
 from napari_fluoroinject.dicom.order import in_order
+from napari_fluoroinject.dicom.setup import over_all as over_setups
+from napari_fluoroinject.dicom.setup import setup
 from napari_fluoroinject.dicom.shutter import open_field
 from napari_fluoroinject.dicom.timing import frame_times, joined_times
 from napari_fluoroinject.errors import UnreadableObjectError
@@ -105,6 +107,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
         calibration=spacing.calibration,
         detector_mm_per_px=spacing.detector_mm_per_px,
         view=run.view,
+        setup=over_setups([setup(one.header) for one in objects]),
         open_field=field,
         kvp=run.kvp,
         body_part=run.body_part,

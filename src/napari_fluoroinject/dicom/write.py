@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from napari_fluoroinject.dicom.identity import derived_uid, identify
+from napari_fluoroinject.dicom.identity import derived_uid, identify, identify_loop
 from napari_fluoroinject.dicom.maps import KINDS, encode_maps, map_kinds
 from napari_fluoroinject.dicom.seg import encode_segmentation, segments_of
 from napari_fluoroinject.dicom.sr import encode_report
 from napari_fluoroinject.dicom.sr_statements import Omission
+from napari_fluoroinject.dicom.subtracted import encode_subtracted
 from napari_fluoroinject.errors import EncodingError, StorageError
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.dicom.seg import SegProfile
     from napari_fluoroinject.model.report import Report
+    from napari_fluoroinject.model.subtracted import SubtractedLoop
 
 
 RESULT_FILES = frozenset(
@@ -103,6 +105,35 @@ def encode_results(
         omissions=omissions(report),
     )
     return (_sealed("report", measured), *results)
+
+
+def encode_subtraction(
+    made: SubtractedLoop, source_paths: Sequence[Path], *, content_time: datetime | None = None
+) -> EncodedObject:
+    """Encode a subtracted loop, with derived UIDs and dates as above.
+
+    Parameters
+    ----------
+    made
+        The subtracted loop.
+    source_paths, content_time
+        As above.
+
+    Raises
+    ------
+    IdentityMismatchError
+        The files are not those that were subtracted.
+    EncodingError
+        There are more pixels than one object can hold.
+    """
+    identity = identify_loop(
+        made.loop,
+        source_paths,
+        provenance=made.provenance,
+        made_by=("subtraction", repr(made.masks)),
+        content_time=content_time,
+    )
+    return _sealed("subtracted", encode_subtracted(made, identity))
 
 
 def omissions(report: Report) -> tuple[Omission, ...]:

@@ -16,6 +16,7 @@ from napari_fluoroinject.model.arrays import (
 )
 from napari_fluoroinject.model.geometry import Calibration, View
 from napari_fluoroinject.model.masks import HeaderMask
+from napari_fluoroinject.model.pose import Setup
 
 Relationship = Literal["linear", "log", "display", "unknown"]
 
@@ -126,6 +127,8 @@ class CineLoop:
         None when the file gives no millimetres.
     detector_mm_per_px
         ImagerPixelSpacing; None when unknown.
+    setup
+        Where source, detector and table stood, and when, as far as the header says.
     open_field
         (rows, columns), True where the header's shutter is open and pixels are data; None when the
         header names no shutter.
@@ -133,6 +136,8 @@ class CineLoop:
         What the header says about mask subtraction, none where it says nothing.
     decoder
         What decodes the frames, and its version; None where they are not coded.
+    binned
+        How many pixels of the file, along rows and columns, are one of these.
     sha256
         Hash over the data sets the loop was read from.
     notes
@@ -147,6 +152,7 @@ class CineLoop:
     calibration: Calibration | None = None
     detector_mm_per_px: float | None = None
     view: View = field(default_factory=View)
+    setup: Setup = field(default_factory=Setup)
     open_field: BoolArray | None = None
     kvp: float | None = None
     body_part: str | None = None
@@ -154,6 +160,7 @@ class CineLoop:
     lossy: bool = False
     masks: tuple[HeaderMask, ...] = ()
     decoder: str | None = None
+    binned: int = 1
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

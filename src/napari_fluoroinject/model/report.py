@@ -8,6 +8,7 @@ from typing import Literal
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.cine import CineLoop
 from napari_fluoroinject.model.geometry import length_px
+from napari_fluoroinject.model.lead import Lead
 from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
@@ -19,6 +20,7 @@ from napari_fluoroinject.model.spread import (
     SpreadMaps,
     SpreadMeasurements,
 )
+from napari_fluoroinject.model.study import Study
 
 Severity = Literal["critical", "high", "moderate", "info"]
 
@@ -64,7 +66,10 @@ class Report:
     """What was found in one loop.
 
     `maps` and `measurements` are None where opacity could not be had at all (no mask frames);
-    `noise` likewise. `measured` are the measures of the procedure, with or without a value.
+    `noise` likewise. `measured` are the measures of the procedure, with or without a value;
+    `leads` were found where the procedure places one.
+    `study` is what is known of the loop's study, None where nothing; `reminders` are sentences of
+    the checklist that hold for what was said and recorded.
     """
 
     loop: CineLoop
@@ -82,6 +87,9 @@ class Report:
     assessable: Assessable
     provenance: Provenance
     measured: tuple[Measurement, ...] = ()
+    leads: tuple[Lead, ...] = ()
+    study: Study | None = None
+    reminders: tuple[str, ...] = ()
 
     @property
     def tip_target_px(self) -> float | None:

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.study import Dose, DoseReference
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.measurement import Measurement
@@ -62,8 +63,19 @@ def summarize(report: Report, outputs: tuple[dict[str, str], ...] = ()) -> dict[
         "target": _target(report),
         "spread": _spread(report),
         "run_off": _run_off(report),
+        "leads": [
+            {
+                "contacts_px": _numbers(lead.contacts_px.tolist()),
+                "sigma_px": _number(lead.sigma_px),
+                "order": lead.order,
+            }
+            for lead in report.leads
+        ],
+        "end_plates": _end_plates(report),
         "measured": [_measure(one) for one in report.measured],
+        "dose": _dose(report),
         "warnings": _warnings(report),
+        "reminders": list(report.reminders),
         "assessable": {
             "frames": report.assessable.frames,
             "of": report.assessable.of,
@@ -135,6 +147,15 @@ def _needle(report: Report) -> dict[str, Any] | None:
     }
 
 
+def _end_plates(report: Report) -> dict[str, Any] | None:
+    """The end plates as a person marked them: leads of two examinations are compared by them."""
+    mark = report.annotation.mark("end_plates")
+    if mark is None:
+        return None
+    points = [[_number(float(value)) for value in point] for point in mark.points_px]
+    return {"points_px": points, "first_level": mark.level}
+
+
 def _target(report: Report) -> dict[str, Any] | None:
     if report.annotation.target_px is None:
         return None
@@ -189,6 +210,38 @@ def _run_off(report: Report) -> dict[str, Any]:
         "path_px": _numbers(run_off.path_px.tolist()),
         "smallest_seen_od": _number(run_off.smallest_seen_od),
         "reason": run_off.reason,
+    }
+
+
+def _dose(report: Report) -> dict[str, Any]:
+    """What the equipment recorded of the study; figures of the literature are no limits."""
+    dose, reference = Dose(), DoseReference()
+    if report.study is not None:
+        dose, reference = report.study.dose, report.study.reference
+    figures = (report.procedure.figures or {}).items()
+    return {
+        "kap_gycm2": _number(dose.kap_gycm2),
+        "fluoroscopy_s": _number(dose.fluoroscopy_s),
+        "kerma_mgy": _number(dose.kerma_mgy),
+        "basis": dose.basis,
+        "site_p75": {
+            "kap_gycm2": reference.kap_p75_gycm2,
+            "fluoroscopy_s": reference.time_p75_s,
+            "kerma_mgy": reference.kerma_p75_mgy,
+        },
+        "literature": [
+            {
+                "name": name,
+                "low": figure.low,
+                "high": figure.high,
+                "unit": figure.unit,
+                "note": figure.note or None,
+                "grade": figure.grade,
+                "sources": list(figure.sources),
+            }
+            for name, figure in figures
+            if name.startswith(("dose", "fluoroscopy_time"))
+        ],
     }
 
 

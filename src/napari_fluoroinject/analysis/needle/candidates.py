@@ -10,6 +10,7 @@ import numpy as np
 import scipy.ndimage as ndi
 
 from napari_fluoroinject.analysis.needle.line import Line
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.compute.kernels.ridge import best_segments, sample_lines
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def _of_direction(smooth: FloatArray, inside: BoolArray, angle_rad: float) -> li
     values, usable = sample_lines(smooth, inside, cos(angle_rad), sin(angle_rad), STEP_PX)
     ridge = _ridge(values)
     known = ridge[::2, ::2][usable[::2, ::2]]
-    spread = 1.4826 * float(np.median(np.abs(known))) if known.size else 0.0
+    spread = MAD_TO_SIGMA * float(np.median(np.abs(known))) if known.size else 0.0
     if spread <= 0:
         return []
     score = np.divide(ridge, np.float32(spread), out=ridge)

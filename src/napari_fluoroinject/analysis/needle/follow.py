@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from napari_fluoroinject.analysis.needle.line import Line, strip
 from napari_fluoroinject.analysis.needle.profile import Profile, across_px, gaussian_profile
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 
 if TYPE_CHECKING:
@@ -234,7 +235,7 @@ class _Search:
         for _ in range(4):
             level, slope, middle = _straight(place, offset, weight)
             residual = offset - level - slope * (place - middle)
-            spread = max(1.4826 * _median(np.abs(residual)), 0.05)
+            spread = max(MAD_TO_SIGMA * _median(np.abs(residual)), 0.05)
             weight = height**2 / (1 + (residual / (2 * spread)) ** 2) ** 2
         first, last = (level + slope * (end - middle) for end in self.ends_px)
         return first, last

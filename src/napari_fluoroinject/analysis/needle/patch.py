@@ -11,6 +11,7 @@ import scipy.special
 
 from napari_fluoroinject.analysis.needle.line import REFERENCE_MM_PER_PX, strip
 from napari_fluoroinject.analysis.needle.tip import BLUR_PX, End
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 
@@ -72,7 +73,7 @@ def end_patch(
     if len(frames) > 2:
         return mean, float(np.nanmean(stack.std(axis=0, ddof=1)) / np.sqrt(len(frames)))
     rough = np.diff(mean, n=2, axis=0)
-    return mean, 1.4826 * float(np.nanmedian(np.abs(rough))) / 6**0.5
+    return mean, MAD_TO_SIGMA * float(np.nanmedian(np.abs(rough))) / 6**0.5
 
 
 def patch_axes() -> tuple[DoubleArray, DoubleArray]:

@@ -17,6 +17,7 @@ from napari_fluoroinject.analysis.needle.profile import (
     gaussian_profile,
     misfit,
 )
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _fit_line(
     for _ in range(5):
         fit = _arc(basis, centre, weight, unbent=line.curvature, doubt=doubt)
         residual = centre - basis @ fit
-        spread = max(1.4826 * float(np.median(np.abs(residual))), 0.05)
+        spread = max(MAD_TO_SIGMA * float(np.median(np.abs(residual))), 0.05)
         weight = height / (1 + (residual / (2 * spread)) ** 2) ** 2
     rms = float(np.sqrt(np.sum(weight * residual**2) / np.sum(weight)))
     across, slope, bend = (float(value) for value in fit)
@@ -286,4 +287,4 @@ def _beside(values: DoubleArray, model: Profile, scale: float) -> DoubleArray:
 def _block_noise(beside: DoubleArray) -> float:
     steps = beside[BLOCK_PX:] - beside[:-BLOCK_PX]
     steps = steps[np.isfinite(steps)]
-    return 1.4826 * float(np.median(np.abs(steps))) / 2**0.5 if steps.size else 0.0
+    return MAD_TO_SIGMA * float(np.median(np.abs(steps))) / 2**0.5 if steps.size else 0.0

@@ -11,6 +11,7 @@ from scipy.ndimage import binary_erosion
 
 from napari_fluoroinject.analysis.corridor import needle_corridor
 from napari_fluoroinject.analysis.pose import poses
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.analysis.vascular.grid import CHUNK_FRAMES, GRID_MM, Grid, grid_factor
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
@@ -39,7 +40,7 @@ _LEAST_NOISE = 0.3
 """Noise below this share of the field's median is saturation, not quiet."""
 _FIRST_FRAMES = 4
 """Stand for the mask where there is none."""
-_MAD_OF_DIFFERENCE = 1.4826 / 2**0.5
+_MAD_OF_DIFFERENCE = MAD_TO_SIGMA / 2**0.5
 """Standard deviation of one frame over the median absolute difference of two."""
 
 Window = tuple[int, int]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.compute.kernels.lines import (
     above_sides,
     lesser_deviation,
@@ -36,7 +37,6 @@ THINNESS = 2.0
 """The sides count so often: of a line they hold little, of a root sleeve or a film most."""
 STEP_REACH_PX = (3.0, 6.0, 9.0)
 """Distances on either side between which an edge of the anatomy is looked for."""
-_MAD = 1.4826
 """Standard deviation of a normal variable over its median absolute deviation."""
 _SAMPLING = 3
 """Every so many allowed pixels are enough for a median."""
@@ -114,7 +114,7 @@ def _scale(stack: FloatArray, rows: Index, columns: Index) -> FloatArray:
     pick(stack, rows, columns, known)
     middle = lower_median(known)
     known -= middle
-    sigma = max(_MAD * float(lower_median(np.abs(known, out=known))), 1e-12)
+    sigma = max(MAD_TO_SIGMA * float(lower_median(np.abs(known, out=known))), 1e-12)
     return np.array([middle, 1.0 / sigma], np.float32)
 
 

@@ -1,0 +1,159 @@
+"""Loops as a person names them: found, checked against what was said, worked on one by one."""
+
+from __future__ import annotations
+
+import logging
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
+from napari_fluoroinject.errors import (
+    AnnotationError,
+    FluoroinjectError,
+    StorageError,
+    UnreadableObjectError,
+)
+from napari_fluoroinject.results import is_result
+from napari_fluoroinject.spool.folder import recover_folders
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.annotation import Annotation
+    from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.study import DoseReport
+
+log = logging.getLogger(__name__)
+
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_MOST_NAMED = 5
+"""Names of loops in an error: the rest is counted."""
+
+Result = TypeVar("Result")
+Progress = Callable[[str, float], None]
+"""Called with what is being done and the fraction that is done."""
+
+
+def loops_in(
+    sources: Sequence[str], doses: list[DoseReport] | None = None
+) -> Iterator[LoopFiles | UnreadableObjectError]:
+    """Find the loops of all sources; one that does not exist is one failure, not the end.
+
+    They are searched together: the single frames of a series may be named one by one. Radiation
+    dose reports among them go into `doses`.
+    """
+    there = [Path(source) for source in sources if Path(source).exists()]
+    for source in sources:
+        if _ADDRESS.match(source):
+            yield UnreadableObjectError(
+                source,
+                seen="an address on the network",
+                expected="a file or a folder; this version does not fetch loops by itself",
+            )
+        elif not Path(source).exists():
+            yield UnreadableObjectError(
+                source, seen="no such file or folder", expected="a DICOM file or a folder of them"
+            )
+    yield from find_loops(there, doses=doses)
+
+
+def only_loop(source: str) -> CineLoop:
+    """Read the one loop that a file or folder holds.
+
+    Raises
+    ------
+    UnreadableObjectError
+        There is none, or there are several, or it cannot be read.
+    """
+    loops = []
+    for found in loops_in([source]):
+        if isinstance(found, UnreadableObjectError):
+            raise found
+        loops.append(found)
+    if len(loops) != 1:
+        raise UnreadableObjectError(
+            source, seen=f"{len(loops)} cine loops", expected="one: name its file"
+        )
+    return read_loop(*loops[0].paths)
+
+
+def for_each(
+    loops: Sequence[LoopFiles | UnreadableObjectError],
+    work: Callable[[LoopFiles, Progress], Result],
+    progress: Progress,
+) -> tuple[tuple[Result, ...], tuple[tuple[str, str], ...]]:
+    """Do the work on each loop; returns the results, and (name, message) of what failed."""
+    results: list[Result] = []
+    failures: list[tuple[str, str]] = []
+    for index, found in enumerate(loops):
+        if isinstance(found, UnreadableObjectError):
+            failures.append((found.source, str(found)))
+            continue
+        name = found.paths[0].name
+        try:
+            results.append(work(found, _Share(progress, name, index, len(loops))))
+        except Exception as error:  # the edge of the worker: one loop never ends the run
+            log.debug("the work on a loop failed", exc_info=True)
+            failures.append((name, _told(error)))
+        except KeyboardInterrupt as stop:
+            count = sum(isinstance(one, LoopFiles) for one in loops)
+            stop.add_note(f"{len(results)} of {count} loops done")
+            raise
+    return tuple(results), tuple(failures)
+
+
+def check_one_for_all(annotation: Annotation, loops: Sequence[LoopFiles]) -> None:
+    """Points belong to one picture, level and side to one patient's study: refuse more."""
+    studies = {loop.reference.study_instance_uid for loop in loops}
+    marked = (annotation.needle, annotation.target_px, annotation.marks or None)
+    for said, of, count, one in (
+        (marked, "needle, target or mark", len(loops), "loop"),
+        ((annotation.view, annotation.c_arm), "view or C-arm angle", len(loops), "loop"),
+        ((annotation.level, annotation.side), "level or side", len(studies), "study"),
+    ):
+        if count > 1 and any(value is not None for value in said):
+            names = ", ".join(loop.paths[0].name for loop in loops[:_MOST_NAMED])
+            more = len(loops) - _MOST_NAMED
+            raise AnnotationError(
+                f"one {of} for {count} {'loops' if one == 'loop' else 'studies'} ({names}"
+                f"{f' and {more} more' if more > 0 else ''}); expected one {one}: analyse each by "
+                "itself, with its own marks"
+            )
+
+
+def check_writable(out: Path) -> None:
+    """Fail before the work and not after it; and put right what a killed run left there."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+        recover_folders(out, ours=is_result)
+    except OSError as error:
+        raise StorageError(
+            f"{out}: results cannot be written there ({error.strerror}); expected a folder that "
+            "can be written to, or made"
+        ) from error
+
+
+def _told(error: Exception) -> str:
+    """Our own errors speak for themselves; of others the kind must be named, too."""
+    if isinstance(error, FluoroinjectError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}{f': {error.filename}' if error.filename else ''}"
+    return f"unexpected {type(error).__name__}: {error}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Share:
+    """Progress of one loop as its share of all of them."""
+
+    progress: Progress
+    name: str
+    index: int
+    of: int
+
+    def __call__(self, step: str, fraction: float) -> None:
+        self.progress(f"{self.name}: {step}", (self.index + fraction) / self.of)
