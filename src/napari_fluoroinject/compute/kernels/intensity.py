@@ -31,7 +31,7 @@ def bin_beam(
 
 
 @nb.njit(cache=True, nogil=True)
-def _fold(total: FloatArray, factor: int, share: float, into: FloatArray) -> None:
+def _fold(total: FloatArray, factor: int, share: np.float32, into: FloatArray) -> None:
     """Every `factor` neighbours of a line added up, times `share`."""
     if factor == 2:  # by far the most frequent, and a known step vectorises
         for column in range(np.uintp(into.size)):
