@@ -12,7 +12,7 @@ from napari_fluoroinject.model.lead import Lead
 from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
-from napari_fluoroinject.model.procedure import Procedure
+from napari_fluoroinject.model.procedure import Procedure, Severity
 from napari_fluoroinject.model.spread import (
     NoiseModel,
     OpacityScale,
@@ -21,8 +21,6 @@ from napari_fluoroinject.model.spread import (
     SpreadMeasurements,
 )
 from napari_fluoroinject.model.study import Study
-
-Severity = Literal["critical", "high", "moderate", "info"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

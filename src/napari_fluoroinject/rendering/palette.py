@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.model.report import Severity
+    from napari_fluoroinject.model.procedure import Severity
 
 BACKGROUND: Final = "#0B0E13"
 PANEL: Final = "#141922"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.needle import Needle
-from napari_fluoroinject.model.report import Severity
+from napari_fluoroinject.model.procedure import Severity
 from napari_fluoroinject.model.spread import RUN_OFF_MISSED, patch_area_px
 
 if TYPE_CHECKING:
