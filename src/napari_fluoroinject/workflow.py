@@ -24,6 +24,7 @@ from napari_fluoroinject.model.annotation import (
     MaskSource,
     MaskWish,
     NeedleTrajectory,
+    annotation_text,
     check_annotation,
     check_landmarks,
 )
@@ -395,7 +396,8 @@ def make_phantom_files(
 ) -> tuple[Path, ...]:
     """Write a synthetic loop as DICOM with its truth beside it.
 
-    Returns the paths of the loop, `truth.json` and `truth.npz`.
+    Returns the paths of the loop, `truth.json`, `truth.npz`, and `annotation.json`: what a person
+    who sees everything would mark, ready for an analysis.
 
     Raises
     ------
@@ -423,7 +425,9 @@ def make_phantom_files(
     truth = (json.dumps(phantom.truth.to_json(), indent=1) + "\n").encode()
     write_whole(out / "truth.json", truth)
     np.savez_compressed(out / "truth.npz", allow_pickle=False, **phantom.truth.to_npz())
-    return loop_path, out / "truth.json", out / "truth.npz"
+    annotation = annotation_text(phantom.truth.annotation).encode()
+    write_whole(out / "annotation.json", annotation)
+    return loop_path, out / "truth.json", out / "truth.npz", out / "annotation.json"
 
 
 def _studies(

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from napari_fluoroinject.phantom import attenuation, spectra, timing
 from napari_fluoroinject.phantom.beam import Beam, Stand, aim
 from napari_fluoroinject.phantom.layers import Layer, rotation, spline_weights
+from napari_fluoroinject.phantom.lumbar_skeleton import draw_lumbar_skeleton
 from napari_fluoroinject.phantom.needle import Rod, shade, shade_finely
 from napari_fluoroinject.phantom.radiograph import bone_mineral
 from napari_fluoroinject.phantom.shutter import draw_shutter
-from napari_fluoroinject.phantom.skeleton import draw_skeleton
 from napari_fluoroinject.phantom.solids import Capsule, Ellipsoid, Plate
 from napari_fluoroinject.phantom.splat import splat
 from napari_fluoroinject.phantom.streams import stream
@@ -117,7 +117,7 @@ def test_signed_distances_are_negative_inside_and_positive_outside(
 
 
 def test_bone_shows_pedicle_rings_and_end_plates() -> None:
-    skeleton = draw_skeleton(stream(0, "anatomy"))
+    skeleton = draw_lumbar_skeleton(stream(0, "anatomy"))
     bone, frame = skeleton.vertebrae["L3"], skeleton.bone("L3")
     stand = Stand(sid_mm=1000, sod_mm=700, pitch_mm=0.41, size=256, oblique_deg=0, tilt_deg=0)
     view = aim(stand, frame.origin)

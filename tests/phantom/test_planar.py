@@ -14,8 +14,8 @@ from napari_fluoroinject.dicom.cine_object import encode_cine, phantom_identity,
 from napari_fluoroinject.dicom.read import read_loop
 from napari_fluoroinject.errors import PhantomError
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
-from napari_fluoroinject.phantom.catalogue import EXPECTED_WARNINGS, TWINS
 from napari_fluoroinject.phantom.planar import SPECS, PlanarScene, build_scene, expose
+from napari_fluoroinject.phantom.planar.catalogue import EXPECTED_WARNINGS, TWINS
 from napari_fluoroinject.phantom.planar.imaging import Glare, lines_of
 
 CLEAN = PhantomSettings(

@@ -59,7 +59,7 @@ def _make_loop(folder: Path, seed: int) -> tuple[Path, dict[str, Any]]:
     from napari_fluoroinject.workflow import make_phantom_files
 
     settings = PhantomSettings(seed=seed, twin=TWIN, frames=FRAMES, size=SIZE)
-    loop, truth, _ = make_phantom_files(SCENE, settings, out=folder)
+    loop, truth, *_ = make_phantom_files(SCENE, settings, out=folder)
     return loop, json.loads(truth.read_text(encoding="utf-8"))
 
 

@@ -20,7 +20,9 @@ Packing = Literal["uncompressed", "jpeg_ls"]
 def phantom(  # noqa: PLR0913 - one parameter per option of the command
     key: Annotated[str, typer.Argument(help="Scene, for example esi_il_lumbar.")],
     *,
-    out: Annotated[Path, typer.Option(help="Folder for loop, truth.json and truth.npz.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the loop, truth.json, truth.npz and annotation.json.")
+    ],
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
     twin: Annotated[str, typer.Option(help="What goes wrong in the scene.")] = "none",
     view: Annotated[str | None, typer.Option(help="View; without it the usual one.")] = None,
@@ -33,7 +35,11 @@ def phantom(  # noqa: PLR0913 - one parameter per option of the command
     kind: Annotated[Kind, typer.Option(help="SOP class.")] = "xa",
     packing: Annotated[Packing, typer.Option(help="How pixels are stored.")] = "uncompressed",
 ) -> None:
-    """Write a synthetic cine loop as DICOM, with everything that is true of it beside it."""
+    """Write a synthetic cine loop as DICOM, with everything that is true of it beside it.
+
+    `annotation.json` holds what a person who sees everything would mark: try it with
+    `fluoroinject analyze LOOP --annotation annotation.json`.
+    """
     from napari_fluoroinject.phantom import PhantomSettings
     from napari_fluoroinject.workflow import make_phantom_files
 

@@ -13,6 +13,7 @@ from napari_fluoroinject.phantom.shutter import draw_shutter
 from napari_fluoroinject.phantom.spectra import SPECTRA, Spectrum
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.phantom.scenery import SceneSpec
     from napari_fluoroinject.phantom.settings import PhantomSettings
 
 # Shares of the steady dose that the generator gives from the first pulse on, read from the headers
@@ -22,6 +23,8 @@ FLUORO_START_UP = (0.21, 0.93, 1.23, 0.83, 0.92, 0.99)
 CINE_START_UP = (0.66, 0.86, 0.93, 0.97, 0.99)
 FLUORO_FIRST_BRIGHTNESS = 1.095
 FLUORO_RECURSIVE_WEIGHT = 0.37
+_LATE_S = 1.0
+"""So long before the first frame contrast was there in a loop that begins too late."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -71,19 +74,25 @@ class Acquisition:
 
 def draw_acquisition(
     settings: PhantomSettings,
-    view: tuple[tuple[float, float], tuple[float, float]],
+    spec: SceneSpec,
+    view: str,
     side: int,
     random: np.random.Generator,
 ) -> Acquisition:
     """Draw how a loop is taken; `side` is +1 for a needle on the left."""
-    oblique, tilt = random.uniform(*view[0]), random.uniform(*view[1])
+    angles = spec.views[view]
+    oblique, tilt = random.uniform(*angles[0]), random.uniform(*angles[1])
     lateral = abs(oblique) > 60
     stand = _stand(settings, oblique * side, tilt, random)
+    if spec.supine:
+        stand = replace(stand, supine=True)
     # kVp follows thickness, as automatic exposure does; scatter follows both, loosely.
     name = "D" if lateral else str(random.choice(["A", "C"], p=[0.65, 0.35]))
     typical = {"A": 0.52, "C": 0.64, "D": 0.8}[name]
     ratio = float(np.clip(typical + 0.14 * random.standard_normal(), 0.3, 1.0))
     plan = _plan(settings, random)
+    if spec.twins[settings.twin].late_mask:
+        plan = _without_mask(plan)
     frames = len(plan.times_s)
     fluoro = bool(random.uniform() < 0.55)
     filtered = fluoro and bool(random.uniform() < 0.6)
@@ -150,6 +159,12 @@ def _plan(settings: PhantomSettings, random: np.random.Generator) -> Plan:
         advance_mm=read_only(advance, np.float64),
         rest_frame=rest,
     )
+
+
+def _without_mask(plan: Plan) -> Plan:
+    """The same run begun when contrast is already there: no frame is without it."""
+    rest = replace(plan, advance_mm=np.zeros(len(plan.times_s)), rest_frame=0)
+    return replace(rest, onset_s=float(plan.times_s[0]) - _LATE_S, mask_frames=(0,))
 
 
 def _start_up(frames: int, fluoro: bool) -> tuple[DoubleArray, DoubleArray]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from napari_fluoroinject.model.geometry import axis_deg
 from napari_fluoroinject.phantom import timing
 from napari_fluoroinject.phantom.attenuation import opacities, window_of
-from napari_fluoroinject.phantom.catalogue import EXPECTED_WARNINGS
+from napari_fluoroinject.phantom.marking import marked
 from napari_fluoroinject.phantom.stage import Stage, pair
 from napari_fluoroinject.phantom.truth import Truth
 
@@ -26,6 +26,7 @@ def tell_truth(stage: Stage, od: npt.NDArray[np.float16], *, exposure: DoubleArr
     """Everything that is known about a loop; `od` in each frame's own geometry."""
     settings, acquisition, move = stage.settings, stage.acquisition, stage.movement
     plan, beam, site = acquisition.plan, stage.beam, stage.patient.site
+    injection = stage.contrast.injection
     return Truth(
         procedure=stage.key,
         twin=settings.twin,
@@ -41,10 +42,12 @@ def tell_truth(stage: Stage, od: npt.NDArray[np.float16], *, exposure: DoubleArr
         motion=move.script,
         mask_frames=plan.mask_frames,
         onset_frame=stage.contrast.onset_frame(),
-        injection_end_s=None if stage.leads else stage.contrast.injection.end_s,
+        injection_end_s=None if injection is None else injection.end_s,
         times_s=plan.times_s,
         od=od,
-        landmarks_px={name: beam.project(line) for name, line in site.landmarks.items()},
+        landmarks_px={
+            name: beam.project(landmark.points_mm) for name, landmark in site.landmarks.items()
+        },
         open_field=acquisition.blades > 0.5,
         spectrum=acquisition.spectrum.name,
         kvp=acquisition.spectrum.kvp,
@@ -52,7 +55,9 @@ def tell_truth(stage: Stage, od: npt.NDArray[np.float16], *, exposure: DoubleArr
         exposure=exposure,
         recursive_weight=acquisition.recursive_weight,
         dose_ngy=settings.dose_ngy,
-        warnings_expected=EXPECTED_WARNINGS[settings.twin],
+        warnings_expected=stage.twin.expected(stage.view),
+        warnings_allowed=(*stage.twin.warnings, *stage.twin.also),
+        annotation=marked(stage),
         **_needle(stage),
         **_leads(stage),
         **_spread(stage),
@@ -86,20 +91,22 @@ def _leads(stage: Stage) -> dict[str, Any]:
     return {
         "contacts_px": stage.beam.project(contacts),
         "contacts_mm": contacts,
-        "end_plates_mm": stage.patient.site.landmarks["end_plates"],
+        "end_plates_mm": stage.patient.site.landmarks["end_plates"].points_mm,
     }
 
 
 def _spread(stage: Stage) -> dict[str, Any]:
     """What was injected, and where run-off went."""
     contrast, times = stage.contrast, stage.acquisition.plan.times_s
-    filling, zero = contrast.filling, np.zeros(stage.frames)
+    fillings, zero = contrast.fillings, np.zeros(stage.frames)
     return {
-        "iodine_mg_ml": contrast.injection.iodine_mg_ml,
-        "injected_mg": filling.injected_mg if filling else zero,
-        "in_film_mg": filling.mass_mg.sum(axis=1, dtype=np.float64) if filling else zero,
-        "left_mg": filling.left_mg if filling else zero,
-        "injected_mm3": filling.injected_mm3 if filling else zero,
+        "iodine_mg_ml": contrast.injection.iodine_mg_ml if contrast.injection else None,
+        "injected_mg": sum((one.injected_mg for one in fillings), start=zero),
+        "in_film_mg": sum(
+            (one.mass_mg.sum(axis=1, dtype=np.float64) for one in fillings), start=zero
+        ),
+        "left_mg": sum((one.left_mg for one in fillings), start=zero),
+        "injected_mm3": sum((one.injected_mm3 for one in fillings), start=zero),
         "run_off_path_px": contrast.run_off_path_px(stage.beam),
         "run_off_frames": contrast.run_off_frames(times),
     }

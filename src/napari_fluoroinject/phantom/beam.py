@@ -17,8 +17,8 @@ class Beam:
 
     Patient millimetres: x ventral, y left, z cranial. `depth_axis` points from the source to the
     detector; at angle 0 the detector is dorsal (prone patient), rows run caudally and columns to
-    the patient's right. A positive oblique angle turns the detector to the patient's left, a
-    positive tilt towards the head.
+    the patient's right; of a supine patient it is ventral, and columns run to the left. A positive
+    oblique angle turns the detector to the patient's left, a positive tilt towards the head.
     """
 
     sid_mm: float
@@ -68,7 +68,10 @@ class Beam:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stand:
-    """How the C-arm stands: distances, detector pixel, rows and columns, angles."""
+    """How the C-arm stands: distances, detector pixel, rows and columns, angles.
+
+    `supine` puts the detector before the patient, who lies on the back, instead of behind.
+    """
 
     sid_mm: float
     sod_mm: float
@@ -76,12 +79,14 @@ class Stand:
     size: int
     oblique_deg: float
     tilt_deg: float
+    supine: bool = False
 
 
 def aim(stand: Stand, isocentre: npt.ArrayLike) -> Beam:
     """The beam of a C-arm whose isocentre stands at a point of the patient."""
     turn, tilt = radians(stand.oblique_deg), radians(stand.tilt_deg)
-    level = np.array([-cos(turn), sin(turn), 0.0])
+    front = 1.0 if stand.supine else -1.0
+    level = np.array([front * cos(turn), sin(turn), 0.0])
     up = np.array([0.0, 0.0, 1.0])
     return Beam(
         sid_mm=stand.sid_mm,
@@ -89,7 +94,7 @@ def aim(stand: Stand, isocentre: npt.ArrayLike) -> Beam:
         pitch_mm=stand.pitch_mm,
         size=stand.size,
         isocentre=np.asarray(isocentre, np.float64),
-        column_axis=np.array([-sin(turn), -cos(turn), 0.0]),
+        column_axis=np.array([-sin(turn), front * cos(turn), 0.0]),
         row_axis=-cos(tilt) * up + sin(tilt) * level,
         depth_axis=cos(tilt) * level + sin(tilt) * up,
     )

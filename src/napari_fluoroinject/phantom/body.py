@@ -1,4 +1,4 @@
-"""What surrounds the spine: trunk, muscles, uneven soft tissue, bowel gas."""
+"""What surrounds the spine: trunk, muscles, lungs, uneven soft tissue, gas."""
 
 from __future__ import annotations
 
@@ -17,34 +17,56 @@ if TYPE_CHECKING:
 SOFT_G_CM3 = 1.02
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Muscle:
+    """An elliptic cylinder along z, denser than its surroundings by `density` of soft tissue.
+
+    `at_mm` and `half_mm` are its middle and half widths along x and y.
+    """
+
+    at_mm: tuple[float, float]
+    half_mm: tuple[float, float]
+    density: float = 0.055
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hollow:
+    """An ellipsoid that holds air, of soft tissue only the share `filled`: lung, windpipe."""
+
+    at_mm: tuple[float, float, float]
+    half_mm: tuple[float, float, float]
+    filled: float
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Trunk:
-    """A patient's trunk: an elliptic cylinder along z, with psoas muscles and bowel gas inside.
+    """A patient's trunk or neck: an elliptic cylinder along z, with muscles and gas inside.
 
     `half_depth_mm` is along x, `half_width_mm` along y, `back_mm` the distance of the skin dorsal
-    to the vertebral centre. Gas: `gas_mm` (n, 3) centres, `gas_half_mm` (n, 2) half sizes,
-    `gas_depth_mm` (n,) thickness along the beam.
+    to the vertebral centre. Gas moves by itself: `gas_mm` (n, 3) centres, `gas_half_mm` (n, 2)
+    half sizes, `gas_depth_mm` (n,) thickness along the beam. `hollows` move with the skin.
     """
 
     half_depth_mm: float
     half_width_mm: float
     back_mm: float
     exponent: float
-    psoas_mm: float
+    muscles: tuple[Muscle, ...]
     gas_mm: DoubleArray
     gas_half_mm: DoubleArray
     gas_depth_mm: DoubleArray
+    hollows: tuple[Hollow, ...] = ()
 
 
 _WEDGE = 0.55
+_THINNEST_MM = 5.0
 _TRUNK_RAYS = 48
 _TRUNK_STEP_MM = 3.0
 _TRUNK_REACH_MM = 290.0
-_PSOAS_CONTRAST = 0.055
 
 
-def draw_trunk(random: np.random.Generator) -> Trunk:
-    """Draw a patient's trunk: 19 to 25 cm deep, 29 to 36 cm wide (assumed)."""
+def draw_lumbar_trunk(random: np.random.Generator) -> Trunk:
+    """Draw a patient's trunk: 19 to 25 cm deep, 29 to 36 cm wide (assumed), with psoas."""
     count = int(random.integers(5, 10))
     # Bowel lies ventral to the spine.
     gas = np.stack(
@@ -56,12 +78,18 @@ def draw_trunk(random: np.random.Generator) -> Trunk:
         axis=1,
     )
     size = random.uniform(7, 20, count)
+    half_depth, half_width = random.uniform(96, 122), random.uniform(145, 178)
+    back, exponent = random.uniform(86, 100), random.uniform(2.2, 3.0)
+    psoas = float(random.uniform(17, 25))
     return Trunk(
-        half_depth_mm=float(random.uniform(96, 122)),
-        half_width_mm=float(random.uniform(145, 178)),
-        back_mm=float(random.uniform(86, 100)),
-        exponent=float(random.uniform(2.2, 3.0)),
-        psoas_mm=float(random.uniform(17, 25)),
+        half_depth_mm=float(half_depth),
+        half_width_mm=float(half_width),
+        back_mm=float(back),
+        exponent=float(exponent),
+        muscles=tuple(
+            Muscle(at_mm=(2.0, side * (34.0 + psoas * 0.55)), half_mm=(psoas, psoas * 0.85))
+            for side in (1.0, -1.0)
+        ),
         gas_mm=gas,
         gas_half_mm=np.stack([size, size * random.uniform(0.6, 1.3, count)], axis=1),
         gas_depth_mm=random.uniform(8, 24, count),
@@ -82,11 +110,13 @@ def soft_path(
     # A wedge filter or the collimator keeps the thin flank of a lateral view from glaring.
     wedge = _WEDGE * float(path[path.shape[0] // 2].max())
     path = (path**4 + wedge**4) ** 0.25
-    for side in (1.0, -1.0):
-        # Psoas: denser than the fat around it.
-        at = np.array([2.0, side * (34.0 + trunk.psoas_mm * 0.55)])
-        half = (trunk.psoas_mm, trunk.psoas_mm * 0.85)
-        path += _PSOAS_CONTRAST * _chord(ray, beam.source, at, half)
+    for muscle in trunk.muscles:
+        at, half = np.array(muscle.at_mm), np.array(muscle.half_mm)
+        path += muscle.density * _chord(ray, beam.source, at, half)
+    for hollow in trunk.hollows:
+        at, half = np.array(hollow.at_mm), np.array(hollow.half_mm)
+        path -= (1 - hollow.filled) * _chord(ray, beam.source, at, half)
+    path = np.maximum(path, _THINNEST_MM)
     uneven = _unevenness(path.shape, beam.mm_per_px * float(pixels[1] - pixels[0]), random)
     return np.asarray(path * (SOFT_G_CM3 / 10) * (1 + uneven), np.float32)
 
@@ -145,11 +175,15 @@ def _bulge(angle: DoubleArray, turn: float) -> DoubleArray:
 
 
 def _chord(
-    ray: DoubleArray, source: DoubleArray, middle: DoubleArray, half: tuple[float, float]
+    ray: DoubleArray, source: DoubleArray, middle: DoubleArray, half: DoubleArray
 ) -> DoubleArray:
-    """Length of rays (..., 3) inside an elliptic cylinder along z, millimetres."""
-    start = (source[:2] - middle) / half
-    step = ray[..., :2] / half
+    """Length of rays (..., 3) inside an ellipsoid, millimetres.
+
+    Two half widths instead of three make it an elliptic cylinder along z.
+    """
+    axes = len(half)
+    start = (source[:axes] - middle) / half
+    step = ray[..., :axes] / half
     a = (step**2).sum(axis=-1)
     b = (step * start).sum(axis=-1)
     inside = np.maximum(b * b - a * ((start**2).sum() - 1), 0)

@@ -10,15 +10,12 @@ from scipy import ndimage
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 from napari_fluoroinject.phantom.film import Film
-from napari_fluoroinject.phantom.lumbar import LEVELS
-from napari_fluoroinject.phantom.site import LEVEL_PITCH_MM
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.phantom.site import Site, Spine
+    from napari_fluoroinject.phantom.scenery import DrawFilm, Site
+    from napari_fluoroinject.phantom.spine import Spine
 
 CELL_MM = 0.6
-_REACH_MM = 72.0
-_HALF_WIDTH_MM = 42.0
 _POOL_MM = 24.0
 _THINNEST_MM = 0.12
 _SEED_MM = 0.8
@@ -39,24 +36,52 @@ class _Map:
     drain: DoubleArray
 
 
-def draw_film(key: str, site: Site, spine: Spine, random: np.random.Generator) -> Film:
-    """The film that the intended contrast fills."""
-    if key == "mbb_lumbar":
-        return _pool(site, random)
-    return _epidural(site, spine, dorsal=key == "esi_il_lumbar", random=random)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpiduralSpace:
+    """How the epidural film of a region is drawn; ranges to draw from, millimetres.
+
+    `dorsal` film lies before the arches, by `before_arch_mm` in the midline and `bend_mm` more at
+    its sides; ventral film lies behind the bodies. `pad_mm` is what fat adds between the levels,
+    `sleeve_mm` (width, depth) the half widths of a root's sleeve, `slope_deg` its way down from
+    the lateral direction.
+    """
+
+    dorsal: bool
+    half_mm: tuple[float, float] = (11.5, 13.0)
+    thick_mm: tuple[float, float] = (1.0, 1.9)
+    pad_mm: float = 0.7
+    before_arch_mm: float = 1.8
+    bend_mm: float = 4.5
+    sleeve_mm: tuple[tuple[float, float], tuple[float, float]] = ((1.8, 2.7), (1.2, 2.2))
+    slope_deg: tuple[float, float] = (36.0, 56.0)
+    reach_mm: float = 72.0
+    across_mm: float = 42.0
 
 
-def _epidural(site: Site, spine: Spine, *, dorsal: bool, random: np.random.Generator) -> Film:
-    """Dorsal film for interlaminar, ventral and lateral for transforaminal injections."""
-    z, eta = _grid(site, _REACH_MM, _HALF_WIDTH_MM)
-    half = random.uniform(11.5, 13.0)
+LUMBAR_DORSAL = EpiduralSpace(dorsal=True)
+LUMBAR_VENTRAL = EpiduralSpace(dorsal=False, thick_mm=(0.55, 1.0), pad_mm=0.2)
+
+
+def epidural_film(space: EpiduralSpace) -> DrawFilm:
+    """The drawer of a region's epidural film with the sleeves of its roots."""
+
+    def draw(site: Site, spine: Spine, random: np.random.Generator) -> Film:
+        return _epidural(space, site, spine, random)
+
+    return draw
+
+
+def _epidural(space: EpiduralSpace, site: Site, spine: Spine, random: np.random.Generator) -> Film:
+    z, eta = _grid(site, space.reach_mm, space.across_mm)
+    half = random.uniform(*space.half_mm)
     edge = np.clip(1 - (np.abs(eta) / half) ** 6, 0, 1)
-    thick, pad = (random.uniform(1.0, 1.9), 0.7) if dorsal else (random.uniform(0.55, 1.0), 0.2)
-    fat = 0.5 + 0.5 * np.cos(2 * np.pi * (z - site.target_mm[2]) / LEVEL_PITCH_MM)
-    gap = edge * (thick + pad * fat)
+    thick = random.uniform(*space.thick_mm)
+    fat = 0.5 + 0.5 * np.cos(2 * np.pi * (z - site.target_mm[2]) / spine.pitch_mm)
+    gap = edge * (thick + space.pad_mm * fat)
     wall = spine.wall_x(z)
-    if dorsal:
-        x = wall - spine.canal_depth(z) + 1.8 + 4.5 * (eta / half) ** 2
+    if space.dorsal:
+        arch = wall - spine.canal_depth(z)
+        x = arch + space.before_arch_mm + space.bend_mm * (eta / half) ** 2
     else:
         x = wall - 1.0 - 2.5 * (eta / half) ** 4
     film = _Map(
@@ -67,10 +92,10 @@ def _epidural(site: Site, spine: Spine, *, dorsal: bool, random: np.random.Gener
         ease=_ease(gap.shape, 0.75, random) * _preference(site, z, eta, random),
         drain=np.zeros(gap.shape),
     )
-    for level in LEVELS:
+    for level in spine.levels:
         for side in (1, -1):
-            film = _with_sleeve(film, spine, level, side, random)
-    film = _with_vacuoles(film, random)
+            film = _with_sleeve(film, space, _root(spine, level, side), side, random)
+    film = _with_vacuoles(film, space.half_mm[0] - 0.5, random)
     film.drain[[0, -1]] = 1.0
     y = np.broadcast_to(spine.midline_y(z) + eta, gap.shape)
     return _film(film, np.stack([film.x, y, np.broadcast_to(z, gap.shape)], axis=-1), site)
@@ -86,47 +111,57 @@ def _preference(
     return np.asarray(fold * sides * ends)
 
 
-def _with_sleeve(
-    film: _Map, spine: Spine, level: str, side: int, random: np.random.Generator
-) -> _Map:
-    """The sleeve of a nerve root: leaves below the pedicle, caudo-lateral, bends and tapers."""
-    bone = spine.skeleton.vertebrae[level]
+def _root(spine: Spine, level: str, side: int) -> DoubleArray:
+    """Where a nerve root leaves below the pedicle: (x, y from the midline, z)."""
+    bone = spine.vertebra(level)
     below = bone.pedicle_z - bone.pedicle_height / 2 - 3.5
     root = spine.world(level, (bone.wall - 5.0, side * bone.pedicle_y, below))
-    y = root[1] - float(spine.midline_y(root[2]))
-    slope = np.radians(random.uniform(36, 56))
+    return np.array([root[0], root[1] - float(spine.midline_y(root[2])), root[2]])
+
+
+def _with_sleeve(
+    film: _Map,
+    space: EpiduralSpace,
+    root: DoubleArray,
+    side: int,
+    random: np.random.Generator,
+) -> _Map:
+    """The sleeve of a nerve root: leaves below the pedicle, caudo-lateral, bends and tapers."""
+    slope = np.radians(random.uniform(*space.slope_deg))
     axis = side * np.sin(slope), -np.cos(slope)
-    along = (film.eta - y) * axis[0] + (film.z - root[2]) * axis[1]
-    across = (film.eta - y) * axis[1] - (film.z - root[2]) * axis[0]
+    along = (film.eta - root[1]) * axis[0] + (film.z - root[2]) * axis[1]
+    across = (film.eta - root[1]) * axis[1] - (film.z - root[2]) * axis[0]
     first, last = -13.0, random.uniform(8.0, 22.0)
     across = across + random.uniform(-0.018, 0.018) * np.clip(along, 0, None) ** 2
     taper = np.clip(1.1 - 0.5 * (along - first) / (last - first), 0.4, 1.2)
-    width, deep = random.uniform(1.8, 2.7) * taper, random.uniform(1.2, 2.2) * taper
+    wide, thick = (random.uniform(*ends) for ends in space.sleeve_mm)
+    width, deep = wide * taper, thick * taper
     tube = deep * np.sqrt(np.clip(1 - (across / width) ** 2, 0, 1))
     tube = tube * np.clip((last - along) / 4.0, 0, 1)
+    outside = np.abs(film.eta) > space.half_mm[0] - 2.5
     inside = (along > first) & (along < last) & (tube > 0.2)
     leak = float(np.exp(random.uniform(np.log(0.004), np.log(0.2))))
     return replace(
         film,
         gap=np.where(inside, np.maximum(film.gap, tube), film.gap),
-        x=np.where(inside & (np.abs(film.eta) > 9), root[0] + 0.25 * along, film.x),
+        x=np.where(inside & outside, root[0] + 0.25 * along, film.x),
         drain=np.where(inside & (along > last - 3.0), leak, film.drain),
     )
 
 
-def _with_vacuoles(film: _Map, random: np.random.Generator) -> _Map:
+def _with_vacuoles(film: _Map, half_mm: float, random: np.random.Generator) -> _Map:
     """Lobules of epidural fat that contrast flows around."""
     gap = film.gap
     for _ in range(int(random.integers(8, 22))):
-        z, y = random.uniform(film.z.min(), film.z.max()), random.uniform(-11, 11)
+        z, y = random.uniform(film.z.min(), film.z.max()), random.uniform(-half_mm, half_mm)
         size, stretch = random.uniform(1.2, 4.0), random.uniform(0.6, 1.6)
         far = np.hypot((film.z - z) / stretch, film.eta - y) / size
         gap = gap * np.clip(0.15 + 0.85 * (far - 0.8) / 0.4, 0.15, 1.0)
     return replace(film, gap=gap)
 
 
-def _pool(site: Site, random: np.random.Generator) -> Film:
-    """A fascial plane on the bone between articular and transverse process: a compact pool."""
+def pool_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:  # noqa: ARG001 - as every drawer of a film
+    """A fascial plane on bone, square to the sagittal plane: a compact pool."""
     z, eta = _grid(site, _POOL_MM, _POOL_MM)
     far = np.hypot(z - site.tip_mm[2], eta)
     wide = ndimage.gaussian_filter(random.standard_normal(far.shape), 6)

@@ -9,20 +9,18 @@ import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 from napari_fluoroinject.phantom.beam import Beam
-from napari_fluoroinject.phantom.catalogue import MISPLACED, WITH_INTENDED_SPREAD, WITH_RUN_OFF
-from napari_fluoroinject.phantom.compartments import draw_film
 from napari_fluoroinject.phantom.film import Filling, fill
 from napari_fluoroinject.phantom.injection import Injection, draw_injection
-from napari_fluoroinject.phantom.misplaced import draw_misplaced
-from napari_fluoroinject.phantom.site import Site, Spine
+from napari_fluoroinject.phantom.scenery import RunOffKind, Site
+from napari_fluoroinject.phantom.spine import Spine
 from napari_fluoroinject.phantom.splat import Splat, film_splat
 from napari_fluoroinject.phantom.streams import stream
 from napari_fluoroinject.phantom.vessel import Course, Vessel, draw_vessel
 
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.acquisition import Plan
-    from napari_fluoroinject.phantom.catalogue import SceneSpec
     from napari_fluoroinject.phantom.layers import Layer
+    from napari_fluoroinject.phantom.scenery import SceneSpec, Twin
     from napari_fluoroinject.phantom.settings import PhantomSettings
 
 INTENDED, VASCULAR, OTHER = 1, 2, 3
@@ -49,12 +47,13 @@ class Place:
 class Contrast:
     """What was injected and where it went.
 
-    `splats` and `masses` (frames, cells; mg) hold one entry per kind in `kinds`; `filling` is None
-    without intended spread, `vessel` without run-off.
+    `splats` and `masses` (frames, cells; mg) hold one entry per kind in `kinds`; `injection` is
+    None in a scene without contrast, `fillings` are those of the spaces that filled, `vessel` is
+    None without run-off.
     """
 
-    injection: Injection
-    filling: Filling | None
+    injection: Injection | None
+    fillings: tuple[Filling, ...]
     vessel: Vessel | None
     kinds: tuple[int, ...]
     splats: tuple[Splat, ...]
@@ -103,6 +102,10 @@ class Contrast:
         return (int(shown[0]), int(shown[-1])) if len(shown) else None
 
 
+NOTHING = Contrast(injection=None, fillings=(), vessel=None, kinds=(), splats=(), masses=())
+"""The contrast of a scene without any."""
+
+
 def draw_contrast(
     key: str,
     spec: SceneSpec,
@@ -115,26 +118,32 @@ def draw_contrast(
 
     Twins of one seed share flow and vessel: what they have in common is the same.
     """
+    if spec.film is None:
+        return NOTHING
+    twin = spec.twins[settings.twin]
     random = stream(settings.seed, "flow", key)
-    film = draw_film(key, place.site, place.spine, random)
+    film = spec.film(place.site, place.spine, random)
     injection = draw_injection(spec, plan.onset_s, random)
-    filling = vessel = None
-    parts: list[tuple[int, Splat, FloatArray]] = []
-    if settings.twin in MISPLACED:
+    films = [(INTENDED, film)] if twin.intended else []
+    if twin.film is not None:
         own = stream(settings.seed, "flow", key, settings.twin)
-        film = draw_misplaced(settings.twin, place.site, place.spine, own)
-    if settings.twin in (*WITH_INTENDED_SPREAD, *MISPLACED):
-        filling = fill(film, plan.times_s, injection)
-        splat = film_splat(film, place.beam, margin_px=place.margin_px)
-        kind = OTHER if settings.twin in MISPLACED else INTENDED
-        parts.append((kind, splat, filling.mass_mg))
-    if settings.twin in WITH_RUN_OFF:
-        vessel = _draw_vessel(key, settings, place, injection, ends_s=float(plan.times_s[-1]))
+        films.append((OTHER, twin.film(place.site, place.spine, own)))
+    # what leaves the intended space and what fills another one share the injection
+    shared = injection.part(1 / max(len(films), 1))
+    fillings = tuple(fill(film, plan.times_s, shared) for _, film in films)
+    parts = [
+        (kind, film_splat(film, place.beam, margin_px=place.margin_px), filling.mass_mg)
+        for (kind, film), filling in zip(films, fillings, strict=True)
+    ]
+    vessel = None
+    if twin.run_off is not None:
+        ends_s = float(plan.times_s[-1])
+        vessel = _draw_vessel(key, twin, settings.seed, place, injection, ends_s=ends_s)
         splat = vessel.splat(place.beam, margin_px=place.margin_px)
         parts.append((VASCULAR, splat, vessel.mass_mg(plan.times_s)))
     return Contrast(
         injection=injection,
-        filling=filling,
+        fillings=fillings,
         vessel=vessel,
         kinds=tuple(part[0] for part in parts),
         splats=tuple(part[1] for part in parts),
@@ -143,24 +152,23 @@ def draw_contrast(
 
 
 def _draw_vessel(
-    key: str, settings: PhantomSettings, place: Place, injection: Injection, *, ends_s: float
+    key: str, twin: Twin, seed: int, place: Place, injection: Injection, *, ends_s: float
 ) -> Vessel:
-    random = stream(settings.seed, "vessel", key)
+    random = stream(seed, "vessel", key)
     courses = place.site.courses
     course = courses[int(random.integers(len(courses)))]
     heading, away = random.uniform(0, 2 * np.pi), random.uniform(*_AWAY_MM)
-    persistent = bool(random.uniform() < 0.5)
-    if settings.twin == "vascular_remote":
+    drawn: RunOffKind = "persistent" if random.uniform() < 0.5 else "transient"
+    if twin.remote:
         # Away from the tip, but in the picture, however tight it is.
         away = min(away, _WITHIN * place.beam.size * place.beam.mm_per_px)
         offset = away * np.array([0.4, np.cos(heading), np.sin(heading)])
         course = Course(
             start_mm=course.start_mm + offset, heading=course.heading, x_mm=course.x_mm
         )
-    if settings.twin in ("vascular", "vascular_persistent"):
-        persistent = settings.twin == "vascular_persistent"
+    kind = drawn if twin.run_off in (None, "drawn") else twin.run_off
     latest = injection.onset_s + _LATEST_START * (ends_s - injection.onset_s)
-    return draw_vessel(course, injection, persistent=persistent, latest_s=latest, random=random)
+    return draw_vessel(course, injection, kind=kind, latest_s=latest, random=random)
 
 
 def _highest(splat: Splat, mass_mg: FloatArray) -> FloatArray:

@@ -67,7 +67,7 @@ def fill(film: Film, times_s: DoubleArray, injection: Injection) -> Filling:
     step = system.longest_step_s(injection.peak_mm3_s)
     concentration = np.zeros(system.count)
     injected = left = volume = 0.0
-    now = float(times_s[0])
+    now = min(float(times_s[0]), injection.onset_s)
     masses = np.zeros((len(times_s), system.count), np.float32)
     sums = np.zeros((3, len(times_s)))
     for frame, until in enumerate(times_s):

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import pi, sin
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from napari_fluoroinject.phantom.catalogue import SceneSpec
+    from napari_fluoroinject.phantom.scenery import SceneSpec
 
 _STRENGTHS_MG_ML = (180.0, 240.0, 300.0)
 _STOP_S = 0.1
@@ -32,6 +32,10 @@ class Injection:
     def peak_mm3_s(self) -> float:
         """A rate that is never exceeded."""
         return self.mean_mm3_s * (1 + self.uneven)
+
+    def part(self, share: float) -> Injection:
+        """The same injection with a share of its volume."""
+        return replace(self, mean_mm3_s=self.mean_mm3_s * share)
 
     def rate_mm3_s(self, time_s: float) -> float:
         """The rate at a time."""

@@ -17,7 +17,8 @@ from napari_fluoroinject.phantom.needle import STEEL_G_CM3, Rod
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.beam import Beam
     from napari_fluoroinject.phantom.motion import Movement
-    from napari_fluoroinject.phantom.site import Site, Spine
+    from napari_fluoroinject.phantom.scenery import Site
+    from napari_fluoroinject.phantom.spine import Spine
 
 PLATINUM_G_CM3 = 21.5
 """Of 90 % platinum and 10 % iridium."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from math import cos, radians, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector, VertebralBody
+from napari_fluoroinject.phantom.vertebra import Vertebra
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
@@ -16,59 +17,9 @@ if TYPE_CHECKING:
 LEVELS = ("L1", "L2", "L3", "L4", "L5")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Vertebra:
-    """Dimensions of one vertebra, millimetres; `x` of a process is from the body's dorsal wall.
-
-    Vertebra frame: origin at the centre of the body, x ventral, y left, z cranial. L2 to L5 are
-    the mean surface of 87 patients, L1 is extrapolated. Facet angle: of the joint below with the
-    mid-sagittal plane.
-    """
-
-    depth: float
-    depth_waist: float
-    width_top: float
-    width_waist: float
-    width_bottom: float
-    height_front: float
-    height_back: float
-    canal_depth: float
-    pedicle_width: float
-    pedicle_height: float
-    pedicle_inner: float
-    pedicle_outer: float
-    pedicle_z: float
-    transverse_span: float
-    transverse_x: float
-    transverse_z: float
-    spinous_x: float
-    spinous_z: float
-    spinous_height: float
-    arch_top: float
-    arch_bottom: float
-    superior_x: float
-    superior_y: float
-    superior_z: float
-    inferior_x: float
-    inferior_y: float
-    inferior_z: float
-    facet_deg: float
-    pitch_below: float
-
-    @property
-    def wall(self) -> float:
-        """The x of the dorsal wall of the body."""
-        return -self.depth / 2
-
-    @property
-    def pedicle_y(self) -> float:
-        """Distance of the pedicle's axis from the midline."""
-        return (self.pedicle_inner + self.pedicle_outer) / 2
-
-
 # One row per quantity in the order of Vertebra, one column per level. Sources: mean lumbar surface
-# of 87 patients (aclouthier/morphable-lumbar-model, dimensions only); Cook & Baker, Int J Spine
-# Surg 2021;15:1072; facet angles: ranges T12-L2 26-34 and L3-L5 40-56 degrees.
+# of 87 patients (aclouthier/morphable-lumbar-model, dimensions only; L1 is extrapolated); Cook &
+# Baker, Int J Spine Surg 2021;15:1072; facet angles: ranges T12-L2 26-34, L3-L5 40-56 degrees.
 _TABLE = np.array(
     [
         (34.0, 35.9, 36.6, 36.8, 36.5),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.attenuation import Pixels
     from napari_fluoroinject.phantom.beam import Beam
     from napari_fluoroinject.phantom.motion import Movement
-    from napari_fluoroinject.phantom.site import Site
+    from napari_fluoroinject.phantom.scenery import Site
 
 INNER_MM = {18: 0.84, 20: 0.603, 22: 0.413, 25: 0.26}
 """Inner diameter by gauge: ISO 9626, regular wall, from memory."""
@@ -74,16 +74,21 @@ class Rod:
 def draw_shaft(
     site: Site,
     *,
-    gauge: int | None,
+    gauges: tuple[int, ...],
     stylet: bool,
     advance_mm: DoubleArray,
     random: np.random.Generator,
 ) -> Shaft:
-    """A needle of usual length with its tip at rest where the site says; None draws the gauge."""
+    """A needle of usual length with its tip at rest where the site says.
+
+    `gauges` are those there may be, none = as usual.
+    """
     drawn = int(random.choice(_GAUGES, p=_GAUGE_SHARE))
+    if gauges:
+        drawn = gauges[drawn % len(gauges)]
     length = float(random.choice(_LENGTHS_MM, p=_LENGTH_SHARE))
     return Shaft(
-        gauge=gauge or drawn,
+        gauge=drawn,
         stylet=stylet,
         tip_mm=site.tip_mm,
         hub_mm=read_only(site.tip_mm + length * site.approach, np.float64),

@@ -19,7 +19,7 @@ from napari_fluoroinject.phantom.solids import (
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
-    from napari_fluoroinject.phantom.lumbar import Vertebra
+    from napari_fluoroinject.phantom.vertebra import Vertebra
 
 # Sacral bodies S1 to S3: z of the middle, half width, half depth, half height, millimetres (about
 # the means of published dry-bone series; from memory where those are silent).

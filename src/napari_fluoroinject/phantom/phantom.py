@@ -11,8 +11,10 @@ import numpy as np
 
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, LoopReference
 from napari_fluoroinject.model.geometry import Calibration, View
+from napari_fluoroinject.phantom.catalogue import SPECS
 from napari_fluoroinject.phantom.detector import Exposure, detect
 from napari_fluoroinject.phantom.recorder import Recorder
+from napari_fluoroinject.phantom.regions import REGIONS
 from napari_fluoroinject.phantom.scene import Scene, build_scene
 from napari_fluoroinject.phantom.streams import stream
 from napari_fluoroinject.phantom.truth import Truth
@@ -93,7 +95,7 @@ def _recorder(scene: Scene, settings: PhantomSettings) -> Recorder:
 
 
 def _loop(scene: Scene, settings: PhantomSettings, stored: StoredArray) -> CineLoop:
-    stand, truth = scene.acquisition.stand, scene.truth
+    stand, truth, spec = scene.acquisition.stand, scene.truth, SPECS[scene.key]
     digest = hashlib.sha256(stored.tobytes()).hexdigest()
     return CineLoop(
         frames=ArrayFrames(stored),
@@ -109,7 +111,8 @@ def _loop(scene: Scene, settings: PhantomSettings, stored: StoredArray) -> CineL
             name=truth.view,
         ),
         kvp=truth.kvp,
-        body_part="LSPINE",
+        laterality=truth.side if spec.twins[settings.twin].told == "other_side" else None,
+        body_part=REGIONS[spec.region].body_part,
         notes=("synthetic loop of the project's phantom, no patient",),
     )
 

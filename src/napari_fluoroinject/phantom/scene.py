@@ -56,7 +56,7 @@ def build_scene(key: str, *, settings: PhantomSettings) -> Scene:
     spec, view = scene_spec(key, twin=settings.twin, view=settings.view)
     patient = draw_patient(key, spec, settings.seed)
     random = stream(settings.seed, "acquisition", key, view, *examination(settings.twin))
-    acquisition = draw_acquisition(settings, spec.views[view], patient.site.side, random)
+    acquisition = draw_acquisition(settings, spec, view, patient.site.side, random)
     stage = set_stage(key, spec, settings, view=view, patient=patient, acquisition=acquisition)
     signal, od, load = _expose(stage)
     regulated = acquisition.regulated(load)

@@ -1,4 +1,4 @@
-"""Disc and facet joint of a lumbar level: where they lie and how wide they are."""
+"""Flat spaces: disc and facet joint of a lumbar level, where they lie and how wide they are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray
-from napari_fluoroinject.phantom.lumbar import LEVELS
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.phantom.lumbar import Vertebra
-    from napari_fluoroinject.phantom.site import Spine
+    from napari_fluoroinject.phantom.spine import Spine
 
 _JOINT_HALF_MM = (9.0, 13.0, 6.0)
 _BEHIND_TIP_MM = 2.0
@@ -40,9 +38,11 @@ class Space:
 
 def disc(spine: Spine, level: str) -> Space:
     """The disc below a vertebra; its plane is ventral and left, its normal cranial."""
-    upper, lower = _vertebrae(spine, level)
+    upper, lower = spine.vertebra(level), spine.vertebra(spine.below(level))
     top = spine.world(level, (0.0, 0.0, -(upper.height_front + upper.height_back) / 4))
-    bottom = spine.world(_next(level), (0.0, 0.0, (lower.height_front + lower.height_back) / 4))
+    bottom = spine.world(
+        spine.below(level), (0.0, 0.0, (lower.height_front + lower.height_back) / 4)
+    )
     normal = (top - bottom) / np.linalg.norm(top - bottom)
     ventral = spine.skeleton.bone(level).turn[:, 0]
     ventral = ventral - (ventral @ normal) * normal
@@ -57,8 +57,8 @@ def disc(spine: Spine, level: str) -> Space:
 
 def facet_joint(spine: Spine, level: str, side: int) -> Space:
     """The joint of a vertebra with the next one; its plane is across and cranial."""
-    _, lower = _vertebrae(spine, level)
-    name = _next(level)
+    name = spine.below(level)
+    lower = spine.vertebra(name)
     own = np.array(
         [
             lower.wall + lower.superior_x - _BEHIND_TIP_MM,
@@ -75,11 +75,3 @@ def facet_joint(spine: Spine, level: str, side: int) -> Space:
         axes=ways @ turn.T,
         half_mm=np.array(_JOINT_HALF_MM),
     )
-
-
-def _vertebrae(spine: Spine, level: str) -> tuple[Vertebra, Vertebra]:
-    return spine.skeleton.vertebrae[level], spine.skeleton.vertebrae[_next(level)]
-
-
-def _next(level: str) -> str:
-    return LEVELS[LEVELS.index(level) + 1]

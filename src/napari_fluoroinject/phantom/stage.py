@@ -16,16 +16,16 @@ from napari_fluoroinject.phantom.beam import Beam, aim
 from napari_fluoroinject.phantom.catalogue import examination
 from napari_fluoroinject.phantom.contrast import Contrast, Place, draw_contrast
 from napari_fluoroinject.phantom.layers import Layer, margin_px
-from napari_fluoroinject.phantom.lead import LEADS, Lead, draw_leads, lead_rods
-from napari_fluoroinject.phantom.misplaced import with_misplaced_tip
+from napari_fluoroinject.phantom.lead import Lead, draw_leads, lead_rods
 from napari_fluoroinject.phantom.motion import Movement, draw_movement
-from napari_fluoroinject.phantom.patient import Patient
+from napari_fluoroinject.phantom.patient import Patient, with_tip_of
 from napari_fluoroinject.phantom.radiograph import bone_mineral
+from napari_fluoroinject.phantom.scenery import Twin
 from napari_fluoroinject.phantom.settings import PhantomSettings
 from napari_fluoroinject.phantom.streams import stream
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.phantom.catalogue import SceneSpec
+    from napari_fluoroinject.phantom.scenery import SceneSpec
 
 _LATTICE_MM = 0.58
 """Sampling of line integrals at the isocentre; splines refine it to pixels."""
@@ -47,6 +47,7 @@ class Stage:
 
     key: str
     view: str
+    twin: Twin
     settings: PhantomSettings
     patient: Patient
     acquisition: Acquisition
@@ -129,8 +130,9 @@ def set_stage(
     acquisition: Acquisition,
 ) -> Stage:
     """Put patient, needle, movement and contrast before the beam."""
-    beam, plan = _point(acquisition, patient), acquisition.plan
-    site = with_misplaced_tip(patient.site, patient.spine, twin=settings.twin)
+    beam, plan = point(acquisition, patient), acquisition.plan
+    twin = spec.twins[settings.twin]
+    site = with_tip_of(twin, patient, stream(settings.seed, "pose", key, settings.twin))
     patient = replace(patient, site=site)
     margin, again = margin_px(beam.mm_per_px), examination(settings.twin)
     movement = draw_movement(
@@ -142,7 +144,7 @@ def set_stage(
     )
     shaft = needle.draw_shaft(
         patient.site,
-        gauge=settings.gauge,
+        gauges=(settings.gauge,) if settings.gauge else spec.gauges,
         stylet=settings.stylet,
         advance_mm=plan.advance_mm,
         random=stream(settings.seed, "pose", key, "needle"),
@@ -150,11 +152,13 @@ def set_stage(
     tip, hub = needle.follow(shaft, beam, movement)
     anatomy = stream(settings.seed, "anatomy", view, *again)
     bone, soft, gas = _layers(patient, beam, margin, anatomy)
-    with_needle, injecting, leads = _devices(key, settings, patient)
+    leads = _leads(key, spec, settings, patient)
+    with_needle = settings.needle and spec.device == "needle"
     place = Place(site=patient.site, spine=patient.spine, beam=beam, margin_px=margin)
     return Stage(
         key=key,
         view=view,
+        twin=twin,
         settings=settings,
         patient=patient,
         acquisition=acquisition,
@@ -166,20 +170,18 @@ def set_stage(
         shaft=shaft if with_needle else None,
         tip_px=tip if with_needle else None,
         hub_px=hub if with_needle else None,
-        contrast=draw_contrast(key, spec, injecting, place=place, plan=plan),
+        contrast=draw_contrast(key, spec, settings, place=place, plan=plan),
         leads=leads,
     )
 
 
-def _devices(
-    key: str, settings: PhantomSettings, patient: Patient
-) -> tuple[bool, PhantomSettings, tuple[Lead, ...]]:
-    """Whether there is a needle, settings as contrast takes them, and leads: without the first."""
-    if key not in LEADS:
-        return settings.needle, settings, ()
+def _leads(
+    key: str, spec: SceneSpec, settings: PhantomSettings, patient: Patient
+) -> tuple[Lead, ...]:
+    if spec.device != "lead":
+        return ()
     random = stream(settings.seed, "pose", key, "lead")
-    leads = draw_leads(key, settings.twin, patient.spine, patient.site, random)
-    return False, replace(settings, twin="no_contrast"), leads
+    return draw_leads(key, settings.twin, patient.spine, patient.site, random)
 
 
 def pair(value: DoubleArray) -> tuple[float, float]:
@@ -187,8 +189,8 @@ def pair(value: DoubleArray) -> tuple[float, float]:
     return float(value[0]), float(value[1])
 
 
-def _point(acquisition: Acquisition, patient: Patient) -> Beam:
-    """The beam with its isocentre beside the target: people do not centre exactly."""
+def point(acquisition: Acquisition, patient: Patient) -> Beam:
+    """Point the beam with its isocentre beside the target: people do not centre exactly."""
     target = patient.site.target_mm
     level = aim(acquisition.stand, target)
     down, across = _AIM_MM * acquisition.off_target

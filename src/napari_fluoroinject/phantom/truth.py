@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
 from napari_fluoroinject.model.geometry import Point, Side
 from napari_fluoroinject.phantom.settings import MotionScript
@@ -60,7 +61,14 @@ class Truth:
         (leads, contacts, 3) in patient millimetres (x ventral, y left, z cranial), the distal one
         first; None without leads, and so is `end_plates_mm` (T12 to L5, 3).
     injected_mg, in_film_mg, left_mg
-        (frames,) iodine that the intended spread was given, holds and has lost.
+        (frames,) iodine that the spaces that filled were given, hold and have lost.
+    iodine_mg_ml
+        Of what was injected; None in a scene without contrast.
+    warnings_expected, warnings_allowed
+        Which warnings the loop must raise, and which it may: those of the twin in other views, and
+        those that follow from the same fault.
+    annotation
+        What a person who sees everything would mark and say: exact, without the needle.
     """
 
     procedure: str
@@ -94,7 +102,7 @@ class Truth:
     time_to_peak_s: FloatArray
     peak_od: FloatArray
     iodine_peak_mg_cm2: FloatArray
-    iodine_mg_ml: float
+    iodine_mg_ml: float | None
     injected_mg: DoubleArray
     in_film_mg: DoubleArray
     left_mg: DoubleArray
@@ -110,22 +118,24 @@ class Truth:
     recursive_weight: float
     dose_ngy: float
     warnings_expected: tuple[str, ...]
+    warnings_allowed: tuple[str, ...] = ()
+    annotation: Annotation = field(default_factory=Annotation)
     contacts_px: DoubleArray | None = None
     contacts_mm: DoubleArray | None = None
     end_plates_mm: DoubleArray | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for one in fields(self):
+            value = getattr(self, one.name)
             if isinstance(value, np.ndarray):
-                object.__setattr__(self, field.name, read_only(value, value.dtype))
+                object.__setattr__(self, one.name, read_only(value, value.dtype))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything but the maps, as JSON values: what `truth.json` holds."""
+        """Everything but maps and annotation, as JSON values: what `truth.json` holds."""
         return {
-            field.name: _plain(getattr(self, field.name))
-            for field in fields(self)
-            if field.name not in _ARRAYS
+            one.name: _plain(getattr(self, one.name))
+            for one in fields(self)
+            if one.name not in (*_ARRAYS, "annotation")
         }
 
     def to_npz(self) -> dict[str, npt.NDArray[Any]]:

@@ -14,11 +14,13 @@ from napari_fluoroinject.phantom.splat import Splat, splat
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.beam import Beam
     from napari_fluoroinject.phantom.injection import Injection
+    from napari_fluoroinject.phantom.scenery import RunOffKind
 
 _STEP_MM = 0.35
 _SPECKS = 12
 _THINNEST_MM = 0.5
 _SINK_MM = 22.0
+_FLASH_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,20 +90,24 @@ def draw_vessel(
     course: Course,
     injection: Injection,
     *,
-    persistent: bool,
+    kind: RunOffKind,
     latest_s: float,
     random: np.random.Generator,
 ) -> Vessel:
     """Draw a vessel with 0 to 3 branches.
 
-    Transient run-off lasts about a second; persistent run-off as long as the injection, and then
-    fades.
+    Transient run-off lasts about a second, a flash half of that in a vessel half as wide;
+    persistent run-off lasts as long as the injection, and then fades.
     """
+    persistent = kind == "persistent"
     length, diameter = float(random.uniform(45, 110)), float(random.uniform(0.75, 2.0))
     trunk = _wander(course, length, random)
     widths = np.linspace(diameter, diameter * 0.75, len(trunk))
     branches = [_branch(course, trunk, widths, random) for _ in range(int(random.integers(0, 4)))]
     lasts = float(np.clip(random.normal(1.0, 0.3), 0.5, 1.6))
+    if kind == "flash":
+        lasts = min(lasts, _FLASH_S)
+        widths = np.maximum(widths / 2, _THINNEST_MM)
     start = float(random.choice([0.0, random.uniform(0.1, 0.9)], p=[0.3, 0.7]))
     stays = (0.6, 1.0) if persistent else (0.0, 0.06)
     travel = np.arange(len(trunk)) * _STEP_MM

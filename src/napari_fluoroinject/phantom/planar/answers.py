@@ -10,9 +10,9 @@ import numpy.typing as npt
 from napari_fluoroinject.model.geometry import axis_deg
 from napari_fluoroinject.phantom import timing
 from napari_fluoroinject.phantom.answers import ARRIVAL_THRESHOLD_OD, LABEL_THRESHOLD_OD
-from napari_fluoroinject.phantom.catalogue import EXPECTED_WARNINGS
 from napari_fluoroinject.phantom.planar import imaging
 from napari_fluoroinject.phantom.planar.canvas import moved
+from napari_fluoroinject.phantom.planar.catalogue import EXPECTED_WARNINGS
 from napari_fluoroinject.phantom.planar.parts import LEAST_MG_CM2, Parts, pair
 from napari_fluoroinject.phantom.truth import Truth
 

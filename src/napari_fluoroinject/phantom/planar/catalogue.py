@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_fluoroinject.errors import PhantomError
-from napari_fluoroinject.phantom.catalogue import TWINS
+from napari_fluoroinject.phantom.scenes.common import INJECTION_TWINS
+
+TWINS = (
+    "none",
+    "no_contrast",
+    "vascular",
+    "vascular_persistent",
+    "vascular_mixed",
+    "vascular_remote",
+)
+EXPECTED_WARNINGS = {name: INJECTION_TWINS[name].warnings for name in TWINS}
+WITH_INTENDED_SPREAD = tuple(name for name in TWINS if INJECTION_TWINS[name].intended)
+WITH_RUN_OFF = tuple(name for name in TWINS if INJECTION_TWINS[name].run_off is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

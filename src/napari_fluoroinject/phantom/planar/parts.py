@@ -7,12 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
-from napari_fluoroinject.phantom.catalogue import WITH_INTENDED_SPREAD, WITH_RUN_OFF
 from napari_fluoroinject.phantom.planar import imaging
 from napari_fluoroinject.phantom.planar.acquisition import Acquisition, draw_acquisition
 from napari_fluoroinject.phantom.planar.bones import Column, draw_bones, draw_column
 from napari_fluoroinject.phantom.planar.canvas import Canvas, moved, prepared
-from napari_fluoroinject.phantom.planar.catalogue import PlanarSpec, planar_spec
+from napari_fluoroinject.phantom.planar.catalogue import (
+    WITH_INTENDED_SPREAD,
+    WITH_RUN_OFF,
+    PlanarSpec,
+    planar_spec,
+)
 from napari_fluoroinject.phantom.planar.movement import Movement, draw_movement
 from napari_fluoroinject.phantom.planar.run_off import RunOff, draw_run_off
 from napari_fluoroinject.phantom.planar.spread import Plunger, Spread, draw_plunger, draw_spread

@@ -1,0 +1,203 @@
+"""Lumbar epidural injections: interlaminar and below the pedicle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_fluoroinject.phantom.compartments import (
+    LUMBAR_DORSAL,
+    LUMBAR_VENTRAL,
+    epidural_film,
+)
+from napari_fluoroinject.phantom.misplaced import (
+    disc_film,
+    joint_film,
+    sac_film,
+    subdural_film,
+    tip_in_disc,
+    tip_in_joint,
+    tip_in_sac,
+    tip_off_by,
+)
+from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
+from napari_fluoroinject.phantom.scenes import common
+from napari_fluoroinject.phantom.scenes import lumbar_landmarks as marks
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.phantom.spine import Spine
+    from napari_fluoroinject.phantom.vessel import Course
+
+_ALONG_TIP = ("tip_past_limit", "tip_off_target")
+
+
+def _aim_interlaminar(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
+    """Paramedian in the dorsal epidural space between two laminae, from caudal and lateral."""
+    upper, lower = spine.vertebra(level), spine.vertebra(spine.below(level))
+    lateral = side * random.uniform(1.0, 6.0)
+    above = (upper.wall - upper.canal_depth + 1.8, lateral, upper.arch_bottom)
+    beneath = (lower.wall - lower.canal_depth + 1.8, lateral, lower.arch_top)
+    share = random.uniform(0.35, 0.65)
+    ends = spine.world(level, above), spine.world(spine.below(level), beneath)
+    return Aim(
+        target_mm=(1 - share) * ends[0] + share * ends[1],
+        approach=common.direction(side * random.uniform(0, 18), -random.uniform(15, 38)),
+    )
+
+
+def _interlaminar_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
+    return {
+        "ventral_interlaminar_line": marks.ventral_interlaminar_line(spine, ("CLO",)),
+        "spinolaminar_line": marks.ventral_interlaminar_line(spine, ("LAT",)),
+        "midline": common.midline(spine, ("AP",)),
+        "end_plates": marks.end_plates(spine, ("AP", "CLO", "LAT")),
+        "facet_joint": marks.facet_area(spine, level, side, ("AP", "CLO", "LAT")),
+    }
+
+
+def _tip_deep(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
+    """A tip 4 to 6 mm beyond the margin of 2 mm as a contralateral oblique view shows it."""
+    z = float(site.tip_mm[2])
+    lateral, beyond = 1.0, random.uniform(6.0, 8.0)
+    arch = float(spine.wall_x(z)) - float(spine.canal_depth(z))
+    deep = lateral + beyond * np.sqrt(2.0)
+    return np.array([arch + deep, float(spine.midline_y(z)) + site.side * lateral, z])
+
+
+def _interlaminar_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:
+    wall = float(spine.wall_x(target[2]))
+    epidural, ascending = wall - 1.0, wall + 6.0
+    ways = (
+        ((0.8, 0.7), ascending),
+        ((0.25, 1.0), epidural),
+        ((-0.9, -0.5), ascending),
+        ((0.1, -1.0), epidural),
+    )
+    return common.courses(ways, target, side)
+
+
+def _aim_subpedicular(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
+    """Below the pedicle, lateral of its six o'clock, in the ventral upper part of the foramen."""
+    bone = spine.vertebra(level)
+    z = bone.pedicle_z - bone.pedicle_height / 2 - random.uniform(1.5, 4.0)
+    lateral = bone.pedicle_y + random.uniform(1.8, 4.0)
+    own = (bone.wall - random.uniform(2.0, 6.0), side * lateral, z)
+    return Aim(
+        target_mm=spine.world(level, own),
+        approach=common.direction(side * random.uniform(16, 40), -random.uniform(-4, 18)),
+    )
+
+
+def _subpedicular_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
+    every = ("AP", "OBL", "LAT")
+    return {
+        "mid_pedicle_line": marks.pedicle_line(spine, side, ("AP",), of="middle"),
+        "medial_pedicle_line": marks.pedicle_line(spine, side, ("AP",)),
+        "midline": common.midline(spine, ("AP",)),
+        "end_plates": marks.end_plates(spine, every),
+        "disc": marks.disc_area(spine, level, every),
+        "facet_joint": marks.facet_area(spine, level, side, every),
+    }
+
+
+def _subpedicular_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:
+    wall = float(spine.wall_x(target[2]))
+    epidural, ascending, segmental = wall - 1.0, wall + 6.0, wall + 14.0
+    ways = (
+        ((-0.8, 0.8), epidural),
+        ((0.35, 1.0), ascending),
+        ((1.0, -0.4), segmental),
+        ((0.2, -1.0), ascending),
+    )
+    return common.courses(ways, target, side)
+
+
+# Volumes and rates: clinical.yaml (test volumes of the procedures; 0.5 mL/s of transforaminal
+# studies).
+SCENES = {
+    "esi_il_lumbar": SceneSpec(
+        views={
+            "AP": ((-4.0, 4.0), (-6.0, 6.0)),
+            "CLO": ((-50.0, -40.0), (-3.0, 3.0)),
+            "LAT": ((88.0, 92.0), (-2.0, 2.0)),
+        },
+        levels=("L2", "L3", "L4"),
+        aim=_aim_interlaminar,
+        landmarks=_interlaminar_landmarks,
+        courses=_interlaminar_courses,
+        film=epidural_film(LUMBAR_DORSAL),
+        volume_ml=(1.0, 3.0),
+        rate_ml_s=(0.35, 0.7),
+        twins={
+            **common.INJECTION_TWINS,
+            "intrathecal": Twin(
+                intended=False,
+                tip=tip_in_sac,
+                film=sac_film,
+                warnings=("intrathecal_like",),
+                also=_ALONG_TIP,
+                views=("AP", "CLO"),
+            ),
+            "subdural": Twin(
+                intended=False,
+                film=subdural_film(),
+                warnings=("subdural_like",),
+                views=("AP",),
+            ),
+            "retrodural": Twin(
+                intended=False,
+                tip=tip_in_joint,
+                film=joint_film,
+                warnings=("retrodural_facet_like",),
+                also=_ALONG_TIP,
+            ),
+            "tip_past_limit": Twin(
+                intended=False,
+                tip=_tip_deep,
+                film=sac_film,
+                warnings=("tip_past_limit",),
+                also=("tip_off_target", "intrathecal_like"),
+                views=("CLO",),
+            ),
+        },
+    ),
+    "esi_tf_lumbar_subpedicular": SceneSpec(
+        views={
+            "AP": ((-3.0, 3.0), (-6.0, 6.0)),
+            "OBL": ((20.0, 40.0), (-8.0, 4.0)),
+            "LAT": ((88.0, 92.0), (-2.0, 2.0)),
+        },
+        levels=("L2", "L3", "L4"),
+        aim=_aim_subpedicular,
+        landmarks=_subpedicular_landmarks,
+        courses=_subpedicular_courses,
+        film=epidural_film(LUMBAR_VENTRAL),
+        volume_ml=(0.5, 2.0),
+        rate_ml_s=(0.3, 0.6),
+        twins={
+            **common.INJECTION_TWINS,
+            "intradiscal": Twin(
+                intended=False,
+                tip=tip_in_disc,
+                film=disc_film,
+                warnings=("intradiscal_like",),
+                also=_ALONG_TIP,
+            ),
+            "retrodural": Twin(
+                intended=False,
+                tip=tip_in_joint,
+                film=joint_film,
+                warnings=("retrodural_facet_like",),
+                also=_ALONG_TIP,
+            ),
+            "tip_past_limit": Twin(
+                tip=tip_off_by(-9.5, 0.0, 0.0),
+                warnings=("tip_past_limit",),
+                also=("tip_off_target",),
+                views=("AP",),
+            ),
+        },
+    ),
+}
