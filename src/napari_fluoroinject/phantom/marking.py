@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _INSIDE_PX = 1.0
 """Marks end so far inside the picture."""
+_STILL_PX = 1e-9
 _LEAST_APART_PX = 2.0
 _LEAST_AREA_PX = 9.0
 _MEDICATION_S = 2.0
@@ -166,11 +167,11 @@ def _clipped_piece(
             (1.0, size - 1 - _INSIDE_PX - one[axis]),
         ):
             speed = sign * step[axis]
-            if speed == 0.0 and room < 0:
+            if abs(speed) < _STILL_PX and room < 0:
                 return None
-            if speed < 0:
+            if speed < -_STILL_PX:
                 first = max(first, room / speed)
-            elif speed > 0:
+            elif speed > _STILL_PX:
                 last = min(last, room / speed)
     return (one + first * step, one + last * step) if first < last else None
 

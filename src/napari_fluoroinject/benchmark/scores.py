@@ -1,12 +1,10 @@
-"""Accuracy against truth: phantoms of many seeds and doses through the whole analysis."""
+"""Errors of one loop's report against its truth (definitions: contract, section 4)."""
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import product
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import ndimage
@@ -16,39 +14,16 @@ from napari_fluoroinject.analysis.motion import re_reference
 from napari_fluoroinject.analysis.recursive import without_recursive_filter
 from napari_fluoroinject.analysis.residual import residual_over_noise
 from napari_fluoroinject.analysis.spectrum import transmitted
+from napari_fluoroinject.benchmark.cases import Case
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.spread import patch_area_px
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
     from napari_fluoroinject.model.report import Report
-    from napari_fluoroinject.phantom import Phantom, PhantomSettings, Truth
-
-Family = Literal["first", "second"]
-"""Two independently built families of synthetic loops: what suits one only, suits the phantom."""
-
-SCENES: dict[Family, tuple[str, ...]] = {
-    "first": ("esi_il_lumbar", "esi_tf_lumbar_subpedicular", "mbb_lumbar"),
-    "second": ("midline_sheet", "oblique_sleeves", "film_on_bone"),
-}
-"""The scenes that each family has."""
-
-DOSES_NGY = (5.0, 20.0, 50.0)
-"""Detector doses per frame at which every scene is exposed."""
-
-TWINS = (
-    "none",
-    "vascular",
-    "vascular_persistent",
-    "vascular_mixed",
-    "vascular_remote",
-    "no_contrast",
-)
-"""The twins that the seeds run through in turn."""
+    from napari_fluoroinject.phantom import Truth
 
 ARRIVAL_OD = 0.10
 """Arrival is scored where the true peak opacity is above this."""
@@ -59,9 +34,6 @@ ASSESSED_OD = 0.15
 IODINE_MG_CM2 = 3.0
 """Dice is scored, too, above this much iodine: a threshold that no loop can choose."""
 
-SLOPE_BAND = (0.90, 1.10)
-"""The slope where the needle's gauge was given should lie in this band."""
-
 _NEAR_CONTRAST_PX = 6
 _NEAR_NEEDLE_PX = 10.0
 _EDGE_PX = 3
@@ -70,32 +42,11 @@ _SLIGHT_OD = 0.005
 _SOME = 10
 """The needle's place in every tenth frame."""
 
-DENSE_RUN_OFF_OD = 0.08
-"""Run-offs whose vessels reach this are counted by themselves: they can be seen in subtraction."""
-
 _SCORED_SHARE = 0.6
 """Motion is scored at points over this share of the open field's height and width."""
 
 _VASCULAR = 2
 """The label of a run-off's vessels in the truth."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One scene to build: its key, a seed, a twin, with a needle or without."""
-
-    key: str
-    seed: int
-    twin: str
-    needle: bool
-    size: int = 512
-    frames: int = 90
-    family: Family = "first"
-
-    @property
-    def gauge_given(self) -> bool:
-        """Whether the needle's gauge is stated: for every second seed, as some users do."""
-        return self.needle and self.seed % 2 == 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,94 +81,6 @@ class Score:
     run_off: bool
     run_off_od: float | None
     cpu_s: float
-
-
-def cases(keys: Sequence[str], *, seeds: int, first_seed: int) -> Iterator[Case]:
-    """List `seeds` loops per key, their twins in turn, and a quarter as many without a needle.
-
-    A key says by itself which family its scene is of.
-    """
-    for key, index in product(keys, range(seeds)):
-        yield Case(
-            key=key,
-            seed=first_seed + index,
-            twin=TWINS[index % len(TWINS)],
-            needle=True,
-            family=_family(key),
-        )
-    for key, index in product(keys, range(-(-seeds // 4))):
-        yield Case(
-            key=key,
-            seed=first_seed + 500 + index,
-            twin="none",
-            needle=False,
-            family=_family(key),
-        )
-
-
-def _family(key: str) -> Family:
-    return "second" if key in SCENES["second"] else "first"
-
-
-def run_benchmark(
-    todo: Sequence[Case],
-    *,
-    doses_ngy: Sequence[float] = DOSES_NGY,
-    jobs: int = 2,
-    progress: Callable[[str, float], None] = lambda _step, _fraction: None,
-) -> tuple[Score, ...]:
-    """Build, expose, analyse and score every case at every dose, `jobs` at a time."""
-    scores: list[Score] = []
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(score_case, case, tuple(doses_ngy)) for case in todo]
-        for done, (case, future) in enumerate(zip(todo, futures, strict=True)):
-            progress(f"{case.key} {case.twin} seed {case.seed}", done / len(todo))
-            scores.extend(future.result())
-    progress("done", 1.0)
-    return tuple(scores)
-
-
-def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
-    """Build one scene, expose it at each dose, analyse and score each loop."""
-    from time import process_time
-
-    from napari_fluoroinject.model.annotation import Annotation
-    from napari_fluoroinject.phantom import PhantomSettings
-    from napari_fluoroinject.workflow import analyze
-
-    settings = PhantomSettings(
-        seed=case.seed,
-        twin=case.twin,
-        needle=case.needle,
-        size=case.size,
-        frames=case.frames,
-    )
-    scores = []
-    for phantom in _exposed(case, settings, doses_ngy):
-        gauge = phantom.truth.gauge if case.gauge_given else None
-        start_s = process_time()
-        report = analyze(phantom.loop, phantom.truth.procedure, Annotation(gauge=gauge))
-        cpu_s = process_time() - start_s
-        dose_ngy = phantom.truth.dose_ngy
-        scores.append(
-            score_report(report, phantom.truth, case=case, dose_ngy=dose_ngy, cpu_s=cpu_s)
-        )
-    return tuple(scores)
-
-
-def _exposed(
-    case: Case, settings: PhantomSettings, doses_ngy: Sequence[float]
-) -> Iterator[Phantom]:
-    """The case's scene, built once, at each dose."""
-    from napari_fluoroinject import phantom
-    from napari_fluoroinject.phantom import planar
-
-    if case.family == "second":
-        drawn = planar.build_scene(case.key, settings=settings)
-        yield from (planar.expose(drawn, dose_ngy=dose) for dose in doses_ngy)
-    else:
-        scene = phantom.build_scene(case.key, settings=settings)
-        yield from (phantom.expose(scene, dose_ngy=dose) for dose in doses_ngy)
 
 
 def score_report(
@@ -413,120 +276,3 @@ def _slope(report: Report, truth: Truth) -> tuple[float | None, float | None]:
     if int(scored.sum()) < 50:  # too few for a median
         return None, None
     return float(np.median(report.maps.peak_od[scored] / true[scored])), sigma
-
-
-def table(
-    scores: Iterable[Score], *, doses_ngy: Sequence[float]
-) -> dict[str, Mapping[str, float | int | None]]:
-    """Condense scores into the figures of each dose: errors against truth, rates, coverage."""
-    listed = list(scores)
-    return {
-        f"{dose:g} nGy": _figures([s for s in listed if s.dose_ngy == dose]) for dose in doses_ngy
-    }
-
-
-def _figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
-    return {
-        "loops": len(scores),
-        **_needle_figures(scores),
-        **_time_figures(scores),
-        **_region_figures(scores),
-        **_slope_figures(scores),
-        **_run_off_figures(scores),
-        "CPU s per loop": _mean([s.cpu_s for s in scores]),
-    }
-
-
-def _needle_figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
-    with_needle = [s for s in scores if s.case.needle]
-    tips = [s.tip_px for s in with_needle if s.tip_px is not None]
-    told = [(s.tip_px, s.tip_sigma_px) for s in with_needle if s.tip_px is not None]
-    return {
-        "tip error mean px": _mean(tips),
-        "tip error p95 px": _p95(tips),
-        "tip within 2 sigma": _mean([tip <= 2 * sigma for tip, sigma in told if sigma]),
-        "needles missed": sum(not s.needle_found for s in with_needle),
-        "false needles": sum(s.needle_found for s in scores if not s.case.needle),
-        "loops without needle": sum(not s.case.needle for s in scores),
-    }
-
-
-def _time_figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
-    """Of motion, onset, residual and arrival."""
-    motion = [e for s in scores for e in s.motion_px]
-    onsets = [abs(s.onset_frames) for s in scores if s.onset_frames is not None]
-    residuals = [s.residual for s in scores if s.residual is not None]
-    arrivals = [s.arrival_frames for s in scores if s.arrival_frames is not None]
-    covered = [s.arrival_coverage for s in scores if s.arrival_coverage is not None]
-    return {
-        "motion error mean px": _mean(motion),
-        "motion error p95 px": _p95(motion),
-        "onset error mean frames": _mean(onsets),
-        "onsets missed": sum(s.onset_missed for s in scores),
-        "false onsets": sum(s.onset_false for s in scores),
-        "background residual over noise mean": _mean(residuals),
-        "background residual over noise p95": _p95(residuals),
-        "arrival error mean frames": _mean(arrivals),
-        "arrival error median frames": _median(arrivals),
-        "arrival coverage": _mean(covered),
-    }
-
-
-def _region_figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
-    dices = [s.dice for s in scores if s.dice is not None]
-    iodine = [s.dice_iodine for s in scores if s.dice_iodine is not None]
-    return {
-        "Dice mean": _mean(dices),
-        "Dice median": _median(dices),
-        "Dice loops": len(dices),
-        f"Dice above {IODINE_MG_CM2:g} mg iodine/cm2 mean": _mean(iodine),
-        f"Dice above {IODINE_MG_CM2:g} mg iodine/cm2 median": _median(iodine),
-    }
-
-
-def _slope_figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
-    told = [(s.slope, s.slope_sigma) for s in scores if s.slope and s.slope_sigma]
-    slopes = [slope for slope, _ in told]
-    gauged = [s.slope for s in scores if s.slope and s.case.gauge_given]
-    least, most = SLOPE_BAND
-    return {
-        "opacity slope median": _median(slopes),
-        "opacity slope p5": _percentile(slopes, 5),
-        "opacity slope p95": _p95(slopes),
-        "slope within 2 sigma": _mean([abs(slope - 1.0) <= 2.0 * sigma for slope, sigma in told]),
-        "slope relative uncertainty median": _median([sigma for _, sigma in told]),
-        f"slope {least:.2f} to {most:.2f} where gauge given": _mean(
-            [least <= slope <= most for slope in gauged]
-        ),
-        "loops with slope and gauge given": len(gauged),
-    }
-
-
-def _run_off_figures(scores: Sequence[Score]) -> dict[str, float | int | None]:
-    run_offs = [s for s in scores if s.run_off]
-    dense = [s for s in run_offs if s.run_off_od and s.run_off_od >= DENSE_RUN_OFF_OD]
-    quiet = [s for s in scores if not s.run_off]
-    return {
-        "run-offs found": sum(s.alarm for s in run_offs),
-        "run-offs": len(run_offs),
-        "dense run-offs found": sum(s.alarm for s in dense),
-        "dense run-offs": len(dense),
-        "false alarms": sum(s.alarm for s in quiet),
-        "loops without run-off": len(quiet),
-    }
-
-
-def _percentile(values: Sequence[float], percent: float) -> float | None:
-    return float(np.percentile(values, percent)) if len(values) else None
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return float(np.mean(values)) if len(values) else None
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return _percentile(values, 50)
-
-
-def _p95(values: Sequence[float]) -> float | None:
-    return _percentile(values, 95)
