@@ -344,3 +344,21 @@ def test_where_no_procedure_is_known_contrast_that_was_not_seen_is_told_all_the_
     told = assess(unseen, procedures.get("generic")).reasons
     assert told[0].startswith("no contrast was seen to arrive: where any that was injected went")
     assert told[1].startswith("no procedure was stated")
+
+
+def test_contrast_recorded_before_the_first_frame_makes_a_loop_unfit_and_is_not_called_unseen():
+    unseen = Injection(mask_frames=(2, 3, 4, 5), onset_frame=None, onset_score=1.0)
+
+    def given(*times_s, injection=unseen):
+        events = tuple(Event(kind="contrast", time_s=time_s) for time_s in times_s)
+        said = Annotation(target_px=(100.0, 100.0), events=events)
+        return evidence(annotation=said, injection=injection)
+
+    found = judge(given(-1.5), IL)
+    assert ids(found) == ["image_unfit"]
+    assert "contrast was recorded 1.5 s before the first frame" in found[0].text
+    assert assess(given(-1.5), IL).frames == 0
+    assert ids(judge(given(), IL)) == ids(judge(given(0.4), IL)) == ["contrast_not_seen"]
+    # a second injection that was seen to arrive can be judged
+    seen = Injection(mask_frames=(2, 3, 4, 5), onset_frame=8, onset_score=9.0)
+    assert judge(given(-1.5, injection=seen), IL) == ()

@@ -111,7 +111,7 @@ def _contrast_not_seen(evidence: Evidence, rule: WarningRule, _: Procedure) -> F
 
 def _nothing_seen(evidence: Evidence) -> bool:
     """Whether contrast was looked for and none was seen; a run-off is contrast, too."""
-    looked = bool(evidence.injection.mask_frames)
+    looked = bool(evidence.injection.mask_frames) and _given_earlier_s(evidence) is None
     return looked and evidence.injection.onset_frame is None and not evidence.run_off.alarmed
 
 
@@ -195,10 +195,26 @@ def _mask_reasons(evidence: Evidence) -> list[str]:
 
 def _before(evidence: Evidence) -> int:
     """How many frames before contrast there are."""
+    if _given_earlier_s(evidence) is not None:
+        return 0
     return len(evidence.mask.quiet_frames or evidence.injection.mask_frames)
 
 
+def _given_earlier_s(evidence: Evidence) -> float | None:
+    """How long before the first frame contrast was given, where all of it was; else None."""
+    given = [one.time_s for one in evidence.annotation.events if one.kind == "contrast"]
+    if not given or evidence.injection.onset_frame is not None or max(given) > 0:
+        return None
+    return -max(given)
+
+
 def _too_few(evidence: Evidence) -> str:
+    earlier_s = _given_earlier_s(evidence)
+    if earlier_s is not None:
+        return (
+            f"contrast was recorded {earlier_s:.1f} s before the first frame, and none was seen "
+            "to arrive: no frame shows the field without it"
+        )
     count = _before(evidence)
     return f"{_frames(count)} before contrast: too few for a subtraction"
 

@@ -22,6 +22,8 @@ from napari_fluoroinject.model.spread import patch_area_px
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray
+    from napari_fluoroinject.model.geometry import Point
+    from napari_fluoroinject.model.motion import Motion
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.phantom import Truth
 
@@ -87,7 +89,8 @@ def score_report(
     report: Report, truth: Truth, *, case: Case, dose_ngy: float, cpu_s: float
 ) -> Score:
     """Compare one report with its truth (definitions: contract, section 4)."""
-    tip_px, tip_sigma_px = _tip(report, truth) if case.needle else (None, None)
+    tip_px = tip_error_px(report, truth) if case.needle else None
+    needle = report.needle
     onset, true_onset = report.injection.onset_frame, truth.onset_frame
     arrival = _arrival(report, truth)
     slope, slope_sigma = _slope(report, truth)
@@ -96,7 +99,9 @@ def score_report(
         dose_ngy=dose_ngy,
         motion_px=tuple(_motion(report, truth).tolist()),
         tip_px=tip_px,
-        tip_sigma_px=tip_sigma_px,
+        tip_sigma_px=needle.tip_uncertainty_px
+        if tip_px is not None and isinstance(needle, Needle)
+        else None,
         needle_found=isinstance(report.needle, Needle),
         onset_frames=None if onset is None or true_onset is None else float(onset - true_onset),
         onset_false=onset is not None and true_onset is None,
@@ -120,10 +125,9 @@ def _motion(report: Report, truth: Truth) -> DoubleArray:
 
     Both displacements are relative to the report's own mask frames.
     """
-    mask = report.injection.mask_frames or range(len(truth.shift_px))
-    true = replace(report.motion, shift_px=truth.shift_px, angle_rad=np.radians(truth.rot_deg))
     points = _nine_points(truth.open_field)[:, None]
-    away = report.motion.all_in_frame(points) - re_reference(true, mask).all_in_frame(points)
+    true = _true_motion(report, truth)
+    away = report.motion.all_in_frame(points) - true.all_in_frame(points)
     error: DoubleArray = np.sqrt((away**2).sum(axis=-1).mean(axis=0))
     return error
 
@@ -136,12 +140,28 @@ def _nine_points(field: BoolArray) -> DoubleArray:
     return np.array(list(product(down, right)))
 
 
-def _tip(report: Report, truth: Truth) -> tuple[float | None, float | None]:
+def tip_error_px(report: Report, truth: Truth) -> float | None:
+    """How far the tip that was found lies from the true one; None without either."""
     if not isinstance(report.needle, Needle) or truth.tip_px is None:
-        return None, None
+        return None
     true = truth.tip_px[report.needle.frame]
-    error = float(np.hypot(*(np.asarray(report.needle.tip_px) - true)))
-    return error, report.needle.tip_uncertainty_px
+    return float(np.hypot(*(np.asarray(report.needle.tip_px) - true)))
+
+
+def true_tip_px(report: Report, truth: Truth) -> Point | None:
+    """The true tip in the pose of the mask frames that the report chose; None without either."""
+    if not isinstance(report.needle, Needle) or truth.tip_px is None:
+        return None
+    frame = report.needle.frame
+    at = (float(truth.tip_px[frame][0]), float(truth.tip_px[frame][1]))
+    return _true_motion(report, truth).in_reference_pose(at, frame)
+
+
+def _true_motion(report: Report, truth: Truth) -> Motion:
+    """The true motion relative to the report's own mask frames."""
+    mask = report.injection.mask_frames or range(len(truth.shift_px))
+    true = replace(report.motion, shift_px=truth.shift_px, angle_rad=np.radians(truth.rot_deg))
+    return re_reference(true, mask)
 
 
 def _in_report_pose(

@@ -15,6 +15,7 @@ from napari_fluoroinject.cli.checklist import checklist
 from napari_fluoroinject.cli.console import printable
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
+from napari_fluoroinject.cli.matrix import matrix
 from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
@@ -48,6 +49,7 @@ for _command in (
     checklist,
     doctor,
     benchmark,
+    matrix,
     speed,
     replay,
 ):

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.spine import Spine
 
 VASCULAR = ("vascular_uptake",)
+_UNSEEN = ("contrast_not_seen",)
+"""What may be said, too, where the only contrast runs off."""
 
 RECORD_TWINS = {
     "wrong_side": Twin(told="other_side", warnings=("wrong_level_or_side",)),
@@ -27,8 +29,10 @@ RECORD_TWINS = {
 INJECTION_TWINS = {
     "none": Twin(),
     "no_contrast": Twin(intended=False, warnings=("contrast_not_seen",)),
-    "vascular": Twin(intended=False, run_off="transient", warnings=VASCULAR),
-    "vascular_persistent": Twin(intended=False, run_off="persistent", warnings=VASCULAR),
+    "vascular": Twin(intended=False, run_off="transient", warnings=VASCULAR, also=_UNSEEN),
+    "vascular_persistent": Twin(
+        intended=False, run_off="persistent", warnings=VASCULAR, also=_UNSEEN
+    ),
     "vascular_mixed": Twin(run_off="drawn", warnings=VASCULAR),
     "vascular_remote": Twin(run_off="drawn", remote=True, warnings=VASCULAR),
     "vascular_flash": Twin(run_off="flash", warnings=VASCULAR),
