@@ -16,6 +16,7 @@ from napari_fluoroinject.analysis import blocks
 from napari_fluoroinject.analysis.gas import hold_gas_still
 from napari_fluoroinject.analysis.opacity import measure_opacity
 from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.model.needle import NeedleKind
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
@@ -63,7 +64,7 @@ def a_loop(
 
 
 def opacity_of(loop: RegisteredLoop) -> Opacity:
-    return measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    return measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
 
 
 def slow_error(opacity: Opacity, od: FloatArray) -> float:

@@ -11,7 +11,7 @@ from napari_fluoroinject.analysis.gauge import calibrate_by_gauge
 from napari_fluoroinject.analysis.registered import RegisteredLoop
 from napari_fluoroinject.model.cine import IntensityScale
 from napari_fluoroinject.model.motion import Injection, Motion
-from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.model.needle import Needle, NeedleKind, NoNeedle
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
 
 SETTINGS = PhantomSettings(
@@ -63,7 +63,7 @@ def seen():
 
 def test_the_millimetres_are_true_within_their_uncertainty(seen):
     registered, needle, truth = seen
-    calibration = calibrate_by_gauge(registered, needle, gauge=truth.gauge)
+    calibration = calibrate_by_gauge(registered, needle, kind=NeedleKind(gauge=truth.gauge))
     assert calibration.basis == "needle_gauge"
     error = abs(calibration.mm_per_px / truth.mm_per_px_tip - 1.0)
     assert error < 2.5 * calibration.relative_uncertainty
@@ -72,28 +72,28 @@ def test_the_millimetres_are_true_within_their_uncertainty(seen):
 
 def test_a_thicker_gauge_makes_the_same_shadow_a_coarser_pixel(seen):
     registered, needle, _ = seen
-    thin = calibrate_by_gauge(registered, needle, gauge=25)
-    thick = calibrate_by_gauge(registered, needle, gauge=20)
+    thin = calibrate_by_gauge(registered, needle, kind=NeedleKind(gauge=25))
+    thick = calibrate_by_gauge(registered, needle, kind=NeedleKind(gauge=20))
     assert thick.mm_per_px > 1.3 * thin.mm_per_px
 
 
 def test_without_gauge_needle_or_beam_intensity_there_is_no_calibration(seen):
     registered, needle, truth = seen
-    assert calibrate_by_gauge(registered, needle, gauge=None) is None
-    assert calibrate_by_gauge(registered, needle, gauge=99) is None
+    assert calibrate_by_gauge(registered, needle, kind=NeedleKind(gauge=None)) is None
+    assert calibrate_by_gauge(registered, needle, kind=NeedleKind(gauge=99)) is None
     absent = NoNeedle(reason="none seen")
-    assert calibrate_by_gauge(registered, absent, gauge=truth.gauge) is None
+    assert calibrate_by_gauge(registered, absent, kind=NeedleKind(gauge=truth.gauge)) is None
     display = IntensityScale(relationship="display", ln_beam=np.zeros(2, np.float32))
     shown = replace(registered, loop=replace(registered.loop, intensity=display))
-    assert calibrate_by_gauge(shown, needle, gauge=truth.gauge) is None
+    assert calibrate_by_gauge(shown, needle, kind=NeedleKind(gauge=truth.gauge)) is None
     blind = replace(
         registered, injection=Injection(mask_frames=(), onset_frame=None, onset_score=0.0)
     )
-    assert calibrate_by_gauge(blind, needle, gauge=truth.gauge) is None
+    assert calibrate_by_gauge(blind, needle, kind=NeedleKind(gauge=truth.gauge)) is None
 
 
 def test_a_needle_too_short_to_measure_gives_no_millimetres(seen):
     registered, needle, truth = seen
     near = shortened(truth, 12.0)
     short = replace(needle, hub_px=tuple(near[-1]), hub_by_frame_px=near)
-    assert calibrate_by_gauge(registered, short, gauge=truth.gauge) is None
+    assert calibrate_by_gauge(registered, short, kind=NeedleKind(gauge=truth.gauge)) is None

@@ -15,6 +15,7 @@ from spread_scenes import FRAMES, MASK, NO_NEEDLE, SIZE, Scene, registered, true
 from napari_fluoroinject.analysis.local import hold_tissue_still
 from napari_fluoroinject.analysis.opacity import measure_opacity
 from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.model.needle import NeedleKind
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
 from napari_fluoroinject.workflow import analyze
 
@@ -73,7 +74,7 @@ def a_loop(
 
 
 def opacity_of(loop: RegisteredLoop) -> Opacity:
-    return measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    return measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
 
 
 def slow_error(opacity: Opacity, od: FloatArray) -> float:

@@ -42,6 +42,7 @@ from napari_fluoroinject.analysis.wedge import primary_fraction, steel_dip_mm, t
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
+from napari_fluoroinject.model.needle import NeedleKind
 
 ON = choose("cpu")
 STEEL_SIZE = 320
@@ -55,7 +56,7 @@ def slope(measured: np.ndarray, true: np.ndarray) -> float:
 
 def test_without_scatter_in_model_and_picture_opacity_is_the_log_difference():
     loop, _, true = make_loop(Scene(quantitative=False))
-    opacity = measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
     assert np.abs(opacity.od - true).max() < 0.02
     assert opacity.scale.scale is None
     assert opacity.scale.relative_uncertainty is None
@@ -65,13 +66,13 @@ def test_without_scatter_in_model_and_picture_opacity_is_the_log_difference():
 @pytest.mark.parametrize("ratio", [0.4, 0.65, 0.9])
 def test_the_opacity_is_within_two_of_its_stated_sigmas_whatever_the_scatter(ratio):
     loop, _, true = make_loop(Scene(scatter_to_primary=ratio))
-    opacity = measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
     assert abs(slope(opacity.od, true) - 1.0) < 2 * opacity.scale.relative_uncertainty
 
 
 def test_with_the_ratio_that_the_prior_expects_opacity_is_right():
     loop, _, true = make_loop(Scene(scatter_to_primary=0.61))
-    opacity = measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
     assert slope(opacity.od, true) == pytest.approx(1.0, abs=0.02)
     assert opacity.scale.scatter_to_primary == pytest.approx(0.61)
     assert opacity.scale.scale > 1.2
@@ -79,7 +80,7 @@ def test_with_the_ratio_that_the_prior_expects_opacity_is_right():
 
 def test_the_scale_is_what_scatter_took_from_the_log_difference():
     loop, _, true = make_loop(Scene(scatter_to_primary=0.61))
-    opacity = measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
     plain = loop.ln[list(MASK)].mean(axis=0) - loop.ln
     # Contrast this large also lessens the scatter of the whole small picture.
     assert opacity.scale.scale * slope(plain, true) == pytest.approx(1.0, abs=0.06)
@@ -87,7 +88,7 @@ def test_the_scale_is_what_scatter_took_from_the_log_difference():
 
 def test_a_loop_without_contrast_still_states_a_scale():
     loop, _, _ = make_loop(Scene(scatter_to_primary=0.6, contrast=False, quanta=200.0))
-    opacity = measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
     assert 1.1 < opacity.scale.scale < 1.9
     assert opacity.scale.relative_uncertainty > 0.05
 
@@ -97,7 +98,7 @@ def test_the_exposure_of_frames_does_not_look_like_contrast():
     exposure = 0.1 * np.sin(np.arange(FRAMES))[:, None, None]
     loop = replace(loop, ln=(loop.ln + exposure).astype(np.float32))
     loop = replace(loop, loop=replace(loop.loop, intensity=plain(loop)))
-    opacity = measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
     assert np.abs(np.median(opacity.od[:, :20, :20], axis=(1, 2))).max() < 0.01
     assert np.abs(opacity.od - true).max() < 0.03
 
@@ -109,7 +110,7 @@ def plain(loop):
 
 def test_few_quanta_and_much_scatter_give_no_nan():
     loop, _, _ = make_loop(Scene(scatter_to_primary=1.0, quanta=6.0))
-    opacity = measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
     assert np.isfinite(opacity.od).all()
     assert np.isfinite(opacity.scale.scale)
     assert (opacity.residue >= 1).all()
@@ -119,14 +120,14 @@ def test_without_mask_frames_there_is_nothing_to_subtract():
     loop, _, _ = make_loop()
     loop = replace(loop, injection=replace(loop.injection, mask_frames=()))
     with pytest.raises(AnalysisError, match="before contrast"):
-        measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON)
+        measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON)
 
 
 def test_a_pixel_that_leaves_the_open_field_in_any_frame_is_not_judged():
     loop, _, _ = make_loop(Scene(drift_px=(0.4, 0.0)))
     field = loop.field.copy()
     field[-10:] = False
-    opacity = measure_opacity(replace(loop, field=field), NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(replace(loop, field=field), NO_NEEDLE, kind=NeedleKind(), on=ON)
     farthest = int(np.ceil(0.4 * (FRAMES - 1 - MASK[-1])))
     assert opacity.valid[50, 50]
     assert opacity.valid[-11 - farthest, 50]
@@ -135,7 +136,9 @@ def test_a_pixel_that_leaves_the_open_field_in_any_frame_is_not_judged():
 
 def test_a_loop_that_lost_every_frame_has_nothing_that_can_be_judged():
     loop, _, _ = make_loop()
-    opacity = measure_opacity(unlocked(loop, list(range(FRAMES))), NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(
+        unlocked(loop, list(range(FRAMES))), NO_NEEDLE, kind=NeedleKind(), on=ON
+    )
     assert not opacity.valid.any()
 
 
@@ -143,7 +146,7 @@ def test_saturated_pixels_are_not_judged():
     loop, _, _ = make_loop()
     ln = loop.ln.copy()
     ln[:, 5:9, 5:9] = ln.max() + 1
-    opacity = measure_opacity(replace(loop, ln=ln), NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(replace(loop, ln=ln), NO_NEEDLE, kind=NeedleKind(), on=ON)
     assert not opacity.valid[5:9, 5:9].any()
     assert opacity.valid[20:, 20:].all()
 
@@ -154,7 +157,7 @@ def test_gas_that_moves_is_told_from_contrast_by_where_it_brightens():
     row, column = np.mgrid[: ln.shape[1], : ln.shape[2]]
     for frame in range(ln.shape[0]):
         ln[frame] += 0.3 * (np.hypot(row - 25, column - 20 - frame) < 8)
-    opacity = measure_opacity(replace(loop, ln=ln), NO_NEEDLE, gauge=None, on=ON)
+    opacity = measure_opacity(replace(loop, ln=ln), NO_NEEDLE, kind=NeedleKind(), on=ON)
     assert opacity.residue[25, 40] > 5
     assert opacity.residue[int(TIP[0]), int(TIP[1])] < 2
 
@@ -176,8 +179,8 @@ def test_scatter_of_a_known_primary_is_found_again():
 def test_an_unknown_detector_pixel_is_assumed_and_the_assumption_told_and_paid_for():
     known, _, _ = make_loop(Scene(scatter_to_primary=0.6))
     guessed, _, _ = make_loop(Scene(scatter_to_primary=0.6, detector_known=False))
-    sure = measure_opacity(known, NO_NEEDLE, gauge=None, on=ON).scale
-    unsure = measure_opacity(guessed, NO_NEEDLE, gauge=None, on=ON).scale
+    sure = measure_opacity(known, NO_NEEDLE, kind=NeedleKind(), on=ON).scale
+    unsure = measure_opacity(guessed, NO_NEEDLE, kind=NeedleKind(), on=ON).scale
     assert unsure.relative_uncertainty > 0.1
     assert any("assumed field" in word for word in unsure.basis)
     assert not any("assumed" in word for word in sure.basis)
@@ -186,8 +189,8 @@ def test_an_unknown_detector_pixel_is_assumed_and_the_assumption_told_and_paid_f
 def test_an_unknown_tube_voltage_widens_the_prior():
     loop, _, _ = make_loop(Scene(scatter_to_primary=0.6))
     blind = replace(loop, loop=replace(loop.loop, kvp=None))
-    told = measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON).scale
-    untold = measure_opacity(blind, NO_NEEDLE, gauge=None, on=ON).scale
+    told = measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON).scale
+    untold = measure_opacity(blind, NO_NEEDLE, kind=NeedleKind(), on=ON).scale
     assert untold.scatter_to_primary_sigma > told.scatter_to_primary_sigma
 
 
@@ -243,12 +246,14 @@ def steel_loop(
     return loop, needle
 
 
-def ratio_of(loop, needle, gauge):
+def ratio_of(loop, needle, gauge, length_mm=None):
     mask = list(MASK)
     sigma_px, _, _ = kernel_sigma_px(DETECTOR_MM_PER_PX, STEEL_SIZE)
     model = scatter_model(loop.field, sigma_px)
     blocks = blocks_of(np.exp(loop.ln[mask]), loop.field, on=ON).mean(axis=0)
-    return estimate_ratio(loop, needle, blocks, model, gauge=gauge)
+    return estimate_ratio(
+        loop, needle, blocks, model, kind=NeedleKind(gauge=gauge, length_mm=length_mm)
+    )
 
 
 @pytest.mark.parametrize("ratio", [0.4, 0.9])
@@ -264,7 +269,7 @@ def test_a_needle_of_known_gauge_tells_the_scatter_ratio(ratio):
 
 def test_a_valley_of_anatomy_along_the_needle_is_not_taken_for_steel():
     plain, valley = (
-        primary_fraction(loop, needle, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX)
+        primary_fraction(loop, needle, kind=NeedleKind(gauge=22), kvp=85.0, mm_per_px=MM_PER_PX)
         for loop, needle in (steel_loop(0.6), steel_loop(0.6, trough=0.2))
     )
     assert valley.fraction == pytest.approx(plain.fraction, rel=0.05)
@@ -277,18 +282,31 @@ def test_a_needle_of_another_length_is_recognised_or_the_ratio_less_sure(length_
     fused, usual = ratio_of(loop, needle, 22), ratio_of(usual_loop, usual_needle, 22)
     assert abs(fused.value - 0.6) < 2 * fused.sigma
     assert abs(usual.value - 0.6) < 2 * usual.sigma
-    wedge = primary_fraction(loop, needle, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX)
+    wedge = primary_fraction(
+        loop, needle, kind=NeedleKind(gauge=22), kvp=85.0, mm_per_px=MM_PER_PX
+    )
     by_length = {one.length_mm: one for one in wedge.by_length}
-    told = primary_fraction(usual_loop, usual_needle, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX)
+    told = primary_fraction(
+        usual_loop, usual_needle, kind=NeedleKind(gauge=22), kvp=85.0, mm_per_px=MM_PER_PX
+    )
     assert by_length[length_mm].fraction == pytest.approx(told.fraction, rel=0.05)
     assert by_length[88.9].fraction != pytest.approx(told.fraction, rel=0.05)
 
 
 def test_no_length_of_needle_explains_millimetres_that_are_far_too_large():
     loop, needle = steel_loop(0.6)
-    wedge = primary_fraction(loop, needle, gauge=22, kvp=85.0, mm_per_px=2.0)
+    wedge = primary_fraction(loop, needle, kind=NeedleKind(gauge=22), kvp=85.0, mm_per_px=2.0)
     assert all(np.isfinite(one.fraction) and one.share > 0 for one in wedge.by_length)
     assert max(wedge.by_length, key=lambda one: one.share).length_mm == 88.9
+
+
+@pytest.mark.parametrize("length_mm", [63.5, 127.0])
+def test_a_given_length_makes_the_needle_surer_of_the_ratio(length_mm):
+    loop, needle = steel_loop(0.6, length_mm=length_mm)
+    guessed = ratio_of(loop, needle, 22)
+    given_length = ratio_of(loop, needle, 22, length_mm=length_mm)
+    assert abs(given_length.value - 0.6) < 2 * given_length.sigma
+    assert given_length.sigma <= guessed.sigma
 
 
 @given(length_mm=st.floats(40.0, 160.0), share=st.floats(0.1, 0.99))
@@ -328,15 +346,24 @@ def test_a_shaft_that_may_go_on_beyond_the_field_tells_no_tilt():
     field = loop.field.copy()
     field[int(needle.hub_px[0]) + 3 :] = False
     hidden = replace(loop, field=field)
-    assert primary_fraction(hidden, needle, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX) is None
+    assert (
+        primary_fraction(hidden, needle, kind=NeedleKind(gauge=22), kvp=85.0, mm_per_px=MM_PER_PX)
+        is None
+    )
 
 
 def test_a_short_shaft_and_one_that_was_not_followed_tell_nothing():
     loop, needle = steel_loop(0.5)
     short = replace(needle, hub_px=(130.0, 127.0))
-    assert primary_fraction(loop, short, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX) is None
+    assert (
+        primary_fraction(loop, short, kind=NeedleKind(gauge=22), kvp=85.0, mm_per_px=MM_PER_PX)
+        is None
+    )
     lost = replace(needle, tip_by_frame_px=np.full((FRAMES, 2), np.nan))
-    assert primary_fraction(loop, lost, gauge=22, kvp=85.0, mm_per_px=MM_PER_PX) is None
+    assert (
+        primary_fraction(loop, lost, kind=NeedleKind(gauge=22), kvp=85.0, mm_per_px=MM_PER_PX)
+        is None
+    )
 
 
 def test_thicker_needles_and_softer_beams_cast_more_shadow():

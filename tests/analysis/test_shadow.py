@@ -13,6 +13,7 @@ from napari_fluoroinject.analysis.ratio import estimate_ratio, prior_ratio
 from napari_fluoroinject.analysis.scatter import blocks_of, kernel_sigma_px, scatter_model
 from napari_fluoroinject.analysis.shadow import NoShadow, ShadowRatio, shadow_ratio
 from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.model.needle import NeedleKind
 
 SIZE = 256
 INSET = 44
@@ -153,7 +154,7 @@ def fused(loop):
     on = choose("cpu")
     model = scatter_model(loop.field, KERNEL_PX)
     blocks = blocks_of(np.exp(loop.ln[:10]), loop.field, on=on).mean(axis=0)
-    return estimate_ratio(loop, NO_NEEDLE, blocks, model, gauge=None)
+    return estimate_ratio(loop, NO_NEEDLE, blocks, model, kind=NeedleKind())
 
 
 @pytest.mark.parametrize("ratio", [0.35, 0.9])

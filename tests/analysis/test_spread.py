@@ -28,6 +28,7 @@ from napari_fluoroinject.analysis.ramp import fit_ramps, frame_interval_s, frame
 from napari_fluoroinject.analysis.smoothed import SmoothedOpacity
 from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.model.needle import NeedleKind
 
 ON = choose("cpu")
 REFERENCE = choose("reference")
@@ -51,7 +52,9 @@ def maps_of(od: np.ndarray, scene: Scene = Scene(), **changes):  # noqa: B008  #
 
 def test_arrival_is_within_a_frame_of_the_truth_in_noise():
     loop, needle, true = make_loop(Scene(quanta=250.0, scatter_to_primary=0.6))
-    maps = spread_maps(measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON), loop, needle, on=ON)
+    maps = spread_maps(
+        measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON), loop, needle, on=ON
+    )
     expected = true_arrival_s(true, maps.arrival_threshold_od, loop.loop.times_s)
     # The outermost pixels arrive with the last frame, which cannot confirm itself.
     contrast = (true.max(axis=0) > 0.15) & (expected < loop.loop.times_s[-3])
@@ -186,7 +189,9 @@ def test_no_time_and_no_opacity_depends_on_the_gain_of_the_detector(gain):
     one, needle, _ = make_loop(Scene(quanta=300.0))
     other, _, _ = make_loop(Scene(quanta=300.0, gain=gain))
     maps = [
-        spread_maps(measure_opacity(loop, NO_NEEDLE, gauge=None, on=ON), loop, needle, on=ON)
+        spread_maps(
+            measure_opacity(loop, NO_NEEDLE, kind=NeedleKind(), on=ON), loop, needle, on=ON
+        )
         for loop in (one, other)
     ]
     assert np.nanquantile(np.abs(maps[0].arrival_s - maps[1].arrival_s), 0.99) < 0.02

@@ -9,7 +9,7 @@ from napari_fluoroinject.analysis.ratio import PRIOR_KVP, prior_ratio
 from napari_fluoroinject.analysis.wedge import primary_fraction
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.model.geometry import Calibration
-from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.model.needle import Needle, NeedleKind, NoNeedle
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import RegisteredLoop
@@ -25,7 +25,7 @@ _SETTLED = 0.005
 
 
 def calibrate_by_gauge(
-    registered: RegisteredLoop, needle: Needle | NoNeedle, *, gauge: int | None
+    registered: RegisteredLoop, needle: Needle | NoNeedle, *, kind: NeedleKind
 ) -> Calibration | None:
     """Millimetres per pixel at the needle, from the shadow that its steel must cast.
 
@@ -35,7 +35,7 @@ def calibrate_by_gauge(
     values are no beam intensity, the gauge is unknown, or the shaft too short.
     """
     loop = registered.loop
-    if isinstance(needle, NoNeedle) or gauge not in NEEDLE_DIAMETER_MM:
+    if isinstance(needle, NoNeedle) or kind.gauge not in NEEDLE_DIAMETER_MM:
         return None
     if not loop.intensity.quantitative or not registered.injection.mask_frames:
         return None
@@ -44,7 +44,7 @@ def calibrate_by_gauge(
     kvp = PRIOR_KVP[1] if loop.kvp is None else loop.kvp
     mm_per_px, error = START_MM_PER_PX, 0.0
     for _ in range(_ROUNDS):
-        wedge = primary_fraction(registered, needle, gauge=gauge, kvp=kvp, mm_per_px=mm_per_px)
+        wedge = primary_fraction(registered, needle, kind=kind, kvp=kvp, mm_per_px=mm_per_px)
         if wedge is None or wedge.fraction <= 0 or not isfinite(wedge.fraction):
             return None
         step = expected / wedge.fraction

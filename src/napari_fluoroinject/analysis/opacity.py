@@ -34,7 +34,7 @@ from napari_fluoroinject.model.spread import OpacityScale
 
 if TYPE_CHECKING:
     from napari_fluoroinject.compute.backend import Backend
-    from napari_fluoroinject.model.needle import Needle, NoNeedle
+    from napari_fluoroinject.model.needle import Needle, NeedleKind, NoNeedle
 
 LAST_FRAMES = 9
 """So many last frames stand for the end of the run."""
@@ -54,7 +54,7 @@ _RESIDUE_ALLOWANCE = 1.5
 
 
 def measure_opacity(
-    registered: RegisteredLoop, needle: Needle | NoNeedle, *, gauge: int | None, on: Backend
+    registered: RegisteredLoop, needle: Needle | NoNeedle, *, kind: NeedleKind, on: Backend
 ) -> Opacity:
     """Return the contrast opacity of every frame in the reference pose.
 
@@ -66,8 +66,8 @@ def measure_opacity(
     ----------
     registered, needle
         The loop and its needle.
-    gauge
-        The needle's gauge where a person gave it.
+    kind
+        The needle's gauge and length where a person gave them.
     on
         The compute backend.
 
@@ -89,7 +89,7 @@ def measure_opacity(
     corridor = needle_corridor(registered, needle)
     scale = _UNSCALED
     if registered.loop.intensity.quantitative:
-        scatter = _scatter(registered, needle, gauge, on)
+        scatter = _scatter(registered, needle, kind, on)
         scale = _scale(scatter, registered, aligned, valid & ~corridor, on)
         valid &= _take_off(scatter, registered, aligned, on)
     judged = valid & ~corridor
@@ -138,7 +138,7 @@ class _Scatter:
 
 
 def _scatter(
-    registered: RegisteredLoop, needle: Needle | NoNeedle, gauge: int | None, on: Backend
+    registered: RegisteredLoop, needle: Needle | NoNeedle, kind: NeedleKind, on: Backend
 ) -> _Scatter:
     sigma_px, form_sigma, assumed = kernel_sigma_px(
         registered.loop.detector_mm_per_px, registered.field.shape[1]
@@ -151,7 +151,7 @@ def _scatter(
         ]
     )
     mask_blocks = blocks[list(registered.injection.mask_frames)].mean(axis=0)
-    ratio = estimate_ratio(registered, needle, mask_blocks, model, gauge=gauge)
+    ratio = estimate_ratio(registered, needle, mask_blocks, model, kind=kind)
     if assumed is not None:
         ratio = replace(ratio, basis=(*ratio.basis, assumed))
     return _Scatter(blocks=blocks, model=model, ratio=ratio, form_sigma=form_sigma)

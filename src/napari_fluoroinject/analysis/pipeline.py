@@ -35,6 +35,7 @@ from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.analysis.vascular import begin_at_run_off, find_run_off
 from napari_fluoroinject.analysis.working import binned_annotation, binned_loop, full_size
 from napari_fluoroinject.model.geometry import binning
+from napari_fluoroinject.model.needle import Needle, NeedleKind, NoNeedle
 from napari_fluoroinject.model.report import Provenance, Report
 from napari_fluoroinject.model.spread import (
     NoiseModel,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.motion import Injection, Motion
-    from napari_fluoroinject.model.needle import Needle, NoNeedle
     from napari_fluoroinject.model.procedure import Procedure
     from napari_fluoroinject.model.study import Study
 
@@ -116,9 +116,10 @@ def _analyze(
 
     progress("finding the needle", 0.4)
     needle = _needle(registered, annotation, on)
-    registered = _calibrated(registered, needle, annotation.gauge)
+    kind = NeedleKind(gauge=annotation.gauge, length_mm=annotation.needle_length_mm)
+    registered = _calibrated(registered, needle, kind)
 
-    contrast = _contrast(registered, needle, annotation.gauge, on, progress)
+    contrast = _contrast(registered, needle, kind, on, progress)
     registered = contrast.registered
 
     leads = find_leads(registered, on=on) if asks_for_leads(procedure) else ()
@@ -202,12 +203,12 @@ def _needle(registered: RegisteredLoop, annotation: Annotation, on: Backend) -> 
 
 
 def _calibrated(
-    registered: RegisteredLoop, needle: Needle | NoNeedle, gauge: int | None
+    registered: RegisteredLoop, needle: Needle | NoNeedle, kind: NeedleKind
 ) -> RegisteredLoop:
     """The same loop with millimetres from the needle, where the file gives none."""
     if registered.loop.calibration is not None:
         return registered
-    calibration = calibrate_by_gauge(registered, needle, gauge=gauge)
+    calibration = calibrate_by_gauge(registered, needle, kind=kind)
     return replace(registered, loop=replace(registered.loop, calibration=calibration))
 
 
@@ -231,20 +232,20 @@ class _Contrast:
 def _contrast(
     registered: RegisteredLoop,
     needle: Needle | NoNeedle,
-    gauge: int | None,
+    kind: NeedleKind,
     on: Backend,
     progress: Progress,
 ) -> _Contrast:
     if not registered.injection.mask_frames:
         return _unmeasured(registered, "no frames before contrast to subtract")
     progress("measuring opacity", 0.5)
-    opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
+    opacity = measure_opacity(registered, needle, kind=kind, on=on)
     progress("searching for run-off", 0.6)
     run_off = find_run_off(opacity, registered, needle, on=on)
     with_onset, run_off = begin_at_run_off(registered, opacity, run_off)
     if with_onset is not registered:
         registered = with_onset
-        opacity = measure_opacity(registered, needle, gauge=gauge, on=on)
+        opacity = measure_opacity(registered, needle, kind=kind, on=on)
     progress("mapping the spread", 0.85)
     hold_gas_still(opacity, registered, needle, on=on)
     held_still = hold_tissue_still(opacity, registered, needle, on=on)
@@ -292,6 +293,8 @@ def _provenance(
 ) -> Provenance:
     decoder = () if loop.decoder is None else (("decoder", loop.decoder),)
     gauge = "unknown" if annotation.gauge is None else str(annotation.gauge)
+    given_mm = annotation.needle_length_mm
+    length = () if given_mm is None else (("needle_length_mm", f"{given_mm:g}"),)
     return Provenance(
         software=SOFTWARE,
         version=version(SOFTWARE),
@@ -300,6 +303,7 @@ def _provenance(
         backend_version=on.version,
         parameters=(
             ("needle_gauge", gauge),
+            *length,
             ("mask", mask),
             ("false_alarm_rate", f"{FALSE_ALARM_RATE:g}"),
             ("tissue_held_still", f"{tissue_held_still:.2f}"),

@@ -22,7 +22,7 @@ from napari_fluoroinject.analysis.shadow import (
 )
 from napari_fluoroinject.analysis.wedge import PrimaryFraction, primary_fraction
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
-from napari_fluoroinject.model.needle import Needle, NoNeedle
+from napari_fluoroinject.model.needle import Needle, NeedleKind, NoNeedle
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import RegisteredLoop
@@ -60,7 +60,7 @@ def estimate_ratio(
     mask_blocks: FloatArray,
     model: ScatterModel,
     *,
-    gauge: int | None,
+    kind: NeedleKind,
 ) -> ScatterRatio:
     """Fuse the prior of the tube voltage, the collimator's shadow and the needle's step wedge.
 
@@ -75,11 +75,11 @@ def estimate_ratio(
         (blocks down, blocks across) mean intensity of the mask frames.
     model
         The scatter kernel.
-    gauge
-        The needle's gauge, None when unknown.
+    kind
+        The needle's gauge and length as far as they are known.
     """
     known = _with_shadow(prior_ratio(registered.loop.kvp), registered)
-    wedge, why = _wedge(registered, needle, gauge)
+    wedge, why = _wedge(registered, needle, kind)
     if wedge is None:
         return replace(known, basis=(*known.basis, why))
     value, sigma = _as_one(_invert(wedge, mask_blocks, model), known)
@@ -89,7 +89,7 @@ def estimate_ratio(
             value=value,
             sigma=sigma,
             name="needle step wedge",
-            told=f"{gauge}G needle as a step wedge",
+            told=f"{kind.gauge}G needle as a step wedge",
             doubt="hollow, tilted or of another gauge",
         ),
     )
@@ -155,19 +155,19 @@ def _fused(known: ScatterRatio, one: _Estimate) -> ScatterRatio:
 
 
 def _wedge(
-    registered: RegisteredLoop, needle: Needle | NoNeedle, gauge: int | None
+    registered: RegisteredLoop, needle: Needle | NoNeedle, kind: NeedleKind
 ) -> tuple[PrimaryFraction | None, str]:
     calibration, kvp = registered.loop.calibration, registered.loop.kvp
     if isinstance(needle, NoNeedle):
         return None, "no needle to use as a step wedge"
-    if gauge not in NEEDLE_DIAMETER_MM:
+    if kind.gauge is None or kind.gauge not in NEEDLE_DIAMETER_MM:
         return None, "needle gauge unknown: no step wedge"
     if calibration is None or calibration.basis == "needle_gauge":
         return None, "no millimetres but from the needle itself: no step wedge"
     wedge = primary_fraction(
         registered,
         needle,
-        gauge=gauge,
+        kind=kind,
         kvp=PRIOR_KVP[1] if kvp is None else kvp,
         mm_per_px=calibration.mm_per_px,
     )

@@ -22,8 +22,10 @@ from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.needle import bow_px
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari_fluoroinject.analysis.registered import RegisteredLoop
-    from napari_fluoroinject.model.needle import Needle
+    from napari_fluoroinject.model.needle import Needle, NeedleKind
 
 LENGTH_MM = 88.9
 """The usual spinal needle, 3.5 inch."""
@@ -74,9 +76,9 @@ class LengthFraction:
 class PrimaryFraction:
     """F = P / (P + S) beside the needle, for every length that it may have.
 
-    `fraction` is that of the usual length and `error` 1 sigma of it, other lengths included.
-    `places_px` (stations, 2) are the
-    points it holds for, in the geometry of the frames it was measured on, and `beside`
+    `fraction` is that of the usual or given length and `error` 1 sigma of it, other lengths
+    included. `places_px` (stations, 2) are the points it holds for, in the geometry of the frames
+    it was measured on, and `beside`
     (stations,) the relative intensity there without the needle.
     """
 
@@ -107,12 +109,13 @@ def steel_dip_mm(gauge: int, kvp: float, *, lengthening: float = 1.0) -> float:
 
 
 def primary_fraction(
-    registered: RegisteredLoop, needle: Needle, *, gauge: int, kvp: float, mm_per_px: float
+    registered: RegisteredLoop, needle: Needle, *, kind: NeedleKind, kvp: float, mm_per_px: float
 ) -> PrimaryFraction | None:
     """Measure F along the shaft in the mask frames; None where the shaft cannot tell.
 
     A needle is seldom parallel to the picture. How far it is tilted follows from how short it
-    looks: the hub must be in the picture, and F is told for every length that is usual.
+    looks: the hub must be in the picture, and F is told for every length that is usual, or for
+    the one that a person gave.
 
     Parameters
     ----------
@@ -120,11 +123,14 @@ def primary_fraction(
         Its mask frames are looked at, each along its own shaft.
     needle
         Assumed solid (stylet in).
-    gauge, kvp
-        For the steel's shadow.
+    kind, kvp
+        For the steel's shadow; the gauge must be known.
     mm_per_px
         At the needle's tip.
     """
+    gauge = kind.gauge
+    if gauge is None:
+        return None
     radius_px = 0.5 * NEEDLE_DIAMETER_MM[gauge] / mm_per_px
     inner = radius_px + _BLUR_PX
     across = np.arange(-(inner + _WING_PX), inner + _WING_PX + _STEP_PX / 2, _STEP_PX)
@@ -139,10 +145,10 @@ def primary_fraction(
     spread_mm = MAD_TO_SIGMA * float(np.median(np.abs(areas_mm - area_mm)))
     error_mm = 1.25 * spread_mm / sqrt(max(len(areas_mm) / _STATIONS_PER_SAMPLE, 1.0))
     by_length = tuple(
-        _if_long(length_mm, seen_mm, (area_mm, error_mm), gauge=gauge, kvp=kvp)
-        for length_mm in LENGTH_SHARES
+        _if_long(length_mm, share, seen_mm, (area_mm, error_mm), gauge=gauge, kvp=kvp)
+        for length_mm, share in _lengths(kind).items()
     )
-    usual = next(one for one in by_length if one.length_mm == LENGTH_MM)
+    usual = max(by_length, key=lambda one: _lengths(kind)[one.length_mm])
     share = np.array([one.share for one in by_length])
     off = np.array([one.fraction - usual.fraction for one in by_length])
     return PrimaryFraction(
@@ -174,8 +180,19 @@ def tilt(length_mm: float, seen_mm: float) -> tuple[float, float]:
     return max(length_mm / (seen_mm * at_hub), 1.0), 0.5 * (1.0 + at_hub)
 
 
+def _lengths(kind: NeedleKind) -> Mapping[float, float]:
+    """The lengths that a needle may have, mm, and how often each is met."""
+    return LENGTH_SHARES if kind.length_mm is None else {kind.length_mm: 1.0}
+
+
 def _if_long(
-    length_mm: float, seen_mm: float, area_mm: tuple[float, float], *, gauge: int, kvp: float
+    length_mm: float,
+    share: float,
+    seen_mm: float,
+    area_mm: tuple[float, float],
+    *,
+    gauge: int,
+    kvp: float,
 ) -> LengthFraction:
     """F of a needle of a length, from the area of its dip and 1 sigma of that."""
 
@@ -189,7 +206,7 @@ def _if_long(
     fraction = area_mm[0] / full
     return LengthFraction(
         length_mm=length_mm,
-        share=LENGTH_SHARES[length_mm] * max(exp(-0.5 * beyond**2), _LEAST_SHARE),
+        share=share * max(exp(-0.5 * beyond**2), _LEAST_SHARE),
         fraction=fraction,
         error=hypot(area_mm[1] / full, fraction * ends / full),
     )

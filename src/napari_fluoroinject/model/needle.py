@@ -12,6 +12,17 @@ from napari_fluoroinject.model.arrays import DoubleArray, read_only
 from napari_fluoroinject.model.geometry import Point, axis_deg, length_px
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedleKind:
+    """What is known of a needle without looking at the picture; None = not said.
+
+    `length_mm` is from hub to tip.
+    """
+
+    gauge: int | None = None
+    length_mm: float | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Needle:
     """A needle's shaft and tip.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.geometry import Point, Side
     from napari_fluoroinject.phantom.beam import Beam
+    from napari_fluoroinject.phantom.needle import Shaft
     from napari_fluoroinject.phantom.scenery import Landmark, Site
     from napari_fluoroinject.phantom.stage import Stage
 
@@ -41,6 +42,7 @@ def marked(stage: Stage) -> Annotation:
     return Annotation(
         target_px=target if _inside(target, beam.size) else None,
         gauge=None if stage.shaft is None else stage.shaft.gauge,
+        needle_length_mm=None if stage.shaft is None else _length_mm(stage.shaft),
         level=site.level,
         side=side,
         view=stage.view,
@@ -58,6 +60,10 @@ def marks_in(site: Site, beam: Beam, view: str) -> tuple[Mark, ...]:
         if view in landmark.views
     )
     return tuple(mark for mark in drawn if mark is not None)
+
+
+def _length_mm(shaft: Shaft) -> float:
+    return round(float(np.linalg.norm(shaft.hub_mm - shaft.tip_mm)), 1)
 
 
 def _agent(stage: Stage) -> ContrastAgent | None:
