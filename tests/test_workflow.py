@@ -22,7 +22,12 @@ from napari_fluoroinject.errors import (
     ProcedureError,
     StorageError,
 )
-from napari_fluoroinject.model.annotation import Annotation, ContrastAgent, NeedleTrajectory
+from napari_fluoroinject.model.annotation import (
+    Annotation,
+    ContrastAgent,
+    NeedleTrajectory,
+    parse_annotation,
+)
 from napari_fluoroinject.model.study import DoseReference
 from napari_fluoroinject.model.summary import summary_schema
 from napari_fluoroinject.phantom import PhantomSettings
@@ -47,11 +52,22 @@ def result(phantom, tmp_path_factory):
 
 
 def test_a_phantom_stands_beside_its_truth(phantom):
-    loop, truth, arrays = phantom
+    loop, truth, arrays, annotation = phantom
     told = json.loads(truth.read_text())
     assert loop.exists()
     assert arrays.exists()
     assert {"tip_px", "shift_px", "onset_frame", "warnings_expected"} <= set(told)
+    marked = parse_annotation(annotation.read_text(), name="annotation.json")
+    assert marked.target_px == pytest.approx(told["target_px"], abs=1e-3)
+    assert (marked.level, marked.side) == (told["level"], told["side"])
+
+
+def test_what_a_phantom_marks_can_be_given_to_its_analysis(phantom, tmp_path):
+    request = replace(REQUEST, annotation_file=phantom[3])
+    outcome = workflow.analyze_sources([str(phantom[0])], request, out=tmp_path)
+    assert outcome.failures == ()
+    measured = {one["id"]: one["value"] for one in outcome.results[0].summary["measured"]}
+    assert measured["tip_to_target"] is not None
 
 
 def test_results_stand_in_a_folder_named_by_the_loop(result):
