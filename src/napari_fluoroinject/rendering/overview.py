@@ -137,6 +137,11 @@ def _numbers(report: Report) -> tuple[Entry, ...]:
         entries.append(Entry(text=f"{row.label}: {row.value}", size_pt=9.5, gap_px=3.0))
         if row.note:
             entries.append(Entry(text=row.note, colour=palette.MUTED, size_pt=8.0, gap_px=0.0))
+    if report.expected:
+        entries.append(_heading("Of the expected spread", gap_px=12.0))
+        entries.extend(
+            Entry(text=one.text, colour=palette.MUTED, size_pt=9.0) for one in report.expected
+        )
     # What nobody has signed off must not read like advice.
     if report.procedure.expected_spread and report.procedure.clinician_signed_off:
         entries.append(_heading("Expected for this procedure", gap_px=12.0))

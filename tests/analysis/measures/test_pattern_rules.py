@@ -12,8 +12,9 @@ from measured_loops import seen
 
 from napari_fluoroinject.analysis.evidence import Evidence
 from napari_fluoroinject.analysis.findings import RULES, assess, judge
+from napari_fluoroinject.analysis.looks import MOST_SCORE
 from napari_fluoroinject.analysis.measures.every import measure_for
-from napari_fluoroinject.analysis.pattern_rules import MOST_SCORE, resemblance
+from napari_fluoroinject.analysis.pattern_rules import resemblance
 from napari_fluoroinject.model.annotation import Annotation, ContrastAgent, Mark
 from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.measurement import Measurement

@@ -94,6 +94,16 @@ def levels_covered(
     return (low, high) if low >= -MOST_BEYOND_LEVELS and high <= most else None
 
 
+def levels_between(region: BoolArray, end_plates_px: Sequence[Point]) -> float:
+    """How many levels a region covers from the first to the last of the end plates, at least.
+
+    What lies beyond them is not counted; `region` is not empty.
+    """
+    plates = np.asarray(end_plates_px, np.float64)
+    level = np.clip(_rung(np.argwhere(region).astype(np.float64), plates), 0, len(plates) - 1)
+    return float(np.ptp(level))
+
+
 def compactness(region: BoolArray) -> float:
     """Return 4 pi A / P^2: 1 for a disc, less for what is long, torn or ragged (Cox 1927).
 
