@@ -83,11 +83,14 @@ def nearest_look(
     """
     found = tuple(measured)
     tried = [_look(look, found, limits, procedure) for look in looks if _known(look, procedure)]
-    judged = [one for one in tried if one.score is not None]
-    if not judged:
-        whys = dict.fromkeys(one.why for one in tried)
-        return Shown(score=None, why=" or ".join(whys) or "the procedure has no landmark")
-    return max(judged, key=lambda one: one.score or 0.0)
+    judged = [one for one in tried if isinstance(one, Shown)]
+    if judged:
+        return max(judged, key=lambda one: one.score or 0.0)
+    missing = [one for one in tried if not isinstance(one, Shown)]
+    # what lacks less says all that it takes to judge
+    least = [one for one in missing if not any(set(other) < set(one) for other in missing)]
+    whys = dict.fromkeys(", ".join(one) for one in least)
+    return Shown(score=None, why=" or ".join(whys) or "the procedure has no landmark")
 
 
 def said(told: Told) -> str:
@@ -125,7 +128,8 @@ def _look(
     measured: tuple[Measurement, ...],
     limits: Mapping[str, Limit],
     procedure: Procedure,
-) -> Shown:
+) -> Shown | tuple[str, ...]:
+    """How far one look is shown, or what it takes to judge it."""
     told: list[Told] = []
     missing: list[str] = []
     for feature in look:
@@ -138,7 +142,7 @@ def _look(
         elif not feature.extra:
             missing.append(one)
     if missing:
-        return Shown(score=None, why=", ".join(dict.fromkeys(missing)))
+        return tuple(dict.fromkeys(missing))
     return Shown(score=min(one.score for one in told), told=tuple(told))
 
 

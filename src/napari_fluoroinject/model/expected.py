@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.model.likeness import VILL, Feature
@@ -34,7 +35,7 @@ EXPECTED: dict[str, tuple[Look, ...]] = {
         (
             Feature(measure="line_contact", bound="least", landmarks=VILL),
             Feature(measure="beyond_line", bound="most", landmarks=VILL),
-            _ALONG,
+            replace(_ALONG, extra=True),
             _outside("facet_joint", extra=True),
         ),
         (

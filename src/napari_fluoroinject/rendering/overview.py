@@ -128,6 +128,11 @@ def _findings(report: Report) -> tuple[Entry, ...]:
     if unknowns:
         entries.append(_heading("Not known, not judged", gap_px=12.0))
         entries.extend(Entry(text=line, size_pt=9.5, mark=palette.RULE) for line in unknowns)
+    if report.expected:  # after all that warns: it gives way where there is no room
+        entries.append(_heading("Of the expected spread", gap_px=12.0))
+        entries.extend(
+            Entry(text=one.text, colour=palette.MUTED, size_pt=9.0) for one in report.expected
+        )
     return tuple(entries)
 
 
@@ -137,11 +142,6 @@ def _numbers(report: Report) -> tuple[Entry, ...]:
         entries.append(Entry(text=f"{row.label}: {row.value}", size_pt=9.5, gap_px=3.0))
         if row.note:
             entries.append(Entry(text=row.note, colour=palette.MUTED, size_pt=8.0, gap_px=0.0))
-    if report.expected:
-        entries.append(_heading("Of the expected spread", gap_px=12.0))
-        entries.extend(
-            Entry(text=one.text, colour=palette.MUTED, size_pt=9.0) for one in report.expected
-        )
     # What nobody has signed off must not read like advice.
     if report.procedure.expected_spread and report.procedure.clinician_signed_off:
         entries.append(_heading("Expected for this procedure", gap_px=12.0))

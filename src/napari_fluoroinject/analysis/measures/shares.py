@@ -94,14 +94,14 @@ def levels_covered(
     return (low, high) if low >= -MOST_BEYOND_LEVELS and high <= most else None
 
 
-def levels_between(region: BoolArray, end_plates_px: Sequence[Point]) -> float:
-    """How many levels a region covers from the first to the last of the end plates, at least.
+def levels_seen(region: BoolArray, end_plates_px: Sequence[Point]) -> float:
+    """How many levels a region covers at least, counted as `levels_covered` counts them.
 
-    What lies beyond them is not counted; `region` is not empty.
+    What lies farther beyond the marks is not counted; `region` is not empty.
     """
     plates = np.asarray(end_plates_px, np.float64)
-    level = np.clip(_rung(np.argwhere(region).astype(np.float64), plates), 0, len(plates) - 1)
-    return float(np.ptp(level))
+    level = _rung(np.argwhere(region).astype(np.float64), plates)
+    return float(np.ptp(np.clip(level, -MOST_BEYOND_LEVELS, len(plates) - 1 + MOST_BEYOND_LEVELS)))
 
 
 def compactness(region: BoolArray) -> float:

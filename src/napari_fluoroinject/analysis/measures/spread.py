@@ -14,8 +14,8 @@ from napari_fluoroinject.analysis.measures.lines import sides_px
 from napari_fluoroinject.analysis.measures.seen import MARK_SIGMA_PX, Seen, unmeasured
 from napari_fluoroinject.analysis.measures.shares import (
     compactness,
-    levels_between,
     levels_covered,
+    levels_seen,
     share_beyond,
     share_within,
     touched_share,
@@ -156,12 +156,12 @@ def _levels(ask: _Ask) -> Iterator[Measurement]:
 
 
 def _levels_seen(ask: _Ask) -> Iterator[Measurement]:
-    """Levels of what lies between the first and the last end plate that were marked."""
+    """Levels of what lies along the end plates that were marked; the spread may go on."""
     mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None:
         yield ask.missing(why)
         return
-    covered = levels_between(ask.spread.region, mark.points_px)
+    covered = levels_seen(ask.spread.region, mark.points_px)
     yield ask.found(covered, _level_sigma(mark), of=mark.landmark)
 
 
