@@ -57,7 +57,8 @@ def _within(line: Any, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...
 
 def _hull(corners: Any, shape: tuple[int, ...]) -> tuple[tuple[float, float], ...]:
     outline = np.clip(corners[ConvexHull(corners).vertices], 0, np.array(shape) - 1)
-    return tuple(_point(p) for p in outline)
+    apart = np.hypot(*(outline - np.roll(outline, 1, axis=0)).T) > 2.0
+    return tuple(_point(p) for p in outline[apart])
 
 
 def _is_within(point: Any, shape: tuple[int, ...]) -> bool:
