@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.analysis.findings import unfit
+from napari_fluoroinject.analysis.findings import assess, unfit
 from napari_fluoroinject.analysis.looks import Limit, Shown, Told, nearest_look, said, words
 from napari_fluoroinject.model.expectation import ExpectedPattern, ToldFeature
 from napari_fluoroinject.model.expected import EXPECTED
@@ -53,6 +53,8 @@ def _why_not(evidence: Evidence, procedure: Procedure, findings: Sequence[Findin
     """Why no expected pattern may be judged in this loop; empty where one may."""
     if reasons := unfit(evidence, procedure):
         return f"image unfit: {'; '.join(reasons)}"
+    if assess(evidence, procedure).frames == 0:
+        return "image unfit: no frame could be judged"
     first = [words(found.id) for found in findings if found.id in FIRST]
     if first:
         return f"a warning comes first: {', '.join(first)}"

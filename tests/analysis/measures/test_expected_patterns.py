@@ -142,6 +142,13 @@ def unlit(given):
     return dataclasses.replace(given, illegible="the picture is blank")
 
 
+def unlike_its_mask(given):
+    motion = given.motion
+    return dataclasses.replace(
+        given, motion=dataclasses.replace(motion, residual=np.full(len(motion.residual), 9.0))
+    )
+
+
 def unseen(given):
     injection = Injection(mask_frames=(0, 1), onset_frame=None, onset_score=0.0)
     return dataclasses.replace(given, injection=injection)
@@ -160,6 +167,7 @@ def with_run_off(given):
         (lossy, "image unfit: the pixels were compressed with loss"),
         (without_times, "image unfit: the file gives no frame times"),
         (unlit, "image unfit: the picture is blank"),
+        (unlike_its_mask, "image unfit: no frame could be judged"),
         (unseen, "no contrast was seen to arrive"),
         (with_run_off, "a run-off, which may be in a vessel, is among the contrast"),
     ],
