@@ -14,10 +14,13 @@ import pytest
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.analysis.evidence import Evidence
+from napari_fluoroinject.analysis.expectation import expected_patterns
 from napari_fluoroinject.analysis.findings import assess, judge
 from napari_fluoroinject.cli import readable
+from napari_fluoroinject.dicom.pattern_terms import PATTERN_TERMS, STATE_TERMS
 from napari_fluoroinject.dicom.sr_statements import statements
 from napari_fluoroinject.model.annotation import Annotation, Event
+from napari_fluoroinject.model.expected import EXPECTED
 from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.model.motion import Injection
@@ -30,6 +33,7 @@ from napari_fluoroinject.rendering import statement as drawn
 from napari_fluoroinject.workflow import analyze
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.model.expectation import ExpectedPattern
     from napari_fluoroinject.model.report import Finding
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -191,6 +195,58 @@ def test_every_pattern_that_a_procedure_lists_speaks_when_asked_to(report):
                 assert "resembles" in one.text
                 assert "review the run" in one.text
         assert bool(asked) == any("-like" in reason for reason in reasons)
+
+
+def expected_as(report: Any, key: str, *, nearer: float | None) -> tuple[ExpectedPattern, ...]:
+    """What is said of a procedure's expected patterns: far within the limits, beyond, or nothing.
+
+    `nearer` is how many times a measure reaches its limit; None = nothing was measured.
+    """
+    procedure = procedures.get(key)
+    view = next((one.name for one in procedure.views if one.name in ("AP", "PA")), None)
+    everywhere = tuple(replace(one, views=(view,)) for one in procedure.landmarks)
+    units = {"levels": "{levels}"}
+    measured = tuple(
+        Measurement(
+            id=feature.measure,
+            value=limit.low * (nearer if feature.bound == "least" else 1 / nearer),
+            unit=units.get(limit.unit, limit.unit),
+            of=landmark,
+            view=view,
+            sigma=0.001,
+        )
+        for pattern in procedure.expected
+        for feature in dict.fromkeys(one for look in EXPECTED[pattern.id] for one in look)
+        for limit in [pattern.settings[feature.setting]]
+        for landmark in feature.landmarks or (None,)
+        if nearer is not None
+    )
+    given = replace(
+        evidence_of(report, key, alike=True), run_off=report.run_off, measured=measured
+    )
+    seen = replace(given.injection, onset_frame=given.injection.onset_frame or 3)
+    return expected_patterns(
+        replace(given, injection=seen), replace(procedure, landmarks=everywhere), ()
+    )
+
+
+@pytest.mark.parametrize("key", [one.key for one in procedures.every() if one.expected])
+def test_no_expected_pattern_clears_anything_whether_it_is_shown_or_not(report, key):
+    said = {
+        one.state: one
+        for nearer in (1.5, 0.5, None)
+        for one in expected_as(report, key, nearer=nearer)
+    }
+    assert said.keys() == {"shown", "not shown", "not judged"}
+    texts = [one.text for one in said.values()]
+    for state in ("shown", "not shown"):
+        assert said[state].text.endswith("This does not exclude other spread or vessels.")
+    assert "was not judged: " in said["not judged"].text
+    given = replace(report, expected=tuple(said.values()))
+    texts += [one.text for one in statements(given, ())]
+    texts += [readable.statement(summarize(given), title="a loop")]
+    texts += [words for term in (*PATTERN_TERMS, *STATE_TERMS) for words in term[1:]]
+    assert heard(texts, (*NEVER_OF_A_RESULT, r"\bas expected\b", r"\breassur")) == []
 
 
 @pytest.mark.parametrize("raised", [True, False])

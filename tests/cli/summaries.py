@@ -49,6 +49,7 @@ _SUMMARY: dict[str, Any] = {
     "needle_reason": None,
     "target": None,
     "measured": [],
+    "expected": [],
     "spread": {
         "area_px": 1600,
         "area_mm2": 100.0,

@@ -249,6 +249,52 @@ def test_the_dose_of_the_study_stands_beside_the_sites_own_and_the_literature():
     assert "at least 2.16" not in text
 
 
+def test_the_expected_pattern_is_told_without_weakening_a_warning_beside_it():
+    told = summary()
+    said = "Of the expected pattern (pool on bone) the AP view shows: so much."
+    told["warnings"] = [WARNING]
+    told["expected"] = [
+        {
+            "pattern": "medial_branch_pool",
+            "name": "Pool on bone",
+            "state": state,
+            "score": None if state == "not judged" else 1.2,
+            "features": [
+                {
+                    "measure": "line_contact",
+                    "of": None,
+                    "view": "AP",
+                    "value": 40.0,
+                    "sigma": None,
+                    "unit": "%",
+                    "bound": "least",
+                    "limit": 30.0,
+                    "reached": True,
+                }
+            ],
+            "reason": "why" if state == "not judged" else None,
+            "text": said,
+        }
+        for state in ("shown", "not shown", "not judged")
+    ]
+    Draft202012Validator(summary_schema()).validate(told)
+    text = " ".join(statement(told, title="x").split())
+    assert f"Expected spread features shown {said} not all shown {said} not judged {said}" in text
+    assert text.index("CRITICAL") < text.index("Expected spread")
+
+
+def test_levels_that_were_seen_are_told_only_where_the_levels_are_not_known():
+    told = summary()
+    one = {"of": "end_plates", "sigma": 0.02, "unit": "{levels}", "view": "AP", "reason": None}
+    told["measured"] = [
+        one | {"id": "levels", "value": 2.5},
+        one | {"id": "levels_seen", "value": 2.5},
+    ]
+    assert "levels seen" not in statement(told, title="x")
+    told["measured"][0] |= {"value": None, "reason": "contrast reaches the edge"}
+    assert "levels seen: end plates" in statement(told, title="x")
+
+
 def test_reminders_are_told_as_such():
     told = summary()
     assert "Reminders" not in statement(told, title="")

@@ -20,6 +20,7 @@ from napari_fluoroinject.model.annotation import (
     NeedleTrajectory,
 )
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
+from napari_fluoroinject.model.expectation import ExpectedPattern, ToldFeature
 from napari_fluoroinject.model.geometry import Calibration, View
 from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.model.motion import Injection, Motion
@@ -235,6 +236,7 @@ def marked(report: Report) -> Report:
         procedure=replace(report.procedure, landmarks=_landmarks()),
         annotation=example_annotation(),
         measured=example_measured(),
+        expected=example_expected(),
     )
 
 
@@ -293,6 +295,47 @@ def example_measured() -> tuple[Measurement, ...]:
         Measurement(id="midline_crossing", value=None, unit="%", of="midline", reason=_UNMARKED),
         Measurement(id="side_asymmetry", value=None, unit="%", of="midline", reason=_UNMARKED),
         Measurement(id="front_speed", value=float("nan"), unit="mm/s", view="CLO"),
+    )
+
+
+def example_expected() -> tuple[ExpectedPattern, ...]:
+    """One of each state, the last a pattern of the site's own."""
+    touched = ToldFeature(
+        measure="line_contact",
+        of="ventral_interlaminar_line",
+        view="CLO",
+        value=37.5,
+        sigma=4.0,
+        unit="%",
+        bound="least",
+        limit=30.0,
+        reached=True,
+    )
+    return (
+        ExpectedPattern(
+            pattern="epidural_interlaminar",
+            name="Epidural spread, interlaminar",
+            state="shown",
+            score=1.117,
+            told=(touched,),
+            text="The CLO view shows: 38 +- 4 % (the pattern takes 30 % at least).",
+        ),
+        ExpectedPattern(
+            pattern="facet_arthrogram",
+            name="Facet arthrogram",
+            state="not shown",
+            score=0.4,
+            told=(replace(touched, measure="filled_joint_length", of=None, reached=False),),
+            text="It falls short.",
+        ),
+        ExpectedPattern(
+            pattern="sites_own",
+            name="The site's own",
+            state="not judged",
+            score=None,
+            text="It was not judged: it was not marked.",
+            reason="it was not marked",
+        ),
     )
 
 

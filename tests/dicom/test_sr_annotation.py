@@ -231,6 +231,33 @@ def test_measures_that_are_alike_are_tracked_apart(example):
     assert len(set(tracked)) == len(tracked)
 
 
+def test_an_expected_pattern_is_coded_with_its_score_and_told_in_words(document):
+    answers = {}
+    for g in groups(document):
+        told = {
+            name_of(i): i.ConceptCodeSequence[0].CodeMeaning
+            for i in g.ContentSequence
+            if i.ValueType == "CODE"
+        }
+        if "Expected pattern" in told:
+            answers[told["Finding"]] = (told["Expected pattern"], numbers(g))
+    assert answers == {
+        "Epidural spread, interlaminar": (
+            "Its features are shown",
+            {"Expected pattern score": (pytest.approx(1.117), "{ratio}")},
+        ),
+        "Facet arthrogram": (
+            "Not all its features are shown",
+            {"Expected pattern score": (pytest.approx(0.4), "{ratio}")},
+        ),
+        "Expected pattern": ("Not judged", {}),
+    }
+    assert said(document)["Expected pattern"] == (
+        "The CLO view shows: 38 +- 4 % (the pattern takes 30 % at least). | It falls short. | "
+        "It was not judged: it was not marked."
+    )
+
+
 def test_a_view_of_the_sites_own_is_named(example):
     report, identity = example
     odd = replace(report.measured[0], view="Schräg")

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from napari_fluoroinject import procedures
 from napari_fluoroinject.analysis.measures.lines import signed_distance_px
 from napari_fluoroinject.model.annotation import Annotation, check_annotation, check_landmarks
+from napari_fluoroinject.model.measurement import CONTACT_LINES, LANDMARK_OF
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
 from napari_fluoroinject.phantom.acquisition import draw_acquisition
 from napari_fluoroinject.phantom.catalogue import SPECS
@@ -61,6 +62,13 @@ def test_all_landmarks_that_a_procedure_has_in_a_view_are_marked_and_no_others(k
         check_landmarks(annotation, procedure)
         needed = {one.landmark for one in procedure.limits if view in one.views}
         assert needed <= set(marks), seed
+
+
+@pytest.mark.parametrize(("key", "view"), VIEWS)
+def test_lines_of_which_shares_beyond_are_measured_say_where_their_far_side_is(key, view):
+    _, _, marks = shown(key, view, 1)
+    for name in {LANDMARK_OF["medial_to_pedicle"], *CONTACT_LINES} & marks.keys():
+        assert marks[name].beyond_px is not None, name
 
 
 @pytest.mark.parametrize(("key", "view"), LIMITS)

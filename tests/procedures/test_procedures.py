@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -9,6 +10,7 @@ import pytest
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.errors import ProcedureError
+from napari_fluoroinject.model.expected import EXPECTED
 from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.measurement import (
     CONTACT_LINES,
@@ -19,7 +21,8 @@ from napari_fluoroinject.model.measurement import (
 )
 from napari_fluoroinject.model.procedure import WarningId
 from napari_fluoroinject.model.summary import summary_schema
-from napari_fluoroinject.procedures.page import index, markdown, sections
+from napari_fluoroinject.procedures.consistency import inconsistencies
+from napari_fluoroinject.procedures.page import index, markdown, sections, spoken
 
 GOOD = """
 key = "x"
@@ -52,6 +55,12 @@ def landmark(one: str) -> str:
 def setting(name: str, value: float) -> str:
     number = f"{{ low = {value}, high = {value}, unit = '%', grade = 'D' }}"
     return f'[[warnings]]\nid = "intradiscal_like"\n[warnings.settings]\n{name} = {number}\n'
+
+
+def own_limit(name: str, value: object, *, of: str = "epidural_interlaminar") -> str:
+    number = f"{{ low = {value}, high = {value}, unit = '%', grade = 'D' }}"
+    expected = 'expected = ["epidural_interlaminar"]\n'
+    return f"{expected}[expected_settings.{of}]\n{name} = {number}\n"
 
 
 @pytest.mark.parametrize("key", procedures.all_keys())
@@ -136,6 +145,19 @@ def test_an_unknown_key_names_those_that_exist():
         (GOOD + '[target]\nname = "T"\nwithin = "box"\n', "target.within: no area 'box'"),
         (GOOD + '[[warnings]]\nid = "intradiscal_like"\n', "is told by disc, not among them"),
         (GOOD + setting("most_levels", 2), "'most_levels' is no setting of it"),
+        (GOOD + own_limit("most_levels", 2), "'most_levels' is no setting of it"),
+        (
+            GOOD + own_limit("least_line_contact", 0),
+            "expected.0.settings.least_line_contact: seen 0",
+        ),
+        (GOOD + own_limit("least_line_contact", "inf"), "above 0, and finite"),
+        (GOOD + own_limit("least_line_contact", "'x'"), "least_line_contact.low: .*seen 'x'"),
+        (
+            GOOD + own_limit("least_line_contact", 3, of="sac"),
+            "expected_settings: sac is not among",
+        ),
+        (GOOD + "expected_settings = 3\n", "expected_settings"),
+        (GOOD + 'expected = ["facet_arthrogram"]\n', "facet_arthrogram is told by joint_line"),
         (GOOD + setting("least_area_overlap", 0), "least_area_overlap: seen 0; expected above 0"),
     ],
 )
@@ -174,6 +196,35 @@ def test_a_procedure_overrides_one_setting_of_a_warning_and_keeps_the_others():
     assert changed.settings["most_lateral_extent"].low == 9
     for name in set(LIKENESSES["intrathecal_like"].settings) - {"most_lateral_extent"}:
         assert changed.settings[name] == plain.settings[name]
+
+
+def test_a_procedure_overrides_one_limit_of_an_expected_pattern_and_keeps_the_others():
+    known = ("ventral_interlaminar_line", "end_plates", "midline")
+    marked = VIEW + "".join(map(landmark, known))
+    own = GOOD + own_limit("least_line_contact", 55) + marked
+    (changed,) = procedures.parse(own, name="x.toml").expected
+    (plain,) = procedures.get("esi_il_lumbar").expected
+    assert changed.settings["least_line_contact"].low == 55
+    assert changed.settings.keys() == plain.settings.keys()
+    for name in plain.settings.keys() - {"least_line_contact"}:
+        assert changed.settings[name] == plain.settings[name]
+
+
+@pytest.mark.parametrize("spoiled", ["missing", "abnormal"])
+def test_limits_stand_with_the_expected_patterns_that_they_tell_and_with_no_other(spoiled):
+    sound = procedures.get("esi_il_lumbar")
+    (expected,) = sound.expected
+    limits = dict(expected.settings)
+    number = limits.pop("least_line_contact")
+    if spoiled == "missing":
+        wrong = replace(sound, expected=(replace(expected, settings=limits),))
+        told = "expected.0.settings: 'least_line_contact' is missing (epidural_interlaminar)"
+    else:
+        vessel = replace(sound.abnormal[0], settings={"least_beauty": number})
+        wrong = replace(sound, abnormal=(vessel,))
+        told = "abnormal.0.settings: 'least_beauty' is no setting of it (vascular)"
+    assert inconsistencies(sound) == []
+    assert inconsistencies(wrong) == [told]
 
 
 def test_a_site_adds_and_overrides_procedures_without_touching_code(tmp_path):
@@ -216,6 +267,10 @@ def test_the_page_tells_every_number_grade_and_source(key):
         assert f"{number.low:g}" in page
     for landmark in procedure.landmarks:
         assert landmark.id in page
+    for pattern in procedure.expected:
+        for name, limit in (pattern.settings or {}).items():
+            assert f"limit: {spoken(name)} {limit.low:g}" in page
+        assert page.count("one view shows it by") == len(EXPECTED[pattern.id])
 
 
 @pytest.mark.parametrize("key", procedures.all_keys())

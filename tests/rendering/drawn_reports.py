@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
+from napari_fluoroinject.model.expectation import ExpectedPattern
 from napari_fluoroinject.model.geometry import Calibration, View
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
@@ -118,6 +119,22 @@ def with_run_off(report: Report) -> Report:
             ),
         ),
     )
+
+
+def with_expected(report: Report) -> Report:
+    """The same loop with what it shows of an expected pattern."""
+    shown = ExpectedPattern(
+        pattern="epidural_interlaminar",
+        name="Epidural spread, interlaminar",
+        state="shown",
+        score=1.1,
+        text=(
+            "Of the expected pattern (epidural spread, interlaminar) the AP view shows: vertebral "
+            "levels along which the spread was seen (end plates) 2.1 levels (the pattern takes "
+            "0.8 levels at least). This does not exclude other spread or vessels."
+        ),
+    )
+    return replace(report, expected=(shown,))
 
 
 def uncalibrated(report: Report) -> Report:

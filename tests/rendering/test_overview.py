@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from drawn_reports import bare, drawn_report, finding, uncalibrated, with_run_off
+from drawn_reports import (
+    bare,
+    drawn_report,
+    finding,
+    uncalibrated,
+    with_expected,
+    with_run_off,
+)
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from napari_fluoroinject.rendering import statement
+from napari_fluoroinject.rendering import palette, statement
 from napari_fluoroinject.rendering.overview import (
     COUNTING,
     HEIGHT_PX,
@@ -141,6 +148,19 @@ def test_every_number_of_a_full_report_is_in_the_picture(report: Report) -> None
     assert "more in the report" not in said
 
 
+def test_the_expected_pattern_is_told_whole_and_beside_a_warning_in_muted_words(
+    report: Report,
+) -> None:
+    told = with_expected(with_run_off(report))
+    said = _said(told)
+    assert told.expected[0].text in said
+    assert "more in the report" not in said
+    assert told.expected[0].text not in _said(report)
+    figure = _figure(told)
+    (first, *_) = [text for text in figure.texts if "expected pattern" in text.get_text()]
+    assert first.get_color() == palette.MUTED
+
+
 def test_the_picture_says_how_it_counts_frames(report: Report) -> None:
     assert COUNTING in _said(report)
 
@@ -169,10 +189,14 @@ def test_a_warning_is_seen_in_the_picture(report: Report) -> None:
 
 def _said(report: Report) -> str:
     """All that stands in the picture, in one line."""
+    return " ".join(" ".join(text.get_text() for text in _figure(report).texts).split())
+
+
+def _figure(report: Report) -> Figure:
     figure = Figure(figsize=(16, 10), dpi=100)
     FigureCanvasAgg(figure)
     compose(figure, report)
-    return " ".join(" ".join(text.get_text() for text in figure.texts).split())
+    return figure
 
 
 def _pixels(png: bytes) -> np.ndarray:

@@ -78,6 +78,22 @@ def judge(evidence: Evidence, procedure: Procedure) -> tuple[Finding, ...]:
     return tuple(finding for finding in found if finding is not None)
 
 
+def unfit(evidence: Evidence, procedure: Procedure) -> list[str]:
+    """Say why this loop cannot carry a full assessment, one clause each."""
+    reasons = [evidence.illegible] if evidence.illegible else []
+    if not evidence.loop.intensity.quantitative:
+        reasons.append(f"{_meaning(evidence.loop)}: opacity is relative only")
+    if not _subtractable(evidence, procedure):
+        reasons.append(_too_few(evidence))
+    if float(np.mean(~evidence.motion.locked)) > 0.2:
+        reasons.append("more than a fifth of the frames could not be registered")
+    if evidence.loop.times_s is None and evidence.loop.shape[0] > 1:
+        reasons.append("the file gives no frame times: nothing can be said in seconds")
+    if evidence.loop.lossy:
+        reasons.append("the pixels were compressed with loss")
+    return reasons
+
+
 def _vascular_uptake(evidence: Evidence, rule: WarningRule, _: Procedure) -> Finding | None:
     run_off = evidence.run_off
     if run_off.score is None or not run_off.alarmed:
@@ -133,7 +149,7 @@ def _words(warning: str) -> str:
 
 
 def _image_unfit(evidence: Evidence, rule: WarningRule, procedure: Procedure) -> Finding | None:
-    reasons = _unfit(evidence, procedure)
+    reasons = unfit(evidence, procedure)
     if not reasons:
         return None
     return Finding(
@@ -143,22 +159,6 @@ def _image_unfit(evidence: Evidence, rule: WarningRule, procedure: Procedure) ->
         score=1.0,
         frames=None,
     )
-
-
-def _unfit(evidence: Evidence, procedure: Procedure) -> list[str]:
-    """Say why this loop cannot carry a full assessment, one clause each."""
-    reasons = [evidence.illegible] if evidence.illegible else []
-    if not evidence.loop.intensity.quantitative:
-        reasons.append(f"{_meaning(evidence.loop)}: opacity is relative only")
-    if not _subtractable(evidence, procedure):
-        reasons.append(_too_few(evidence))
-    if float(np.mean(~evidence.motion.locked)) > 0.2:
-        reasons.append("more than a fifth of the frames could not be registered")
-    if evidence.loop.times_s is None and evidence.loop.shape[0] > 1:
-        reasons.append("the file gives no frame times: nothing can be said in seconds")
-    if evidence.loop.lossy:
-        reasons.append("the pixels were compressed with loss")
-    return reasons
 
 
 def _mask_reasons(evidence: Evidence) -> list[str]:

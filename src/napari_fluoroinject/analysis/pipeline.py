@@ -11,6 +11,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from napari_fluoroinject.analysis.evidence import Evidence
+from napari_fluoroinject.analysis.expectation import expected_patterns
 from napari_fluoroinject.analysis.field import find_open_field
 from napari_fluoroinject.analysis.findings import assess, judge
 from napari_fluoroinject.analysis.gas import hold_gas_still
@@ -149,6 +150,7 @@ def _analyze(
             leads=leads,
         ),
     )
+    findings = judge(evidence, procedure)
     return Report(
         loop=registered.loop,
         procedure=procedure,
@@ -164,7 +166,8 @@ def _analyze(
         measured=evidence.measured,
         leads=leads,
         study=study,
-        findings=judge(evidence, procedure),
+        expected=expected_patterns(evidence, procedure, findings),
+        findings=findings,
         assessable=assess(evidence, procedure),
         provenance=_provenance(
             loop, annotation, registered.mask.source, contrast.tissue_held_still, on

@@ -168,7 +168,7 @@ def outcome_of(trial: Trial, phantom: Phantom, report: Report) -> Outcome:
             one.id: any(other.value is not None for other in spread if other.id == one.id)
             for one in spread
         },
-        pattern=None,
+        pattern=next((one.state for one in report.expected), None),
         contacts=(there, found, disordered),
         contacts_px=errors,
         run_off_kind=twin.run_off,

@@ -34,6 +34,9 @@ _TOLD_ELSEWHERE = (
 )
 """Measures of a procedure that the loop's own numbers say in other words."""
 
+_SHOWN = {"shown": "features shown", "not shown": "not all shown", "not judged": "not judged"}
+"""How much of an expected pattern a view shows; none of them clears anything."""
+
 Summary = Mapping[str, Any]
 
 
@@ -44,6 +47,7 @@ def statement(summary: Summary, *, title: str, source: str | None = None) -> str
         _warnings(summary),
         section("Reminders", [line("checklist", text) for text in summary["reminders"]]),
         _measured(summary),
+        _expected(summary),
         _dose(summary),
         _unknown(summary),
     ]
@@ -161,8 +165,10 @@ def _needle_lines(summary: Summary) -> Iterator[str]:
 
 def _procedure_lines(summary: Summary) -> Iterator[str]:
     """What was measured against marked landmarks, and else for the procedure."""
+    known = {one["id"] for one in summary["measured"] if one["value"] is not None}
+    elsewhere = (*_TOLD_ELSEWHERE, *(["levels_seen"] if "levels" in known else []))
     for one in summary["measured"]:
-        if one["value"] is None or one["id"] in _TOLD_ELSEWHERE:
+        if one["value"] is None or one["id"] in elsewhere:
             continue
         of = f": {_words(one['of'])}" if one["of"] else ""
         sigma = "" if one["sigma"] is None else f" (1 sigma {_in_unit(one['sigma'], one['unit'])})"
@@ -266,6 +272,12 @@ def _run_off_lines(summary: Summary) -> Iterator[str]:
 
 def _opacity_unit(summary: Summary) -> str:
     return "(natural log)" if summary["source"]["quantitative"] else "(relative only)"
+
+
+def _expected(summary: Summary) -> str:
+    """What this view shows of the patterns that the procedure expects."""
+    lines = [line(_SHOWN[one["state"]], one["text"]) for one in summary["expected"]]
+    return section("Expected spread", lines)
 
 
 def _dose(summary: Summary) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.sr.coding import Code
 
+from napari_fluoroinject.dicom.pattern_terms import PATTERN_TERMS, STATE_TERMS
 from napari_fluoroinject.errors import EncodingError
 from napari_fluoroinject.model.measurement import MEASURES, MeasureId
 
@@ -201,6 +202,7 @@ _MEASURES = (
         "Opacity; denser ones can be missed too.",
     ),
     ("run-off-length", "Length of the run-off path", "Along the path, in the image plane."),
+    ("pattern-score", "Expected pattern score", "Weakest feature over its limit: 1 reaches all."),
     ("warning-score", "Warning score (1 = threshold)", "Strength over the procedure's threshold."),
 )
 _ANSWERS = (
@@ -217,6 +219,7 @@ _ANSWERS = (
     ("needle-marked", "Needle as marked by a person", "Hub, then tip, on the frame marked on."),
     ("landmark", "Landmark", "One that has no code of its own; its name stands beside it."),
     ("far-side", "Far side of a line", "A point beyond the line that is named beside it."),
+    ("expected-pattern", "Expected pattern", "What a view shows of it; it clears nothing."),
     ("measure", "Measure of the procedure", "What is measured without reference to a landmark."),
 )
 _LANDMARKS = (
@@ -273,6 +276,7 @@ _TAKEN: tuple[tuple[str, str, MeasureId], ...] = (
     ("coaxiality", "Angle between needle and beam", "coaxiality"),
     ("foreshortening", "Length in the picture over the true length", "foreshortening"),
     ("levels", "Vertebral levels of the spread", "levels"),
+    ("levels-seen", "Vertebral levels along which the spread was seen", "levels_seen"),
     ("levels-per-ml", "Vertebral levels of the spread per millilitre", "levels_per_ml"),
     ("cranio-caudal", "Cranio-caudal extent of the spread", "cranio_caudal_extent"),
     ("lateral-extent", "Lateral extent of the spread", "lateral_extent"),
@@ -322,6 +326,8 @@ PRIVATE_CONCEPTS: tuple[PrivateConcept, ...] = tuple(
         *_MEASURES,
         *_ANSWERS,
         *_WARNINGS,
+        *STATE_TERMS,
+        *((value, meaning, f"Expected pattern {one}.") for value, meaning, one in PATTERN_TERMS),
         *((value, meaning, f"Landmark {mark}.") for value, meaning, mark in _LANDMARKS),
         *((value, meaning, f"View {name}.") for value, meaning, name in _VIEWS),
         *((value, meaning, f"Measure {one}: {MEASURES[one]}.") for value, meaning, one in _TAKEN),
@@ -334,6 +340,7 @@ _BY_WARNING = {
     finding_id: Code(value, PRIVATE_SCHEME, words) for value, words, finding_id in _WARNINGS
 }
 _BY_LANDMARK = {mark: _BY_VALUE[value] for value, _, mark in _LANDMARKS}
+_BY_PATTERN = {one: _BY_VALUE[value] for value, _, one in PATTERN_TERMS}
 _BY_VIEW = {name: _BY_VALUE[value] for value, _, name in _VIEWS}
 _BY_MEASURE: dict[MeasureId, Code] = {
     **{one: _BY_VALUE[value] for value, _, one in _TAKEN},
@@ -365,6 +372,11 @@ def warning(finding_id: str) -> Code:
 def landmark(landmark_id: str) -> Code:
     """Return the private concept of a landmark; one of the site's own is a landmark, no more."""
     return _BY_LANDMARK.get(landmark_id, _BY_VALUE["landmark"])
+
+
+def pattern(pattern_id: str) -> Code:
+    """Return the private concept of an expected pattern; one of the site's own is no more."""
+    return _BY_PATTERN.get(pattern_id, _BY_VALUE["expected-pattern"])
 
 
 def view(name: str) -> Code | None:

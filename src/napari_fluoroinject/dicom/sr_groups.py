@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.maps import is_quantitative
+from napari_fluoroinject.dicom.sr_expected import expected_groups
 from napari_fluoroinject.dicom.sr_marks import (
     landmark_groups,
     needle_mark,
@@ -47,6 +48,7 @@ def measurement_groups(report: Report, identity: Identity) -> list[Group]:
         _target(write),
         *landmark_groups(write),
         *measure_groups(write),
+        *expected_groups(write),
         *_outlines(write),
         _spread(write),
         _kinetics(write),

@@ -92,6 +92,7 @@ def statements(report: Report, omissions: tuple[Omission, ...]) -> tuple[Stateme
         _needle(report),
         _target(report),
         *_contrast(report),
+        *(_say("expected-pattern", one.text) for one in report.expected),
         *(_say("not-measured", why) for why in not_measured(report)),
         *(_say("not-written", f"{o.name}: {o.reason}") for o in omissions),
         *(_say("reader-note", note) for note in report.loop.notes),

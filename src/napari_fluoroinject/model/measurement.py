@@ -13,6 +13,7 @@ MeasureId = Literal[
     "coaxiality",
     "foreshortening",
     "levels",
+    "levels_seen",
     "levels_per_ml",
     "cranio_caudal_extent",
     "lateral_extent",
@@ -42,6 +43,7 @@ MEASURES: dict[MeasureId, str] = {
     "coaxiality": "angle between needle and beam in the trajectory view",
     "foreshortening": "length in the picture as a share of the needle's true length",
     "levels": "vertebral levels that the spread covers",
+    "levels_seen": "vertebral levels along which the spread was seen; it may go on unseen",
     "levels_per_ml": "vertebral levels that the spread covers for each millilitre of contrast",
     "cranio_caudal_extent": "extent of the spread along the spine",
     "lateral_extent": "extent of the spread across the spine",
@@ -68,6 +70,7 @@ MEASURES: dict[MeasureId, str] = {
 LANDMARK_OF: dict[MeasureId, str] = {
     "shaft_angle": "planned_trajectory",
     "levels": "end_plates",
+    "levels_seen": "end_plates",
     "levels_per_ml": "end_plates",
     "side_asymmetry": "midline",
     "midline_crossing": "midline",

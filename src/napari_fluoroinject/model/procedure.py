@@ -144,6 +144,7 @@ class Pattern(Checked):
 
     `label` is the class of its contrast in a segmentation (1 intended, 2 vascular, 3 other, 0
     none); `warning` is raised by an abnormal pattern; None where no rule can tell it yet.
+    `settings` are the limits that an expected pattern is told by, by name.
     """
 
     id: str
@@ -153,6 +154,7 @@ class Pattern(Checked):
     looks: tuple[Statement, ...]
     measures: tuple[MeasureId, ...] = ()
     warning: WarningId | None = None
+    settings: dict[str, Sourced] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.cine import CineLoop
+from napari_fluoroinject.model.expectation import ExpectedPattern
 from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.lead import Lead
 from napari_fluoroinject.model.measurement import Measurement
@@ -67,7 +68,8 @@ class Report:
     `noise` likewise. `measured` are the measures of the procedure, with or without a value;
     `leads` were found where the procedure places one.
     `study` is what is known of the loop's study, None where nothing; `reminders` are sentences of
-    the checklist that hold for what was said and recorded.
+    the checklist that hold for what was said and recorded. `expected` says how far the contrast
+    shows the patterns that the procedure expects.
     """
 
     loop: CineLoop
@@ -88,6 +90,7 @@ class Report:
     leads: tuple[Lead, ...] = ()
     study: Study | None = None
     reminders: tuple[str, ...] = ()
+    expected: tuple[ExpectedPattern, ...] = ()
 
     @property
     def tip_target_px(self) -> float | None:

@@ -12,6 +12,7 @@ from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.study import Dose, DoseReference
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.model.expectation import ExpectedPattern
     from napari_fluoroinject.model.measurement import Measurement
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.model.spread import SpreadMeasurements
@@ -73,6 +74,7 @@ def summarize(report: Report, outputs: tuple[dict[str, str], ...] = ()) -> dict[
         ],
         "end_plates": _end_plates(report),
         "measured": [_measure(one) for one in report.measured],
+        "expected": [_expected(one) for one in report.expected],
         "dose": _dose(report),
         "warnings": _warnings(report),
         "reminders": list(report.reminders),
@@ -97,6 +99,31 @@ def _measure(one: Measurement) -> dict[str, Any]:
         "unit": one.unit,
         "view": one.view,
         "reason": one.reason or None,
+    }
+
+
+def _expected(one: ExpectedPattern) -> dict[str, Any]:
+    return {
+        "pattern": one.pattern,
+        "name": one.name,
+        "state": one.state,
+        "score": _number(one.score),
+        "features": [
+            {
+                "measure": told.measure,
+                "of": told.of,
+                "view": told.view,
+                "value": _number(told.value),
+                "sigma": _number(told.sigma),
+                "unit": told.unit,
+                "bound": told.bound,
+                "limit": _number(told.limit),
+                "reached": told.reached,
+            }
+            for told in one.told
+        ],
+        "reason": one.reason or None,
+        "text": one.text,
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.errors import ProcedureError
 from napari_fluoroinject.model.procedure import Pattern, Procedure
-from napari_fluoroinject.model.sourced import Source
+from napari_fluoroinject.model.sourced import Source, Sourced
 from napari_fluoroinject.procedures.consistency import inconsistencies
 from napari_fluoroinject.procedures.reading import cited, read_table, validated
 
@@ -77,9 +78,11 @@ def parse(text: str, *, name: str) -> Procedure:
     _check_shape(fields, name)
     listed = fields.get("sources", [])
     own = {one.get("id") for one in listed}
+    own_limits = fields.pop("expected_settings", {})
     for kind in ("expected", "abnormal"):
         if kind in fields:
             fields[kind] = _patterns_named(fields[kind], at=f"{name}: {kind}")
+    fields |= _with_limits(fields.get("expected", []), own_limits, name=name)
     if "warnings" in fields:
         fields["warnings"] = [_with_defaults(one) for one in fields["warnings"]]
     sources = {source.id: source for source in shared_sources()}
@@ -134,6 +137,24 @@ def _patterns_named(named: Any, *, at: str) -> list[Pattern]:
     if unknown := [one for one in named if not isinstance(one, str) or one not in known]:
         raise ProcedureError(f"{at}: no pattern {unknown}; there are: {', '.join(known)}")
     return [known[one] for one in named]
+
+
+def _with_limits(
+    expected: list[Pattern], own: Any, *, name: str
+) -> dict[str, tuple[Pattern, ...]]:
+    """Expected patterns with what the procedure says of their limits in the place of the usual."""
+    limits = validated(dict[str, dict[str, Sourced]], own, name=f"{name}: expected_settings")
+    if unknown := set(limits) - {pattern.id for pattern in expected}:
+        raise ProcedureError(
+            f"{name}: expected_settings: {', '.join(sorted(unknown))} is not among expected"
+        )
+    changed = tuple(
+        replace(one, settings={**(one.settings or {}), **limits[one.id]})
+        if one.id in limits
+        else one
+        for one in expected
+    )
+    return {"expected": changed} if changed else {}
 
 
 def _with_defaults(warning: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
+from napari_fluoroinject.model.expected import EXPECTED, expected_settings
 from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.measurement import CONTACT_LINES, LANDMARK_OF
 from napari_fluoroinject.model.sourced import Sourced
@@ -13,6 +15,7 @@ from napari_fluoroinject.procedures.units import wrong_units
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_fluoroinject.model.likeness import Feature
     from napari_fluoroinject.model.procedure import Procedure
 
 
@@ -24,7 +27,8 @@ def inconsistencies(procedure: Procedure) -> list[str]:
         *_unknown_landmarks(procedure),
         *_wrong_patterns(procedure),
         *_missing_landmarks(procedure),
-        *_untold_patterns(procedure),
+        *_untold_warnings(procedure),
+        *_untold_expected(procedure),
         *_faulty_facts(procedure),
         *wrong_units(procedure),
     ]
@@ -89,27 +93,48 @@ def _missing_landmarks(procedure: Procedure) -> Iterator[str]:
         yield f"landmarks: line_contact is measured against one of {', '.join(CONTACT_LINES)}"
 
 
-def _untold_patterns(procedure: Procedure) -> Iterator[str]:
+def _untold_warnings(procedure: Procedure) -> Iterator[str]:
     """A warning of a pattern has its limits, and the landmarks of one of its looks."""
-    known = {landmark.id for landmark in procedure.landmarks}
     for index, rule in enumerate(procedure.warnings):
-        if rule.id not in LIKENESSES:
-            continue
-        likeness, settings = LIKENESSES[rule.id], rule.settings or {}
-        for name in sorted(likeness.settings.symmetric_difference(settings)):
-            told = "is missing" if name in likeness.settings else "is no setting of it"
-            yield f"warnings.{index}.settings: {name!r} {told} ({rule.id})"
-        for name, number in settings.items():
-            if number.low <= 0:
-                yield f"warnings.{index}.settings.{name}: seen {number.low:g}; expected above 0"
-        needed = [
-            [f.landmarks for f in look if f.landmarks and not f.extra] for look in likeness.looks
-        ]
-        if not any(all(known & set(one) for one in look) for look in needed):
-            asked = " or ".join(
-                " with ".join("/".join(one) for one in dict.fromkeys(look)) for look in needed
-            )
-            yield f"landmarks: {rule.id} is told by {asked}, not among them"
+        if rule.id in LIKENESSES:
+            looks, wanted = LIKENESSES[rule.id].looks, LIKENESSES[rule.id].settings
+            yield from _wrong_settings(f"warnings.{index}", rule.id, rule.settings, wanted)
+            yield from _unmarked_looks(rule.id, looks, procedure)
+
+
+def _untold_expected(procedure: Procedure) -> Iterator[str]:
+    """So has an expected pattern that this version can tell; no other pattern has limits."""
+    for index, pattern in enumerate(procedure.expected):
+        wanted = expected_settings(pattern.id)
+        yield from _wrong_settings(f"expected.{index}", pattern.id, pattern.settings, wanted)
+        if pattern.id in EXPECTED:
+            yield from _unmarked_looks(pattern.id, EXPECTED[pattern.id], procedure)
+    for index, pattern in enumerate(procedure.abnormal):
+        yield from _wrong_settings(f"abnormal.{index}", pattern.id, pattern.settings, frozenset())
+
+
+def _wrong_settings(
+    at: str, of: str, settings: dict[str, Sourced] | None, wanted: frozenset[str]
+) -> Iterator[str]:
+    for name in sorted(wanted.symmetric_difference(settings or {})):
+        told = "is missing" if name in wanted else "is no setting of it"
+        yield f"{at}.settings: {name!r} {told} ({of})"
+    for name, number in (settings or {}).items():
+        for value in dict.fromkeys((number.low, number.high)):
+            if not 0 < value < inf:
+                yield f"{at}.settings.{name}: seen {value:g}; expected above 0, and finite"
+
+
+def _unmarked_looks(
+    of: str, looks: tuple[tuple[Feature, ...], ...], procedure: Procedure
+) -> Iterator[str]:
+    known = {landmark.id for landmark in procedure.landmarks}
+    needed = [[f.landmarks for f in look if f.landmarks and not f.extra] for look in looks]
+    if not any(all(known & set(one) for one in look) for look in needed):
+        asked = " or ".join(
+            " with ".join("/".join(one) for one in dict.fromkeys(look)) for look in needed
+        )
+        yield f"landmarks: {of} is told by {asked}, not among them"
 
 
 def _faulty_facts(procedure: Procedure) -> Iterator[str]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.model.expected import EXPECTED
 from napari_fluoroinject.model.measurement import MEASURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_fluoroinject.model.likeness import Feature
     from napari_fluoroinject.model.procedure import (
         LandmarkRule,
         LimitRule,
@@ -193,6 +195,22 @@ def _pattern(kind: str, pattern: Pattern) -> Iterator[Line]:
     yield kind, f"{pattern.name}{warning}{told}"
     for look in pattern.looks:
         yield "", said(look)
+    limits = pattern.settings or {}
+    for features in EXPECTED.get(pattern.id, ()):
+        yield "one view shows it by", "; ".join(_feature(one, limits) for one in features)
+    for name, limit in limits.items():
+        yield f"limit: {spoken(name)}", _number(limit)
+
+
+def _feature(feature: Feature, limits: dict[str, Sourced]) -> str:
+    """`line contact (ventral interlaminar line) at least 30 %`."""
+    limit = limits[feature.setting]
+    number = limit.high if feature.bound == "least" else limit.low
+    unit = "" if limit.unit == "1" else f" {limit.unit}"
+    of = f" ({', '.join(map(spoken, feature.landmarks))})" if feature.landmarks else ""
+    views = f" in {' or '.join(feature.views)}" if feature.views else ""
+    extra = ", where measured" if feature.extra else ""
+    return f"{spoken(feature.measure)}{of} at {feature.bound} {number:g}{unit}{views}{extra}"
 
 
 def _warnings(procedure: Procedure) -> Iterator[Line]:

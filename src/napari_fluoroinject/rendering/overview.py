@@ -128,6 +128,11 @@ def _findings(report: Report) -> tuple[Entry, ...]:
     if unknowns:
         entries.append(_heading("Not known, not judged", gap_px=12.0))
         entries.extend(Entry(text=line, size_pt=9.5, mark=palette.RULE) for line in unknowns)
+    if report.expected:  # after all that warns: it gives way where there is no room
+        entries.append(_heading("Of the expected spread", gap_px=12.0))
+        entries.extend(
+            Entry(text=one.text, colour=palette.MUTED, size_pt=9.0) for one in report.expected
+        )
     return tuple(entries)
 
 

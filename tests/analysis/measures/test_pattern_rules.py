@@ -6,23 +6,18 @@ import dataclasses
 
 import numpy as np
 import pytest
+from drawn_spreads import MIDLINE, ONE_ML, PLATES, SHAPE, VILL, area, drawn, evidence
 from hypothesis import given
 from hypothesis import strategies as st
-from measured_loops import seen
 
-from napari_fluoroinject.analysis.evidence import Evidence
 from napari_fluoroinject.analysis.findings import RULES, assess, judge
-from napari_fluoroinject.analysis.measures.every import measure_for
-from napari_fluoroinject.analysis.pattern_rules import MOST_SCORE, resemblance
-from napari_fluoroinject.model.annotation import Annotation, ContrastAgent, Mark
+from napari_fluoroinject.analysis.looks import MOST_SCORE
+from napari_fluoroinject.analysis.pattern_rules import resemblance
+from napari_fluoroinject.model.annotation import ContrastAgent
 from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.measurement import Measurement
-from napari_fluoroinject.model.motion import Injection
-from napari_fluoroinject.model.spread import RunOff, SpreadMaps, SpreadMeasurements
 from napari_fluoroinject.procedures import every, get
 
-SHAPE = (200, 300)
-MM = 0.5
 UNITS = {
     "levels": "{levels}",
     "levels_per_ml": "{levels}/mL",
@@ -31,31 +26,8 @@ UNITS = {
 """Units of measures that are no share."""
 
 
-def drawn(*boxes):
-    """A region of boxes, each (first row, end row, first column, end column)."""
-    region = np.zeros(SHAPE, bool)
-    for top, bottom, left, right in boxes:
-        region[top:bottom, left:right] = True
-    return region
-
-
-def area(landmark, top, bottom, left, right):
-    corners = ((top, left), (top, right), (bottom, right), (bottom, left))
-    return Mark(landmark=landmark, points_px=tuple((r - 0.5, c - 0.5) for r, c in corners))
-
-
-MIDLINE = Mark(landmark="midline", points_px=((0.0, 149.5), (199.0, 149.5)))
-PLATES = Mark(
-    landmark="end_plates", points_px=tuple((float(row), 150.0) for row in (20, 60, 100, 140, 180))
-)
-VILL = Mark(
-    landmark="ventral_interlaminar_line",
-    points_px=((0.0, 118.0), (199.0, 118.0)),
-    beyond_px=(100.0, 60.0),
-)
 FACET = area("facet_joint", 90, 115, 185, 205)
 DISC = area("disc", 95, 110, 100, 170)
-ONE_ML = ContrastAgent(volume_ml=1.0)
 
 SHEET = drawn((50, 150, 148, 176), (95, 103, 176, 215))
 """Epidural on one side, with egress along a root."""
@@ -69,51 +41,6 @@ IN_FACET = drawn((92, 113, 187, 203))
 IN_DISC = drawn((97, 108, 105, 165))
 SLEEVE = drawn((70, 90, 165, 175), (88, 120, 172, 182))
 """Along a root below its pedicle, above the disc and across its height."""
-
-
-def evidence(procedure, region, *marks, view=None, agent=None, bounds=(), **changes):
-    annotation = Annotation(marks=marks, view=view, agent=agent)
-    loop = seen(annotation=annotation, **changes)
-    rows, columns = np.nonzero(region)
-    empty = {field.name: None for field in dataclasses.fields(SpreadMeasurements)}
-    scale = loop.loop.mm_per_px
-    across = float(np.ptp(columns) + 1)
-    along = float(np.ptp(rows) + 1)
-    numbers = SpreadMeasurements(
-        **empty
-        | {
-            "across_px": across,
-            "along_px": along,
-            "across_mm": scale and across * scale,
-            "along_mm": scale and along * scale,
-            "area_by_frame_px": np.ones(10),
-            "mean_od_by_frame": np.ones(10),
-            "lower_bounds": bounds,
-        }
-    )
-    undefined = np.full(SHAPE, np.nan)
-    maps = SpreadMaps(
-        **dict.fromkeys(
-            ("peak_od", "arrival_s", "time_to_peak_s", "washout_per_s", "transit_s"), undefined
-        ),
-        region=region,
-        region_by_frame=region[None],
-        arrival_threshold_od=0.1,
-        region_threshold_od=0.1,
-        detection_limit_od=0.1,
-    )
-    quiet = RunOff(
-        score=0.2, kind=None, path_px=np.zeros((0, 2)), frames=None, smallest_seen_od=0.05
-    )
-    return Evidence(
-        loop=loop.loop,
-        annotation=annotation,
-        motion=loop.motion,
-        injection=Injection(mask_frames=(0, 1), onset_frame=2, onset_score=9.0),
-        needle=loop.needle,
-        run_off=quiet,
-        measured=measure_for(procedure, loop, maps, numbers, quiet),
-    )
 
 
 def raised(procedure, region, *marks, **changes):

@@ -94,6 +94,16 @@ def levels_covered(
     return (low, high) if low >= -MOST_BEYOND_LEVELS and high <= most else None
 
 
+def levels_seen(region: BoolArray, end_plates_px: Sequence[Point]) -> float:
+    """How many levels a region covers at least, counted as `levels_covered` counts them.
+
+    What lies farther beyond the marks is not counted; `region` is not empty.
+    """
+    plates = np.asarray(end_plates_px, np.float64)
+    level = _rung(np.argwhere(region).astype(np.float64), plates)
+    return float(np.ptp(np.clip(level, -MOST_BEYOND_LEVELS, len(plates) - 1 + MOST_BEYOND_LEVELS)))
+
+
 def compactness(region: BoolArray) -> float:
     """Return 4 pi A / P^2: 1 for a disc, less for what is long, torn or ragged (Cox 1927).
 

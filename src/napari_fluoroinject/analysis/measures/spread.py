@@ -8,18 +8,20 @@ from math import hypot, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import binary_dilation, binary_erosion
 
+from napari_fluoroinject.analysis.measures.border import BORDER_PX, with_border
 from napari_fluoroinject.analysis.measures.lines import sides_px
 from napari_fluoroinject.analysis.measures.seen import MARK_SIGMA_PX, Seen, unmeasured
 from napari_fluoroinject.analysis.measures.shares import (
     compactness,
     levels_covered,
+    levels_seen,
     share_beyond,
     share_within,
     touched_share,
 )
 from napari_fluoroinject.model.arrays import BoolArray
+from napari_fluoroinject.model.expected import expected_by
 from napari_fluoroinject.model.likeness import told_by
 from napari_fluoroinject.model.measurement import (
     CONTACT_LINES,
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
 
 REACH_MM, REACH_PX = 1.5, 4.0
 """Contrast this near to a line touches it: the blur of the maps and a mark's own error."""
-BORDER_PX = 1.0
-"""The border of the region is known to about a pixel: shares are told with what that changes."""
 END_FRAMES = 3
 """So many frames at the end, and about the peak, are taken together for the persistence."""
 
@@ -72,6 +72,7 @@ def spread_measurements(
     patterns = (*procedure.expected, *procedure.abnormal)
     asked = [*procedure.measures, *(one for pattern in patterns for one in pattern.measures)]
     asked += [one for warning in procedure.warnings for one in told_by(warning.id)]
+    asked += [one for pattern in procedure.expected for one in expected_by(pattern.id)]
     taken = [one for one in dict.fromkeys(asked) if one in _TAKEN]
     return tuple(found for one in taken for found in _taken(one, seen, spread, procedure))
 
@@ -150,10 +151,24 @@ def _levels(ask: _Ask) -> Iterator[Measurement]:
     if ends is None or why:
         yield ask.missing(why, of=mark.landmark)
         return
-    length = float(np.hypot(*np.diff(np.asarray(mark.points_px), axis=0).T).sum())
-    per_px = (len(mark.points_px) - 1) / length
-    sigma = sqrt(2) * hypot(BORDER_PX, MARK_SIGMA_PX) * per_px
+    sigma = _level_sigma(mark)
     yield ask.found((ends[1] - ends[0]) / volume_ml, sigma / volume_ml, of=mark.landmark)
+
+
+def _levels_seen(ask: _Ask) -> Iterator[Measurement]:
+    """Levels of what lies along the end plates that were marked; the spread may go on."""
+    mark, why = ask.mark(LANDMARK_OF[ask.what])
+    if mark is None:
+        yield ask.missing(why)
+        return
+    covered = levels_seen(ask.spread.region, mark.points_px)
+    yield ask.found(covered, _level_sigma(mark), of=mark.landmark)
+
+
+def _level_sigma(mark: Mark) -> float:
+    """How uncertain border and marks make a number of levels."""
+    length = float(np.hypot(*np.diff(np.asarray(mark.points_px), axis=0).T).sum())
+    return sqrt(2) * hypot(BORDER_PX, MARK_SIGMA_PX) * (len(mark.points_px) - 1) / length
 
 
 def _millilitres(ask: _Ask) -> tuple[float, str]:
@@ -176,7 +191,7 @@ def _beside_midline(ask: _Ask) -> Iterator[Measurement]:
     if beyond is None:
         yield ask.missing(why, of=mark.landmark)
         return
-    share, sigma = _with_border(
+    share, sigma = with_border(
         ask.spread.region, lambda r: share_beyond(r, mark.points_px, beyond)
     )
     if ask.what == "midline_crossing":
@@ -195,7 +210,7 @@ def _one_sided(ask: _Ask) -> Iterator[Measurement]:
     aside = line[0] + [-(line[-1] - line[0])[1], (line[-1] - line[0])[0]]
     there = (float(aside[0]), float(aside[1]))
     try:
-        share, sigma = _with_border(
+        share, sigma = with_border(
             ask.spread.region, lambda r: share_beyond(r, mark.points_px, there)
         )
     except ValueError:
@@ -247,7 +262,7 @@ def _beyond_lines(ask: _Ask) -> Iterator[Measurement]:
 
 def _share_beyond(ask: _Ask, landmark: str, points: Sequence[Point], beyond: Point) -> Measurement:
     try:
-        share, sigma = _with_border(ask.spread.region, lambda r: share_beyond(r, points, beyond))
+        share, sigma = with_border(ask.spread.region, lambda r: share_beyond(r, points, beyond))
     except ValueError as error:
         return ask.missing(str(error), of=landmark)
     return ask.found(100 * share, 100 * sigma, of=landmark)
@@ -266,7 +281,7 @@ def _touched(ask: _Ask) -> Iterator[Measurement]:
         if mark is None:
             yield ask.missing(why, of=landmark.id)
             continue
-        share, sigma = _with_border(
+        share, sigma = with_border(
             ask.spread.region,
             partial(_touched_share, line_px=mark.points_px, reach_px=reach, facing=facing),
         )
@@ -283,12 +298,12 @@ def _overlaps(ask: _Ask) -> Iterator[Measurement]:
             yield ask.missing(why, of=landmark.id)
             continue
         within = partial(share_within, corners_px=mark.points_px)
-        share, sigma = _with_border(ask.spread.region, within)
+        share, sigma = with_border(ask.spread.region, within)
         yield ask.found(100 * share, 100 * sigma, of=landmark.id)
 
 
 def _compactness(ask: _Ask) -> Iterator[Measurement]:
-    value, sigma = _with_border(ask.spread.region, compactness)
+    value, sigma = with_border(ask.spread.region, compactness)
     yield ask.found(value, sigma)
 
 
@@ -335,24 +350,6 @@ def _touched_share(
     return touched_share(region, line_px, reach_px=reach_px, facing=facing) or 0.0
 
 
-def _stepped(region: BoolArray, step: int, axis: int) -> BoolArray:
-    """A region moved by a pixel; what leaves the picture is gone."""
-    moved = np.roll(region, step, axis)
-    edge = [slice(None), slice(None)]
-    edge[axis] = slice(0, 1) if step > 0 else slice(-1, None)
-    moved[tuple(edge)] = False
-    return moved
-
-
-def _with_border(region: BoolArray, measured: Callable[[BoolArray], float]) -> tuple[float, float]:
-    """A measure of a region, and how much it changes where the border lies a pixel off."""
-    value = measured(region)
-    others = [binary_dilation(region), binary_erosion(region)]
-    others += [_stepped(region, step, axis) for step in (-1, 1) for axis in (0, 1)]
-    changes = [abs(measured(other) - value) for other in others if other.any()]
-    return value, max(changes)
-
-
 _NUMBERS: dict[MeasureId, str] = {
     "cranio_caudal_extent": "along",
     "lateral_extent": "across",
@@ -361,6 +358,7 @@ _NUMBERS: dict[MeasureId, str] = {
 _LENGTHS = (*_NUMBERS, "path_length")
 _UNITS: dict[MeasureId, str] = {
     "levels": "{levels}",
+    "levels_seen": "{levels}",
     "levels_per_ml": "{levels}/mL",
     "compactness": "1",
     "tubularity": "1",
@@ -368,6 +366,7 @@ _UNITS: dict[MeasureId, str] = {
 """Units (UCUM) of what is neither a share nor a length."""
 _TAKEN: dict[MeasureId, Callable[[_Ask], Iterator[Measurement]]] = {
     "levels": _levels,
+    "levels_seen": _levels_seen,
     "levels_per_ml": _levels,
     "cranio_caudal_extent": _of_numbers,
     "lateral_extent": _of_numbers,

@@ -52,17 +52,14 @@ def pedicle_line(
 ) -> Landmark:
     """A line along the pedicles of one side.
 
-    Of the `middle` the far side is medial, of the `outer` border lateral; the `inner` border
-    limits nothing.
+    The far side of the `outer` border is lateral, of the others medial.
     """
     points = []
     for name in spine.levels:
         bone = spine.vertebra(name)
         y = {"inner": bone.pedicle_inner, "middle": bone.pedicle_y, "outer": bone.pedicle_outer}
         points.append(spine.world(name, (bone.wall, side * y[of], bone.pedicle_z)))
-    beyond = {"inner": None, "middle": -_BESIDE_MM, "outer": _BESIDE_MM}[of]
-    if beyond is None:
-        return common.line(points, views)
+    beyond = _BESIDE_MM if of == "outer" else -_BESIDE_MM
     return common.line(points, views, beyond=(0.0, side * beyond, 0.0))
 
 
