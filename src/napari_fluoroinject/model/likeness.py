@@ -81,6 +81,11 @@ LIKENESSES: dict[WarningId, Likeness] = {
                 Feature(measure="levels_per_ml", bound="least", landmarks=("end_plates",)),
                 Feature(measure="lateral_extent", bound="most", views=("AP",)),
             ),
+            (
+                Feature(measure="levels_seen", bound="least", landmarks=("end_plates",)),
+                Feature(measure="lateral_extent", bound="most", views=("AP",)),
+                Feature(measure="one_sidedness", bound="most", landmarks=("midline",)),
+            ),
         ),
     ),
     "intradiscal_like": Likeness(resembles="intradiscal contrast", looks=(_confined("disc"),)),

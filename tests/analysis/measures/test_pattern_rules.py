@@ -20,6 +20,7 @@ from napari_fluoroinject.procedures import every, get
 
 UNITS = {
     "levels": "{levels}",
+    "levels_seen": "{levels}",
     "levels_per_ml": "{levels}/mL",
     "lateral_extent": "mm",
 }
