@@ -26,7 +26,7 @@ _APART_MM = 0.55
 """Two contacts nearer to one another than this are seen as one."""
 _FARTHEST_MM = 2.0
 _EQUAL = 2.5
-_BETTER = 0.6
+_BETTER = 0.8
 """Two are taken for one dot where they leave less than this share of what one leaves."""
 
 

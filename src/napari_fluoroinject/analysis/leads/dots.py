@@ -29,7 +29,7 @@ _LIKE = 0.42
 _STRONGEST = 4
 _ROUND = 0.4
 """Least median ratio of the two curvatures: longer contacts are bars, and not looked for here."""
-_EDGE = 0.15
+_EDGE = 0.1
 """Below this ratio a peak lies on an edge."""
 _FARTHEST_MM = 10.0
 _MOST_IN_ROW = 7

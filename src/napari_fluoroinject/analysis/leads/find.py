@@ -10,7 +10,7 @@ from napari_fluoroinject.analysis.leads.chains import find_chains
 from napari_fluoroinject.analysis.leads.complete import completed, trimmed
 from napari_fluoroinject.analysis.leads.dots import dotted_leads
 from napari_fluoroinject.analysis.leads.profile import Fit, fit_contacts
-from napari_fluoroinject.analysis.leads.spots import FAINTEST_OD, find_spots
+from napari_fluoroinject.analysis.leads.spots import FAINTEST_OD, find_spots, metal_of
 from napari_fluoroinject.analysis.leads.wire import wire_end
 from napari_fluoroinject.analysis.needle.find import mean_opacity
 from napari_fluoroinject.analysis.needle.line import pixel_scale
@@ -73,7 +73,7 @@ def leads_in(opacity: FloatArray, field: BoolArray, *, mm_per_px: float) -> tupl
 
 def _barred_leads(opacity: FloatArray, field: BoolArray, mm_per_px: float) -> tuple[Fit, ...]:
     """Leads whose contacts are bars, longer than wide."""
-    spots = find_spots(opacity, field, mm_per_px=mm_per_px)
+    spots = metal_of(find_spots(opacity, field, mm_per_px=mm_per_px))
     found: list[Fit] = []
     tried = 0
     for chain in find_chains(spots, mm_per_px=mm_per_px):

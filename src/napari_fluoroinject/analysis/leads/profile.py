@@ -33,6 +33,8 @@ _COURSE_FROM = 6
 _LEAST_OFF_PX = 0.3
 _ROUNDS = 3
 _LEAST_SIGMA_PX = 0.05
+_SPLINE_PX = 12
+"""A cubic spline's coefficient has forgotten what lies so far away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,8 +150,15 @@ class Curve:
 def strip(opacity: FloatArray, curve: Curve, s: DoubleArray, offsets: DoubleArray) -> DoubleArray:
     """Opacity along and across a curve, (along, offsets); NaN outside the picture."""
     at = curve.at(s)[:, None] + offsets[:, None] * curve.across(s)[:, None]
+    # the spline's coefficients are sought about the strip only: elsewhere they change nothing
+    flat = at.reshape(-1, 2)
+    low = np.maximum(np.floor(flat.min(axis=0)).astype(int) - _SPLINE_PX, 0)
+    high = np.minimum(np.ceil(flat.max(axis=0)).astype(int) + _SPLINE_PX + 1, opacity.shape)
+    if (high - low < 2).any():
+        return np.full(at.shape[:2], np.nan)
+    part = opacity[low[0] : high[0], low[1] : high[1]].astype(np.float64)
     result: DoubleArray = ndimage.map_coordinates(
-        opacity.astype(np.float64), at.transpose(2, 0, 1), order=3, mode="constant", cval=np.nan
+        part, (at - low).transpose(2, 0, 1), order=3, mode="constant", cval=np.nan
     )
     return result
 
