@@ -14,7 +14,7 @@ WIDEST_MM = 2.6
 LENGTHS_MM = (0.7, 5.0)
 WIDTHS_MM = (0.5, 2.6)
 """Of spots at half their height, with the picture's blur in them."""
-FAINTEST_OD = 0.12
+FAINTEST_OD = 0.06
 """Metal of a contact takes more than this of the beam even behind strong scatter."""
 NOISE_SIGMAS = 5.0
 _BLUR_MM = 0.35
