@@ -9,6 +9,7 @@ import numpy as np
 from napari_fluoroinject.analysis.leads.chains import find_chains
 from napari_fluoroinject.analysis.leads.complete import completed, trimmed
 from napari_fluoroinject.analysis.leads.dots import dotted_leads
+from napari_fluoroinject.analysis.leads.overlaid import overlaid_leads
 from napari_fluoroinject.analysis.leads.profile import Fit, fit_contacts
 from napari_fluoroinject.analysis.leads.spots import FAINTEST_OD, find_spots, metal_of
 from napari_fluoroinject.analysis.leads.wire import wire_end
@@ -73,7 +74,8 @@ def leads_in(opacity: FloatArray, field: BoolArray, *, mm_per_px: float) -> tupl
 
 def _barred_leads(opacity: FloatArray, field: BoolArray, mm_per_px: float) -> tuple[Fit, ...]:
     """Leads whose contacts are bars, longer than wide."""
-    spots = metal_of(find_spots(opacity, field, mm_per_px=mm_per_px))
+    every = find_spots(opacity, field, mm_per_px=mm_per_px)
+    spots = metal_of(every)
     found: list[Fit] = []
     tried = 0
     for chain in find_chains(spots, mm_per_px=mm_per_px):
@@ -87,7 +89,9 @@ def _barred_leads(opacity: FloatArray, field: BoolArray, mm_per_px: float) -> tu
         fit = fit_contacts(opacity, trimmed(fit.at_px), mm_per_px=mm_per_px)
         if is_lead(fit, mm_per_px=mm_per_px) and _as_dark(fit, found):
             found.append(completed(opacity, field, fit, mm_per_px=mm_per_px))
-    return tuple(found)
+    if len(found) > 1:
+        return tuple(found)
+    return overlaid_leads(opacity, field, every, mm_per_px=mm_per_px) or tuple(found)
 
 
 def is_lead(fit: Fit, *, mm_per_px: float) -> bool:
