@@ -22,15 +22,15 @@ from napari_fluoroinject.analysis.measures.lines import sides_px
 from napari_fluoroinject.analysis.pipeline import register
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError
-from napari_fluoroinject.model.lead import level_at
+from napari_fluoroinject.model.arrays import DoubleArray
+from napari_fluoroinject.model.cine import CineLoop
+from napari_fluoroinject.model.lead import Lead, level_at
+from napari_fluoroinject.phantom import PhantomSettings, Truth, make_phantom
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
-    from napari_fluoroinject.model.cine import CineLoop
-    from napari_fluoroinject.model.lead import Lead
-    from napari_fluoroinject.phantom import Truth
+    from napari_fluoroinject.model.arrays import BoolArray
 
 SCENES = ("scs_lead", "drg_lead")
 VIEWS = ("AP", "LAT")
@@ -138,8 +138,6 @@ def score_patient(
 
 
 def _seen(key: str, view: str, seed: int, twin: str, *, dose_ngy: float, frames: int) -> _Seen:
-    from napari_fluoroinject.phantom import PhantomSettings, make_phantom
-
     settings = PhantomSettings(seed=seed, twin=twin, view=view, dose_ngy=dose_ngy, frames=frames)
     phantom = make_phantom(key, settings=settings)
     on, truth = choose(), phantom.truth
@@ -207,10 +205,10 @@ def score_leads(one: _Seen, moved: tuple[Moved, ...] = ()) -> LeadScore:
 def _visible(contacts: DoubleArray, field: BoolArray) -> BoolArray:
     """Which contacts (leads, contacts) lie inside the open field."""
     at, size = np.rint(contacts).astype(int), np.array(field.shape)
-    inside: BoolArray = ((at >= _RIM_PX) & (at < size - _RIM_PX)).all(axis=-1)
+    inside: BoolArray = np.all((at >= _RIM_PX) & (at < size - _RIM_PX), axis=-1)
     for down, right in product((-_RIM_PX, 0, _RIM_PX), repeat=2):
         row, column = (np.clip(at[..., k] + (down, right)[k], 0, size[k] - 1) for k in (0, 1))
-        inside = inside & field[row, column]
+        inside &= field[row, column]
     return inside
 
 
@@ -246,7 +244,8 @@ def _level_errors(one: _Seen, plates: DoubleArray) -> Iterator[float]:
 
 def _offset(point: DoubleArray, midline: DoubleArray) -> float:
     right = (float(midline[0, 0]), float(midline[:, 1].max()) + 1e4)
-    return float(sides_px(point[None], midline, right)[0])
+    line = [(float(row), float(column)) for row, column in midline]
+    return float(sides_px(point[None], line, right)[0])
 
 
 def _migrations(first: _Seen, second: _Seen, lateral: _Seen | None, seed: int) -> Iterator[Moved]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -85,9 +87,7 @@ def dots(contacts, *, od=0.5, wire_to=None, noise=0.01, seed=0):
         drawn += od * np.clip(2.4 - np.hypot(rows - row, columns - column), 0, 1)
     if wire_to is not None:
         nodes = [*contacts, wire_to]
-        ends = np.concatenate(
-            [np.linspace(a, b, 400) for a, b in zip(nodes[:-1], nodes[1:], strict=True)]
-        )
+        ends = np.concatenate([np.linspace(a, b, 400) for a, b in pairwise(nodes)])
         wire = np.zeros_like(drawn)
         wire[tuple(np.rint(ends).astype(int).T)] = 0.25
         drawn += wire

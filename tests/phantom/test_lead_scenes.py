@@ -73,7 +73,7 @@ def test_a_contact_keeps_its_metal_however_it_is_seen(angle_deg):
         lengthening=1 / sine,
         end_on=cosine,
     )
-    window, density = shade(rod, 96)
+    _, density = shade(rod, 96)
     metal_g = np.pi / 4 * (1.3**2 - 1.06**2) * 3.0 * PLATINUM_G_CM3 / 1000
     assert density.sum() * mm**2 / 100 == pytest.approx(metal_g, rel=0.02)
     # seen along itself it is a ring, as wide as it is

@@ -69,7 +69,7 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     typer.echo(_printed(table(scores, doses_ngy=doses)))
 
 
-def _leads(  # noqa: PLR0913 - what the command was told
+def _leads(
     scenes: tuple[str, ...],
     seeds: int,
     first_seed: int,

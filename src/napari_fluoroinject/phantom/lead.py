@@ -182,9 +182,7 @@ def _dorsal(
     return _even(points)
 
 
-def _foraminal(
-    spine: Spine, level: str, side: int, random: np.random.Generator
-) -> DoubleArray:
+def _foraminal(spine: Spine, level: str, side: int, random: np.random.Generator) -> DoubleArray:
     """From lateral of the foramen below the pedicle, over the canal, down on the other side.
 
     About every second lead has slack: it first turns towards the head in the canal, an S in AP.

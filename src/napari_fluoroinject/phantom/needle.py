@@ -216,15 +216,13 @@ def _chords(rod: Rod, rows: FloatArray, columns: FloatArray) -> FloatArray:
 def _passed(
     rod: Rod, diameter_mm: float, along: FloatArray, across_squared: FloatArray
 ) -> FloatArray:
-    """Millimetres of a solid cylinder that rays pass, `along` px from the start; endless unless
-    its ends are round.
-    """
+    """Millimetres of a cylinder that rays pass `along` px from its start; endless if not round."""
     half = np.sqrt(np.maximum(np.float32(diameter_mm**2 / 4) - across_squared, 0))
     chord = np.minimum(2 * half * np.float32(rod.lengthening), np.float32(_LONGEST_CHORD_MM))
     if rod.end_on == 0:
-        return chord
+        return np.asarray(chord)
     # a slice across the cylinder is seen as an ellipse: a ray passes those within its half length
     reach = np.maximum(half * np.float32(rod.end_on / np.mean(rod.mm_per_px)), np.float32(0.05))
     length = np.float32(np.linalg.norm(rod.end - rod.start))
     begun, ended = ((along - end + reach) / (2 * reach) for end in (np.float32(0), length))
-    return chord * (np.clip(begun, 0, 1) - np.clip(ended, 0, 1))
+    return np.asarray(chord * (np.clip(begun, 0, 1) - np.clip(ended, 0, 1)))

@@ -140,9 +140,11 @@ def test_a_tilt_of_the_c_arm_is_taken_off_and_makes_it_less_certain():
 
 def test_a_lateral_view_tells_the_depth_and_makes_it_surer():
     lateral = replace(
-        FIRST, view="LAT", contacts_px=FIRST.contacts_px + (0.0, 62.0 - FIRST.contacts_px[0, 1])
+        FIRST,
+        view="LAT",
+        contacts_px=FIRST.contacts_px * (1, 0) + np.array([0.0, 62.0]),
+        plates_px=FIRST.plates_px * (1, 0) + np.array([0.0, 10.0]),
     )
-    lateral = replace(lateral, plates_px=FIRST.plates_px * (1, 0) + (0, 10.0))
     seen = depth_seen(lateral)
     assert seen.mm == pytest.approx(52 * FIRST.mm_per_px)
     assert seen.sigma_mm < USUAL_DEPTH["AP"].sigma_mm

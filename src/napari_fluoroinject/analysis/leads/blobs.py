@@ -98,7 +98,7 @@ def _fit(opacity: FloatArray, at: DoubleArray, mm_per_px: float) -> tuple[Double
     reach = _WINDOW_MM / mm_per_px
     low = np.maximum(np.floor(at.min(axis=0) - reach).astype(int), 0)
     high = np.minimum(np.ceil(at.max(axis=0) + reach).astype(int) + 1, opacity.shape)
-    grid = np.stack(np.mgrid[low[0] : high[0], low[1] : high[1]], axis=-1).reshape(-1, 2)
+    grid = low + np.argwhere(np.ones(high - low, np.bool_))
     near = np.linalg.norm(grid[:, None] - at[None], axis=2).min(axis=1) < reach
     points = grid[near].astype(np.float64)
     seen = opacity[tuple(grid[near].T)].astype(np.float64)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,24 +66,41 @@ def dotted_leads(opacity: FloatArray, field: BoolArray, *, mm_per_px: float) -> 
     at, strength = at[order], strength[order]
     strong = strength > _LIKE * np.median(strength[:_STRONGEST])
     rest = float(strength[~strong].max(initial=_FAINTEST))
-    found = []
-    for row in _rows(at[strong].astype(np.float64), _FARTHEST_MM / mm_per_px):
-        row = _without_faint_ends(row, answer)
-        shapes = roundness[tuple(row.astype(int).T)]
-        if np.median(shapes) < _ROUND:
-            continue
-        if len(row) < FEWEST:
-            least = float(answer[tuple(row.astype(int).T)].min())
-            row = split_blob(opacity, row, shapes, mm_per_px=mm_per_px)
-            if len(row) < FEWEST and least < _STANDS_OUT * rest:
-                continue
-        found.append(fit_blobs(opacity, row, mm_per_px=mm_per_px))
-    return tuple(sorted(found, key=lambda fit: -float(np.median(fit.height))))
+    rows = _rows(at[strong].astype(np.float64), _FARTHEST_MM / mm_per_px)
+    fits = [
+        fit_blobs(opacity, whole, mm_per_px=mm_per_px)
+        for row in rows
+        if (whole := _whole(opacity, row, answer, roundness, rest=rest, mm_per_px=mm_per_px))
+        is not None
+    ]
+    return tuple(sorted(fits, key=lambda fit: -float(np.median(fit.height))))
 
 
-def _answers(
-    opacity: FloatArray, field: BoolArray, sigma: float
-) -> tuple[FloatArray, FloatArray]:
+def _whole(
+    opacity: FloatArray,
+    row: DoubleArray,
+    answer: FloatArray,
+    roundness: FloatArray,
+    *,
+    rest: float,
+    mm_per_px: float,
+) -> DoubleArray | None:
+    """A row without faint ends, and with contacts that are seen as one; None where it is none.
+
+    `rest` is how strongly anything else in the picture answers.
+    """
+    row = _without_faint_ends(row, answer)
+    at = tuple(row.astype(int).T)
+    if np.median(roundness[at]) < _ROUND:
+        return None
+    if len(row) >= FEWEST:
+        return row
+    whole = split_blob(opacity, row, roundness[at], mm_per_px=mm_per_px)
+    sure = len(whole) >= FEWEST or float(answer[at].min()) >= _STANDS_OUT * rest
+    return whole if sure else None
+
+
+def _answers(opacity: FloatArray, field: BoolArray, sigma: float) -> tuple[FloatArray, FloatArray]:
     """The filter's answer and the ratio of the two curvatures, both (rows, columns)."""
     rows, mixed, columns = (
         -(sigma**2) * ndimage.gaussian_filter(opacity, sigma, order=order)
@@ -120,4 +137,4 @@ def _rows(at: DoubleArray, farthest: float) -> Iterator[DoubleArray]:
 def _shortest(away: DoubleArray, members: np.ndarray) -> list[int]:
     """The order of members with the shortest way through all of them."""
     ways = (way for way in permutations(members.tolist()) if way[0] < way[-1])
-    return list(min(ways, key=lambda way: float(away[list(way[:-1]), list(way[1:])].sum())))
+    return list(min(ways, key=lambda way: sum(float(away[pair]) for pair in pairwise(way))))

@@ -85,9 +85,7 @@ class Migration:
     sure: bool
 
 
-def migration(
-    first: Examination, second: Examination, *, depth: Depth | None = None
-) -> Migration:
+def migration(first: Examination, second: Examination, *, depth: Depth | None = None) -> Migration:
     """Compare two examinations of one lead under about the same view.
 
     Lead and end plates lie at different depths, so that another tilt of the C-arm, or another
@@ -128,12 +126,7 @@ def migration(
         carried = _same_way(carried, contacts)
     spine, pitch_mm = _spine(onto, contacts.mean(axis=0))
     way_mm = float(((carried - contacts) @ spine).mean())
-    marks = _marks_px(onto, contacts.mean(axis=0), weights) * MARK_SIGMA_PX
-    found = hypot(first.sigma_px, second.sigma_px) / sqrt(len(contacts))
-    sigma = hypot(
-        hypot(marks, found) * max(first.mm_per_px, second.mm_per_px),
-        _parallax_mm(first, second, known),
-    )
+    sigma = hypot(_placed_mm(first, second, onto, weights), _parallax_mm(first, second, known))
     levels, sigma_levels = way_mm / pitch_mm, sigma / pitch_mm
     beyond = abs(levels) - THRESHOLD_LEVELS
     return Migration(
@@ -159,7 +152,7 @@ def depth_seen(lateral: Examination) -> Depth:
             f"the view that shows the lead's depth is {lateral.view or 'unknown'}; expected LAT"
         )
     if len(lateral.plates_px) < 2:
-        raise AnalysisError(f"{len(lateral.plates_px)} end plates are marked; expected two or more")
+        raise AnalysisError(f"{len(lateral.plates_px)} end plates marked; expected two or more")
     middle, plates = lateral.contacts_px.mean(axis=0), lateral.plates_px
     spine, _ = _spine(plates, middle)
     nearest = plates[np.argsort(np.linalg.norm(plates - middle, axis=1))[:2]]
@@ -178,7 +171,11 @@ def _tilts(first: Examination, second: Examination) -> tuple[float, float]:
 
 
 def _on_plane(
-    points_px: DoubleArray, seen: Examination, plates_px: DoubleArray, height_mm: float, tilt: float
+    points_px: DoubleArray,
+    seen: Examination,
+    plates_px: DoubleArray,
+    height_mm: float,
+    tilt: float,
 ) -> DoubleArray:
     """Where rays through points (n, 2) meet a plane of the patient, (down, right) in millimetres.
 
@@ -198,6 +195,16 @@ def _weights(plates: DoubleArray, at: DoubleArray, view: str | None) -> DoubleAr
     away = np.linalg.norm(plates - at, axis=1) / _REACH_MM
     weights: DoubleArray = np.exp(-0.5 * (away**2 - away.min() ** 2)) + 1e-3
     return weights
+
+
+def _placed_mm(
+    first: Examination, second: Examination, plates: DoubleArray, weights: DoubleArray
+) -> float:
+    """1 sigma of contacts and marks, `plates` (n, 2) in millimetres on the lead's plane."""
+    at = _on_plane(first.contacts_px, first, first.plates_px, 0.0, 0.0).mean(axis=0)
+    marks = _marks_px(plates, at, weights) * MARK_SIGMA_PX
+    found = hypot(first.sigma_px, second.sigma_px) / sqrt(len(first.contacts_px))
+    return hypot(marks, found) * max(first.mm_per_px, second.mm_per_px)
 
 
 def _marks_px(plates: DoubleArray, at: DoubleArray, weights: DoubleArray) -> float:

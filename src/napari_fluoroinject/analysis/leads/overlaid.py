@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,11 +34,12 @@ _CORE_MM, _ASIDE_MM = 0.35, (1.6, 2.4)
 _STEP_PX = 0.5
 _LEVELS = (0.08, 0.8)
 _BESIDE = 0.6
-"""Of their length, how far one row may begin after the other: one row is not two behind another."""
+"""Of their length, how far one row may begin after the other: one row is not two in line."""
 _EDGE_PX = 1.0
 _LEAST_R2 = 0.88
 """Share of the profile's variance that two rows must explain."""
 _MOST_TRIES = 300
+_FEWEST_SAMPLES = 50
 _SIGMA_PX = 0.15
 """1 sigma of a middle: what was seen of it on phantoms, as the two rows share their noise."""
 
@@ -100,10 +102,10 @@ def _course(points: DoubleArray) -> tuple[Curve, float, float]:
         shape = np.polyfit(along[kept], aside[kept], 3)
         off = np.abs(aside - np.polyval(shape, along))
         kept = off <= 2.5 * max(float(np.median(off)), 0.5)
-    ends = np.quantile(along[kept], (0.0, 1.0))
-    at = np.linspace(*ends, 12)
+    first, last = float(along[kept].min()), float(along[kept].max())
+    at = np.linspace(first, last, 12)
     nodes = middle + at[:, None] * axis + np.polyval(shape, at)[:, None] * side
-    return Curve(nodes), float(np.ptp(ends)), 4.0 * float(np.median(off))
+    return Curve(nodes), last - first, 4.0 * float(np.median(off))
 
 
 def _profile(
@@ -125,25 +127,18 @@ def _two_rows(
     s: DoubleArray, profile: DoubleArray, mm_per_px: float
 ) -> tuple[tuple[DoubleArray, float], tuple[DoubleArray, float]] | None:
     """Middles along the streak and half length of two rows of contacts; None where one will do."""
-    if len(s) < 50:
+    if len(s) < _FEWEST_SAMPLES:
         return None
     low, high = np.quantile(profile, _LEVELS)
-    dark = np.flatnonzero(profile > (low + high) / 2)
-    if not dark.size or high <= low:
+    if high <= low:
         return None
-    first, last = float(s[dark[0]]), float(s[dark[-1]])
     shown = np.clip((profile - low) / (high - low), 0.0, 1.0)
-    spread = float(((shown - shown.mean()) ** 2).sum())
-    tried = []
-    for count in _CONTACTS:
-        for pitch in _PITCHES_MM / mm_per_px:
-            for length in _LENGTHS_MM / mm_per_px:
-                begins = first + length / 2, last - length / 2 - (count - 1) * pitch
-                if abs(begins[1] - begins[0]) > _BESIDE * (count - 1) * pitch:
-                    continue
-                params = np.array([*begins, pitch, length / 2, 0.0])
-                left = float(((_covered(s, params, count) - shown) ** 2).sum())
-                tried.append((left, count, params))
+    dark = s[shown > 0.5]
+    tried = [
+        (float(((_covered(s, params, count) - shown) ** 2).sum()), count, params)
+        for count in _CONTACTS
+        for params in _guesses(float(dark[0]), float(dark[-1]), count, mm_per_px)
+    ]
     if not tried:
         return None
     _, count, start = min(tried, key=lambda one: one[0])
@@ -153,11 +148,19 @@ def _two_rows(
     )
     left = float(((_covered(s, params, count) - shown) ** 2).sum())
     apart = 2 * _EDGE_PX < abs(params[1] - params[0]) < _BESIDE * (count - 1) * params[2]
-    apart = apart and _SHORTEST_MM < 2 * abs(params[3]) * mm_per_px < _LONGEST_MM
-    if left > (1 - _LEAST_R2) * spread or not apart:
+    like = _SHORTEST_MM < 2 * abs(params[3]) * mm_per_px < _LONGEST_MM
+    if not (apart and like) or left > (1 - _LEAST_R2) * float(((shown - shown.mean()) ** 2).sum()):
         return None
     one, other = (_middles(begin, params, count) for begin in params[:2])
     return (one, abs(float(params[3]))), (other, abs(float(params[3])))
+
+
+def _guesses(first: float, last: float, count: int, mm_per_px: float) -> Iterator[DoubleArray]:
+    """Two rows that begin and end with the streak: where they begin, distance, half length, 0."""
+    for pitch, length in product(_PITCHES_MM / mm_per_px, _LENGTHS_MM / mm_per_px):
+        begins = first + length / 2, last - length / 2 - (count - 1) * pitch
+        if abs(begins[1] - begins[0]) <= _BESIDE * (count - 1) * pitch:
+            yield np.array([*begins, pitch, length / 2, 0.0])
 
 
 def _middles(begin: float, params: DoubleArray, count: int) -> DoubleArray:
