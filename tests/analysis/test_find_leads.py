@@ -72,6 +72,21 @@ def test_two_leads_beside_one_another_are_two():
     assert sorted(len(lead.contacts_px) for lead in leads) == [6, 6]
 
 
+@pytest.mark.parametrize("later_px", [10.0, -7.0])
+def test_two_leads_one_behind_the_other_are_two(later_px):
+    one = course(8, 24.0, bend=0.2, start=(30.3, 110.6))
+    other = one + np.array([later_px, 0.0])
+    drawn = np.maximum(picture(one, half=(5.3, 2.2)), picture(other, half=(5.3, 2.2)))
+    leads = leads_in(drawn, FIELD, mm_per_px=MM)
+    assert [len(lead.contacts_px) for lead in leads] == [8, 8]
+    for truth in (one, other):
+        away = [
+            np.linalg.norm(lead.contacts_px[:, None] - truth[None], axis=2).min(axis=0).max()
+            for lead in leads
+        ]
+        assert min(away) < 1.0
+
+
 def test_a_smooth_shaft_is_no_lead():
     shaft = course(2, 90.0)
     drawn = picture(shaft, half=(60.0, 1.6), od=1.0)

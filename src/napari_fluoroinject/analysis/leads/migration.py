@@ -120,13 +120,16 @@ def migration(first: Examination, second: Examination, *, depth: Depth | None = 
         for one, plates_px, tilt in zip((first, second), plates, tilts, strict=True)
     )
     contacts, onto = one
-    weights = _weights(onto, contacts.mean(axis=0), first.view)
+    at = contacts.mean(axis=0)
+    weights = _weights(onto, at, first.view)
     carried = _laid_onto(other[1], onto, other[0], weights)
     if "unknown" in (first.order, second.order):
         carried = _same_way(carried, contacts)
-    spine, pitch_mm = _spine(onto, contacts.mean(axis=0))
+    spine, pitch_mm = _spine(onto, at)
     way_mm = float(((carried - contacts) @ spine).mean())
-    sigma = hypot(_placed_mm(first, second, onto, weights), _parallax_mm(first, second, known))
+    placed = _marks_px(onto, at, weights) * MARK_SIGMA_PX, _found_px(first, second)
+    scale = max(first.mm_per_px, second.mm_per_px)
+    sigma = hypot(hypot(*placed) * scale, _parallax_mm(first, second, known))
     levels, sigma_levels = way_mm / pitch_mm, sigma / pitch_mm
     beyond = abs(levels) - THRESHOLD_LEVELS
     return Migration(
@@ -197,14 +200,9 @@ def _weights(plates: DoubleArray, at: DoubleArray, view: str | None) -> DoubleAr
     return weights
 
 
-def _placed_mm(
-    first: Examination, second: Examination, plates: DoubleArray, weights: DoubleArray
-) -> float:
-    """1 sigma of contacts and marks, `plates` (n, 2) in millimetres on the lead's plane."""
-    at = _on_plane(first.contacts_px, first, first.plates_px, 0.0, 0.0).mean(axis=0)
-    marks = _marks_px(plates, at, weights) * MARK_SIGMA_PX
-    found = hypot(first.sigma_px, second.sigma_px) / sqrt(len(first.contacts_px))
-    return hypot(marks, found) * max(first.mm_per_px, second.mm_per_px)
+def _found_px(first: Examination, second: Examination) -> float:
+    """1 sigma of the contacts' mean way, for how well they were found."""
+    return hypot(first.sigma_px, second.sigma_px) / sqrt(len(first.contacts_px))
 
 
 def _marks_px(plates: DoubleArray, at: DoubleArray, weights: DoubleArray) -> float:
@@ -219,7 +217,7 @@ def _marks_px(plates: DoubleArray, at: DoubleArray, weights: DoubleArray) -> flo
 
 def _parallax_mm(first: Examination, second: Examination, depth: Depth) -> float:
     """1 sigma of how far the lead shifts on the end plates between the examinations."""
-    posture = abs(depth.mm) * tan(radians(POSTURE_DEG))
+    posture = hypot(depth.mm, depth.sigma_mm) * tan(radians(POSTURE_DEG))
     if first.tilt_deg is None or second.tilt_deg is None:
         return hypot(depth.mm, depth.sigma_mm) * tan(radians(UNKNOWN_TILT_DEG))
     step = abs(tan(radians(second.tilt_deg)) - tan(radians(first.tilt_deg)))
