@@ -31,6 +31,8 @@ _ROUND = 0.4
 """Least median ratio of the two curvatures: longer contacts are bars, and not looked for here."""
 _EDGE = 0.1
 """Below this ratio a peak lies on an edge."""
+_AS_DARK = 0.6
+"""The contacts of a patient's other leads are at least this share as dark."""
 _FARTHEST_MM = 10.0
 _MOST_IN_ROW = 7
 """More dots than these in one cluster are not told apart by the shortest way through them."""
@@ -73,7 +75,9 @@ def dotted_leads(opacity: FloatArray, field: BoolArray, *, mm_per_px: float) -> 
         if (whole := _whole(opacity, row, answer, roundness, rest=rest, mm_per_px=mm_per_px))
         is not None
     ]
-    return tuple(sorted(fits, key=lambda fit: -float(np.median(fit.height))))
+    fits.sort(key=lambda fit: -float(np.median(fit.height)))
+    least = _AS_DARK * max((float(np.median(fit.height)) for fit in fits), default=0.0)
+    return tuple(fit for fit in fits if float(np.median(fit.height)) > least)
 
 
 def _whole(
