@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -70,10 +72,76 @@ def test_two_leads_beside_one_another_are_two():
     assert sorted(len(lead.contacts_px) for lead in leads) == [6, 6]
 
 
+@pytest.mark.parametrize("later_px", [10.0, -7.0])
+def test_two_leads_one_behind_the_other_are_two(later_px):
+    one = course(8, 24.0, bend=0.2, start=(30.3, 110.6))
+    other = one + np.array([later_px, 0.0])
+    drawn = np.maximum(picture(one, half=(5.3, 2.2)), picture(other, half=(5.3, 2.2)))
+    leads = leads_in(drawn, FIELD, mm_per_px=MM)
+    assert [len(lead.contacts_px) for lead in leads] == [8, 8]
+    for truth in (one, other):
+        away = [
+            np.linalg.norm(lead.contacts_px[:, None] - truth[None], axis=2).min(axis=0).max()
+            for lead in leads
+        ]
+        assert min(away) < 1.0
+
+
 def test_a_smooth_shaft_is_no_lead():
     shaft = course(2, 90.0)
     drawn = picture(shaft, half=(60.0, 1.6), od=1.0)
     assert leads_in(drawn, FIELD, mm_per_px=MM) == ()
+
+
+def dots(contacts, *, od=0.5, wire_to=None, noise=0.01, seed=0):
+    """Short contacts, as wide as long, with or without the wire that holds them."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:240, :240].astype(np.float64)
+    drawn = 0.3 * np.sin(rows / 40) + 0.4 * np.cos(columns / 55)
+    for row, column in contacts:
+        drawn += od * np.clip(2.4 - np.hypot(rows - row, columns - column), 0, 1)
+    if wire_to is not None:
+        nodes = [*contacts, wire_to]
+        ends = np.concatenate([np.linspace(a, b, 400) for a, b in pairwise(nodes)])
+        wire = np.zeros_like(drawn)
+        wire[tuple(np.rint(ends).astype(int).T)] = 0.25
+        drawn += wire
+    blurred = ndimage.gaussian_filter(drawn, 0.8)
+    return (blurred + noise * random.standard_normal(drawn.shape)).astype(np.float32)
+
+
+BENT = np.array([[100.2, 60.7], [88.4, 78.3], [87.0, 99.8], [100.6, 116.1]])
+DRAWN_TOGETHER = np.array([[100.0, 80.3], [97.4, 85.9], [103.3, 97.8], [120.1, 106.2]])
+
+
+@pytest.mark.parametrize("contacts", [BENT, DRAWN_TOGETHER])
+def test_short_contacts_are_found_however_the_view_draws_them_together(contacts):
+    (lead,) = leads_in(dots(contacts), FIELD, mm_per_px=MM)
+    away = np.linalg.norm(lead.contacts_px[:, None] - contacts[None], axis=2)
+    assert len(lead.contacts_px) == 4
+    assert away.min(axis=0).max() < 0.3
+    order = away.argmin(axis=1)
+    assert list(order) in ([0, 1, 2, 3], [3, 2, 1, 0])
+
+
+def test_two_contacts_seen_as_one_are_told_apart():
+    contacts = np.array([[100.0, 80.0], [100.9, 83.9], [106.0, 98.0], [120.0, 110.0]])
+    (lead,) = leads_in(dots(contacts), FIELD, mm_per_px=MM)
+    assert len(lead.contacts_px) == 4
+    away = np.linalg.norm(lead.contacts_px[:, None] - contacts[None], axis=2).min(axis=0)
+    assert away.max() < 1.0
+
+
+def test_the_wire_of_short_contacts_tells_the_distal_end():
+    for contacts in (BENT, BENT[::-1]):
+        wire_to = contacts[-1] + 30 * (contacts[-1] - contacts[-2]) / 20
+        (lead,) = leads_in(dots(contacts, wire_to=wire_to), FIELD, mm_per_px=MM)
+        assert lead.order == "distal_first"
+        assert np.linalg.norm(lead.contacts_px[0] - contacts[0]) < 1
+
+
+def test_two_dots_are_no_lead():
+    assert leads_in(dots(BENT[:2]), FIELD, mm_per_px=MM) == ()
 
 
 def test_noise_is_no_lead():

@@ -14,11 +14,11 @@ CONTACTS = [[100.0 + 25 * k, 250.0] for k in range(8)]
 PLATES = [[60.0, 250.0], [185.0, 250.0], [310.0, 250.0]]
 
 
-def written(folder, name, *, moved_px=0.0, leads=True):
+def written(folder, name, *, moved_px=0.0, leads=True, view="AP", across_px=0.0):
     told = summary()
     told["leads"] = [
         {
-            "contacts_px": [[row + moved_px, column] for row, column in CONTACTS],
+            "contacts_px": [[row + moved_px, column + across_px] for row, column in CONTACTS],
             "sigma_px": 0.1,
             "order": "distal_first",
         }
@@ -26,7 +26,7 @@ def written(folder, name, *, moved_px=0.0, leads=True):
     told["end_plates"] = {"points_px": PLATES, "first_level": "T12"}
     told["measured"] = [
         {"id": "contact_positions", "of": None, "value": 8.0, "sigma": None, "unit": "1"}
-        | {"view": "AP", "reason": None}
+        | {"view": view, "reason": None}
     ]
     path = folder / name
     path.write_text(json.dumps(told))
@@ -39,11 +39,25 @@ def test_the_way_is_told_in_millimetres_and_levels(tmp_path):
     assert told.exit_code == 0, told.output
     assert "20.0 +- " in told.output
     assert "towards the feet" in told.output
-    assert "0.64 +- " in told.output
+    assert "0.67 +- " in told.output
     assert "half a level or more" in told.output
     found = json.loads(CliRunner().invoke(app, ["migration", "--json", *paths]).stdout)
     assert found[0]["mm"] == pytest.approx(20.0)
     assert found[0]["half_a_level"]
+
+
+def test_a_lateral_view_may_tell_the_depth(tmp_path):
+    paths = [written(tmp_path, "1.json"), written(tmp_path, "2.json", moved_px=80.0)]
+    lateral = written(tmp_path, "lat.json", view="LAT", across_px=120.0)
+    plain, deep = (
+        json.loads(CliRunner().invoke(app, ["migration", "--json", *paths, *more]).stdout)
+        for more in ((), ("--lateral", lateral))
+    )
+    assert deep[0]["mm"] == pytest.approx(plain[0]["mm"])
+    assert deep[0]["levels"] > plain[0]["levels"]
+    wrong = CliRunner().invoke(app, ["migration", *paths, "--lateral", paths[0]])
+    assert wrong.exit_code == 2
+    assert "expected LAT" in " ".join(wrong.output.replace("│", " ").split())
 
 
 def test_summaries_that_cannot_be_compared_are_wrong_usage(tmp_path):

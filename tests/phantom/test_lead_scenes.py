@@ -10,6 +10,8 @@ import pytest
 
 from napari_fluoroinject.errors import PhantomError
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
+from napari_fluoroinject.phantom.lead import PLATINUM_G_CM3
+from napari_fluoroinject.phantom.needle import Rod, shade
 
 TIGHT = PhantomSettings(size=64, frames=8, shutter="none")
 
@@ -55,6 +57,33 @@ def test_a_contact_is_darker_than_the_gap_beside_it():
         for points in (contacts, gaps)
     )
     assert np.mean(dark) < np.mean(light) - 0.2
+
+
+@pytest.mark.parametrize("angle_deg", [90, 50, 20, 5])
+def test_a_contact_keeps_its_metal_however_it_is_seen(angle_deg):
+    sine, cosine = np.sin(np.radians(angle_deg)), np.cos(np.radians(angle_deg))
+    mm, start, way = 0.25, np.array([40.2, 40.7]), np.array([0.6, 0.8])
+    rod = Rod(
+        start=start,
+        end=start + way * 3.0 * sine / mm,
+        outer_mm=1.3,
+        inner_mm=1.06,
+        g_cm3=PLATINUM_G_CM3,
+        mm_per_px=(mm, mm),
+        lengthening=1 / sine,
+        end_on=cosine,
+    )
+    _, density = shade(rod, 96)
+    metal_g = np.pi / 4 * (1.3**2 - 1.06**2) * 3.0 * PLATINUM_G_CM3 / 1000
+    assert density.sum() * mm**2 / 100 == pytest.approx(metal_g, rel=0.02)
+    # seen along itself it is a ring, as wide as it is
+    assert (density > 0).any(axis=1).sum() * mm > 1.2
+
+
+def test_two_leads_at_ganglia_lie_a_level_apart():
+    truth = make_phantom("drg_lead", settings=replace(TIGHT, twin="two_leads")).truth
+    upper, lower = truth.contacts_mm.mean(axis=1)
+    assert 25.0 < upper[2] - lower[2] < 45.0
 
 
 def test_what_there_is_not_is_named():

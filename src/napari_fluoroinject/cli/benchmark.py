@@ -38,6 +38,10 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
         bool,
         typer.Option("--two-views", help="Instead: errors of points in space, simulated views."),
     ] = False,
+    leads: Annotated[
+        bool,
+        typer.Option("--leads", help="Instead: contacts, order, place and migration of leads."),
+    ] = False,
 ) -> None:
     """Print the errors of the whole analysis against the truth of synthetic loops.
 
@@ -47,6 +51,9 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     """
     if two_views:
         typer.echo(_two_views(first_seed))
+        return
+    if leads:
+        typer.echo(_leads(tuple(scene or ()), seeds, first_seed, dose=dose, jobs=jobs, out=out))
         return
     from napari_fluoroinject.benchmark import DOSES_NGY, SCENES, cases, run_benchmark, table
 
@@ -60,6 +67,34 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     if out is not None:
         out.write_text(json.dumps([asdict(score) for score in scores], indent=1), "utf-8")
     typer.echo(_printed(table(scores, doses_ngy=doses)))
+
+
+def _leads(
+    scenes: tuple[str, ...],
+    seeds: int,
+    first_seed: int,
+    *,
+    dose: list[float] | None,
+    jobs: int,
+    out: Path | None,
+) -> str:
+    """Print figures by scene and view of leads; about 20 s of one processor per scene and seed."""
+    from napari_fluoroinject.benchmark.leads import SCENES, lead_table, run_lead_benchmark
+
+    if out is not None:
+        out.touch()
+    with progress() as tell:
+        scores = run_lead_benchmark(
+            scenes or SCENES,
+            seeds=seeds,
+            first_seed=first_seed,
+            dose_ngy=(dose or [20.0])[0],
+            jobs=jobs,
+            progress=tell,
+        )
+    if out is not None:
+        out.write_text(json.dumps([asdict(score) for score in scores], indent=1), "utf-8")
+    return _printed(lead_table(scores))
 
 
 def _two_views(seed: int, *, pairs: int = 1500, drawn: int = 1000) -> str:

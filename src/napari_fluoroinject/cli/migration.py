@@ -12,16 +12,24 @@ from napari_fluoroinject.cli.console import wrong_usage
 from napari_fluoroinject.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.analysis.leads.migration import Examination, Migration
+    from napari_fluoroinject.analysis.leads.migration import Depth, Examination, Migration
 
 _First = Annotated[Path, typer.Argument(help="summary.json of the first examination.")]
 _Second = Annotated[Path, typer.Argument(help="summary.json of the later one.")]
+_Lateral = Annotated[
+    Path | None,
+    typer.Option(
+        help="For AP: summary.json of a lateral view of either, to tell how far dorsal of the "
+        "end plates the leads lie. Else what is usual is taken, and it is less certain."
+    ),
+]
 
 
 def migration(
     first: _First,
     second: _Second,
     *,
+    lateral: _Lateral = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document on stdout.")] = False,
 ) -> None:
     """Compare the leads of two examinations: way along the spine in mm and levels.
@@ -34,8 +42,9 @@ def migration(
     from napari_fluoroinject.analysis.leads.migration import migration as compared
 
     with wrong_usage(AnalysisError):
+        depth = _depth(lateral)
         pairs = zip(_examinations(first), _examinations(second), strict=False)
-        moved = [compared(one, other) for one, other in pairs]
+        moved = [compared(one, other, depth=depth) for one, other in pairs]
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in moved], indent=1))
         return
@@ -51,6 +60,13 @@ def _told(moved: Migration) -> str:
         f"{abs(moved.mm):.1f} +- {moved.sigma_mm:.1f} mm {way} (1 sigma), "
         f"{abs(moved.levels):.2f} +- {moved.sigma_levels:.2f} levels: {reached}{unsure}"
     )
+
+
+def _depth(lateral: Path | None) -> Depth | None:
+    """As the first lead of a lateral view shows it: beside one another they lie equally deep."""
+    from napari_fluoroinject.analysis.leads.migration import depth_seen
+
+    return None if lateral is None else depth_seen(_examinations(lateral)[0])
 
 
 def _examinations(path: Path) -> list[Examination]:
@@ -91,4 +107,5 @@ def _examination(
         mm_sigma=source["mm_per_px_relative_uncertainty"],
         view=view,
         tilt_deg=source["view"]["secondary_angle_deg"],
+        centre_px=((source["rows"] - 1) / 2, (source["columns"] - 1) / 2),
     )

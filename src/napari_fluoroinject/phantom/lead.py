@@ -11,7 +11,6 @@ from scipy.interpolate import make_interp_spline
 
 from napari_fluoroinject.model.arrays import DoubleArray, read_only
 from napari_fluoroinject.phantom.layers import rotation
-from napari_fluoroinject.phantom.lumbar import LEVELS
 from napari_fluoroinject.phantom.needle import STEEL_G_CM3, Rod
 
 if TYPE_CHECKING:
@@ -32,6 +31,8 @@ _BLUNT_MM = 1.5
 """How far the middle of a wire-free tip lies before the first contact's edge."""
 _SMOOTH_MM = 6.0
 _DORSAL_MM = 1.8
+_SLACK = 0.5
+"""Share of leads at a ganglion that were given slack in the canal (assumed)."""
 _CAUDAD = 0.85
 """Share of migrations that go towards the feet (assumed; the mean of SCSMIG24 is caudad)."""
 
@@ -85,10 +86,13 @@ def draw_leads(
     way = random.uniform(2.0, 22.0) if random.uniform() < _CAUDAD else -random.uniform(1.0, 6.0)
     if key == "drg_lead":
         way = 0.4 * way
-    course = _foraminal(spine, site, random) if key == "drg_lead" else None
-    first = _dorsal(spine, site, random) if course is None else course
-    second = _dorsal(spine, site, random, beside=random.uniform(3.0, 5.0))
-    stagger = random.uniform(-9.0, 9.0)
+    if key == "drg_lead":
+        first = _foraminal(spine, site.level, site.side, random)
+        second = _foraminal(spine, spine.below(site.level), site.side, random)
+    else:
+        first = _dorsal(spine, site, random)
+        second = _dorsal(spine, site, random, beside=random.uniform(3.0, 5.0))
+    stagger = random.uniform(-9.0, 9.0) if key == "scs_lead" else 0.0
     moved = way if twin == "migrated" else 0.0
     leads = [_along(first, spec, gap_mm=gap, start_mm=moved)]
     if twin == "two_leads":
@@ -133,6 +137,7 @@ def _rods(
             g_cm3=density,
             mm_per_px=(float(scale[i, 0]), float(scale[i, 1])),
             lengthening=float(1 / sine[i]),
+            end_on=float(abs(along[i] @ beam.depth_axis)) if inner_mm > 0 else 0.0,
         )
         for i in np.flatnonzero(near)
     )
@@ -177,25 +182,36 @@ def _dorsal(
     return _even(points)
 
 
-def _foraminal(spine: Spine, site: Site, random: np.random.Generator) -> DoubleArray:
-    """From lateral of the foramen below the pedicle, over the canal, down on the other side."""
-    level, side = site.level, site.side
+def _foraminal(spine: Spine, level: str, side: int, random: np.random.Generator) -> DoubleArray:
+    """From lateral of the foramen below the pedicle, over the canal, down on the other side.
+
+    About every second lead has slack: it first turns towards the head in the canal, an S in AP.
+    """
     bone = spine.skeleton.vertebrae[level]
     bottom = bone.pedicle_z - bone.pedicle_height / 2
     high = bottom - random.uniform(3.0, 6.0)
     out = bone.pedicle_y + random.uniform(6.0, 10.0)
     dorsal = bone.wall - bone.canal_depth + _DORSAL_MM
-    lower = LEVELS[LEVELS.index(level) + 1]
-    below = spine.skeleton.vertebrae[lower]
-    drop = random.uniform(5.0, 9.0)
+    lower = spine.below(level)
+    next_bone = spine.skeleton.vertebrae[lower]
+    next_arch = next_bone.wall - next_bone.canal_depth
+    drop, rise = random.uniform(5.0, 9.0), random.uniform(4.0, 9.0)
+    if random.uniform() < _SLACK:
+        canal = [
+            (dorsal, side * 3.0, high + 0.6 * rise),
+            (dorsal, -side * 2.0, high + rise),
+            (dorsal, -side * 5.5, high),
+        ]
+    else:
+        canal = [(dorsal, side * 2.0, high - drop)]
     nodes = [
         spine.world(level, (bone.wall - 1.0, side * (out + 24.0), high - 9.0)),
         spine.world(level, (bone.wall - 4.0, side * out, high - 1.0)),
         spine.world(level, (bone.wall - 7.0, side * bone.pedicle_inner, high)),
-        spine.world(level, (dorsal, side * 2.0, high - drop)),
-        spine.world(lower, (below.wall - below.canal_depth + _DORSAL_MM, -side * 4.0, 4.0)),
-        spine.world(lower, (below.wall - below.canal_depth - 12.0, -side * 9.0, -20.0)),
-        spine.world(lower, (below.wall - below.canal_depth - 50.0, -side * 20.0, -65.0)),
+        *(spine.world(level, own) for own in canal),
+        spine.world(lower, (next_arch + _DORSAL_MM, -side * 4.0, 4.0)),
+        spine.world(lower, (next_arch - 12.0, -side * 9.0, -20.0)),
+        spine.world(lower, (next_arch - 50.0, -side * 20.0, -65.0)),
     ]
     points = np.array(nodes)
     steps = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))])

@@ -69,6 +69,7 @@ class Rod:
     mm_per_px: tuple[float, float]
     lengthening: float
     bevel_px: float = 0.0
+    end_on: float = 0.0
 
 
 def draw_shaft(
@@ -208,10 +209,25 @@ def _chords(rod: Rod, rows: FloatArray, columns: FloatArray) -> FloatArray:
         np.float32(rod.mm_per_px[0]) + share * np.float32(rod.mm_per_px[1] - rod.mm_per_px[0])
     )
     across *= across
-    chord = np.sqrt(np.maximum(np.float32(rod.outer_mm**2 / 4) - across, 0))
+    metal = _passed(rod, rod.outer_mm, along, across)
     if rod.inner_mm > 0:
-        chord -= np.sqrt(np.maximum(np.float32(rod.inner_mm**2 / 4) - across, 0))
-    chord = np.minimum(2 * chord * np.float32(rod.lengthening), np.float32(_LONGEST_CHORD_MM))
-    ends = np.clip(along / np.float32(max(rod.bevel_px, 0.05)), 0, 1) * (along <= length)
-    density: FloatArray = chord * ends * np.float32(rod.g_cm3 / 10)
+        metal -= _passed(rod, rod.inner_mm, along, across)
+    if rod.end_on == 0:
+        metal *= np.clip(along / np.float32(max(rod.bevel_px, 0.05)), 0, 1) * (along <= length)
+    density: FloatArray = metal * np.float32(rod.g_cm3 / 10)
     return density
+
+
+def _passed(
+    rod: Rod, diameter_mm: float, along: FloatArray, across_squared: FloatArray
+) -> FloatArray:
+    """Millimetres of a cylinder that rays pass `along` px from its start; endless if not round."""
+    half = np.sqrt(np.maximum(np.float32(diameter_mm**2 / 4) - across_squared, 0))
+    chord = np.minimum(2 * half * np.float32(rod.lengthening), np.float32(_LONGEST_CHORD_MM))
+    if rod.end_on == 0:
+        return np.asarray(chord)
+    # a slice across the cylinder is seen as an ellipse: a ray passes those within its half length
+    reach = np.maximum(half * np.float32(rod.end_on / np.mean(rod.mm_per_px)), np.float32(0.05))
+    length = np.float32(np.linalg.norm(rod.end - rod.start))
+    begun, ended = ((along - end + reach) / (2 * reach) for end in (np.float32(0), length))
+    return np.asarray(chord * (np.clip(begun, 0, 1) - np.clip(ended, 0, 1)))

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from measured_loops import seen
 
-from napari_fluoroinject.analysis.leads.migration import BEHIND_MM, Examination, migration
+from napari_fluoroinject.analysis.leads.migration import (
+    SOURCE_MM,
+    USUAL_DEPTH,
+    Depth,
+    Examination,
+    depth_seen,
+    migration,
+)
 from napari_fluoroinject.analysis.measures.leads import lead_measurements
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.model.annotation import Annotation, Mark
@@ -104,8 +111,10 @@ def again(*, moved_px=0.0, turn_deg=0.0, scale=1.0, shift=(0.0, 0.0), **changes)
 def test_a_lead_has_moved_by_as_much_whatever_the_pose(moved_px):
     found = migration(FIRST, again(moved_px=moved_px, turn_deg=7, scale=1.08, shift=(9, -30)))
     assert found.mm == pytest.approx(0.5 * moved_px, abs=1e-9)
-    assert found.levels == pytest.approx(moved_px / 70)
-    assert found.half_a_level == (abs(moved_px) >= 35)
+    # the end plates lie farther from the detector, and are drawn smaller
+    levels = moved_px / 70 * SOURCE_MM / (SOURCE_MM - USUAL_DEPTH["AP"].mm)
+    assert found.levels == pytest.approx(levels)
+    assert found.half_a_level == (abs(levels) >= 0.5)
 
 
 def test_near_half_a_level_it_is_not_sure():
@@ -121,11 +130,29 @@ def test_an_unknown_end_does_not_turn_the_lead_round():
 
 def test_a_tilt_of_the_c_arm_is_taken_off_and_makes_it_less_certain():
     tilted = migration(FIRST, again(tilt_deg=5.0))
-    assert abs(tilted.mm) == pytest.approx(BEHIND_MM * np.tan(np.radians(5)))
+    shift_mm = USUAL_DEPTH["AP"].mm * np.tan(np.radians(5))
+    assert abs(tilted.mm) == pytest.approx(shift_mm, rel=0.05)
     assert tilted.sigma_mm > migration(FIRST, again()).sigma_mm
     assert migration(FIRST, again(tilt_deg=None)).sigma_mm > 1.0
     lateral = migration(replace(FIRST, view="LAT"), again(view="LAT", tilt_deg=5.0))
-    assert lateral.mm == pytest.approx(0.0)
+    assert abs(lateral.mm) < 0.2
+
+
+def test_a_lateral_view_tells_the_depth_and_makes_it_surer():
+    lateral = replace(
+        FIRST,
+        view="LAT",
+        contacts_px=FIRST.contacts_px * (1, 0) + np.array([0.0, 62.0]),
+        plates_px=FIRST.plates_px * (1, 0) + np.array([0.0, 10.0]),
+    )
+    seen = depth_seen(lateral)
+    assert seen.mm == pytest.approx(52 * FIRST.mm_per_px)
+    assert seen.sigma_mm < USUAL_DEPTH["AP"].sigma_mm
+    tilted = again(tilt_deg=5.0)
+    surer = migration(FIRST, tilted, depth=Depth(mm=28.0, sigma_mm=seen.sigma_mm))
+    assert surer.sigma_mm < migration(FIRST, tilted).sigma_mm
+    with pytest.raises(AnalysisError, match="expected LAT"):
+        depth_seen(FIRST)
 
 
 @pytest.mark.parametrize(

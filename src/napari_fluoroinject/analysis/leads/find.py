@@ -8,8 +8,11 @@ import numpy as np
 
 from napari_fluoroinject.analysis.leads.chains import find_chains
 from napari_fluoroinject.analysis.leads.complete import completed, trimmed
-from napari_fluoroinject.analysis.leads.profile import Fit, fit_contacts, wire_end
-from napari_fluoroinject.analysis.leads.spots import FAINTEST_OD, find_spots
+from napari_fluoroinject.analysis.leads.dots import dotted_leads
+from napari_fluoroinject.analysis.leads.overlaid import overlaid_leads
+from napari_fluoroinject.analysis.leads.profile import Fit, fit_contacts
+from napari_fluoroinject.analysis.leads.spots import FAINTEST_OD, find_spots, metal_of
+from napari_fluoroinject.analysis.leads.wire import wire_end
 from napari_fluoroinject.analysis.needle.find import mean_opacity
 from napari_fluoroinject.analysis.needle.line import pixel_scale
 from napari_fluoroinject.model.lead import Lead
@@ -64,7 +67,15 @@ def leads_in(opacity: FloatArray, field: BoolArray, *, mm_per_px: float) -> tupl
     mm_per_px
         Of the picture, or what stands for it.
     """
-    spots = find_spots(opacity, field, mm_per_px=mm_per_px)
+    short = dotted_leads(opacity, field, mm_per_px=mm_per_px)
+    fits = short or _barred_leads(opacity, field, mm_per_px)
+    return tuple(_lead(opacity, fit, mm_per_px) for fit in fits)
+
+
+def _barred_leads(opacity: FloatArray, field: BoolArray, mm_per_px: float) -> tuple[Fit, ...]:
+    """Leads whose contacts are bars, longer than wide."""
+    every = find_spots(opacity, field, mm_per_px=mm_per_px)
+    spots = metal_of(every)
     found: list[Fit] = []
     tried = 0
     for chain in find_chains(spots, mm_per_px=mm_per_px):
@@ -78,7 +89,9 @@ def leads_in(opacity: FloatArray, field: BoolArray, *, mm_per_px: float) -> tupl
         fit = fit_contacts(opacity, trimmed(fit.at_px), mm_per_px=mm_per_px)
         if is_lead(fit, mm_per_px=mm_per_px) and _as_dark(fit, found):
             found.append(completed(opacity, field, fit, mm_per_px=mm_per_px))
-    return tuple(_lead(opacity, fit, mm_per_px) for fit in found)
+    if len(found) > 1:
+        return tuple(found)
+    return overlaid_leads(opacity, field, every, mm_per_px=mm_per_px) or tuple(found)
 
 
 def is_lead(fit: Fit, *, mm_per_px: float) -> bool:

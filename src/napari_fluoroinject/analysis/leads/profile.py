@@ -1,4 +1,4 @@
-"""The middles of contacts to a part of a pixel, and the end at which the wire leaves."""
+"""The middles of contacts to a part of a pixel."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from scipy.special import ndtr
 from napari_fluoroinject.model.arrays import DoubleArray
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+    from napari_fluoroinject.model.arrays import FloatArray
 
 _STEP_PX = 0.5
 _SHARPEST_PX = 0.4
@@ -35,15 +33,8 @@ _COURSE_FROM = 6
 _LEAST_OFF_PX = 0.3
 _ROUNDS = 3
 _LEAST_SIGMA_PX = 0.05
-_TAIL_MM = (1.2, 22.0)
-"""The wire is looked for at this distance from the last contact's end."""
-_WIRE_MM = 0.35
-_SWAY_MM = 1.5
-_SHORTEST_MM = 5.0
-_CLEAR = 3.0
-"""The wire is seen at one end where that is darker than the other by this factor."""
-_FAINTEST_OD, _DARKEST_OD = 0.02, 0.08
-"""A wire is thin: what is darker is the edge of a bone."""
+_SPLINE_PX = 12
+"""A cubic spline's coefficient has forgotten what lies so far away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -159,8 +150,15 @@ class Curve:
 def strip(opacity: FloatArray, curve: Curve, s: DoubleArray, offsets: DoubleArray) -> DoubleArray:
     """Opacity along and across a curve, (along, offsets); NaN outside the picture."""
     at = curve.at(s)[:, None] + offsets[:, None] * curve.across(s)[:, None]
+    # the spline's coefficients are sought about the strip only: elsewhere they change nothing
+    flat = at.reshape(-1, 2)
+    low = np.maximum(np.floor(flat.min(axis=0)).astype(int) - _SPLINE_PX, 0)
+    high = np.minimum(np.ceil(flat.max(axis=0)).astype(int) + _SPLINE_PX + 1, opacity.shape)
+    if (high - low < 2).any():
+        return np.full(at.shape[:2], np.nan)
+    part = opacity[low[0] : high[0], low[1] : high[1]].astype(np.float64)
     result: DoubleArray = ndimage.map_coordinates(
-        opacity.astype(np.float64), at.transpose(2, 0, 1), order=3, mode="constant", cval=np.nan
+        part, (at - low).transpose(2, 0, 1), order=3, mode="constant", cval=np.nan
     )
     return result
 
@@ -237,58 +235,3 @@ def _box(
     scatter = float((off(found) ** 2).mean()) / _STEP_PX
     sigma = sqrt(max(scatter * covariance[0, 0], 0.0))
     return float(found[0]), long, float(found[1]), sigma
-
-
-def wire_end(opacity: FloatArray, fit: Fit, *, mm_per_px: float) -> int | None:
-    """The end at which the wire leaves: 0 the first contact, 1 the last; None = not seen.
-
-    The darkest way on (dynamic programming) from one end is compared with that from the other:
-    beyond the tip there is none.
-    """
-    curve = Curve(fit.at_px)
-    half = float(np.median(fit.half_px))
-    near, far = (half + end / mm_per_px for end in _TAIL_MM)
-    s = np.arange(near, far, 1.0)
-    before = _darkest(opacity, curve, -s, mm_per_px)
-    after = _darkest(opacity, curve, curve.knots[-1] + s, mm_per_px)
-    if before is None or after is None:
-        return None
-    low, high = sorted((before, after))
-    if not max(_FAINTEST_OD, _CLEAR * low) <= high <= _DARKEST_OD:
-        return None
-    return int(after > before)
-
-
-def _darkest(opacity: FloatArray, curve: Curve, s: DoubleArray, mm_per_px: float) -> float | None:
-    """How dark the darkest way along is over what is beside it; None outside the picture.
-
-    The median along the way: an edge of bone that crosses it is no wire.
-    """
-    reach = (_SWAY_MM + 1.2) / mm_per_px
-    offsets = np.arange(-reach, reach + 1e-9, 0.5)
-    lanes = strip(opacity, curve, s, offsets)
-    shown = int(np.cumprod(np.isfinite(lanes).all(axis=1)).sum())
-    if shown * mm_per_px < _SHORTEST_MM:
-        return None
-    wide = _WIRE_MM / mm_per_px / 0.5
-    lanes = ndimage.gaussian_filter1d(lanes[:shown], 2.0, axis=0)
-    ridge = ndimage.gaussian_filter1d(lanes, wide, axis=1)
-    ridge = 2 * (ridge - ndimage.gaussian_filter1d(lanes, 3 * wide, axis=1))
-    way = _best_way(ridge, np.abs(offsets) <= _SWAY_MM / mm_per_px)
-    return float(np.median(ridge[np.arange(shown), way]))
-
-
-def _best_way(ridge: DoubleArray, allowed: BoolArray) -> npt.NDArray[np.intp]:
-    """Lanes (along,) of the way with the greatest sum that begins in the middle."""
-    lanes = np.arange(ridge.shape[1])
-    begins = np.abs(lanes - lanes.mean()) <= 2
-    total = np.where(begins, ridge[0], -np.inf)
-    steps = []
-    for row in ridge[1:]:
-        tries = np.stack([np.roll(total, shift) for shift in (-1, 0, 1)])
-        steps.append(lanes + 1 - tries.argmax(axis=0))
-        total = np.where(allowed, tries.max(axis=0) + row, -np.inf)
-    way = [int(total.argmax())]
-    for back in reversed(steps):
-        way.append(int(back[way[-1]]))
-    return np.array(way[::-1])

@@ -14,11 +14,12 @@ WIDEST_MM = 2.6
 LENGTHS_MM = (0.7, 5.0)
 WIDTHS_MM = (0.5, 2.6)
 """Of spots at half their height, with the picture's blur in them."""
-FAINTEST_OD = 0.12
+FAINTEST_OD = 0.06
 """Metal of a contact takes more than this of the beam even behind strong scatter."""
 NOISE_SIGMAS = 5.0
 _BLUR_MM = 0.35
 _MOST = 250
+_AS_DARK, _DARKEST = 0.45, 6
 _WINDOW_MM = 4.5
 _HEIGHTS = (0.5, 0.65, 0.8)
 """Shares of a spot's peak at which its outline is taken: the first at which nothing else hangs on
@@ -82,6 +83,22 @@ def find_spots(opacity: FloatArray, field: BoolArray, *, mm_per_px: float) -> Sp
         od=table[:, 6],
         hat=hat,
         noise_od=noise,
+    )
+
+
+def metal_of(spots: Spots) -> Spots:
+    """Those that are about as dark as the darkest: platinum is darker than edges of bone."""
+    if not len(spots):
+        return spots
+    dark = spots.od >= _AS_DARK * np.median(np.sort(spots.od)[-_DARKEST:])
+    return Spots(
+        at_px=spots.at_px[dark],
+        heading=spots.heading[dark],
+        length_px=spots.length_px[dark],
+        width_px=spots.width_px[dark],
+        od=spots.od[dark],
+        hat=spots.hat,
+        noise_od=spots.noise_od,
     )
 
 
