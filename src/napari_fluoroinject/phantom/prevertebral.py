@@ -20,11 +20,12 @@ PREVERTEBRAL_MM = 1.2
 
 _BELOW = "T2"
 """The bone below the lowest level whose dimensions are known; it is like that one."""
-_UP_MM = 22.0
+_UPWARD_MM = (14.0, 30.0)
 _DOWN_MM = 54.0
 _MEDIAL_MM = (6.5, 9.0)
 _LATERAL_MM = (3.5, 6.0)
 _THICK_MM = (0.7, 1.3)
+_THICKEST_MM = 2.5
 _UNEVEN = 0.55
 _UNEVEN_MM = 3.0
 _RIM_MM = 3.0
@@ -34,10 +35,11 @@ def prevertebral_film(site: Site, spine: Spine, random: np.random.Generator) -> 
     """Draw the sheet about a tip at the front corner of a body: it leads down to T1 and on.
 
     It is bounded medially by where longus colli is fixed to the bodies and laterally by the roots
-    of the transverse processes (both assumed); above and below it goes on, more freely below.
+    of the transverse processes (both assumed); above it thins
+    out, below it goes on.
     """
-    down = random.uniform(1.2, 2.6)
-    z = site.tip_mm[2] + np.arange(-_DOWN_MM, _UP_MM + CELL_MM, CELL_MM)[:, None]
+    up = random.uniform(*_UPWARD_MM)
+    z = site.tip_mm[2] + np.arange(-_DOWN_MM, _UPWARD_MM[1] + CELL_MM, CELL_MM)[:, None]
     off = symmetric(max(_MEDIAL_MM[1], _LATERAL_MM[1]) + 1)[None, :]
     tip_y = abs(float(site.tip_mm[1] - spine.midline_y(site.tip_mm[2])))
     inner, outer = random.uniform(*_MEDIAL_MM), random.uniform(*_LATERAL_MM)
@@ -48,9 +50,10 @@ def prevertebral_film(site: Site, spine: Spine, random: np.random.Generator) -> 
     front = _front(spine, z, lateral) + PREVERTEBRAL_MM
     y = spine.midline_y(z) + site.side * lateral
     points = np.stack(np.broadcast_arrays(front, y, z), axis=-1)
+    upward = np.clip((z - site.tip_mm[2]) / up, 0, 1)
+    gap = np.clip(gap, 0.0, _THICKEST_MM) * (1 - upward**2)
     drain = np.zeros(gap.shape)
-    drain[0], drain[-1] = 1.0, 1.0
-    gap = np.clip(gap, 0.0, 2.5) * np.where(z < site.tip_mm[2], 1.0, down ** (-1 / 3))
+    drain[0] = 1.0
     return sheet(gap, points, _outward(points, site), drain=drain, tip=site.tip_mm, random=random)
 
 

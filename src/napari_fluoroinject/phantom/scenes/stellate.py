@@ -44,7 +44,7 @@ def _landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:  # n
         "uncinate_line": _uncinate_line(spine, side, ("OBL", "PA")),
         "midline": common.midline(spine, ("PA",)),
         "end_plates": common.end_plates(spine, ("PA", "LAT", "OBL")),
-        "longus_colli": common.area(_longus_colli(spine), ("LAT",)),
+        "longus_colli": _longus_colli(spine),
     }
 
 
@@ -58,17 +58,14 @@ def _uncinate_line(spine: Spine, side: int, views: tuple[str, ...]) -> Landmark:
     return common.line(points, views, beyond=(0.0, side * _LATERAL_MM, 0.0))
 
 
-def _longus_colli(spine: Spine) -> DoubleArray:
+def _longus_colli(spine: Spine) -> Landmark:
     """The muscles before the bodies, from C3 to T1."""
-    points = []
-    for name in spine.levels:
-        bone = spine.vertebra(name)
-        points += [
-            spine.world(name, (bone.depth / 2 + before, y, 0.0))
-            for before in _MUSCLE_MM
-            for y in (-7.0, 7.0)
-        ]
-    return np.array(points)
+    bones = [(name, spine.vertebra(name).depth / 2) for name in spine.levels]
+    front, back = (
+        [spine.world(name, (half + before, 0.0, 0.0)) for name, half in bones]
+        for before in _MUSCLE_MM
+    )
+    return Landmark(points_mm=np.array([*front, *back[::-1]]), kind="outline", views=("LAT",))
 
 
 def _muscle(spine: Spine, level: str, side: int) -> Space:
