@@ -46,7 +46,7 @@ def _airways(windpipe: tuple[float, float], random: np.random.Generator) -> tupl
     wide = float(random.uniform(7.5, 9.5))
     return (
         Hollow(at_mm=(x, y, -75.0), half_mm=(wide, wide, 85.0), filled=0.05),
-        Hollow(at_mm=(x - 5.0, 0.0, 55.0), half_mm=(6.0, 11.0, 45.0), filled=0.1),
+        Hollow(at_mm=(x - 5.0, 0.0, 50.0), half_mm=(6.0, 11.0, 62.0), filled=0.3),
     )
 
 
