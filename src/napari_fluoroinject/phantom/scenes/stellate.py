@@ -10,6 +10,7 @@ from napari_fluoroinject.phantom import cervical_places as places
 from napari_fluoroinject.phantom.misplaced import muscle_film, sac_film, tip_in_sac, tip_off_by
 from napari_fluoroinject.phantom.prevertebral import PREVERTEBRAL_MM, prevertebral_film
 from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
+from napari_fluoroinject.phantom.scenes import cervical_landmarks as necks
 from napari_fluoroinject.phantom.scenes import common
 from napari_fluoroinject.phantom.spaces import space_along
 
@@ -43,7 +44,7 @@ def _landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:  # n
     return {
         "uncinate_line": _uncinate_line(spine, side, ("OBL", "PA")),
         "midline": common.midline(spine, ("PA",)),
-        "end_plates": common.end_plates(spine, ("PA", "LAT", "OBL")),
+        "end_plates": necks.end_plates(spine, ("PA", "LAT", "OBL")),
         "longus_colli": _longus_colli(spine),
     }
 
