@@ -47,8 +47,8 @@ def pool_on(
         )
         grid = flat(shifted, (_POOL_MM, _POOL_MM))
         far = np.hypot(grid.a / space.half_mm[0], grid.b / space.half_mm[1])
-        deep = random.uniform(*thick_mm)
-        deep = deep * uneven(far.shape, random, sigma=_UNEVEN, grain_mm=_GRAIN_MM)
+        lumps = uneven(far.shape, random, sigma=_UNEVEN, grain_mm=_GRAIN_MM)
+        deep = random.uniform(*thick_mm) * lumps
         held = _THIN_SHARE + (1 - _THIN_SHARE) / (1 + far**_STEEP)
         away = np.hypot(grid.a, grid.b)
         fall = bend_mm * np.clip((grid.a / space.half_mm[0]) ** 2, 0, 4.0)[..., None]

@@ -15,6 +15,7 @@ from napari_fluoroinject.phantom.misplaced import (
     tip_in_sac,
     tip_off_by,
 )
+from napari_fluoroinject.phantom.pools import blob_film
 from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
 from napari_fluoroinject.phantom.scenes import cervical_landmarks as necks
 from napari_fluoroinject.phantom.scenes import common
@@ -251,7 +252,9 @@ SCENES = {
                 views=("AP",),
             ),
             "tip_off_target": Twin(
+                intended=False,
                 tip=tip_off_by(4.5, 2.0, -6.0),
+                film=blob_film,
                 warnings=("tip_off_target",),
                 views=("AP",),
             ),

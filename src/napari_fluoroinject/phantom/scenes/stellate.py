@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,6 +79,15 @@ def _muscle(spine: Spine, level: str, side: int) -> Space:
     return space_along(middle, turn[:, 2], across, _MUSCLE_HALF_MM)
 
 
+def _supine_sac_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
+    """The dural sac of a patient on the back: contrast layers dorsally."""
+    film = sac_film(site, spine, random)
+    points = film.points_mm.copy()
+    z = points[..., 2]
+    points[..., 0] = 2 * spine.wall_x(z) - spine.canal_depth(z) - points[..., 0]
+    return replace(film, points_mm=points)
+
+
 def _tip_in_muscle(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
     space = _muscle(spine, site.level, site.side)
     upward = float((site.tip_mm - space.centre_mm) @ space.axes[0])
@@ -122,7 +132,7 @@ SCENES = {
             "intrathecal": Twin(
                 intended=False,
                 tip=tip_in_sac,
-                film=sac_film,
+                film=_supine_sac_film,
                 warnings=("intrathecal_like",),
                 also=_ALONG_TIP,
                 views=("PA",),
