@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.phantom.body import Trunk, draw_lumbar_trunk
+from napari_fluoroinject.phantom.cervical_skeleton import draw_cervical_skeleton
 from napari_fluoroinject.phantom.lumbar_skeleton import draw_lumbar_skeleton
+from napari_fluoroinject.phantom.neck import draw_neck
 from napari_fluoroinject.phantom.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -28,6 +30,12 @@ class Region:
 
 
 REGIONS: dict[RegionName, Region] = {
+    "cervical": Region(
+        body_part="CSPINE",
+        skeleton=draw_cervical_skeleton,
+        trunk=draw_neck,
+        words=("cervical",),
+    ),
     "lumbar": Region(body_part="LSPINE", skeleton=draw_lumbar_skeleton, trunk=draw_lumbar_trunk),
     "sacral": Region(body_part="SSPINE", skeleton=draw_lumbar_skeleton, trunk=draw_lumbar_trunk),
 }
