@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.phantom.body import Trunk, draw_lumbar_trunk
+from napari_fluoroinject.phantom.cervical_skeleton import draw_cervical_skeleton
 from napari_fluoroinject.phantom.chest import draw_chest
 from napari_fluoroinject.phantom.lumbar_skeleton import draw_lumbar_skeleton
+from napari_fluoroinject.phantom.neck import draw_neck
 from napari_fluoroinject.phantom.skeleton import Skeleton
 from napari_fluoroinject.phantom.thoracic_skeleton import draw_thoracic_skeleton
 
@@ -30,6 +32,12 @@ class Region:
 
 
 REGIONS: dict[RegionName, Region] = {
+    "cervical": Region(
+        body_part="CSPINE",
+        skeleton=draw_cervical_skeleton,
+        trunk=draw_neck,
+        words=("cervical",),
+    ),
     "thoracic": Region(
         body_part="TSPINE",
         skeleton=draw_thoracic_skeleton,
