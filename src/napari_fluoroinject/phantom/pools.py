@@ -22,7 +22,8 @@ _GRAIN_MM = 3.6
 _THIN_SHARE = 0.12
 """Of a pool's thickness is left where it has left its bone."""
 _STEEP = 6
-_BLOB_MM = (5.0, 7.0)
+_BLOB_MM = (5.6, 7.2)
+_SOAKED_MM = (2.2, 3.4)
 
 
 def pool_on(
@@ -65,11 +66,16 @@ def pool_on(
 
 
 def blob_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:  # noqa: ARG001 - as every drawer of a film
-    """A shapeless blob in soft tissue that stays at the tip."""
+    """A shapeless blob in soft tissue that stays at the tip, soaked up between its fibres.
+
+    A view from behind and one from the side both see its broad face.
+    """
     half = random.uniform(*_BLOB_MM, 2)
-    turn = random.standard_normal((2, 3))
-    space = space_along(site.tip_mm, turn[0], turn[1], (float(half[0]), float(half[1]), 4.0))
-    return closed_film(space, (1.0, 1.0), random.uniform(4.5, 6.5), site, random)
+    facing = np.array([1.0, site.side, random.uniform(-0.5, 0.5)])
+    along = np.cross(facing, random.standard_normal(3))
+    size = (float(half[0]), float(half[1]), 2.0)
+    space = space_along(site.tip_mm, along, np.cross(facing, along), size)
+    return closed_film(space, (1.0, 1.0), random.uniform(*_SOAKED_MM), site, random)
 
 
 def stripes_film(

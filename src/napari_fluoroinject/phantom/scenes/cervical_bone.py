@@ -170,13 +170,13 @@ _OFF = ("tip_off_target",)
 SCENES = {
     "facet_ia_cervical": SceneSpec(
         region="cervical",
-        views={"LAT": _LAT, "PILLAR": ((-4.0, 4.0), (-46.0, -38.0)), "AP": _AP},
+        views={"AP": _AP, "LAT": _LAT, "PILLAR": ((-4.0, 4.0), (-46.0, -38.0))},
         levels=_LEVELS,
         aim=_aim_joint,
         landmarks=_joint_landmarks,
         courses=_courses,
         film=joint_space_film(places.facet_joint),
-        volume_ml=(0.1, 0.5),
+        volume_ml=(0.2, 0.5),
         rate_ml_s=(0.1, 0.25),
         twins={
             **common.INJECTION_TWINS,
@@ -197,6 +197,7 @@ SCENES = {
             "rupture": Twin(
                 film=burst_film(places.facet_joint, end=-1.0, way=(-0.6, 0.8, -0.5)),
                 warnings=_MUSCLE,
+                views=("LAT",),
             ),
             "tip_past_limit": Twin(
                 intended=False,

@@ -171,13 +171,13 @@ SCENES = {
         landmarks=_joint_landmarks,
         courses=_courses,
         film=joint_space_film(places.facet_joint, _CAPSULE),
-        volume_ml=(0.1, 0.3),
+        volume_ml=(0.15, 0.3),
         rate_ml_s=(0.1, 0.25),
         twins={
             **common.INJECTION_TWINS,
             "intramuscular": Twin(
                 intended=False,
-                tip=tip_off_by(10.0, -19.0, 2.0),
+                tip=tip_off_by(8.5, -19.0, 2.0),
                 film=stripes_film((0.0, 0.05, 1.0)),
                 warnings=_MUSCLE,
                 also=_OFF,
@@ -192,6 +192,7 @@ SCENES = {
             "rupture": Twin(
                 film=burst_film(places.facet_joint, end=-1.0, way=(-0.7, 0.6, -0.4)),
                 warnings=_MUSCLE,
+                views=("LAT", "CLO"),
             ),
             "pleural_visceral": Twin(
                 intended=False,
