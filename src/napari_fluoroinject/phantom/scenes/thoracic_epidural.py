@@ -25,7 +25,6 @@ _CLO = (-58.0, -48.0)
 _BEFORE_ARCH_MM = 1.4
 _HALF_SAC_MM = (5.8, 6.8)
 _MEDIAL_MM = 6.0
-_GUTTER_MM = -20.0
 # Gaps: 0.7 to 1.3 mm dorsally, fat pads on top, 0.5 to 1 mm ventrally (assumed). Roots leave in
 # the upper half of the foramen and follow the ribs: less steeply than lumbar ones.
 _DORSAL = EpiduralSpace(
@@ -72,13 +71,15 @@ def _interlaminar_landmarks(spine: Spine, level: str, side: int) -> dict[str, La
         "ventral_interlaminar_line": marks.ventral_interlaminar_line(spine, ("CLO",)),
         "midline": common.midline(spine, ("AP",)),
         "end_plates": common.end_plates(spine, ("AP", "CLO", "LAT")),
-        "pleura": _pleura(spine, level, side, ("AP", "CLO")),
+        "pleura": _pleura(spine, level, side, ("AP", "CLO"), ventral_mm=-20.0),
     }
 
 
-def _pleura(spine: Spine, level: str, side: int, views: tuple[str, ...]) -> Landmark:
-    """The pleura behind the neck of the ribs, where a needle from behind meets it."""
-    return common.area(places.pleura(spine, level, side, as_far_as_mm=_GUTTER_MM), views)
+def _pleura(
+    spine: Spine, level: str, side: int, views: tuple[str, ...], *, ventral_mm: float
+) -> Landmark:
+    """The pleura beside the spine as far ventrally as a needle could meet it."""
+    return common.area(places.pleura(spine, level, side, as_far_as_mm=ventral_mm), views)
 
 
 def _tip_deep(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
@@ -124,7 +125,7 @@ def _foraminal_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landm
         ),
         "midline": common.midline(spine, ("AP",)),
         "end_plates": common.end_plates(spine, ("AP", "OBL", "LAT")),
-        "pleura": _pleura(spine, level, side, ("AP", "OBL")),
+        "pleura": _pleura(spine, level, side, ("AP", "OBL"), ventral_mm=-4.0),
     }
 
 
