@@ -11,6 +11,7 @@ from napari_fluoroinject.phantom.scenes import (
     lumbar_bone,
     lumbar_epidural,
     thoracic_bone,
+    thoracic_epidural,
 )
 from napari_fluoroinject.phantom.scenes.leads import FOLLOW_UPS
 
@@ -22,6 +23,7 @@ SPECS: dict[str, SceneSpec] = {
     **lumbar_bone.SCENES,
     **cervical_bone.SCENES,
     **thoracic_bone.SCENES,
+    **thoracic_epidural.SCENES,
     **leads.SCENES,
 }
 """Every scene by the key of its procedure."""

@@ -6,12 +6,16 @@ import numpy as np
 
 from napari_fluoroinject.phantom.body import Hollow, Muscle, Trunk
 
-LUNG_AT_MM = (22.0, 66.0, 20.0)
+LUNG_AT_MM = (14.0, 72.0, 20.0)
 """Middle of the left lung; the right one's lies as far on the other side (assumed)."""
-LUNG_HALF_MM = (66.0, 48.0, 165.0)
-"""Its half sizes: the pleura passes 5 to 10 mm lateral of the costotransverse joint (assumed)."""
+LUNG_HALF_MM = (60.0, 54.0, 165.0)
+"""Its half sizes: the pleura passes some 10 mm lateral of the costotransverse joints, and lung is
+about a third of the way through the chest (assumed)."""
 _LUNG_FILLED = (0.24, 0.36)
 """Share of soft tissue in lung (assumed: 0.25 to 0.35 g/cm3)."""
+_HEART_AT_MM = (40.0, 42.0, -38.0)
+_HEART_HALF_MM = (22.0, 22.0, 45.0)
+"""The part of the heart that takes the place of left lung (assumed)."""
 
 
 def draw_chest(random: np.random.Generator) -> Trunk:
@@ -30,14 +34,7 @@ def draw_chest(random: np.random.Generator) -> Trunk:
         gas_mm=np.empty((0, 3)),
         gas_half_mm=np.empty((0, 2)),
         gas_depth_mm=np.empty(0),
-        hollows=tuple(
-            Hollow(
-                at_mm=(LUNG_AT_MM[0], side * LUNG_AT_MM[1], LUNG_AT_MM[2]),
-                half_mm=LUNG_HALF_MM,
-                filled=float(filled),
-            )
-            for side in (1.0, -1.0)
-        ),
+        hollows=_lungs_and_heart(float(filled)),
     )
 
 
@@ -49,3 +46,17 @@ def pleura_y(x_mm: float, z_mm: float) -> float:
     x = (x_mm - LUNG_AT_MM[0]) / LUNG_HALF_MM[0]
     z = (z_mm - LUNG_AT_MM[2]) / LUNG_HALF_MM[2]
     return LUNG_AT_MM[1] - LUNG_HALF_MM[1] * float(np.sqrt(max(1 - x * x - z * z, 0.0)))
+
+
+def _lungs_and_heart(filled: float) -> tuple[Hollow, ...]:
+    lungs = (
+        Hollow(
+            at_mm=(LUNG_AT_MM[0], side * LUNG_AT_MM[1], LUNG_AT_MM[2]),
+            half_mm=LUNG_HALF_MM,
+            filled=filled,
+        )
+        for side in (1.0, -1.0)
+    )
+    # gives back what the lung took away
+    heart = Hollow(at_mm=_HEART_AT_MM, half_mm=_HEART_HALF_MM, filled=2.0 - filled)
+    return (*lungs, heart)

@@ -1,4 +1,4 @@
-"""Contrast along the pleura, where a needle went between the ribs."""
+"""What lies on the pleura beside the thoracic spine: a tip that reached it, contrast along it."""
 
 from __future__ import annotations
 
@@ -7,61 +7,50 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.phantom.chest import LUNG_AT_MM, LUNG_HALF_MM, pleura_y
-from napari_fluoroinject.phantom.sheets import CELL_MM, sheet, symmetric, uneven
+from napari_fluoroinject.phantom.sheets import sheet, symmetric
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.phantom.film import Film
-    from napari_fluoroinject.phantom.scenery import MoveTip, Site
+    from napari_fluoroinject.phantom.scenery import Site
     from napari_fluoroinject.phantom.spine import Spine
 
-_HALF_MM = (24.0, 27.0)
-"""Half sizes of the sheet, round the lung and along it."""
-_THICK_MM = (0.35, 0.6)
-_INTO_MM = 0.5
-_STEEPEST = 0.97
-"""The sheet ends at this share of the lung's half depth, where it would turn to the back."""
+_HALF_MM = (34.0, 21.0)
+"""How far contrast can creep along the pleura, cranio-caudally and about the lung (assumed)."""
+_RIM = 0.93
+_FINE = 721
 
 
-def tip_at_pleura(ventral_mm: float) -> MoveTip:
-    """The mover of a tip to where the pleura lies, `ventral_mm` ventral of the target."""
-
-    def move(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
-        x, z = float(site.target_mm[0]) + ventral_mm, float(site.tip_mm[2])
-        return np.array([x, site.side * (pleura_y(x, z) + _INTO_MM), z])
-
-    return move
+def tip_at_pleura(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
+    """A tip that passed too far laterally and stands on the pleura, as high as its target."""
+    x, z = float(site.tip_mm[0]) + random.uniform(-5.0, 0.0), float(site.tip_mm[2])
+    return np.array([x, site.side * pleura_y(x, z), z])
 
 
 def pleural_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:  # noqa: ARG001 - as every drawer of a film
-    """A thin smooth sheet on the pleura about the tip, that outlines it where it turns away."""
-    along, z = symmetric(_HALF_MM[0])[:, None], site.tip_mm[2] + symmetric(_HALF_MM[1])[None, :]
-    x = _course(float(site.tip_mm[0]), along[:, 0])
-    shape = (len(x), z.shape[1])
-    y = np.array([[pleura_y(float(one), float(height)) for height in z[0]] for one in x])
-    points = np.stack(
-        [np.broadcast_to(x[:, None], shape), site.side * y, np.broadcast_to(z, shape)], axis=-1
-    )
-    round_lung = (points - LUNG_AT_MM * np.array([1, site.side, 1])) / np.square(LUNG_HALF_MM)
-    normal = round_lung / np.linalg.norm(round_lung, axis=-1, keepdims=True)
-    far = np.hypot(along / _HALF_MM[0], (z - site.tip_mm[2]) / _HALF_MM[1])
-    thick = random.uniform(*_THICK_MM) * uneven(shape, random, sigma=0.15, grain_mm=6.0)
-    facing = (np.gradient(x) > 0)[:, None]
-    return sheet(
-        np.where((far < 1) & facing, np.clip(thick, 0.2, 1.2), 0.0),
-        points,
-        normal,
-        drain=np.where(far > 1 - 2 * CELL_MM / _HALF_MM[0], 1.0, 0.0),
-        tip=site.tip_mm,
-        random=random,
-    )
+    """A smooth sheet on the pleura of the needle's side, about the tip."""
+    up, along = (symmetric(half) for half in _HALF_MM)
+    z = float(site.tip_mm[2]) + up
+    turn = _turns(site.tip_mm, along)
+    share = np.sqrt(np.clip(1 - ((z - LUNG_AT_MM[2]) / LUNG_HALF_MM[2]) ** 2, 0, 1))[:, None]
+    x = LUNG_AT_MM[0] - LUNG_HALF_MM[0] * share * np.cos(turn)
+    y = site.side * (LUNG_AT_MM[1] - LUNG_HALF_MM[1] * share * np.sin(turn))
+    points = np.stack([x, y, np.broadcast_to(z[:, None], x.shape)], axis=-1)
+    normal = np.zeros_like(points)
+    normal[..., 0] = -np.cos(turn) / LUNG_HALF_MM[0]
+    normal[..., 1] = -site.side * np.sin(turn) / LUNG_HALF_MM[1]
+    normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
+    far = np.hypot(up[:, None] / _HALF_MM[0], along[None, :] / _HALF_MM[1])
+    gap = random.uniform(0.5, 0.9) * np.clip(1 - far**6, 0, 1)
+    drain = np.where(far > _RIM, 1.0, 0.0)
+    return sheet(gap, points, normal, drain=drain, tip=site.tip_mm, random=random)
 
 
-def _course(x_mm: float, along_mm: DoubleArray) -> DoubleArray:
-    """The x at these distances along the lung's outline from that of the tip."""
-    share = np.linspace(-_STEEPEST, _STEEPEST, 400)
-    x = LUNG_AT_MM[0] + LUNG_HALF_MM[0] * share
-    y = LUNG_HALF_MM[1] * np.sqrt(1 - share**2)
-    way = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
-    start = float(np.interp(x_mm, x, way))
-    return np.asarray(np.interp(start + along_mm, way, x))
+def _turns(tip: DoubleArray, along_mm: DoubleArray) -> DoubleArray:
+    """Angles about the lung at these ways from the tip, 0 dorsal, a right angle medial."""
+    turn = np.linspace(0.0, np.pi, _FINE)
+    step = np.hypot(LUNG_HALF_MM[0] * np.sin(turn), LUNG_HALF_MM[1] * np.cos(turn))
+    way = np.cumsum(step) * (turn[1] - turn[0])
+    start = np.arccos(np.clip((LUNG_AT_MM[0] - tip[0]) / LUNG_HALF_MM[0], -1, 1))
+    result: DoubleArray = np.interp(np.interp(start, turn, way) + along_mm, way, turn)
+    return result

@@ -62,7 +62,7 @@ FACET_LEAN_DEG = 17.0
 _RIB_MM = 4.2
 _RIB_CAGE = (33.0, 80.0, 116.0)
 """Middle's x and half depth and half width of the rib cage at the height of T7 (assumed)."""
-_RIB_TURNS_DEG = (27.0, 45.0, 65.0, 87.0, 112.0)
+_RIB_TURNS_DEG = (26.0, 34.0, 43.0, 53.0, 63.0, 74.0, 85.0, 97.0, 110.0)
 
 
 def draw_vertebra(index: int, scale: float, random: np.random.Generator) -> Vertebra:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _JOINT_HALF_MM = (5.0, 6.0, 3.0)
 """Half width, half height and half thickness with recesses (assumed)."""
-_PLEURA_X_MM = (-38.0, -26.0, -14.0, -2.0, 10.0)
+_PLEURA_DORSAL_MM = -38.0
+_PLEURA_VENTRAL_MM = 10.0
 _CORNER_MM = 3.6
 
 
@@ -65,10 +66,19 @@ def foramen_middle(spine: Spine, level: str, side: int) -> DoubleArray:
     return middle
 
 
-def pleura(spine: Spine, level: str, side: int) -> DoubleArray:
-    """Points (n, 3) of the pleura beside a level and its neighbours, where it faces the spine."""
+def pleura(
+    spine: Spine, level: str, side: int, *, as_far_as_mm: float = _PLEURA_VENTRAL_MM
+) -> DoubleArray:
+    """Points (n, 3) of the pleura beside a level and its neighbours, where it faces the spine.
+
+    They lie from the back of the gutter beside the spine to the x of `as_far_as_mm`.
+    """
     z = float(spine.world(level, (0.0, 0.0, 0.0))[2])
     heights = z + spine.pitch_mm * np.linspace(-1.5, 1.0, 6)
     return np.array(
-        [(x, side * pleura_y(x, height), height) for x in _PLEURA_X_MM for height in heights]
+        [
+            (x, side * pleura_y(float(x), float(height)), height)
+            for x in np.linspace(_PLEURA_DORSAL_MM, as_far_as_mm, 5)
+            for height in heights
+        ]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +30,7 @@ _BESIDE = ((-34.0, -4.5), (5.5, 18.0), (-32.0, 32.0))
 """Muscle behind and beside a joint: ventral, lateral, cranial of its middle."""
 _PLEURA = ((7.0, 40.0), (15.0, 46.0), (-34.0, 34.0))
 """Lung beside the spine, where it meets no joint in a view: as _BESIDE."""
+_TO_PLEURA_MM = 8.5
 _CAPSULE = Capsule(reach_mm=(2.0, 2.8), deep_mm=(1.8, 2.8), cleft_mm=(0.4, 0.7))
 _PLANNED_DEG = (8.0, -22.0)
 """An electrode's planned way, lateral and cranial (assumed: square to the nerve)."""
@@ -76,6 +78,12 @@ def _tip_in_canal(site: Site, spine: Spine, random: np.random.Generator) -> Doub
     z = float(site.tip_mm[2])
     deep = float(spine.wall_x(z)) - 0.85 * float(spine.canal_depth(z))
     return np.array([deep, float(spine.midline_y(z)) + site.side * lateral, z])
+
+
+def _tip_at_pleura(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
+    """A tip that slid off lateral of the joint to the pleura."""
+    deeper = site.tip_mm + np.array([_TO_PLEURA_MM, 0.0, 0.0])
+    return tip_at_pleura(replace(site, tip_mm=deeper), spine, random)
 
 
 def _aim_transverse(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
@@ -196,7 +204,7 @@ SCENES = {
             ),
             "pleural_visceral": Twin(
                 intended=False,
-                tip=tip_at_pleura(6.0),
+                tip=_tip_at_pleura,
                 film=pleural_film,
                 warnings=("pleural_visceral_like",),
                 also=_OFF,
