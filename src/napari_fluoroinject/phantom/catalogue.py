@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from napari_fluoroinject.errors import PhantomError
 from napari_fluoroinject.phantom.scenes import (
     cervical_bone,
+    cervical_epidural,
     leads,
     lumbar_bone,
     lumbar_epidural,
+    stellate,
     thoracic_bone,
     thoracic_epidural,
 )
@@ -24,6 +26,8 @@ SPECS: dict[str, SceneSpec] = {
     **cervical_bone.SCENES,
     **thoracic_bone.SCENES,
     **thoracic_epidural.SCENES,
+    **cervical_epidural.SCENES,
+    **stellate.SCENES,
     **leads.SCENES,
 }
 """Every scene by the key of its procedure."""

@@ -144,24 +144,44 @@ def solids(
 
 def holes(bone: CervicalVertebra) -> tuple[Solid, ...]:
     """The vertebral canal and the transverse foramina, which are cut out."""
-    half = bone.canal_depth / 2
-    x, far = bone.wall - half, _CANAL_HALF_MM
-    flat = (1.0, half / bone.pedicle_inner, 1.0)
-    canal = Capsule(start=(x, 0.0, -far), end=(x, 0.0, far), start_mm=half, end_mm=half, flat=flat)
+    canal = _canal(bone)
     if bone.artery_width == 0:
-        return (canal,)
+        return canal
     wide = bone.artery_width / 2
     x = bone.wall + bone.artery_x
     foramina = (
         Capsule(
-            start=(x, side * bone.artery_y, -far),
-            end=(x, side * bone.artery_y, far),
+            start=(x, side * bone.artery_y, -_CANAL_HALF_MM),
+            end=(x, side * bone.artery_y, _CANAL_HALF_MM),
             start_mm=wide,
             end_mm=wide,
         )
         for side in (1.0, -1.0)
     )
-    return canal, *foramina
+    return *canal, *foramina
+
+
+def _canal(bone: CervicalVertebra) -> tuple[Solid, ...]:
+    """A triangle with round corners: wide behind the body, narrow between the laminae."""
+    rods = (
+        (0.38, bone.pedicle_inner),
+        (0.27, 0.62 * bone.pedicle_inner),
+    )
+    parts = []
+    back = bone.canal_depth
+    for share, wide in rods:
+        half = share * bone.canal_depth
+        x = bone.wall - half if wide == bone.pedicle_inner else bone.wall - back + half
+        parts.append(
+            Capsule(
+                start=(x, 0.0, -_CANAL_HALF_MM),
+                end=(x, 0.0, _CANAL_HALF_MM),
+                start_mm=half,
+                end_mm=half,
+                flat=(1.0, half / wide, 1.0),
+            )
+        )
+    return tuple(parts)
 
 
 def _body(bone: CervicalVertebra, random: np.random.Generator) -> Solid:
@@ -265,7 +285,7 @@ def _transverse(bone: CervicalVertebra, side: float, shift: DoubleArray) -> list
 
 def _lamina(bone: CervicalVertebra, side: float) -> Solid:
     midline = np.array([bone.wall - bone.canal_depth - 2.0, 0.0, 0.0])
-    lateral = np.array([bone.wall + bone.pillar_x - 3.0, side * (bone.pillar_y - 2.5), 0.0])
+    lateral = np.array([bone.wall + bone.pillar_x - 0.5, side * (bone.pillar_y - 3.5), 0.0])
     across = (lateral - midline) / np.linalg.norm(lateral - midline)
     # Laminae overlap like shingles: the caudal edge stands dorsally.
     up = np.array([sin(radians(20)), 0.0, cos(radians(20))])
@@ -277,8 +297,8 @@ def _lamina(bone: CervicalVertebra, side: float) -> Solid:
     return Plate(
         centre=_vector(middle),
         axes=(_vector(across), _vector(up), _vector(np.cross(across, up))),
-        half=(half, (bone.arch_top - bone.arch_bottom) / 2 - 0.6, 1.9),
-        edge_mm=1.6,
+        half=(half, (bone.arch_top - bone.arch_bottom) / 2 - 0.6, 1.7),
+        edge_mm=1.5,
         taper=-0.1,
     )
 
@@ -294,20 +314,20 @@ def _spinous(bone: CervicalVertebra, random: np.random.Generator) -> tuple[Solid
     up = np.array([0.0, 0.0, 1.0]) - along[2] * along
     up /= np.linalg.norm(up)
     across = np.cross(along, up)
-    thick = float(random.uniform(1.9, 2.4))
     forked = bone.tubercle_y > 0
+    thick = float(random.uniform(1.9, 2.4)) + (0.0 if forked else 0.8)
     plate = Plate(
         centre=_vector((start + end) / 2),
         axes=(_vector(along), _vector(up), _vector(across)),
         half=(float(np.linalg.norm(end - start)) / 2, bone.spinous_height / 2, thick),
-        edge_mm=1.6,
+        edge_mm=thick - 0.2,
         taper=float(random.uniform(-0.15, 0.1)),
     )
     if not forked:
         knob = Capsule(
             start=_vector(end - 1.5 * along - 0.2 * bone.spinous_height * up),
             end=_vector(end - 10 * along - 0.3 * bone.spinous_height * up),
-            start_mm=thick + 2.0,
+            start_mm=thick + 1.6,
             end_mm=thick,
         )
         return plate, knob

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.bone import Bone
     from napari_fluoroinject.phantom.spine import Spine
 
+_ROUND = 2.4
+"""Exponent of the outline of a body, seen from above."""
+_BEYOND_BODY_MM = 2.5
+_ROOT_MM = 6.5
+"""Of the roots of the transverse processes, before the middle of their foramina (assumed)."""
 _JOINT_HALF_MM = (6.5, 8.5, 3.0)
 """A joint and its recesses: across, along its slope, square to it (assumed)."""
 
@@ -125,3 +130,14 @@ def artery(spine: Spine, level: str, side: int) -> DoubleArray:
     """Where the vertebral artery passes a vertebra, (3,)."""
     bone = vertebra(spine, level)
     return spine.world(level, (bone.wall + bone.artery_x, side * bone.artery_y, 0.0))
+
+
+def body_front(spine: Spine, level: str, lateral_mm: float) -> float:
+    """The x, in the vertebra's frame, of the ventral surface so far from the midline.
+
+    Beyond the body it is that of the roots of the transverse processes.
+    """
+    bone = vertebra(spine, level)
+    out = min(abs(lateral_mm) / (bone.width_top / 2 + _BEYOND_BODY_MM), 1.0)
+    curve = (1 - out**_ROUND) ** (1 / _ROUND) if out < 1 else 0.0
+    return max(bone.depth / 2 * curve, bone.wall + bone.artery_x + _ROOT_MM)

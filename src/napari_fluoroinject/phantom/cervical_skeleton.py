@@ -31,7 +31,10 @@ Frames = tuple[list["DoubleArray"], list["DoubleArray"]]
 
 
 def draw_cervical_skeleton(random: np.random.Generator) -> Skeleton:
-    """Draw bones from C2 to T2. Origin in C5, x ventral, y left, z cranial, millimetres."""
+    """Draw bones from the atlas to T2, first ribs and collar bones.
+
+    Origin in C5, x ventral, y left, z cranial, millimetres.
+    """
     scale = float(np.clip(1 + 0.045 * random.standard_normal(), 0.9, 1.1))
     mineral = float(random.uniform(0.6, 1.05))
     drawn = _draw(scale, random)
@@ -58,7 +61,7 @@ def draw_cervical_skeleton(random: np.random.Generator) -> Skeleton:
     ]
     spine[0] = replace(spine[0], solids=(*spine[0].solids, *_dens(drawn[0])))
     return Skeleton(
-        bones=(*spine, *_girdle(spine[_NAMES.index("T1")], random)),
+        bones=(*spine, *_girdle(spine[_NAMES.index("T1")], random), _atlas(spine[0], scale)),
         vertebrae=dict(zip(cervical.LEVELS, drawn[1:-1], strict=True)),
         canal=tuple(
             CanalPoint(bone=name, own_mm=(one.wall, 0.0, 0.0), depth_mm=one.canal_depth)
@@ -145,6 +148,33 @@ def _dens(c2: CervicalVertebra) -> tuple[Solid, ...]:
         for side in (1.0, -1.0)
     )
     return dens, *shoulders
+
+
+def _atlas(axis: Bone, scale: float) -> Bone:
+    """The first vertebra, a ring about the dens, in the frame of the second (assumed)."""
+    ring = (
+        ((9.0, -9.0, 17.0), (9.0, 9.0, 17.0), 3.6),
+        *(
+            piece
+            for side in (1.0, -1.0)
+            for piece in (
+                ((-1.0, side * 18.0, 12.0), (0.0, side * 21.0, 19.0), 6.5),
+                ((9.0, side * 9.0, 17.0), (1.0, side * 17.0, 16.0), 3.6),
+                ((-8.0, side * 19.0, 17.0), (-30.0, side * 3.0, 15.0), 3.0),
+                ((-2.0, side * 24.0, 15.0), (-4.0, side * 37.0, 13.0), 3.6),
+            )
+        ),
+    )
+    solids = tuple(
+        Capsule(
+            start=(scale * start[0], scale * start[1], scale * start[2]),
+            end=(scale * end[0], scale * end[1], scale * end[2]),
+            start_mm=scale * half,
+            end_mm=scale * half,
+        )
+        for start, end, half in ring
+    )
+    return replace(axis, name="C1", solids=solids, holes=())
 
 
 def _girdle(t1: Bone, random: np.random.Generator) -> list[Bone]:

@@ -53,6 +53,10 @@ class EpiduralSpace:
     pad_mm: float = 0.7
     before_arch_mm: float = 1.8
     bend_mm: float = 4.5
+    root_mm: float = 0.0
+    """How far ventral of 5 mm behind the wall a sleeve passes below the pedicle."""
+    forward: float = 0.25
+    """How far ventrally a sleeve leads, of its way."""
     sleeve_mm: tuple[tuple[float, float], tuple[float, float]] = ((1.8, 2.7), (1.2, 2.2))
     slope_deg: tuple[float, float] = (36.0, 56.0)
     reach_mm: float = 72.0
@@ -148,7 +152,7 @@ def _with_sleeve(
     return replace(
         film,
         gap=np.where(inside, np.maximum(film.gap, tube), film.gap),
-        x=np.where(inside & outside, root[0] + 0.25 * along, film.x),
+        x=np.where(inside & outside, root[0] + space.root_mm + space.forward * along, film.x),
         drain=np.where(inside & (along > last - 3.0), leak, film.drain),
     )
 

@@ -94,9 +94,10 @@ def _mark(name: str, landmark: Landmark, beam: Beam) -> Mark | None:
         "point": _kept,
         "line": _clipped_line,
         "area": _clipped_area,
+        "outline": _clipped_outline,
     }
     points = draw[landmark.kind](pixels, beam.size)
-    if len(points) < {"point": 1, "line": 2, "area": 3}[landmark.kind]:
+    if len(points) < {"point": 1, "line": 2, "area": 3, "outline": 3}[landmark.kind]:
         return None
     beyond = None
     if landmark.beyond_mm is not None:
@@ -176,11 +177,16 @@ def _clipped_piece(
 
 
 def _clipped_area(pixels: DoubleArray, size: int) -> DoubleArray:
-    """The outline of points, cut at the picture's border (Sutherland and Hodgman 1974)."""
+    """The outline of a cloud of points, cut at the picture's border."""
     spread = pixels - pixels.mean(axis=0)
     if np.linalg.svd(spread, compute_uv=False)[-1] < 1.0:
         return np.empty((0, 2))
-    outline = pixels[ConvexHull(pixels).vertices]
+    return _clipped_outline(pixels[ConvexHull(pixels).vertices], size)
+
+
+def _clipped_outline(pixels: DoubleArray, size: int) -> DoubleArray:
+    """An outline, cut at the picture's border (Sutherland and Hodgman 1974)."""
+    outline = pixels
     low, high = _INSIDE_PX, size - 1 - _INSIDE_PX
     for axis, sign, limit in ((0, 1.0, low), (0, -1.0, high), (1, 1.0, low), (1, -1.0, high)):
         outline = _cut(outline, sign * outline[:, axis] - sign * limit)

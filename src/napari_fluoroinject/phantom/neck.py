@@ -6,6 +6,10 @@ import numpy as np
 
 from napari_fluoroinject.phantom.body import Hollow, Muscle, Trunk
 
+_SHARES = (1.3, 1.18, 1.06, 0.94, 0.82)
+_LAYER = 0.19
+"""Density that each of the nested ellipsoids of a shoulder adds, of soft tissue's."""
+
 
 def draw_neck(random: np.random.Generator) -> Trunk:
     """Draw a patient's neck: 11 to 13 cm deep and wide (assumed), with windpipe and shoulders."""
@@ -42,15 +46,23 @@ def _airways(windpipe: tuple[float, float], random: np.random.Generator) -> tupl
     wide = float(random.uniform(7.5, 9.5))
     return (
         Hollow(at_mm=(x, y, -75.0), half_mm=(wide, wide, 85.0), filled=0.05),
-        Hollow(at_mm=(x - 5.0, 0.0, 55.0), half_mm=(6.0, 11.0, 45.0), filled=0.1),
+        Hollow(at_mm=(x - 5.0, 0.0, 50.0), half_mm=(6.0, 11.0, 62.0), filled=0.3),
     )
 
 
 def _shoulders(random: np.random.Generator) -> tuple[Hollow, ...]:
-    """What lateral views of the lowest levels must pass through: tissue beside the neck."""
-    top = float(random.uniform(-38, -24))
-    wide = float(random.uniform(36, 48))
+    """What lateral views of the lowest levels must pass through: tissue beside the neck.
+
+    Nested, so that they thicken little by little.
+    """
+    top = float(random.uniform(-46, -34))
+    wide = float(random.uniform(34, 44))
     return tuple(
-        Hollow(at_mm=(-18.0, side * 112.0, top - 62.0), half_mm=(48.0, wide, 62.0), filled=2.0)
+        Hollow(
+            at_mm=(-16.0, side * 118.0, top - 70.0),
+            half_mm=(54.0 * share, wide * share, 70.0 * share),
+            filled=1 + _LAYER,
+        )
         for side in (1.0, -1.0)
+        for share in _SHARES
     )

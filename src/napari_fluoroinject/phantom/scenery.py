@@ -16,7 +16,7 @@ from napari_fluoroinject.phantom.vessel import Course
 RegionName = Literal["cervical", "thoracic", "lumbar", "sacral"]
 Device = Literal["needle", "lead"]
 RunOffKind = Literal["drawn", "transient", "persistent", "flash"]
-LandmarkKind = Literal["point", "line", "area"]
+LandmarkKind = Literal["point", "line", "area", "outline"]
 Range = tuple[float, float]
 
 
@@ -24,7 +24,8 @@ Range = tuple[float, float]
 class Landmark:
     """A landmark of a procedure; points are patient millimetres.
 
-    `points_mm` (n, 3) is a point, a line, or for an area a cloud whose outline is marked.
+    `points_mm` (n, 3) is a point, a line, or for an area a cloud whose outline is marked, or
+    that outline itself, in its order.
     `beyond_mm` (3,) leads from a line to its far side, where the tip must not be. `views` are
     those in which a person marks it, none where nobody does; `level` names the vertebra of the
     first point where points count levels.
