@@ -31,9 +31,9 @@ def pool_on(
 ) -> DrawFilm:
     """The drawer of a compact pool on the surface of a bone, whatever way that faces.
 
-    The surface passes through the tip, parallel to the plane of the space, and falls back by
-    `bend_mm` where the space ends along its first axis. Within the space the pool is `thick_mm`
-    deep (assumed: muscles hold it there), beyond it much thinner.
+    The surface passes through the tip, parallel to the plane of the space, and falls back,
+    against its third axis, by `bend_mm` where the space ends along its first. Within the space
+    the pool is `thick_mm` deep (assumed: muscles hold it there), beyond it much thinner.
     """
 
     def draw(site: Site, spine: Spine, random: np.random.Generator) -> Film:

@@ -97,13 +97,11 @@ def _pillar_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark
 
 
 def _pillar_face(spine: Spine, level: str, side: int) -> Space:
-    """The lateral face of a pillar: along it ventro-cranially, and square to that."""
+    """The lateral face of a pillar: ventrally, along it, and outward."""
     bone = places.vertebra(spine, level)
-    turn = spine.skeleton.bone(level).turn
-    slope = np.radians(bone.slope_deg)
-    rising = turn @ np.array([np.cos(slope), 0.0, np.sin(slope)])
+    ventral, _, cranial = spine.skeleton.bone(level).turn.T
     half = bone.pillar_depth / 2, bone.pillar_height / 2, 2.0
-    return space_along(places.pillar_waist(spine, level, side), rising, turn[:, 2], half)
+    return space_along(places.pillar_waist(spine, level, side), ventral, -side * cranial, half)
 
 
 def _foramen_middle(spine: Spine, level: str, side: int) -> DoubleArray:
@@ -218,7 +216,7 @@ SCENES = {
         aim=_aim_pillar,
         landmarks=_pillar_landmarks,
         courses=_courses,
-        film=pool_on(_pillar_face),
+        film=pool_on(_pillar_face, thick_mm=(1.8, 2.8), bend_mm=2.2),
         volume_ml=(0.2, 0.3),
         rate_ml_s=(0.15, 0.4),
         twins={

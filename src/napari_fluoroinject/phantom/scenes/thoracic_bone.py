@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 _LOWER = 0.6
 """A tip stands so far down a joint, of its half height."""
 _LATERAL_MM = 1.0
-_BESIDE = ((-34.0, -4.5), (5.5, 18.0), (-32.0, 32.0))
+_BESIDE = ((-34.0, -4.5), (5.5, 16.5), (-32.0, 32.0))
 """Muscle behind and beside a joint: ventral, lateral, cranial of its middle."""
-_PLEURA = ((7.0, 40.0), (15.0, 46.0), (-34.0, 34.0))
+_PLEURA = ((6.0, 40.0), (15.0, 46.0), (-34.0, 34.0))
 """Lung beside the spine, where it meets no joint in a view: as _BESIDE."""
-_TO_PLEURA_MM = 8.5
+_TO_PLEURA_MM = 7.0
 _CAPSULE = Capsule(reach_mm=(2.0, 2.8), deep_mm=(1.8, 2.8), cleft_mm=(0.4, 0.7))
 _PLANNED_DEG = (8.0, -22.0)
 """An electrode's planned way, lateral and cranial (assumed: square to the nerve)."""
