@@ -242,6 +242,8 @@ SCENES = {
         aim=_aim_electrode,
         landmarks=_electrode_landmarks,
         gauges=(18, 20),
+        # the tolerance is 1 mm
+        miss_mm=0.22,
         twins={
             **common.BONE_TWINS,
             "tip_past_limit": Twin(
