@@ -13,9 +13,8 @@ LUNG_HALF_MM = (60.0, 54.0, 165.0)
 about a third of the way through the chest (assumed)."""
 _LUNG_FILLED = (0.24, 0.36)
 """Share of soft tissue in lung (assumed: 0.25 to 0.35 g/cm3)."""
-_HEART_AT_MM = (40.0, 42.0, -38.0)
-_HEART_HALF_MM = (22.0, 22.0, 45.0)
-"""The part of the heart that takes the place of left lung (assumed)."""
+_HEART = (((40.0, 44.0, -36.0), (26.0, 25.0, 50.0)), ((44.0, -37.0, -28.0), (20.0, 16.0, 42.0)))
+"""Middle and half sizes of what the heart takes from the left and the right lung (assumed)."""
 
 
 def draw_chest(random: np.random.Generator) -> Trunk:
@@ -58,5 +57,5 @@ def _lungs_and_heart(filled: float) -> tuple[Hollow, ...]:
         for side in (1.0, -1.0)
     )
     # gives back what the lung took away
-    heart = Hollow(at_mm=_HEART_AT_MM, half_mm=_HEART_HALF_MM, filled=2.0 - filled)
-    return (*lungs, heart)
+    heart = (Hollow(at_mm=at, half_mm=half, filled=2.0 - filled) for at, half in _HEART)
+    return (*lungs, *heart)

@@ -88,8 +88,9 @@ def solids(
     parts: list[Solid] = [_body(bone, random), *_spinous(bone, random)]
     for side in (1.0, -1.0):
         shift = 0.6 * np.clip(random.standard_normal(3), -1.5, 1.5)
-        parts += [_pedicle(bone, side), _transverse(bone, side, shift), _lamina(bone, side)]
-        parts += [_pars(bone, side), _superior(bone, side), _inferior(bone, below, side)]
+        parts += [_pedicle(bone, side), _transverse(bone, side, shift), _superior(bone, side)]
+        arch = (_lamina(bone, side), _pars(bone, side), _inferior(bone, side))
+        parts += [_before_joint(solid, bone, below or bone, side) for solid in arch]
     return tuple(parts)
 
 
@@ -247,21 +248,24 @@ def _superior(bone: Vertebra, side: float) -> Solid:
     return Cut(solid=rod, point=_vector(point), normal=_vector(normal))
 
 
-def _inferior(bone: Vertebra, below: Vertebra | None, side: float) -> Solid:
-    rod = Capsule(
+def _inferior(bone: Vertebra, side: float) -> Solid:
+    return Capsule(
         start=(bone.wall - 15.5, side * bone.inferior_y, bone.arch_bottom * 0.5),
         end=(bone.wall + bone.inferior_x, side * bone.inferior_y, bone.inferior_z + 4.2),
         start_mm=4.6,
         end_mm=4.6,
         flat=(1.2, 0.9, 1.0),
     )
-    partner = below or bone
-    normal = np.array(facet_normal(partner, side))
-    middle = np.array(facet_middle(partner, side))
+
+
+def _before_joint(solid: Solid, bone: Vertebra, below: Vertebra, side: float) -> Solid:
+    """What of an arch lies dorsal of the joint with the next vertebra."""
+    normal = np.array(facet_normal(below, side))
+    middle = np.array(facet_middle(below, side))
     # the joint as it stands in this vertebra's frame: the walls are in line
-    middle += (bone.wall - partner.wall, 0.0, -bone.pitch_below)
+    middle += (bone.wall - below.wall, 0.0, -bone.pitch_below)
     point = middle + _FACET_GAP_MM / 2 * normal
-    return Cut(solid=rod, point=_vector(point), normal=_vector(-normal))
+    return Cut(solid=solid, point=_vector(point), normal=_vector(-normal))
 
 
 def _vector(value: DoubleArray) -> Vector:
