@@ -21,17 +21,17 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.cervical import CervicalVertebra, Facet
 
 _PITCH_MM = 17.5
-# Tilt of a vertebra against the one above, degrees, from C3 on to T2: 15 to 25 from C3 to C7
+# Tilt of a vertebra against the one above, degrees, from C3 on to T3: 15 to 25 from C3 to C7
 # (assumed).
-_LORDOSIS_DEG = (3.0, 5.0, 5.0, 5.0, 5.0, 5.0, 3.0)
-_NAMES = ("C2", *cervical.LEVELS, "T2")
+_LORDOSIS_DEG = (3.0, 5.0, 5.0, 5.0, 5.0, 5.0, 2.0, -2.0)
+_NAMES = ("C2", *cervical.LEVELS, "T2", "T3")
 _MIDDLE = _NAMES.index("C5")
 
 Frames = tuple[list["DoubleArray"], list["DoubleArray"]]
 
 
 def draw_cervical_skeleton(random: np.random.Generator) -> Skeleton:
-    """Draw bones from the atlas to T2, first ribs and collar bones.
+    """Draw bones from the atlas to T3, first ribs and collar bones.
 
     Origin in C5, x ventral, y left, z cranial, millimetres.
     """
@@ -62,7 +62,7 @@ def draw_cervical_skeleton(random: np.random.Generator) -> Skeleton:
     spine[0] = replace(spine[0], solids=(*spine[0].solids, *_dens(drawn[0])))
     return Skeleton(
         bones=(*spine, *_girdle(spine[_NAMES.index("T1")], random), _atlas(spine[0], scale)),
-        vertebrae=dict(zip(cervical.LEVELS, drawn[1:-1], strict=True)),
+        vertebrae=dict(zip(cervical.LEVELS, drawn[1:], strict=False)),
         canal=tuple(
             CanalPoint(bone=name, own_mm=(one.wall, 0.0, 0.0), depth_mm=one.canal_depth)
             for name, one in zip(_NAMES, drawn, strict=True)
@@ -73,7 +73,7 @@ def draw_cervical_skeleton(random: np.random.Generator) -> Skeleton:
 
 
 def _draw(scale: float, random: np.random.Generator) -> list[CervicalVertebra]:
-    """C2 to T2: the outer two like their neighbours."""
+    """C2 to T3: the outer ones like their neighbours."""
     known = [cervical.draw_vertebra(i, scale, random) for i in range(len(cervical.LEVELS))]
     c2 = replace(
         known[0],
@@ -85,12 +85,11 @@ def _draw(scale: float, random: np.random.Generator) -> list[CervicalVertebra]:
         uncinate_height=0.0,
         pitch_below=known[0].pitch_below * 1.12,
     )
-    t2 = replace(known[-1], pillar_height=known[-1].pillar_height * 1.05)
-    return [c2, *known, t2]
+    return [c2, *known, known[-1], known[-1]]
 
 
 def _stack(drawn: list[CervicalVertebra], random: np.random.Generator) -> Frames:
-    """Origins and turns of C2 to T2: lordosis, a little scoliosis, a little rotation."""
+    """Origins and turns of C2 to T3: lordosis, a little scoliosis, a little rotation."""
     count = len(drawn)
     steps = np.array(_LORDOSIS_DEG) + 1.2 * random.standard_normal(count - 1)
     tilt = float(random.normal(-7.0, 3.0)) + np.concatenate([[0.0], np.cumsum(steps)])

@@ -15,7 +15,9 @@ from napari_fluoroinject.phantom.misplaced import (
     tip_in_sac,
     tip_off_by,
 )
+from napari_fluoroinject.phantom.pools import blob_film
 from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
+from napari_fluoroinject.phantom.scenes import cervical_landmarks as necks
 from napari_fluoroinject.phantom.scenes import common
 from napari_fluoroinject.phantom.scenes import lumbar_landmarks as marks
 
@@ -83,7 +85,7 @@ def _interlaminar_landmarks(spine: Spine, level: str, side: int) -> dict[str, La
         "ventral_interlaminar_line": marks.ventral_interlaminar_line(spine, ("CLO",)),
         "spinolaminar_line": marks.ventral_interlaminar_line(spine, ("LAT",)),
         "midline": common.midline(spine, ("AP",)),
-        "end_plates": common.end_plates(spine, ("AP", "CLO", "LAT")),
+        "end_plates": necks.end_plates(spine, ("AP", "CLO", "LAT")),
         "facet_joint": common.area(joint.corners_mm, ("AP", "CLO")),
     }
 
@@ -151,7 +153,7 @@ def _foraminal_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landm
         "posterior_foramen_wall": _wall_line(spine, level, side),
         "medial_pedicle_line": marks.pedicle_line(spine, side, ("AP",)),
         "midline": common.midline(spine, ("AP",)),
-        "end_plates": common.end_plates(spine, ("AP", "OBL", "LAT")),
+        "end_plates": necks.end_plates(spine, ("AP", "OBL", "LAT")),
     }
 
 
@@ -250,7 +252,9 @@ SCENES = {
                 views=("AP",),
             ),
             "tip_off_target": Twin(
+                intended=False,
                 tip=tip_off_by(4.5, 2.0, -6.0),
+                film=blob_film,
                 warnings=("tip_off_target",),
                 views=("AP",),
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ from napari_fluoroinject.phantom import cervical_places as places
 from napari_fluoroinject.phantom.misplaced import muscle_film, sac_film, tip_in_sac, tip_off_by
 from napari_fluoroinject.phantom.prevertebral import PREVERTEBRAL_MM, prevertebral_film
 from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
+from napari_fluoroinject.phantom.scenes import cervical_landmarks as necks
 from napari_fluoroinject.phantom.scenes import common
 from napari_fluoroinject.phantom.spaces import space_along
 
@@ -43,7 +45,7 @@ def _landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:  # n
     return {
         "uncinate_line": _uncinate_line(spine, side, ("OBL", "PA")),
         "midline": common.midline(spine, ("PA",)),
-        "end_plates": common.end_plates(spine, ("PA", "LAT", "OBL")),
+        "end_plates": necks.end_plates(spine, ("PA", "LAT", "OBL")),
         "longus_colli": _longus_colli(spine),
     }
 
@@ -75,6 +77,15 @@ def _muscle(spine: Spine, level: str, side: int) -> Space:
     turn = spine.skeleton.bone(level).turn
     across = turn @ np.array([-0.3, side * 1.0, 0.0])
     return space_along(middle, turn[:, 2], across, _MUSCLE_HALF_MM)
+
+
+def _supine_sac_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
+    """The dural sac of a patient on the back: contrast layers dorsally."""
+    film = sac_film(site, spine, random)
+    points = film.points_mm.copy()
+    z = points[..., 2]
+    points[..., 0] = 2 * spine.wall_x(z) - spine.canal_depth(z) - points[..., 0]
+    return replace(film, points_mm=points)
 
 
 def _tip_in_muscle(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
@@ -121,7 +132,7 @@ SCENES = {
             "intrathecal": Twin(
                 intended=False,
                 tip=tip_in_sac,
-                film=sac_film,
+                film=_supine_sac_film,
                 warnings=("intrathecal_like",),
                 also=_ALONG_TIP,
                 views=("PA",),
