@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.phantom import cervical_places as places
-from napari_fluoroinject.phantom.compartments import EpiduralSpace, epidural_film
+from napari_fluoroinject.phantom.compartments import epidural_film
 from napari_fluoroinject.phantom.joints import burst_film, joint_space_film
 from napari_fluoroinject.phantom.misplaced import tip_off_by
 from napari_fluoroinject.phantom.pools import blob_film, pool_on, stripes_film, tube_film
 from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
-from napari_fluoroinject.phantom.scenes import common
+from napari_fluoroinject.phantom.scenes import cervical_epidural, common
+from napari_fluoroinject.phantom.scenes import cervical_landmarks as necks
 from napari_fluoroinject.phantom.scenes import joint_landmarks as marks
 from napari_fluoroinject.phantom.spaces import Space, space_along
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 _LATERAL_MM = 3.0
 """A tip in a joint stands so far lateral of its middle: an AP view shows it at the margin."""
-_BESIDE = ((9.5, 42.0), (7.0, 21.0), (-25.0, 25.0))
+_BESIDE = ((9.5, 42.0), (8.0, 22.0), (-25.0, 25.0))
 """Muscle behind and beside a joint: dorsal along it, lateral, square to it."""
 _PLANNED_DEG = (8.0, -25.0)
 """An electrode's planned way, lateral and cranial (assumed: along the pillar, from caudal)."""
@@ -55,7 +56,7 @@ def _joint_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]
         "joint_line": marks.joint_line(joint, ("LAT", "PILLAR")),
         "canal_border": marks.canal_border(spine, side, ("AP",)),
         "midline": common.midline(spine, ("AP",)),
-        "end_plates": common.end_plates(spine, ("AP", "LAT")),
+        "end_plates": necks.end_plates(spine, ("AP", "LAT")),
         "soft_tissue": marks.box_area(joint.centre_mm, ways, _BESIDE, ("LAT", "PILLAR", "AP")),
     }
 
@@ -92,7 +93,7 @@ def _pillar_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark
     return {
         "articular_pillar": common.area(places.pillar_corners(spine, level, side), ("LAT",)),
         "foramen": common.area(places.foramen_corners(spine, level, side), ("LAT",)),
-        "end_plates": common.end_plates(spine, ("LAT", "AP")),
+        "end_plates": necks.end_plates(spine, ("LAT", "AP")),
     }
 
 
@@ -157,7 +158,7 @@ def _electrode_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landm
     return {
         "anterior_pillar_border": common.line(border, ("LAT",), beyond=(8.0, 0.0, 0.0)),
         "planned_trajectory": marks.planned(target, _planned_way(side), ("AP", "LAT")),
-        "end_plates": common.end_plates(spine, ("AP", "LAT")),
+        "end_plates": necks.end_plates(spine, ("AP", "LAT")),
     }
 
 
@@ -200,9 +201,7 @@ SCENES = {
             "tip_past_limit": Twin(
                 intended=False,
                 tip=_tip_in_canal,
-                film=epidural_film(
-                    EpiduralSpace(dorsal=True, half_mm=(9.5, 11.0), thick_mm=(0.5, 1.0))
-                ),
+                film=epidural_film(cervical_epidural.DORSAL),
                 warnings=("tip_past_limit",),
                 also=_OFF,
                 views=("AP",),

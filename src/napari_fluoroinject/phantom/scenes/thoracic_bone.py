@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.phantom import thoracic_places as places
-from napari_fluoroinject.phantom.compartments import EpiduralSpace, epidural_film
 from napari_fluoroinject.phantom.joints import Capsule, burst_film, joint_space_film
 from napari_fluoroinject.phantom.misplaced import tip_off_by
 from napari_fluoroinject.phantom.pleural import pleural_film, tip_at_pleura
 from napari_fluoroinject.phantom.pools import blob_film, pool_on, stripes_film, tube_film
 from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
-from napari_fluoroinject.phantom.scenes import common
+from napari_fluoroinject.phantom.scenes import common, thoracic_epidural
 from napari_fluoroinject.phantom.scenes import joint_landmarks as marks
 from napari_fluoroinject.phantom.spaces import Space, space_along
 
@@ -213,9 +212,7 @@ SCENES = {
             "tip_past_limit": Twin(
                 intended=False,
                 tip=_tip_in_canal,
-                film=epidural_film(
-                    EpiduralSpace(dorsal=True, half_mm=(6.5, 7.8), thick_mm=(0.7, 1.2))
-                ),
+                film=thoracic_epidural.SCENES["esi_il_thoracic"].film,
                 warnings=("tip_past_limit",),
                 also=_OFF,
                 views=("AP",),
