@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import PhantomError
 from napari_fluoroinject.phantom.scenes import (
+    cervical_bone,
     cervical_epidural,
     leads,
     lumbar_bone,
     lumbar_epidural,
     stellate,
+    thoracic_bone,
+    thoracic_epidural,
 )
 from napari_fluoroinject.phantom.scenes.leads import FOLLOW_UPS
 
@@ -20,6 +23,9 @@ if TYPE_CHECKING:
 SPECS: dict[str, SceneSpec] = {
     **lumbar_epidural.SCENES,
     **lumbar_bone.SCENES,
+    **cervical_bone.SCENES,
+    **thoracic_bone.SCENES,
+    **thoracic_epidural.SCENES,
     **cervical_epidural.SCENES,
     **stellate.SCENES,
     **leads.SCENES,

@@ -43,7 +43,8 @@ class EpiduralSpace:
     `dorsal` film lies before the arches, by `before_arch_mm` in the midline and `bend_mm` more at
     its sides; ventral film lies behind the bodies. `pad_mm` is what fat adds between the levels,
     `sleeve_mm` (width, depth) the half widths of a root's sleeve, `slope_deg` its way down from
-    the lateral direction.
+    the lateral direction; it begins `before_root_mm` before it passes `below_pedicle_mm` below a
+    pedicle's middle.
     """
 
     dorsal: bool
@@ -60,6 +61,8 @@ class EpiduralSpace:
     slope_deg: tuple[float, float] = (36.0, 56.0)
     reach_mm: float = 72.0
     across_mm: float = 42.0
+    before_root_mm: float = 13.0
+    below_pedicle_mm: float = 3.5
 
 
 LUMBAR_DORSAL = EpiduralSpace(dorsal=True)
@@ -98,7 +101,8 @@ def _epidural(space: EpiduralSpace, site: Site, spine: Spine, random: np.random.
     )
     for level in spine.levels:
         for side in (1, -1):
-            film = _with_sleeve(film, space, _root(spine, level, side), side, random)
+            root = _root(spine, level, side, space.below_pedicle_mm)
+            film = _with_sleeve(film, space, root, side, random)
     film = _with_vacuoles(film, space.half_mm[0] - 0.5, random)
     film.drain[[0, -1]] = 1.0
     y = np.broadcast_to(spine.midline_y(z) + eta, gap.shape)
@@ -115,10 +119,10 @@ def _preference(
     return np.asarray(fold * sides * ends)
 
 
-def _root(spine: Spine, level: str, side: int) -> DoubleArray:
+def _root(spine: Spine, level: str, side: int, below_pedicle_mm: float) -> DoubleArray:
     """Where a nerve root leaves below the pedicle: (x, y from the midline, z)."""
     bone = spine.vertebra(level)
-    below = bone.pedicle_z - bone.pedicle_height / 2 - 3.5
+    below = bone.pedicle_z - bone.pedicle_height / 2 - below_pedicle_mm
     root = spine.world(level, (bone.wall - 5.0, side * bone.pedicle_y, below))
     return np.array([root[0], root[1] - float(spine.midline_y(root[2])), root[2]])
 
@@ -135,7 +139,7 @@ def _with_sleeve(
     axis = side * np.sin(slope), -np.cos(slope)
     along = (film.eta - root[1]) * axis[0] + (film.z - root[2]) * axis[1]
     across = (film.eta - root[1]) * axis[1] - (film.z - root[2]) * axis[0]
-    first, last = -13.0, random.uniform(8.0, 22.0)
+    first, last = -space.before_root_mm, random.uniform(8.0, 22.0)
     across = across + random.uniform(-0.018, 0.018) * np.clip(along, 0, None) ** 2
     taper = np.clip(1.1 - 0.5 * (along - first) / (last - first), 0.4, 1.2)
     wide, thick = (random.uniform(*ends) for ends in space.sleeve_mm)

@@ -74,10 +74,18 @@ def joint_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     return closed_film(space, _JOINT_SHARE, thick, site, random)
 
 
-def sac_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
-    """The dural sac of a prone patient: contrast layers ventrally, a symmetric midline column."""
+def sac_film(
+    site: Site,
+    spine: Spine,
+    random: np.random.Generator,
+    half_mm: tuple[float, float] = (7.0, 8.5),
+) -> Film:
+    """The dural sac of a prone patient: contrast layers ventrally, a symmetric midline column.
+
+    `half_mm` is the range of its half width.
+    """
     z = site.tip_mm[2] + np.arange(-_REACH_MM, _REACH_MM + CELL_MM, CELL_MM)[:, None]
-    half = random.uniform(7.0, 8.5)
+    half = random.uniform(*half_mm)
     eta = _symmetric(half)[None, :]
     deep = random.uniform(1.2, 3.0)
     gap = deep * np.sqrt(np.clip(1 - (eta / half) ** 2, 0, 1)) * np.ones_like(z)

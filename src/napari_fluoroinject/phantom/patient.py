@@ -17,8 +17,8 @@ from napari_fluoroinject.phantom.streams import stream
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.scenery import Twin
 
-_MISS_MM = 0.5
-_FARTHEST_MISS_MM = 1.2
+_FARTHEST_MISS = 2.4
+"""No axis misses by more of its standard deviations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,7 +48,8 @@ def draw_site(spec: SceneSpec, spine: Spine, random: np.random.Generator) -> Sit
     """Draw level, side, target and needle of a procedure: people do not hit to the hair."""
     level, side = str(random.choice(spec.levels)), int(random.choice([-1, 1]))
     aim = spec.aim(spine, level, side, random)
-    miss = np.clip(random.normal(0.0, _MISS_MM, 3), -_FARTHEST_MISS_MM, _FARTHEST_MISS_MM)
+    farthest = _FARTHEST_MISS * spec.miss_mm
+    miss = np.clip(random.normal(0.0, spec.miss_mm, 3), -farthest, farthest)
     return Site(
         level=level,
         side=side,

@@ -22,7 +22,8 @@ _GRAIN_MM = 3.6
 _THIN_SHARE = 0.12
 """Of a pool's thickness is left where it has left its bone."""
 _STEEP = 6
-_BLOB_MM = (5.0, 7.0)
+_BLOB_MM = (5.6, 7.2)
+_SOAKED_MM = (2.2, 3.4)
 
 
 def pool_on(
@@ -30,9 +31,9 @@ def pool_on(
 ) -> DrawFilm:
     """The drawer of a compact pool on the surface of a bone, whatever way that faces.
 
-    The surface passes through the tip, parallel to the plane of the space, and falls back by
-    `bend_mm` where the space ends along its first axis. Within the space the pool is `thick_mm`
-    deep (assumed: muscles hold it there), beyond it much thinner.
+    The surface passes through the tip, parallel to the plane of the space, and falls back,
+    against its third axis, by `bend_mm` where the space ends along its first. Within the space
+    the pool is `thick_mm` deep (assumed: muscles hold it there), beyond it much thinner.
     """
 
     def draw(site: Site, spine: Spine, random: np.random.Generator) -> Film:
@@ -65,11 +66,16 @@ def pool_on(
 
 
 def blob_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:  # noqa: ARG001 - as every drawer of a film
-    """A shapeless blob in soft tissue that stays at the tip."""
+    """A shapeless blob in soft tissue that stays at the tip, soaked up between its fibres.
+
+    A view from behind and one from the side both see its broad face.
+    """
     half = random.uniform(*_BLOB_MM, 2)
-    turn = random.standard_normal((2, 3))
-    space = space_along(site.tip_mm, turn[0], turn[1], (float(half[0]), float(half[1]), 4.0))
-    return closed_film(space, (1.0, 1.0), random.uniform(4.5, 6.5), site, random)
+    facing = np.array([1.0, site.side, random.uniform(-0.5, 0.5)])
+    along = np.cross(facing, random.standard_normal(3))
+    size = (float(half[0]), float(half[1]), 2.0)
+    space = space_along(site.tip_mm, along, np.cross(facing, along), size)
+    return closed_film(space, (1.0, 1.0), random.uniform(*_SOAKED_MM), site, random)
 
 
 def stripes_film(
@@ -86,5 +92,15 @@ def stripes_film(
         across = np.array([1.0, site.side, 0.0])
         space = space_along(site.tip_mm, way, across, (*half_mm, 3.0))
         return muscle_film(space, random.uniform(1.6, 2.6), site, random)
+
+    return draw
+
+
+def tube_film(place: PlaceSpace) -> DrawFilm:
+    """The drawer of a root's sleeve: contrast round a nerve along the first axis of a space."""
+
+    def draw(site: Site, spine: Spine, random: np.random.Generator) -> Film:
+        space = place(spine, site.level, site.side)
+        return closed_film(space, (1.0, 1.0), random.uniform(2.2, 3.4), site, random)
 
     return draw

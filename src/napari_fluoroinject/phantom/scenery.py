@@ -113,7 +113,8 @@ class SceneSpec:
     `views` names C-arm positions as (oblique, tilt) ranges in degrees, oblique positive towards
     the side of the needle; the first is the default. Volumes, rates and levels are ranges to draw
     from. A scene without `film` is one without contrast. `gauges` empty = as usual; `supine` puts
-    the detector before the patient instead of behind.
+    the detector before the patient instead of behind. `miss_mm` is the standard deviation, along
+    each axis, of how far a tip that hits stands from its target.
     """
 
     region: RegionName = "lumbar"
@@ -129,3 +130,4 @@ class SceneSpec:
     device: Device = "needle"
     gauges: tuple[int, ...] = ()
     supine: bool = False
+    miss_mm: float = 0.5
