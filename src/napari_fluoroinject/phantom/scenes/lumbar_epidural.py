@@ -31,16 +31,25 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.vessel import Course
 
 _ALONG_TIP = ("tip_past_limit", "tip_off_target")
+_ALONG_X = 2**0.5
+"""So far ventrally does a point move that moves by one in a contralateral oblique view of 45."""
 
 
 def _aim_interlaminar(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
-    """Paramedian in the dorsal epidural space between two laminae, from caudal and lateral."""
-    upper, lower = spine.vertebra(level), spine.vertebra(spine.below(level))
-    lateral = side * random.uniform(1.0, 6.0)
-    above = (upper.wall - upper.canal_depth + 1.8, lateral, upper.arch_bottom)
-    beneath = (lower.wall - lower.canal_depth + 1.8, lateral, lower.arch_top)
+    """Paramedian in the dorsal epidural space between two laminae, from caudal and lateral.
+
+    The fat between two laminae fills a wedge whose flanks run along them (assumed): the farther
+    from the midline, the more ventral it begins.
+    """
+    lateral, beyond = random.uniform(4.0, 6.5), random.uniform(0.0, 0.6)
     share = random.uniform(0.35, 0.65)
-    ends = spine.world(level, above), spine.world(spine.below(level), beneath)
+    ends = []
+    for name, upper in ((level, True), (spine.below(level), False)):
+        bone = spine.vertebra(name)
+        x, y = marks.grazed(bone)
+        own_z = bone.arch_bottom if upper else bone.arch_top
+        depth = x + lateral - y + beyond * _ALONG_X
+        ends.append(spine.world(name, (depth, side * lateral, own_z)))
     return Aim(
         target_mm=(1 - share) * ends[0] + share * ends[1],
         approach=common.direction(side * random.uniform(0, 18), -random.uniform(15, 38)),
@@ -49,7 +58,7 @@ def _aim_interlaminar(spine: Spine, level: str, side: int, random: np.random.Gen
 
 def _interlaminar_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
     return {
-        "ventral_interlaminar_line": marks.ventral_interlaminar_line(spine, ("CLO",)),
+        "ventral_interlaminar_line": marks.ventral_interlaminar_line(spine, ("CLO",), side=side),
         "spinolaminar_line": marks.ventral_interlaminar_line(spine, ("LAT",)),
         "midline": common.midline(spine, ("AP",)),
         "end_plates": marks.end_plates(spine, ("AP", "CLO", "LAT")),
@@ -57,13 +66,10 @@ def _interlaminar_landmarks(spine: Spine, level: str, side: int) -> dict[str, La
     }
 
 
-def _tip_deep(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
-    """A tip 4 to 6 mm beyond the margin of 2 mm as a contralateral oblique view shows it."""
-    z = float(site.tip_mm[2])
-    lateral, beyond = 1.0, random.uniform(6.0, 8.0)
-    arch = float(spine.wall_x(z)) - float(spine.canal_depth(z))
-    deep = lateral + beyond * np.sqrt(2.0)
-    return np.array([arch + deep, float(spine.midline_y(z)) + site.side * lateral, z])
+def _tip_deep(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
+    """A tip 4 mm and more beyond the margin of 2 mm as a contralateral oblique view shows it."""
+    deep = random.uniform(6.3, 7.5) * _ALONG_X
+    return np.asarray(site.target_mm + np.array([deep, 0.0, 0.0]))
 
 
 def _interlaminar_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:

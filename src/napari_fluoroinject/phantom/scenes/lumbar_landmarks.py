@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.phantom.scenery import Landmark
     from napari_fluoroinject.phantom.spine import Spine
+    from napari_fluoroinject.phantom.vertebra import Vertebra
 
 _BESIDE_MM = 8.0
 _VENTRAL_MM = 8.0
@@ -28,14 +29,31 @@ def end_plates(spine: Spine, views: Sequence[str]) -> Landmark:
     return common.end_plates(spine, views, above=("T12", height))
 
 
-def ventral_interlaminar_line(spine: Spine, views: Sequence[str]) -> Landmark:
-    """The ventral borders of the arches, where a contralateral oblique beam grazes them."""
+def ventral_interlaminar_line(
+    spine: Spine, views: Sequence[str], *, side: int | None = None
+) -> Landmark:
+    """The ventral borders of the laminae: in the midline, or of one side as a beam grazes them.
+
+    A contralateral oblique beam runs along the laminae of the needle's side.
+    """
     points = []
     for name in spine.levels:
         bone = spine.vertebra(name)
-        arch = bone.wall - bone.canal_depth
-        points += [spine.world(name, (arch, 0.0, z)) for z in (bone.arch_top, bone.arch_bottom)]
+        x, y = bone.wall - bone.canal_depth, 0.0
+        if side is not None:
+            x, y = grazed(bone)[0], side * grazed(bone)[1]
+        points += [spine.world(name, (x, y, z)) for z in (bone.arch_top, bone.arch_bottom)]
     return common.line(points, views, beyond=(_VENTRAL_MM, 0.0, 0.0))
+
+
+def grazed(bone: Vertebra) -> tuple[float, float]:
+    """Where a beam at 45 degrees grazes a lamina from within: x, and distance from the midline.
+
+    Across, the canal is an ellipse; there its wall runs along the beam.
+    """
+    deep, wide = bone.canal_depth / 2, bone.pedicle_inner
+    far = float(np.hypot(deep, wide))
+    return bone.wall - deep - deep**2 / far, wide**2 / far
 
 
 def canal_middle(spine: Spine, views: Sequence[str]) -> Landmark:
