@@ -31,7 +31,10 @@ class Muscle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hollow:
-    """An ellipsoid that holds air, of soft tissue only the share `filled`: lung, windpipe."""
+    """An ellipsoid that holds air, of soft tissue only the share `filled`: lung, windpipe.
+
+    A share of 2 puts an ellipsoid of tissue beside the trunk: a shoulder.
+    """
 
     at_mm: tuple[float, float, float]
     half_mm: tuple[float, float, float]

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_fluoroinject.phantom.film import Film
+from napari_fluoroinject.phantom.sheets import CELL_MM
+from napari_fluoroinject.phantom.sheets import sheet as _film
+from napari_fluoroinject.phantom.sheets import symmetric as _symmetric
 from napari_fluoroinject.phantom.spaces import disc, facet_joint
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.phantom.film import Film
     from napari_fluoroinject.phantom.scenery import DrawFilm, MoveTip, Site
     from napari_fluoroinject.phantom.spaces import Space
     from napari_fluoroinject.phantom.spine import Spine
 
-CELL_MM = 0.6
 _REACH_MM = 72.0
-_THINNEST_MM = 0.12
-_SEED_MM = 0.8
 _RIM = 0.93
 """Beyond this share of the way to its border a closed space leaks."""
 _DISC_SHARE = (0.62, 0.55)
@@ -162,36 +162,3 @@ def grainy(film: Film, random: np.random.Generator) -> Film:
     patches = ndimage.gaussian_filter(random.standard_normal(film.gap_mm.shape), 1.5 / CELL_MM)
     share = np.clip(0.55 + 0.4 * patches / patches.std(), 0.12, 1.0)
     return replace(film, gap_mm=film.gap_mm * share)
-
-
-def _symmetric(half_mm: float) -> DoubleArray:
-    """Cells on both sides of a middle one, as far as `half_mm` and one more."""
-    count = int(np.ceil(half_mm / CELL_MM))
-    return np.asarray(np.arange(-count, count + 1) * CELL_MM, np.float64)
-
-
-def _film(
-    gap: DoubleArray,
-    points: DoubleArray,
-    normal: DoubleArray,
-    *,
-    drain: DoubleArray,
-    tip: DoubleArray,
-    random: np.random.Generator,
-) -> Film:
-    gap = np.where(gap < _THINNEST_MM, 0.0, gap)
-    away = ((points - tip) ** 2).sum(axis=-1)
-    nearest = points[np.unravel_index(np.where(gap > 0, away, np.inf).argmin(), gap.shape)]
-    close = ((points - nearest) ** 2).sum(axis=-1)
-    seed = np.exp(-close / (2 * _SEED_MM**2))
-    source = np.where((gap > 0) & (close < (3 * _SEED_MM) ** 2), seed, 0.0)
-    wide = ndimage.gaussian_filter(random.standard_normal(gap.shape), 4.0 / CELL_MM)
-    return Film(
-        cell_mm=CELL_MM,
-        gap_mm=gap,
-        ease=np.exp(0.3 * wide / wide.std()),
-        drain=np.where(gap > 0, drain, 0.0),
-        source=source / source.sum(),
-        points_mm=points,
-        normal=normal,
-    )

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.phantom.body import Trunk, draw_lumbar_trunk
+from napari_fluoroinject.phantom.cervical_skeleton import draw_cervical_skeleton
+from napari_fluoroinject.phantom.chest import draw_chest
 from napari_fluoroinject.phantom.lumbar_skeleton import draw_lumbar_skeleton
+from napari_fluoroinject.phantom.neck import draw_neck
 from napari_fluoroinject.phantom.skeleton import Skeleton
+from napari_fluoroinject.phantom.thoracic_skeleton import draw_thoracic_skeleton
 
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.scenery import RegionName
@@ -28,6 +32,18 @@ class Region:
 
 
 REGIONS: dict[RegionName, Region] = {
+    "cervical": Region(
+        body_part="CSPINE",
+        skeleton=draw_cervical_skeleton,
+        trunk=draw_neck,
+        words=("cervical",),
+    ),
+    "thoracic": Region(
+        body_part="TSPINE",
+        skeleton=draw_thoracic_skeleton,
+        trunk=draw_chest,
+        words=("thoracic",),
+    ),
     "lumbar": Region(body_part="LSPINE", skeleton=draw_lumbar_skeleton, trunk=draw_lumbar_trunk),
     "sacral": Region(body_part="SSPINE", skeleton=draw_lumbar_skeleton, trunk=draw_lumbar_trunk),
 }

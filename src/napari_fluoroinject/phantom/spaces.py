@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_fluoroinject.model.arrays import DoubleArray
 
@@ -34,6 +36,29 @@ class Space:
         """The corners of the box about it, (8, 3)."""
         signs = np.array(list(product((-1.0, 1.0), repeat=3)))
         return np.asarray(self.centre_mm + (signs * self.half_mm) @ self.axes)
+
+
+PlaceSpace = Callable[["Spine", str, int], Space]
+"""Where a space lies at a level (name) on a side (+1 left)."""
+
+
+def space_along(
+    centre_mm: npt.ArrayLike,
+    along: npt.ArrayLike,
+    across: npt.ArrayLike,
+    half_mm: tuple[float, float, float],
+) -> Space:
+    """A flat space whose first axis is `along` (3,), its second `across` (3,) as far as square."""
+    first = np.asarray(along, np.float64)
+    first = first / np.linalg.norm(first)
+    second = np.asarray(across, np.float64)
+    second = second - (second @ first) * first
+    second = second / np.linalg.norm(second)
+    return Space(
+        centre_mm=np.asarray(centre_mm, np.float64),
+        axes=np.stack([first, second, np.cross(first, second)]),
+        half_mm=np.array(half_mm),
+    )
 
 
 def disc(spine: Spine, level: str) -> Space:
