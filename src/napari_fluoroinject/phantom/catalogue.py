@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import PhantomError
-from napari_fluoroinject.phantom.scenes import leads, lumbar_bone, lumbar_epidural
+from napari_fluoroinject.phantom.scenes import (
+    leads,
+    lumbar_bone,
+    lumbar_epidural,
+    lumbar_sympathetic,
+)
 from napari_fluoroinject.phantom.scenes.leads import FOLLOW_UPS
 
 if TYPE_CHECKING:
@@ -14,6 +19,7 @@ if TYPE_CHECKING:
 SPECS: dict[str, SceneSpec] = {
     **lumbar_epidural.SCENES,
     **lumbar_bone.SCENES,
+    **lumbar_sympathetic.SCENES,
     **leads.SCENES,
 }
 """Every scene by the key of its procedure."""

@@ -1,4 +1,4 @@
-"""Lumbar epidural injections: interlaminar and below the pedicle."""
+"""Lumbar epidural injections: interlaminar, below the pedicle, and behind the disc."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _interlaminar_landmarks(spine: Spine, level: str, side: int) -> dict[str, La
 
 def _tip_deep(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
     """A tip 4 mm and more beyond the margin of 2 mm as a contralateral oblique view shows it."""
-    deep = random.uniform(6.3, 7.5) * _ALONG_X
+    deep = random.uniform(6.8, 7.8) * _ALONG_X
     return np.asarray(site.target_mm + np.array([deep, 0.0, 0.0]))
 
 
@@ -120,6 +120,30 @@ def _subpedicular_courses(spine: Spine, target: DoubleArray, side: int) -> tuple
     return common.courses(ways, target, side)
 
 
+def _aim_infraneural(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
+    """Low in the foramen, just dorsal of the annulus, about the medial border of the pedicles."""
+    name = spine.below(level)
+    bone = spine.vertebra(name)
+    z = bone.height_back / 2 + random.uniform(1.0, 4.0)
+    lateral = bone.pedicle_inner + random.uniform(-1.5, 1.0)
+    own = (bone.wall - random.uniform(2.0, 3.0), side * lateral, z)
+    return Aim(
+        target_mm=spine.world(name, own),
+        approach=common.direction(side * random.uniform(32, 46), -random.uniform(-6, 10)),
+    )
+
+
+def _infraneural_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
+    every = ("AP", "OBL", "LAT")
+    return {
+        "posterior_annulus": marks.posterior_annulus(spine, level, ("LAT",)),
+        "medial_pedicle_line": marks.pedicle_line(spine, side, ("AP",)),
+        "midline": common.midline(spine, ("AP",)),
+        "end_plates": marks.end_plates(spine, every),
+        "disc": marks.disc_area(spine, level, every),
+    }
+
+
 # Volumes and rates: clinical.yaml (test volumes of the procedures; 0.5 mL/s of transforaminal
 # studies).
 SCENES = {
@@ -148,8 +172,11 @@ SCENES = {
             ),
             "subdural": Twin(
                 intended=False,
+                tip=tip_off_by(0.0, 3.5, 0.0),
                 film=subdural_film(),
                 warnings=("subdural_like",),
+                # in this view it is a narrow column on both sides of the midline, too
+                also=(*_ALONG_TIP, "intrathecal_like"),
                 views=("AP",),
             ),
             "retrodural": Twin(
@@ -203,6 +230,46 @@ SCENES = {
                 warnings=("tip_past_limit",),
                 also=("tip_off_target",),
                 views=("AP",),
+            ),
+        },
+    ),
+    "esi_tf_lumbar_infraneural": SceneSpec(
+        views={
+            "AP": ((-3.0, 3.0), (-6.0, 6.0)),
+            "OBL": ((28.0, 42.0), (-8.0, 4.0)),
+            "LAT": ((88.0, 92.0), (-2.0, 2.0)),
+        },
+        levels=("L2", "L3", "L4"),
+        aim=_aim_infraneural,
+        landmarks=_infraneural_landmarks,
+        courses=_subpedicular_courses,
+        film=epidural_film(LUMBAR_VENTRAL),
+        volume_ml=(0.5, 2.0),
+        rate_ml_s=(0.3, 0.6),
+        twins={
+            **common.INJECTION_TWINS,
+            "intradiscal": Twin(
+                intended=False,
+                tip=tip_in_disc,
+                film=disc_film,
+                warnings=("intradiscal_like",),
+                also=_ALONG_TIP,
+            ),
+            "intrathecal": Twin(
+                intended=False,
+                tip=tip_in_sac,
+                film=sac_film,
+                warnings=("intrathecal_like",),
+                also=_ALONG_TIP,
+                views=("AP",),
+            ),
+            "tip_past_limit": Twin(
+                intended=False,
+                tip=tip_off_by(-2.0, 8.0, -2.0),
+                film=disc_film,
+                warnings=("tip_past_limit",),
+                also=("tip_off_target", "intradiscal_like"),
+                views=("LAT",),
             ),
         },
     ),
