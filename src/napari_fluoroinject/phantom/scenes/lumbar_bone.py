@@ -67,7 +67,7 @@ def _tip_in_foramen(site: Site, spine: Spine, random: np.random.Generator) -> Do
 
 
 def _foramen(spine: Spine, level: str, side: int) -> Space:
-    """The fat about the root in the foramen below a vertebra's pedicle, a sheet along the spine."""
+    """The fat about the root in the foramen below a vertebra, a sheet along the spine."""
     name = spine.below(level)
     bone = spine.vertebra(name)
     low = bone.pedicle_z + bone.pedicle_height / 2
@@ -117,7 +117,7 @@ def _beside_joint(dorsal_mm: float, aside_mm: float) -> MoveTip:
 
 
 def _leak_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
-    """What a burst capsule lets out of its lower recess: stripes in the muscle beside the joint."""
+    """What a burst capsule lets out of its lower recess: stripes in muscle beside the joint."""
     joint = facet_joint(spine, site.level, site.side)
     aside = -site.side * joint.axes[2]
     middle = recess(joint, -1.0) + random.uniform(11.0, 13.0) * aside - 4.0 * joint.axes[0]
@@ -135,7 +135,7 @@ def _electrode(spine: Spine, level: str, side: int) -> DoubleArray:
 
 
 def _aim_electrode(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
-    """Along the nerve on the lateral neck of the articular process, as planned but for the hand."""
+    """On the lateral neck of the articular process, along the planned way but for the hand."""
     back = np.array([-random.uniform(*_BEHIND_MM), 0.0, 0.0])
     hand = _HAND_DEG * random.standard_normal(2)
     lateral, cranial = np.clip(hand, -_WIDEST_HAND_DEG, _WIDEST_HAND_DEG) + _PLANNED_DEG
@@ -207,7 +207,7 @@ SCENES = {
             "rupture": Twin(
                 film=_leak_film,
                 warnings=("intramuscular_like",),
-                # from the front the joint shows its whole plane, so that less than half lies beside
+                # from the front the joint shows its whole plane, and less than half lies beside
                 views=("OBL",),
             ),
             "tip_off_target": Twin(tip=tip_off_by(0.0, 0.0, 8.0), warnings=("tip_off_target",)),

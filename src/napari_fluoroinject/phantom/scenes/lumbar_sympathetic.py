@@ -87,8 +87,8 @@ def _column_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     middle, depth, width = _bodies(spine, z)
     off = site.tip_mm[:2] - np.array([np.interp(site.tip_mm[2], z, way) for way in middle.T])
     deep, wide = (float(np.interp(site.tip_mm[2], z, half)) for half in (depth, width))
-    # as far from the bodies as halfway to the tip
-    swollen = 0.5 + 0.5 * _radius(off[0] / deep, off[1] / wide)
+    # from the bodies most of the way to the tip
+    swollen = 0.35 + 0.65 * _radius(off[0] / deep, off[1] / wide)
     turn, way = _outline(deep * swollen, wide * swollen)
     at = float(np.interp(abs(np.arctan2(off[1] / wide, off[0] / deep)), turn, way))
     half = random.uniform(*_HALF_MM)
