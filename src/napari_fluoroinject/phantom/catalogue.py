@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import PhantomError
 from napari_fluoroinject.phantom.scenes import (
+    cervical_bone,
     leads,
     lumbar_bone,
     lumbar_epidural,
     lumbar_sympathetic,
+    thoracic_bone,
 )
 from napari_fluoroinject.phantom.scenes.leads import FOLLOW_UPS
 
@@ -20,6 +22,8 @@ SPECS: dict[str, SceneSpec] = {
     **lumbar_epidural.SCENES,
     **lumbar_bone.SCENES,
     **lumbar_sympathetic.SCENES,
+    **cervical_bone.SCENES,
+    **thoracic_bone.SCENES,
     **leads.SCENES,
 }
 """Every scene by the key of its procedure."""

@@ -22,16 +22,19 @@ _LEAK = 5e-4
 """How freely a whole capsule drains: so little that both recesses fill, whatever is nearer."""
 _RIM = 0.75
 """A recess drains beyond this share of its way out."""
-_INWARD = 0.35
-"""Of a recess's half length lies between the bones."""
+_INWARD = 0.8
+"""Of a recess's half length the cleft ends before the space does."""
+
+_LEAK_MM = (0.6, 1.1)
+_FROM_RECESS = 0.92
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capsule:
     """How a joint's capsule is drawn; ranges to draw from, millimetres (assumed).
 
-    The cleft is `cleft_mm` wide and fills the plane of its space; at both ends of the second axis
-    a recess of half length `reach_mm`, `broad` of the cleft's half width, `deep_mm` thick.
+    The cleft is `cleft_mm` wide; at both ends of the space's second axis it opens into a recess of
+    half length `reach_mm`, `broad` of the space's half width, `deep_mm` thick.
     """
 
     cleft_mm: tuple[float, float] = (0.5, 0.9)
@@ -59,47 +62,46 @@ def joint_space_film(place: PlaceSpace, capsule: Capsule | None = None) -> DrawF
 def arthrogram(
     space: Space, capsule: Capsule, *, tip: DoubleArray, random: np.random.Generator
 ) -> Film:
-    """The film of a joint whose cleft fills a space's plane, with its recesses."""
-    half_a, half_b = (float(half) for half in space.half_mm[:2] * random.uniform(0.88, 1.0, 2))
+    """The film of a joint whose cleft and recesses fill a space's plane."""
+    half_a, half_b = (float(half) for half in space.half_mm[:2])
+    grid = flat(space, (half_a, half_b))
     reach = random.uniform(*capsule.reach_mm, 2)
-    grid = flat(space, (half_a, half_b + 2 * float(reach.max())))
-    far = np.hypot(grid.a / half_a, grid.b / half_b)
+    wide = half_a * random.uniform(0.9, 1.0), half_b - _INWARD * float(reach.mean())
+    far = np.hypot(grid.a / wide[0], grid.b / wide[1])
     gap = random.uniform(*capsule.cleft_mm) * np.clip(1 - far**2, 0, 1) ** 0.25
     drain = np.zeros(gap.shape)
     for end, long in zip((-1.0, 1.0), reach, strict=True):
-        wide = half_a * random.uniform(*capsule.broad)
-        out = end * grid.b - (half_b - _INWARD * long)
-        round_ = np.hypot(grid.a / wide, out / long)
-        gap = np.maximum(
-            gap, random.uniform(*capsule.deep_mm) * np.sqrt(np.clip(1 - round_**2, 0, 1))
-        )
-        drain = np.where((round_ > _RIM) & (round_ < 1) & (out > 0), _LEAK, drain)
+        out = end * grid.b - (half_b - long)
+        away = np.hypot(grid.a / (half_a * random.uniform(*capsule.broad)), out / long)
+        deep = random.uniform(*capsule.deep_mm) * np.sqrt(np.clip(1 - away**2, 0, 1))
+        gap = np.maximum(gap, deep)
+        drain = np.where((away > _RIM) & (away < 1) & (out > 0), _LEAK, drain)
     return sheet(gap, grid.points_mm, grid.normal, drain=drain, tip=tip, random=random)
 
 
 def recess(space: Space, end: float) -> DoubleArray:
     """The middle of the recess at the positive (+1) or negative (-1) end of the second axis."""
-    result: DoubleArray = space.centre_mm + end * space.half_mm[1] * space.axes[1]
+    result: DoubleArray = space.centre_mm + 0.7 * end * space.half_mm[1] * space.axes[1]
     return result
 
 
 def burst_film(
-    place: PlaceSpace, *, end: float, way: tuple[float, float, float], reach_mm: float = 9.0
+    place: PlaceSpace, *, end: float, way: tuple[float, float, float], reach_mm: float = 12.0
 ) -> DrawFilm:
     """The drawer of what leaks through a recess into the muscles about a joint.
 
     `end` names the recess; `way` is (ventral, lateral to the joint's side, cranial), about
-    `reach_mm` the half length of what fills.
+    `reach_mm` the half length of what fills: a thin layer that a view from behind and one from
+    the side both see from its front.
     """
 
     def draw(site: Site, spine: Spine, random: np.random.Generator) -> Film:
-        space = place(spine, site.level, site.side)
         along = np.array([way[0], site.side * way[1], way[2]])
         along = along / np.linalg.norm(along)
+        across = np.cross((1.0, site.side, 0.0), along)
         far = reach_mm * random.uniform(0.85, 1.15)
-        leak = space_along(
-            recess(space, end) + 0.9 * far * along, along, space.axes[0], (far, 0.7 * far, 2.5)
-        )
-        return muscle_film(leak, random.uniform(2.5, 4.0), site, random)
+        start = recess(place(spine, site.level, site.side), end)
+        leak = space_along(start + _FROM_RECESS * far * along, along, across, (far, far, 2.0))
+        return muscle_film(leak, random.uniform(*_LEAK_MM), site, random)
 
     return draw

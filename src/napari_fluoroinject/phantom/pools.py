@@ -47,8 +47,8 @@ def pool_on(
         )
         grid = flat(shifted, (_POOL_MM, _POOL_MM))
         far = np.hypot(grid.a / space.half_mm[0], grid.b / space.half_mm[1])
-        deep = random.uniform(*thick_mm)
-        deep = deep * uneven(far.shape, random, sigma=_UNEVEN, grain_mm=_GRAIN_MM)
+        lumps = uneven(far.shape, random, sigma=_UNEVEN, grain_mm=_GRAIN_MM)
+        deep = random.uniform(*thick_mm) * lumps
         held = _THIN_SHARE + (1 - _THIN_SHARE) / (1 + far**_STEEP)
         away = np.hypot(grid.a, grid.b)
         fall = bend_mm * np.clip((grid.a / space.half_mm[0]) ** 2, 0, 4.0)[..., None]
@@ -86,5 +86,15 @@ def stripes_film(
         across = np.array([1.0, site.side, 0.0])
         space = space_along(site.tip_mm, way, across, (*half_mm, 3.0))
         return muscle_film(space, random.uniform(1.6, 2.6), site, random)
+
+    return draw
+
+
+def tube_film(place: PlaceSpace) -> DrawFilm:
+    """The drawer of a root's sleeve: contrast round a nerve along the first axis of a space."""
+
+    def draw(site: Site, spine: Spine, random: np.random.Generator) -> Film:
+        space = place(spine, site.level, site.side)
+        return closed_film(space, (1.0, 1.0), random.uniform(2.2, 3.4), site, random)
 
     return draw

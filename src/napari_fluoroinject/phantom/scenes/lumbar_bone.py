@@ -8,11 +8,12 @@ import numpy as np
 
 from napari_fluoroinject.phantom.compartments import pool_film
 from napari_fluoroinject.phantom.joints import joint_space_film, recess
-from napari_fluoroinject.phantom.misplaced import closed_film, muscle_film, tip_off_by
-from napari_fluoroinject.phantom.pools import blob_film, stripes_film
+from napari_fluoroinject.phantom.misplaced import muscle_film, tip_off_by
+from napari_fluoroinject.phantom.pools import blob_film, stripes_film, tube_film
 from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
 from napari_fluoroinject.phantom.scenes import common
 from napari_fluoroinject.phantom.scenes import lumbar_landmarks as marks
+from napari_fluoroinject.phantom.scenes.joint_landmarks import box_area, planned
 from napari_fluoroinject.phantom.spaces import Space, facet_joint, space_along
 
 if TYPE_CHECKING:
@@ -75,12 +76,6 @@ def _foramen(spine: Spine, level: str, side: int) -> Space:
     return space_along(middle, (0.1, 0.0, 1.0), (1.0, 0.0, 0.0), (6.5, 3.5, 2.5))
 
 
-def _foraminal_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
-    """Contrast in the fat of the foramen."""
-    space = _foramen(spine, site.level, site.side)
-    return closed_film(space, (1.0, 1.0), random.uniform(2.2, 3.4), site, random)
-
-
 def _aim_joint(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
     """On the dorsal joint line, along the plane of the joint from behind and below."""
     joint = facet_joint(spine, level, side)
@@ -97,12 +92,11 @@ def _joint_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]
     entry = joint.centre_mm - _POSTERIOR_MM * joint.axes[0]
     reach = 0.7 * joint.half_mm[1] * joint.axes[1]
     ways = np.stack([-joint.axes[0], joint.axes[1], -side * joint.axes[2]])
-    corners = np.array(np.meshgrid(*_BESIDE_MM, indexing="ij")).reshape(3, -1).T
     return {
         "joint_line": common.line([entry + reach, entry - reach], ("OBL",)),
         "midline": common.midline(spine, ("AP",)),
         "end_plates": marks.end_plates(spine, _EVERY),
-        "soft_tissue": common.area(joint.centre_mm + corners @ ways, ("OBL", "AP")),
+        "soft_tissue": box_area(joint.centre_mm, ways, _BESIDE_MM, ("OBL", "AP")),
     }
 
 
@@ -150,7 +144,7 @@ def _electrode_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landm
     target = _electrode(spine, level, side) - np.array([sum(_BEHIND_MM) / 2, 0.0, 0.0])
     return {
         "posterior_foramen_border": marks.posterior_foramen_border(spine, level, side, ("LAT",)),
-        "planned_trajectory": marks.planned(target, way, _EVERY),
+        "planned_trajectory": planned(target, way, _EVERY),
         "end_plates": marks.end_plates(spine, _EVERY),
     }
 
@@ -172,7 +166,7 @@ SCENES = {
             "into_foramen": Twin(
                 intended=False,
                 tip=_tip_in_foramen,
-                film=_foraminal_film,
+                film=tube_film(_foramen),
                 warnings=("tip_off_target",),
             ),
         },

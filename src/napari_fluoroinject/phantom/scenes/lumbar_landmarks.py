@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 _BESIDE_MM = 8.0
 _VENTRAL_MM = 8.0
-_SKIN_MM = 75.0
-"""How far from the target a planned way is marked: about to the skin."""
 
 _PROCESS_MM = (6.6, 5.2)
 """Half width of a superior articular process at foot and tip, as the lumbar bones have it."""
@@ -147,11 +145,6 @@ def posterior_foramen_border(
     roof = upper.pedicle_z - upper.pedicle_height / 2
     points.append(spine.world(level, (upper.wall - 9.5, side * upper.pedicle_y, roof)))
     return common.line(points[::-1], views, beyond=(_VENTRAL_MM, 0.0, 0.0))
-
-
-def planned(target: DoubleArray, approach: DoubleArray, views: Sequence[str]) -> Landmark:
-    """The planned way of a needle from skin to target."""
-    return common.line([target + _SKIN_MM * approach, target], views)
 
 
 def posterior_annulus(spine: Spine, level: str, views: Sequence[str]) -> Landmark:
