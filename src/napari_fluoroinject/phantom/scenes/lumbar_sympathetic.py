@@ -88,7 +88,7 @@ def _column_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     off = site.tip_mm[:2] - np.array([np.interp(site.tip_mm[2], z, way) for way in middle.T])
     deep, wide = (float(np.interp(site.tip_mm[2], z, half)) for half in (depth, width))
     # from the bodies most of the way to the tip
-    swollen = 0.35 + 0.65 * _radius(off[0] / deep, off[1] / wide)
+    swollen = 0.35 + 0.65 * float(_radius(off[0] / deep, off[1] / wide))
     turn, way = _outline(deep * swollen, wide * swollen)
     at = float(np.interp(abs(np.arctan2(off[1] / wide, off[0] / deep)), turn, way))
     half = random.uniform(*_HALF_MM)
@@ -121,12 +121,12 @@ def _bodies(spine: Spine, z: DoubleArray) -> tuple[DoubleArray, DoubleArray, Dou
     for name in spine.levels:
         bone = spine.vertebra(name)
         high = (bone.height_front + bone.height_back) / 4
-        for own_z, depth, width in (
+        for own_z, deep, wide in (
             (high, bone.depth, bone.width_top),
             (0.0, bone.depth_waist, bone.width_waist),
             (-high, bone.depth, bone.width_bottom),
         ):
-            rows.append([*spine.world(name, (0.0, 0.0, own_z)), depth / 2, width / 2])
+            rows.append([*spine.world(name, (0.0, 0.0, own_z)), deep / 2, wide / 2])
     table = np.array(rows)[::-1]
     x, y, depth, width = (np.interp(z, table[:, 2], table[:, n]) for n in (0, 1, 3, 4))
     return np.stack([x, y], axis=-1), depth, width
