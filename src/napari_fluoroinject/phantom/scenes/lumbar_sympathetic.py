@@ -156,8 +156,8 @@ def _disc_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
 SCENES = {
     "lsb": SceneSpec(
         views={
-            "LAT": ((88.0, 92.0), (-2.0, 2.0)),
             "AP": ((-3.0, 3.0), (-6.0, 6.0)),
+            "LAT": ((88.0, 92.0), (-2.0, 2.0)),
             "OBL": ((25.0, 34.0), (-6.0, 6.0)),
         },
         levels=("L2", "L3"),
