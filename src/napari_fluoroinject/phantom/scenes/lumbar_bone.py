@@ -114,9 +114,9 @@ def _leak_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     """What a burst capsule lets out of its lower recess: stripes in muscle beside the joint."""
     joint = facet_joint(spine, site.level, site.side)
     aside = -site.side * joint.axes[2]
-    middle = recess(joint, -1.0) + random.uniform(13.0, 15.0) * aside - 4.0 * joint.axes[0]
-    space = space_along(middle, 0.25 * aside - joint.axes[1], aside, (14.0, 12.0, 2.5))
-    return muscle_film(space, random.uniform(0.7, 1.0), site, random)
+    middle = recess(joint, -1.0) + random.uniform(14.0, 16.0) * aside - 4.0 * joint.axes[0]
+    space = space_along(middle, 0.25 * aside - joint.axes[1], aside, (13.0, 11.5, 2.5))
+    return muscle_film(space, random.uniform(1.1, 1.7), site, random)
 
 
 def _electrode(spine: Spine, level: str, side: int) -> DoubleArray:
