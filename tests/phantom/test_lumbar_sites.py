@@ -90,7 +90,7 @@ def test_an_infraneural_needle_stands_just_dorsal_of_the_annulus_at_its_height(s
     own = (site.target_mm - spine.world(name, (0.0, 0.0, 0.0))) @ spine.skeleton.bone(name).turn
     assert 1.0 <= bone.wall - own[0] <= 3.0
     assert bone.height_back / 2 < own[2] < bone.height_back / 2 + 6.0
-    assert abs(abs(own[1]) - bone.pedicle_inner) < 2.0
+    assert abs(abs(own[1]) - bone.pedicle_inner) < 2.5
 
 
 @pytest.mark.parametrize("seed", SEEDS)

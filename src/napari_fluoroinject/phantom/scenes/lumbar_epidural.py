@@ -125,7 +125,7 @@ def _aim_infraneural(spine: Spine, level: str, side: int, random: np.random.Gene
     name = spine.below(level)
     bone = spine.vertebra(name)
     z = bone.height_back / 2 + random.uniform(1.0, 4.0)
-    lateral = bone.pedicle_inner + random.uniform(-1.5, 1.0)
+    lateral = bone.pedicle_inner - random.uniform(0.3, 2.0)
     own = (bone.wall - random.uniform(2.0, 3.0), side * lateral, z)
     return Aim(
         target_mm=spine.world(name, own),
