@@ -11,6 +11,7 @@ from napari_fluoroinject.phantom.scenes import (
     leads,
     lumbar_bone,
     lumbar_epidural,
+    lumbar_sympathetic,
     stellate,
     thoracic_bone,
     thoracic_epidural,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 SPECS: dict[str, SceneSpec] = {
     **lumbar_epidural.SCENES,
     **lumbar_bone.SCENES,
+    **lumbar_sympathetic.SCENES,
     **cervical_bone.SCENES,
     **thoracic_bone.SCENES,
     **thoracic_epidural.SCENES,

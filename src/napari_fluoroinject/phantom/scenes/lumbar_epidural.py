@@ -1,4 +1,4 @@
-"""Lumbar epidural injections: interlaminar and below the pedicle."""
+"""Lumbar epidural injections: interlaminar, below the pedicle, and behind the disc."""
 
 from __future__ import annotations
 
@@ -31,16 +31,25 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.vessel import Course
 
 _ALONG_TIP = ("tip_past_limit", "tip_off_target")
+_ALONG_X = 2**0.5
+"""So far ventrally does a point move that moves by one in a contralateral oblique view of 45."""
 
 
 def _aim_interlaminar(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
-    """Paramedian in the dorsal epidural space between two laminae, from caudal and lateral."""
-    upper, lower = spine.vertebra(level), spine.vertebra(spine.below(level))
-    lateral = side * random.uniform(1.0, 6.0)
-    above = (upper.wall - upper.canal_depth + 1.8, lateral, upper.arch_bottom)
-    beneath = (lower.wall - lower.canal_depth + 1.8, lateral, lower.arch_top)
+    """Paramedian in the dorsal epidural space between two laminae, from caudal and lateral.
+
+    The fat between two laminae fills a wedge whose flanks run along them (assumed): the farther
+    from the midline, the more ventral it begins.
+    """
+    lateral, beyond = random.uniform(4.0, 6.5), random.uniform(0.0, 0.6)
     share = random.uniform(0.35, 0.65)
-    ends = spine.world(level, above), spine.world(spine.below(level), beneath)
+    ends = []
+    for name, upper in ((level, True), (spine.below(level), False)):
+        bone = spine.vertebra(name)
+        x, y = marks.grazed(bone)
+        own_z = bone.arch_bottom if upper else bone.arch_top
+        depth = x + lateral - y + beyond * _ALONG_X
+        ends.append(spine.world(name, (depth, side * lateral, own_z)))
     return Aim(
         target_mm=(1 - share) * ends[0] + share * ends[1],
         approach=common.direction(side * random.uniform(0, 18), -random.uniform(15, 38)),
@@ -49,7 +58,7 @@ def _aim_interlaminar(spine: Spine, level: str, side: int, random: np.random.Gen
 
 def _interlaminar_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
     return {
-        "ventral_interlaminar_line": marks.ventral_interlaminar_line(spine, ("CLO",)),
+        "ventral_interlaminar_line": marks.ventral_interlaminar_line(spine, ("CLO",), side=side),
         "spinolaminar_line": marks.ventral_interlaminar_line(spine, ("LAT",)),
         "midline": common.midline(spine, ("AP",)),
         "end_plates": marks.end_plates(spine, ("AP", "CLO", "LAT")),
@@ -57,13 +66,10 @@ def _interlaminar_landmarks(spine: Spine, level: str, side: int) -> dict[str, La
     }
 
 
-def _tip_deep(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
-    """A tip 4 to 6 mm beyond the margin of 2 mm as a contralateral oblique view shows it."""
-    z = float(site.tip_mm[2])
-    lateral, beyond = 1.0, random.uniform(6.0, 8.0)
-    arch = float(spine.wall_x(z)) - float(spine.canal_depth(z))
-    deep = lateral + beyond * np.sqrt(2.0)
-    return np.array([arch + deep, float(spine.midline_y(z)) + site.side * lateral, z])
+def _tip_deep(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
+    """A tip 4 mm and more beyond the margin of 2 mm as a contralateral oblique view shows it."""
+    deep = random.uniform(6.8, 7.8) * _ALONG_X
+    return np.asarray(site.target_mm + np.array([deep, 0.0, 0.0]))
 
 
 def _interlaminar_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:
@@ -114,6 +120,30 @@ def _subpedicular_courses(spine: Spine, target: DoubleArray, side: int) -> tuple
     return common.courses(ways, target, side)
 
 
+def _aim_infraneural(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
+    """Low in the foramen, just dorsal of the annulus, about the medial border of the pedicles."""
+    name = spine.below(level)
+    bone = spine.vertebra(name)
+    z = bone.height_back / 2 + random.uniform(1.0, 4.0)
+    lateral = bone.pedicle_inner - random.uniform(0.3, 2.0)
+    own = (bone.wall - random.uniform(2.0, 3.0), side * lateral, z)
+    return Aim(
+        target_mm=spine.world(name, own),
+        approach=common.direction(side * random.uniform(32, 46), -random.uniform(-6, 10)),
+    )
+
+
+def _infraneural_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
+    every = ("AP", "OBL", "LAT")
+    return {
+        "posterior_annulus": marks.posterior_annulus(spine, level, ("LAT",)),
+        "medial_pedicle_line": marks.pedicle_line(spine, side, ("AP",)),
+        "midline": common.midline(spine, ("AP",)),
+        "end_plates": marks.end_plates(spine, every),
+        "disc": marks.disc_area(spine, level, every),
+    }
+
+
 # Volumes and rates: clinical.yaml (test volumes of the procedures; 0.5 mL/s of transforaminal
 # studies).
 SCENES = {
@@ -142,8 +172,11 @@ SCENES = {
             ),
             "subdural": Twin(
                 intended=False,
+                tip=tip_off_by(0.0, 3.5, 0.0),
                 film=subdural_film(),
                 warnings=("subdural_like",),
+                # in this view it is a narrow column on both sides of the midline, too
+                also=(*_ALONG_TIP, "intrathecal_like"),
                 views=("AP",),
             ),
             "retrodural": Twin(
@@ -197,6 +230,46 @@ SCENES = {
                 warnings=("tip_past_limit",),
                 also=("tip_off_target",),
                 views=("AP",),
+            ),
+        },
+    ),
+    "esi_tf_lumbar_infraneural": SceneSpec(
+        views={
+            "AP": ((-3.0, 3.0), (-6.0, 6.0)),
+            "OBL": ((28.0, 42.0), (-8.0, 4.0)),
+            "LAT": ((88.0, 92.0), (-2.0, 2.0)),
+        },
+        levels=("L2", "L3", "L4"),
+        aim=_aim_infraneural,
+        landmarks=_infraneural_landmarks,
+        courses=_subpedicular_courses,
+        film=epidural_film(LUMBAR_VENTRAL),
+        volume_ml=(0.5, 2.0),
+        rate_ml_s=(0.3, 0.6),
+        twins={
+            **common.INJECTION_TWINS,
+            "intradiscal": Twin(
+                intended=False,
+                tip=tip_in_disc,
+                film=disc_film,
+                warnings=("intradiscal_like",),
+                also=_ALONG_TIP,
+            ),
+            "intrathecal": Twin(
+                intended=False,
+                tip=tip_in_sac,
+                film=sac_film,
+                warnings=("intrathecal_like",),
+                also=_ALONG_TIP,
+                views=("AP",),
+            ),
+            "tip_past_limit": Twin(
+                intended=False,
+                tip=tip_off_by(-2.0, 8.0, -2.0),
+                film=disc_film,
+                warnings=("tip_past_limit",),
+                also=("tip_off_target", "intradiscal_like"),
+                views=("LAT",),
             ),
         },
     ),
