@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import PhantomError
-from napari_fluoroinject.phantom.scenes import leads, lumbar_bone, lumbar_epidural
+from napari_fluoroinject.phantom.scenes import leads, lumbar_bone, lumbar_epidural, sacral_epidural
 from napari_fluoroinject.phantom.scenes.leads import FOLLOW_UPS
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ SPECS: dict[str, SceneSpec] = {
     **lumbar_epidural.SCENES,
     **lumbar_bone.SCENES,
     **leads.SCENES,
+    **sacral_epidural.SCENES,
 }
 """Every scene by the key of its procedure."""
 

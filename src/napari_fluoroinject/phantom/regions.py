@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_fluoroinject.phantom.body import Trunk, draw_lumbar_trunk
 from napari_fluoroinject.phantom.lumbar_skeleton import draw_lumbar_skeleton
+from napari_fluoroinject.phantom.sacral_skeleton import draw_sacral_skeleton
 from napari_fluoroinject.phantom.skeleton import Skeleton
 
 if TYPE_CHECKING:
@@ -29,5 +30,5 @@ class Region:
 
 REGIONS: dict[RegionName, Region] = {
     "lumbar": Region(body_part="LSPINE", skeleton=draw_lumbar_skeleton, trunk=draw_lumbar_trunk),
-    "sacral": Region(body_part="SSPINE", skeleton=draw_lumbar_skeleton, trunk=draw_lumbar_trunk),
+    "sacral": Region(body_part="SSPINE", skeleton=draw_sacral_skeleton, trunk=draw_lumbar_trunk),
 }
