@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import PhantomError
-from napari_fluoroinject.phantom.scenes import leads, lumbar_bone, lumbar_epidural, sacral_epidural
+from napari_fluoroinject.phantom.scenes import (
+    leads,
+    lumbar_bone,
+    lumbar_epidural,
+    sacral_bone,
+    sacral_epidural,
+)
 from napari_fluoroinject.phantom.scenes.leads import FOLLOW_UPS
 
 if TYPE_CHECKING:
@@ -16,6 +22,7 @@ SPECS: dict[str, SceneSpec] = {
     **lumbar_bone.SCENES,
     **leads.SCENES,
     **sacral_epidural.SCENES,
+    **sacral_bone.SCENES,
 }
 """Every scene by the key of its procedure."""
 

@@ -33,8 +33,8 @@ class SacralSpace:
 
     `deep` is where it lies in the midline and at its sides, as shares of the canal's depth from
     the ventral wall; `fills` the share of the canal's half width that it takes, `thick` the share
-    of its depth. `sleeve_mm` (width, depth) are the half widths of a root's sleeve, `ease` how
-    easily sleeves take contrast.
+    of its depth. `sleeve_mm` (width, depth) are the half widths of a root's sleeve, `sides` is how
+    much one side may fill before the other. `to_tip` has a sleeve lead to the needle's tip.
     """
 
     deep: tuple[float, float]
@@ -42,11 +42,14 @@ class SacralSpace:
     thick: tuple[float, float] = (0.13, 0.22)
     sleeve_mm: tuple[tuple[float, float], tuple[float, float]] = ((1.6, 2.4), (1.1, 1.9))
     sides: float = 0.8
+    to_tip: bool = False
 
 
 CAUDAL = SacralSpace(deep=(0.72, 0.4), sides=0.35)
 """Mostly dorsal of the sac's end (dorsal in 92 %, ventral in 69 %: clinical patterns)."""
-TRANSFORAMINAL = SacralSpace(deep=(0.3, 0.35), thick=(0.07, 0.12), sleeve_mm=((2.0, 2.8), (1.3, 2.1)))
+TRANSFORAMINAL = SacralSpace(
+    deep=(0.3, 0.35), thick=(0.07, 0.12), sleeve_mm=((2.0, 2.8), (1.3, 2.1)), to_tip=True
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,17 +95,15 @@ def sacroiliac_film(site: Site, spine: Spine, random: np.random.Generator) -> Fi
     x = np.arange(-46.0, 22.0, CELL_MM)[None, :]
     z = np.arange(-76.0, 24.0, CELL_MM)[:, None]
     inside = joint.depth(x, z)
-    thick = random.uniform(0.55, 0.8) * joint.gap_mm
-    gap = thick * np.clip(inside / 2.5, 0, 1) ** 0.5
+    thick = random.uniform(0.6, 0.9) * joint.gap_mm
+    # cartilages touch in the middle; recesses run along the margins, where contrast goes first
+    recess = np.exp(-np.clip(inside - 1.5, 0, None) / 2.5)
+    gap = thick * np.clip(inside, 0, 1) ** 0.5 * (0.3 + 0.7 * recess)
     points = sacrum.place(joint.point(x, z))
     normal = joint.normal(x, z) @ sacrum.turn.T
     away = np.linalg.norm(points - site.tip_mm, axis=-1)
     drain = np.where((inside > 0) & (inside < 2.0) & (away > 0.7 * away[gap > 0].max()), 1.0, 0.0)
-    # recesses run along the margins: there contrast goes first
-    margin = np.exp(random.uniform(0.4, 1.2) * np.exp(-inside / 3.0))
-    return film_on(
-        points, gap, site.tip_mm, drain=drain, random=random, normal=normal, ease=margin
-    )
+    return film_on(points, gap, site.tip_mm, drain=drain, random=random, normal=normal)
 
 
 def film_on(
@@ -152,7 +153,10 @@ def _canal(space: SacralSpace, site: Site, spine: Spine, random: np.random.Gener
     middle, sides = space.deep
     x = wall - depth * (middle + (sides - middle) * np.clip(np.abs(eta) / half, 0, 1) ** 2)
     drain = np.zeros(gap.shape)
-    for root in _roots(spine, z, half, random):
+    roots = _roots(spine, z, half, random)
+    if space.to_tip:
+        roots.append(_root_to((site.tip_mm, site.side), spine, z, half))
+    for root in roots:
         gap, x, drain = _with_sleeve((gap, x, drain), root, (z, eta, half), space, random)
     drain[-1] = 1.0
     drain[0] = float(np.exp(random.uniform(*np.log(_HIATUS_LEAK))))
@@ -201,6 +205,22 @@ def _roots(
                 )
             )
     return roots
+
+
+def _root_to(
+    tip: tuple[DoubleArray, int], spine: Spine, z: DoubleArray, half: DoubleArray
+) -> _Root:
+    """The way along a root from a tip of a side's needle into the canal."""
+    at, side = tip
+    height = float(at[2]) + 0.5 * _ROOT_STARTS_MM
+    y = side * 0.7 * float(np.interp(height, z[:, 0], half[:, 0]))
+    away = float(at[1]) - float(spine.midline_y(float(at[2])))
+    return _Root(
+        start=np.array([y, height]),
+        foramen=np.array([away, float(at[2])]),
+        x=float(at[0]),
+        beyond_mm=3.0,
+    )
 
 
 def _with_sleeve(

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 FAR_MM = 8.0
 _BORDER_HALF_MM = 24.0
+_LOWEST_SHARE = 1.2
+"""Where the round end of the joint's caudal limb lies, as a share of its middle line."""
+_CLEAR_MM = 3.0
+_FIBRES_RAD = np.radians(28.0)
+"""How far from caudal to lateral the fibres of gluteus run (assumed)."""
 _SEGMENTS = ("S1", "S2", "S3", "S4")
 
 
@@ -102,9 +107,9 @@ def ventral_border(spine: Spine, views: Sequence[str]) -> Landmark:
     return common.line(points, views, beyond=(FAR_MM, 0.0, 0.0))
 
 
-def dorsal_border(spine: Spine, views: Sequence[str]) -> Landmark:
-    """The dorsal surface of S1 to S4 beside the median crest; its far side is ventral."""
-    points = [spine.sacrum.dorsal(name, 0.0) for name in _SEGMENTS]
+def dorsal_border(spine: Spine, side: int, views: Sequence[str]) -> Landmark:
+    """The dorsal surface about the foramina of a side; its far side is ventral."""
+    points = [spine.sacrum.foramen(number, side) for number in (1, 2, 3, 4)]
     return common.line(points, views, beyond=(FAR_MM, 0.0, 0.0))
 
 
@@ -117,11 +122,12 @@ def joint_line(spine: Spine, side: int, views: Sequence[str]) -> Landmark:
 
 def below_joint(spine: Spine, side: int) -> Space:
     """Soft tissue below and beside the lower end of a sacroiliac joint, where gluteus lies."""
-    end = spine.sacrum.place(spine.sacroiliac(side).limb(1.0, 0.9))
-    half = np.array([18.0, 14.0, 7.0])
-    along = np.array([0.0, side * np.sqrt(0.5), -np.sqrt(0.5)])
-    across = np.array([0.0, np.sqrt(0.5), side * np.sqrt(0.5)])
-    centre = end + 21.0 * along + np.array([-5.0, 0.0, 0.0])
+    end = spine.sacrum.place(spine.sacroiliac(side).limb(_LOWEST_SHARE, 0.0))
+    half = np.array([17.0, 13.0, 7.0])
+    lateral, caudal = np.sin(_FIBRES_RAD), np.cos(_FIBRES_RAD)
+    along = np.array([0.0, side * lateral, -caudal])
+    across = np.array([0.0, caudal, side * lateral])
+    centre = end + (_CLEAR_MM + half[0]) * along + np.array([-8.0, 0.0, 0.0])
     return Space(
         centre_mm=centre, axes=np.stack([along, across, np.cross(along, across)]), half_mm=half
     )
