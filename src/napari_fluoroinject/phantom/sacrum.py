@@ -139,13 +139,15 @@ class Sacrum:
         own = self.at_foramen(number, side, end)
         return self.place(self.junction(number).out(own))
 
-    def foramen_rim(self, number: int, side: int, corners: int = 12) -> DoubleArray:
-        """The rim of a dorsal foramen, (corners, 3)."""
+    def foramen_rim(
+        self, number: int, side: int, *, corners: int = 12, deep_mm: float = 0.0
+    ) -> DoubleArray:
+        """The rim of a dorsal foramen, (corners, 3), or its wall so far ventrally of it."""
         one = self.segments[SEGMENTS[number - 1]]
         angle = np.linspace(0.0, 2 * np.pi, corners, endpoint=False)
         rim = self.at_foramen(number, side, "dorsal") + np.stack(
             [
-                np.zeros(corners),
+                np.full(corners, deep_mm),
                 one.dorsal_width / 2 * np.cos(angle),
                 one.dorsal_height / 2 * np.sin(angle),
             ],

@@ -12,7 +12,6 @@ from napari_fluoroinject.phantom.misplaced import closed_film, muscle_film, tip_
 from napari_fluoroinject.phantom.sacral_films import sacroiliac_film
 from napari_fluoroinject.phantom.scenery import Aim, Landmark, SceneSpec, Site, Twin
 from napari_fluoroinject.phantom.scenes import common
-from napari_fluoroinject.phantom.scenes import lumbar_landmarks as lumbar
 from napari_fluoroinject.phantom.scenes import sacral_landmarks as marks
 from napari_fluoroinject.phantom.spaces import Space
 
@@ -90,14 +89,14 @@ def _leak(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     """What leaves a torn capsule at the joint's lower end, into muscle."""
     whole = marks.below_joint(spine, site.side)
     torn = replace(site, tip_mm=whole.centre_mm - 0.5 * whole.half_mm[0] * whole.axes[0])
-    return muscle_film(replace(whole, half_mm=0.85 * whole.half_mm), 2.2, torn, random)
+    return closed_film(whole, (0.9, 0.9), random.uniform(0.5, 0.8), torn, random)
 
 
 def _tip_before_sacrum(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
-    """A tip that went through the joint, 4 to 7 mm ventral of the sacrum's ventral border."""
+    """A tip that went through the joint, 4 mm or more beyond the sacrum's ventral border."""
     line = marks.ventral_border(spine, ()).points_mm[::-1]
     border = float(np.interp(site.target_mm[2], line[:, 2], line[:, 0]))
-    x = border + random.uniform(5.0, 8.0)
+    x = border + random.uniform(10.0, 13.0)
     return np.array([x, *site.tip_mm[1:]])
 
 
@@ -157,14 +156,18 @@ def _aim_l5_ramus(spine: Spine, level: str, side: int, random: np.random.Generat
 def _groove(spine: Spine, side: int) -> DoubleArray:
     """The groove beside the root of the upper articular process, in the frame of S1."""
     one = spine.sacrum.segments["S1"]
-    return np.array([-11.0, side * (one.half_width + 7.5), 0.42 * one.height])
+    return np.array([-1.5, side * (one.half_width + 8.0), 0.22 * one.height])
 
 
 def _l5_ramus_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
     return {
-        "foramen": marks.foramen_area(spine, (1,), side, ("AP", "LAT")),
-        "end_plates": lumbar.end_plates(spine, ("AP", "LAT")),
+        "foramen": marks.foramen_area(spine, (1,), side, ("AP", "LAT"), deep_mm=_MOUTH_MM),
+        "end_plates": marks.end_plates(spine, ("AP", "LAT")),
     }
+
+
+_MOUTH_MM = 5.0
+"""How deep a foramen is marked where it is looked at from the side, too (assumed)."""
 
 
 def _ramus_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:
@@ -177,12 +180,16 @@ def _ramus_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course
     return common.courses(ways, target, side)
 
 
+_CREST_MM = 2.5
+"""How far the lateral crest rises dorsally of the foramina's mouths (assumed)."""
+
+
 def _branch(spine: Spine, level: str, side: int, lateral: float) -> DoubleArray:
     """A place on the dorsal surface so far laterally of the rim of a level's foramen, (3,)."""
     sacrum, number = spine.sacrum, int(level[1])
     one = sacrum.segments[level]
     own = sacrum.at_foramen(number, side, "dorsal")
-    own = own + np.array([-2.0, side * (one.dorsal_width / 2 + lateral), 0.0])
+    own = own + np.array([-_CREST_MM, side * (one.dorsal_width / 2 + lateral), 0.0])
     return sacrum.place(sacrum.junction(number).out(own))
 
 

@@ -31,7 +31,7 @@ _OFF = ("tip_off_target",)
 def _aim_canal(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
     """Through the hiatus, flat, in the midline, to where S4 ends or less far."""
     sacrum, one = spine.sacrum, spine.sacrum.segments["S4"]
-    share = random.uniform(-0.25, 0.6)
+    share = random.uniform(-0.2, 0.8)
     own = (-0.5 * one.canal_depth, 0.0, share * one.height)
     target = sacrum.world("S4", own)
     # along the way from the middle of the open hiatus, a little steeper than the canal

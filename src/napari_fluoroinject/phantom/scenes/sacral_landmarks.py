@@ -68,10 +68,15 @@ def pedicle_line(spine: Spine, side: int, views: Sequence[str]) -> Landmark:
 
 
 def foramen_area(
-    spine: Spine, numbers: Sequence[int], side: int, views: Sequence[str]
+    spine: Spine, numbers: Sequence[int], side: int, views: Sequence[str], *, deep_mm: float = 0.0
 ) -> Landmark:
-    """Dorsal foramina of a side: their rims."""
-    rims = [spine.sacrum.foramen_rim(number, side) for number in numbers]
+    """Dorsal foramina of a side: their rims, and these `deep_mm` farther ventrally."""
+    depths = (0.0, deep_mm) if deep_mm else (0.0,)
+    rims = [
+        spine.sacrum.foramen_rim(number, side, deep_mm=deep)
+        for number in numbers
+        for deep in depths
+    ]
     return common.area(np.concatenate(rims), views)
 
 
