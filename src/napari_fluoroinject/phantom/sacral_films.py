@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -86,7 +86,7 @@ def sacral_sac_film(site: Site, spine: Spine, random: np.random.Generator) -> Fi
     points = _placed(x - 1.0 * (eta / half) ** 2, spine.midline_y(z) + eta, z)
     drain = np.zeros(gap.shape)
     drain[-1] = 1.0
-    return film_on(points, gap, site.tip_mm, drain=drain, random=random)
+    return film_on(points, gap, tip=site.tip_mm, drain=drain, random=random)
 
 
 def sacroiliac_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
@@ -103,22 +103,21 @@ def sacroiliac_film(site: Site, spine: Spine, random: np.random.Generator) -> Fi
     normal = joint.normal(x, z) @ sacrum.turn.T
     away = np.linalg.norm(points - site.tip_mm, axis=-1)
     drain = np.where((inside > 0) & (inside < 2.0) & (away > 0.7 * away[gap > 0].max()), 1.0, 0.0)
-    return film_on(points, gap, site.tip_mm, drain=drain, random=random, normal=normal)
+    return film_on(points, gap, tip=site.tip_mm, drain=drain, random=random, normal=normal)
 
 
 def film_on(
     points: DoubleArray,
     gap: DoubleArray,
-    tip: DoubleArray,
     *,
+    tip: DoubleArray,
     drain: DoubleArray,
     random: np.random.Generator,
     normal: DoubleArray | None = None,
-    ease: DoubleArray | float = 1.0,
 ) -> Film:
     """A film of cells at `points` (rows, columns, 3): the connected part next to the tip.
 
-    `normal` as `points`, without it ventral; `ease` times a log-normal permeability.
+    `normal` as `points`, without it ventral.
     """
     gap = np.where(gap < _THINNEST_MM, 0.0, gap)
     away = ((points - tip) ** 2).sum(axis=-1)
@@ -134,7 +133,7 @@ def film_on(
     return Film(
         cell_mm=CELL_MM,
         gap_mm=gap,
-        ease=_uneven(gap.shape, random) * ease,
+        ease=_uneven(gap.shape, random),
         drain=np.where(gap > 0, drain, 0.0),
         source=source / source.sum(),
         points_mm=points,
@@ -163,9 +162,8 @@ def _canal(space: SacralSpace, site: Site, spine: Spine, random: np.random.Gener
     points = _placed(x, spine.midline_y(z) + eta, z)
     fold = np.where(np.abs(eta) < 1.0, random.uniform(0.2, 0.7), 1.0)
     sided = np.exp(random.normal(0.0, space.sides) * np.tanh(eta / 5.0))
-    return film_on(
-        points, gap, site.tip_mm, drain=drain, random=random, ease=fold * sided * np.ones_like(z)
-    )
+    film = film_on(points, gap, tip=site.tip_mm, drain=drain, random=random)
+    return replace(film, ease=film.ease * fold * sided)
 
 
 def _heights(

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.model.arrays import DoubleArray
 from napari_fluoroinject.phantom.sacroiliac import Beside, Joint, bearing_plate
 from napari_fluoroinject.phantom.sacrum import SEGMENTS, Frame, Sacrum, tilted
 from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector, VertebralBody
 from napari_fluoroinject.phantom.turned import Turned, vector
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.model.arrays import FloatArray
     from napari_fluoroinject.phantom.vertebra import Vertebra
 
 _AXES: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
@@ -191,7 +192,9 @@ def _lateral_mass(sacrum: Sacrum, side: float, scale: float) -> list[Solid]:
 def _median_crest(sacrum: Sacrum) -> list[Solid]:
     """The spinous tubercles of S1 to S4."""
     parts: list[Solid] = []
-    for name, high, long in zip(SEGMENTS[:4], (7.0, 7.5, 5.5, 3.0), (0.3, 0.4, 0.38, 0.2)):
+    for name, high, long in zip(
+        SEGMENTS[:4], (7.0, 7.5, 5.5, 3.0), (0.3, 0.4, 0.38, 0.2), strict=True
+    ):
         one = sacrum.segments[name]
         tubercle = Plate(
             centre=(-one.canal_depth - 3.5 - high / 2, 0.0, -1.0),

@@ -86,7 +86,7 @@ class Joint:
         return self.point(x, z)
 
     def depth(self, x: DoubleArray, z: DoubleArray) -> DoubleArray:
-        """How far (x, z) lies within the auricular surface from its border, mm, below 0 outside."""
+        """How far (x, z) lies within the border of the auricular surface, mm, below 0 outside."""
         x, z = np.asarray(x) / self.scale, np.asarray(z) / self.scale
         limbs = (_from_limb(x, z, end) for end in (CRANIAL_END, CAUDAL_END))
         return np.asarray(self.scale * (LIMB_HALF_MM - np.minimum(*limbs)))
@@ -190,7 +190,7 @@ def _posterior(joint: Joint, sacrum: Sacrum, scale: float) -> tuple[Solid, ...]:
 
 def bearing_plate(joint: Joint, off_mm: float) -> Plate:
     """Bone that bears the joint, its middle `off_mm` laterally of it (negative = medially)."""
-    x, z = np.float64(-9.0 * joint.scale), np.float64(-27.0 * joint.scale)
+    x, z = np.array(-9.0 * joint.scale), np.array(-27.0 * joint.scale)
     normal = joint.normal(x, z)
     normal *= np.sign(normal[1]) * joint.side
     along = np.array([CAUDAL_END[0] - CORNER[0], 0.0, CAUDAL_END[1] - CORNER[1]])

@@ -87,7 +87,8 @@ class Frame:
 
     def out(self, own: npt.ArrayLike) -> DoubleArray:
         """Points (..., 3) of this frame in that of S1."""
-        return self.origin + np.asarray(own, np.float64) @ self.turn.T
+        placed: DoubleArray = self.origin + np.asarray(own, np.float64) @ self.turn.T
+        return placed
 
 
 class Sacrum:
@@ -183,7 +184,7 @@ class Sacrum:
         return self.world(level, (-share * one.canal_depth, 0.0, one.height / 2))
 
     def canal_wall(self) -> DoubleArray:
-        """The ventral wall of the canal in the midline, in the frame of S1, head to feet (n, 3)."""
+        """The ventral wall of the canal in the frame of S1, in the midline, head to feet (n, 3)."""
         return np.array([place for place, _, _, _ in self.canal_stations()])
 
     def canal_stations(self) -> list[tuple[DoubleArray, float, float, float]]:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.model.arrays import DoubleArray
 from napari_fluoroinject.phantom.solids import Solid, Vector
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
+    from napari_fluoroinject.model.arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

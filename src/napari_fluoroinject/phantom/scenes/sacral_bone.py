@@ -27,7 +27,7 @@ _MUSCLE = ("intramuscular_like",)
 _LATERAL_BRANCH_LEVELS = ("S1", "S2", "S3")
 
 
-def _aim_joint(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
+def _aim_joint(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:  # noqa: ARG001 - as every aim
     """Within the lower end of the posterior joint line, along the joint from behind."""
     limb = spine.sacroiliac(side).limb(random.uniform(0.75, 0.95), random.uniform(0.55, 0.7))
     return Aim(
@@ -36,7 +36,7 @@ def _aim_joint(spine: Spine, level: str, side: int, random: np.random.Generator)
     )
 
 
-def _joint_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
+def _joint_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:  # noqa: ARG001 - as every drawer of landmarks
     return {
         "joint_line": marks.joint_line(spine, side, ("OBL", "AP")),
         "ventral_sacral_border": marks.ventral_border(spine, ("LAT",)),
@@ -45,7 +45,7 @@ def _joint_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]
     }
 
 
-def _joint_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:
+def _joint_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:  # noqa: ARG001 - as every drawer of courses
     x = float(target[0])
     ways = (
         ((1.0, -0.6), x - 6.0),
@@ -68,7 +68,7 @@ def _muscle_beside(site: Site, spine: Spine, random: np.random.Generator) -> Fil
     return muscle_film(space, random.uniform(2.2, 3.2), site, random)
 
 
-def _tip_beside(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
+def _tip_beside(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
     """A tip that slid off the joint's lower end."""
     space = marks.below_joint(spine, site.side)
     return np.asarray(space.centre_mm - 9.0 * space.axes[0])
@@ -100,7 +100,7 @@ def _tip_before_sacrum(site: Site, spine: Spine, random: np.random.Generator) ->
     return np.array([x, *site.tip_mm[1:]])
 
 
-def _presacral_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
+def _presacral_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:  # noqa: ARG001 - as every drawer of a film
     """A pool before the sacrum."""
     frontal = Space(
         centre_mm=site.tip_mm,
@@ -145,7 +145,7 @@ def _foramen_film(number: int | None = None) -> DrawFilm:
     return draw
 
 
-def _aim_l5_ramus(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
+def _aim_l5_ramus(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:  # noqa: ARG001 - as every aim
     """On bone in the groove between the upper articular process of S1 and the ala."""
     return Aim(
         target_mm=spine.sacrum.world("S1", _groove(spine, side)),
@@ -159,7 +159,7 @@ def _groove(spine: Spine, side: int) -> DoubleArray:
     return np.array([-1.5, side * (one.half_width + 8.0), 0.22 * one.height])
 
 
-def _l5_ramus_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:
+def _l5_ramus_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]:  # noqa: ARG001 - as every drawer of landmarks
     return {
         "foramen": marks.foramen_area(spine, (1,), side, ("AP", "LAT"), deep_mm=_MOUTH_MM),
         "end_plates": marks.end_plates(spine, ("AP", "LAT")),
@@ -170,7 +170,7 @@ _MOUTH_MM = 5.0
 """How deep a foramen is marked where it is looked at from the side, too (assumed)."""
 
 
-def _ramus_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:
+def _ramus_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]:  # noqa: ARG001 - as every drawer of courses
     x = float(target[0])
     ways = (
         ((0.9, 0.6), x - 6.0),
