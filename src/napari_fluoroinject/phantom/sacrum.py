@@ -107,7 +107,8 @@ class Sacrum:
 
     def place(self, own: npt.ArrayLike) -> DoubleArray:
         """Points (..., 3) of the frame of S1 in patient millimetres."""
-        return self.origin + np.asarray(own, np.float64) @ self.turn.T
+        placed: DoubleArray = self.origin + np.asarray(own, np.float64) @ self.turn.T
+        return placed
 
     def world(self, level: str, own: npt.ArrayLike) -> DoubleArray:
         """Points (..., 3) of a segment's frame in patient millimetres."""
@@ -184,7 +185,7 @@ class Sacrum:
         return self.world(level, (-share * one.canal_depth, 0.0, one.height / 2))
 
     def canal_wall(self) -> DoubleArray:
-        """The ventral wall of the canal in the frame of S1, in the midline, head to feet (n, 3)."""
+        """The canal's ventral wall in the frame of S1, in the midline, head to feet (n, 3)."""
         return np.array([place for place, _, _, _ in self.canal_stations()])
 
     def canal_stations(self) -> list[tuple[DoubleArray, float, float, float]]:

@@ -89,7 +89,7 @@ def _leak(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     """What leaves a torn capsule at the joint's lower end, into muscle."""
     whole = marks.below_joint(spine, site.side)
     torn = replace(site, tip_mm=whole.centre_mm - 0.5 * whole.half_mm[0] * whole.axes[0])
-    return closed_film(whole, (0.9, 0.9), random.uniform(0.5, 0.8), torn, random)
+    return closed_film(whole, (1.0, 1.0), random.uniform(0.9, 1.2), torn, random)
 
 
 def _tip_before_sacrum(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _ALONG_TIP = ("tip_past_limit", "tip_off_target")
 _OFF = ("tip_off_target",)
+_MARROW = 0.5
+"""Of the marrow's room, what contrast takes (assumed)."""
 
 
 def _aim_canal(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:  # noqa: ARG001 - as every aim
@@ -91,10 +94,11 @@ def _bone_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     space = Space(
         centre_mm=sacrum.world("S4", (0.5 * one.depth, 0.0, 1.0)),
         axes=sacrum.way("S4", np.array([(0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)])),
-        half_mm=np.array([one.height * 0.55, one.half_width, one.depth / 2]),
+        half_mm=np.array([one.height * 0.7, one.half_width, one.depth / 2]),
     )
     whole = closed_film(space, (0.85, 0.75), random.uniform(7.0, 9.0), site, random)
-    return grainy(whole, random)
+    spongy = grainy(whole, random)
+    return replace(spongy, gap_mm=_MARROW * spongy.gap_mm)
 
 
 def _tip_behind(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
