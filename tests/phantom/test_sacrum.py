@@ -57,7 +57,7 @@ def test_heights_and_foramina_have_the_sizes_that_were_published():
         foot = sacrum.world("S5", (last.depth, 0.0, -last.height / 2))
         heights.append(np.linalg.norm(top - foot))
         apart.append(np.linalg.norm(sacrum.foramen(2, 1) - sacrum.foramen(2, -1)))
-    assert np.mean(heights) == pytest.approx(104.0, abs=8.0)  # 106.7 +- 10.2 and 98.0 +- 9.2
+    assert np.mean(heights) == pytest.approx(98.0, abs=9.2)  # women; 106.7 +- 10.2 in all
     assert np.mean(apart) == pytest.approx(29.8, abs=1.5)  # +- 2.7
 
 

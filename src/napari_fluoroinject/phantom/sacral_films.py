@@ -76,7 +76,7 @@ def canal_film(space: SacralSpace) -> DrawFilm:
 
 def sacral_sac_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     """The end of the dural sac of a prone patient, at S2: contrast layers ventrally."""
-    low = float(spine.sacrum.world("S2", (0.0, 0.0, random.uniform(-12.0, -4.0)))[2])
+    low = float(spine.sacrum.world("S2", (0.0, 0.0, random.uniform(-12.0, -8.0)))[2])
     z = np.arange(low, low + _ABOVE_S1_MM + 50.0, CELL_MM)[:, None]
     half = random.uniform(6.0, 7.5) * np.clip((z - low + 1.0) / 14.0, 0.1, 1.0) ** 0.5
     eta = _both(8.0)[None, :]

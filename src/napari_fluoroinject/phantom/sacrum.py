@@ -17,8 +17,9 @@ SEGMENTS = ("S1", "S2", "S3", "S4", "S5")
 
 # One row a quantity in the order of Segment, one column a segment. Canal 12 to 15 mm deep and 30
 # wide at S1, 4 to 6 and 12 at the hiatus (assumed); foramina: Saluja 2018 (S1, S2), distance from
-# the midline of S2 10.1007/s00276-010-0735-0, others assumed; heights give 107 mm (dry bones), the
-# width of S1 lies within one deviation of 40.3 +- 7.0 (PMC5799488); the rest is assumed.
+# the midline of S2 10.1007/s00276-010-0735-0, others assumed. Heights give 97 mm from promontory
+# to tip (98.0 +- 9.2 in women, PMC5799488; 106.7 +- 10.2 in 30 dry bones); the width of S1 is
+# about a deviation above 40.3 +- 7.0 (PMC5799488); the rest is assumed.
 _TABLE = (
     (33.0, 22.0, 16.0, 12.0, 9.5),
     (24.0, 17.5, 13.5, 12.0, 11.0),

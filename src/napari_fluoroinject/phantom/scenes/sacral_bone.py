@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,21 +94,25 @@ def _leak(site: Site, spine: Spine, random: np.random.Generator) -> Film:
 
 
 def _tip_before_sacrum(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
-    """A tip that went through the joint, 4 mm or more beyond the sacrum's ventral border."""
-    line = marks.ventral_border(spine, ()).points_mm[::-1]
-    border = float(np.interp(site.target_mm[2], line[:, 2], line[:, 0]))
-    x = border + random.uniform(10.0, 13.0)
-    return np.array([x, *site.tip_mm[1:]])
+    """A tip that went on ventrally, 5 to 7 mm beyond the nearest of the ventral border."""
+    line = marks.ventral_border(spine, ()).points_mm
+    share = np.linspace(0.0, 1.0, 20)[:, None]
+    border = np.concatenate([a + share * (b - a) for a, b in pairwise(line)])[:, [0, 2]]
+    away = border - site.target_mm[[0, 2]]
+    way = away[np.hypot(*away.T).argmin()]
+    length = float(np.hypot(*way))
+    tip = site.target_mm[[0, 2]] + (length + random.uniform(5.0, 7.0)) * way / length
+    return np.array([tip[0], site.tip_mm[1], tip[1]])
 
 
 def _presacral_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:  # noqa: ARG001 - as every drawer of a film
     """A pool before the sacrum."""
-    frontal = Space(
+    about = Space(
         centre_mm=site.tip_mm,
-        axes=np.array([(0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)]),
-        half_mm=np.array([14.0, 11.0, 3.0]),
+        axes=np.array([(0.0, 0.0, 1.0), (1.0, 0.0, 0.0), (0.0, 1.0, 0.0)]),
+        half_mm=np.array([13.0, 8.0, 4.0]),
     )
-    return closed_film(frontal, (1.0, 1.0), random.uniform(1.5, 2.5), site, random)
+    return closed_film(about, (1.0, 1.0), random.uniform(4.0, 7.0), site, random)
 
 
 def _number(site: Site) -> int:
@@ -149,7 +154,7 @@ def _aim_l5_ramus(spine: Spine, level: str, side: int, random: np.random.Generat
     """On bone in the groove between the upper articular process of S1 and the ala."""
     return Aim(
         target_mm=spine.sacrum.world("S1", _groove(spine, side)),
-        approach=common.direction(side * random.uniform(8, 20), random.uniform(-16, -6)),
+        approach=common.direction(side * random.uniform(12, 24), -random.uniform(14, 24)),
     )
 
 
@@ -345,7 +350,7 @@ SCENES = {
     ),
     "rfa_sacral": SceneSpec(
         region="sacral",
-        views={"AP": ((-4.0, 4.0), (-4.0, 6.0)), "LAT": _LATERAL_VIEW},
+        views={"LAT": _LATERAL_VIEW, "AP": ((-4.0, 4.0), (-4.0, 6.0))},
         levels=_LATERAL_BRANCH_LEVELS,
         aim=_aim_strip,
         landmarks=_strip_landmarks,

@@ -32,11 +32,10 @@ _MARROW = 0.5
 
 
 def _aim_canal(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:  # noqa: ARG001 - as every aim
-    """Through the hiatus, flat, in the midline, to where S4 ends or less far."""
-    sacrum, one = spine.sacrum, spine.sacrum.segments["S4"]
-    share = random.uniform(-0.2, 0.8)
-    own = (-0.5 * one.canal_depth, 0.0, share * one.height)
-    target = sacrum.world("S4", own)
+    """Through the hiatus, flat, in the midline, 10 to 18 mm short of the upper border of S3."""
+    sacrum, one = spine.sacrum, spine.sacrum.segments["S3"]
+    own = (-0.5 * one.canal_depth, 0.0, random.uniform(-0.3, 0.05) * one.height)
+    target = sacrum.world("S3", own)
     # along the way from the middle of the open hiatus, a little steeper than the canal
     entry = sacrum.world("S5", (-0.8 * sacrum.segments["S5"].canal_depth - 3.0, 0.0, 4.0))
     way = entry - target
@@ -68,35 +67,36 @@ def _canal_courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course
     return common.courses(ways, target, side)
 
 
-def _tip_above_s3(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
-    """A tip that went on up the canal, 5 to 10 mm beyond the upper border of S3."""
+def _tip_above_s3(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
+    """A tip that went on up the canal, 5 to 7 mm beyond the upper border of S3."""
     one = spine.sacrum.segments["S2"]
-    up = random.uniform(6.0, 10.0) - one.height / 2
-    return spine.sacrum.world("S2", (-0.55 * one.canal_depth, float(site.tip_mm[1]) * 0.0, up))
+    up = random.uniform(5.0, 7.0) - one.height / 2
+    return spine.sacrum.world("S2", (-0.55 * one.canal_depth, 0.0, up))
 
 
 def _tip_in_sac(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:
     """A tip in the end of the dural sac at S2."""
     one = spine.sacrum.segments["S2"]
     off = site.side * random.uniform(0.0, 1.5)
-    return spine.sacrum.world("S2", (-0.4 * one.canal_depth, off, random.uniform(0.0, 6.0)))
+    return spine.sacrum.world("S2", (-0.4 * one.canal_depth, off, random.uniform(-4.0, 2.0)))
 
 
 def _tip_in_bone(site: Site, spine: Spine, random: np.random.Generator) -> DoubleArray:  # noqa: ARG001 - as every mover of a tip
-    """A tip that went through the ventral wall into the body of S4."""
-    one = spine.sacrum.segments["S4"]
-    return spine.sacrum.world("S4", (0.5 * one.depth, 0.0, random.uniform(-2.0, 2.0)))
+    """A tip that went through the ventral wall into the lower part of the body of S3."""
+    one = spine.sacrum.segments["S3"]
+    off = random.uniform(-2.0, 2.0)
+    return spine.sacrum.world("S3", (0.5 * one.depth, 0.0, off - 0.25 * one.height))
 
 
 def _bone_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
-    """Contrast between the beams of spongy bone of S4."""
-    one, sacrum = spine.sacrum.segments["S4"], spine.sacrum
+    """Contrast between the beams of spongy bone of S3 and S4."""
+    one, sacrum = spine.sacrum.segments["S3"], spine.sacrum
     space = Space(
-        centre_mm=sacrum.world("S4", (0.5 * one.depth, 0.0, 1.0)),
-        axes=sacrum.way("S4", np.array([(0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)])),
-        half_mm=np.array([one.height * 0.7, one.half_width, one.depth / 2]),
+        centre_mm=sacrum.world("S3", (0.5 * one.depth, 0.0, -0.3 * one.height)),
+        axes=sacrum.way("S3", np.array([(0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0)])),
+        half_mm=np.array([one.height * 0.6, one.half_width, one.depth / 2]),
     )
-    whole = closed_film(space, (0.85, 0.75), random.uniform(7.0, 9.0), site, random)
+    whole = closed_film(space, (0.85, 0.75), random.uniform(8.0, 11.0), site, random)
     spongy = grainy(whole, random)
     return replace(spongy, gap_mm=_MARROW * spongy.gap_mm)
 
@@ -159,7 +159,7 @@ SCENES = {
     "esi_caudal": SceneSpec(
         region="sacral",
         views={"LAT": ((88.0, 92.0), (-2.0, 2.0)), "AP": ((-4.0, 4.0), (-6.0, 6.0))},
-        levels=("S4",),
+        levels=("S3",),
         aim=_aim_canal,
         landmarks=_caudal_landmarks,
         courses=_canal_courses,

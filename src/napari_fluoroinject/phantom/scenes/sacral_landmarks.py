@@ -99,7 +99,7 @@ def behind_sacrum(spine: Spine) -> Space:
     half = np.array([22.0, 16.0, 8.0])
     way = sacrum.dorsal_way("S4")
     up = sacrum.way("S4", (0.0, 0.0, 1.0))
-    centre = sacrum.dorsal("S4", 0.0, 2.0, above=6.0 + half[2])
+    centre = sacrum.dorsal("S4", 0.0, 7.0, above=6.0 + half[2])
     return Space(centre_mm=centre, axes=np.stack([up, np.cross(way, up), way]), half_mm=half)
 
 
