@@ -12,6 +12,8 @@ from napari_fluoroinject.phantom.scenes import (
     lumbar_bone,
     lumbar_epidural,
     lumbar_sympathetic,
+    sacral_bone,
+    sacral_epidural,
     stellate,
     thoracic_bone,
     thoracic_epidural,
@@ -31,6 +33,8 @@ SPECS: dict[str, SceneSpec] = {
     **cervical_epidural.SCENES,
     **stellate.SCENES,
     **leads.SCENES,
+    **sacral_epidural.SCENES,
+    **sacral_bone.SCENES,
 }
 """Every scene by the key of its procedure."""
 

@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 from napari_fluoroinject.phantom.film import Film
+from napari_fluoroinject.phantom.sheets import CELL_MM
 
 if TYPE_CHECKING:
     from napari_fluoroinject.phantom.scenery import DrawFilm, Site
     from napari_fluoroinject.phantom.spine import Spine
 
-CELL_MM = 0.6
 _POOL_MM = 24.0
 _THINNEST_MM = 0.12
 _SEED_MM = 0.8

@@ -13,6 +13,7 @@ from napari_fluoroinject.phantom.cervical_skeleton import draw_cervical_skeleton
 from napari_fluoroinject.phantom.chest import draw_chest
 from napari_fluoroinject.phantom.lumbar_skeleton import draw_lumbar_skeleton
 from napari_fluoroinject.phantom.neck import draw_neck
+from napari_fluoroinject.phantom.sacral_skeleton import draw_sacral_skeleton
 from napari_fluoroinject.phantom.skeleton import Skeleton
 from napari_fluoroinject.phantom.thoracic_skeleton import draw_thoracic_skeleton
 
@@ -45,5 +46,5 @@ REGIONS: dict[RegionName, Region] = {
         words=("thoracic",),
     ),
     "lumbar": Region(body_part="LSPINE", skeleton=draw_lumbar_skeleton, trunk=draw_lumbar_trunk),
-    "sacral": Region(body_part="SSPINE", skeleton=draw_lumbar_skeleton, trunk=draw_lumbar_trunk),
+    "sacral": Region(body_part="SSPINE", skeleton=draw_sacral_skeleton, trunk=draw_lumbar_trunk),
 }

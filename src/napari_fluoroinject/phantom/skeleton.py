@@ -9,6 +9,8 @@ import numpy as np
 
 from napari_fluoroinject.model.arrays import FloatArray, read_only
 from napari_fluoroinject.phantom.bone import Bone
+from napari_fluoroinject.phantom.sacroiliac import Joint
+from napari_fluoroinject.phantom.sacrum import Sacrum
 from napari_fluoroinject.phantom.vertebra import Vertebra
 
 TEXTURE_MM = 0.8
@@ -34,7 +36,8 @@ class Skeleton:
 
     `canal` runs from head to feet. `pitch_mm` is the usual distance between neighbouring levels.
     `texture`, that of spongy bone, is a periodic cube of density factors, (n, n, n) float32, one
-    cell a `TEXTURE_MM`.
+    cell a `TEXTURE_MM`. `sacrum` and `joints`, the sacroiliac ones (left, right), are there where
+    they are drawn in full.
     """
 
     bones: tuple[Bone, ...]
@@ -42,6 +45,8 @@ class Skeleton:
     canal: tuple[CanalPoint, ...]
     pitch_mm: float
     texture: FloatArray
+    sacrum: Sacrum | None = None
+    joints: tuple[Joint, ...] = ()
 
     def bone(self, name: str) -> Bone:
         """The bone of that name."""

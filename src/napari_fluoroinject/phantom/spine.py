@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.errors import PhantomError
+
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.phantom.sacroiliac import Joint
+    from napari_fluoroinject.phantom.sacrum import Sacrum
     from napari_fluoroinject.phantom.skeleton import Skeleton
     from napari_fluoroinject.phantom.vertebra import Vertebra
 
@@ -51,6 +55,17 @@ class Spine:
     def vertebra(self, level: str) -> Vertebra:
         """The dimensions of a vertebra."""
         return self.skeleton.vertebrae[level]
+
+    @property
+    def sacrum(self) -> Sacrum:
+        """The sacrum, in a region in which it is drawn in full."""
+        if self.skeleton.sacrum is None:
+            raise PhantomError("no sacrum is drawn in full here; expected the sacral region")
+        return self.skeleton.sacrum
+
+    def sacroiliac(self, side: int) -> Joint:
+        """The sacroiliac joint of a side, where the sacrum is drawn in full."""
+        return next(joint for joint in self.skeleton.joints if joint.side == side)
 
     def below(self, level: str) -> str:
         """The next level caudally."""
