@@ -161,27 +161,24 @@ def holes(bone: CervicalVertebra) -> tuple[Solid, ...]:
     return *canal, *foramina
 
 
-def _canal(bone: CervicalVertebra) -> tuple[Solid, ...]:
+def _canal(bone: CervicalVertebra) -> tuple[Solid, Solid]:
     """A triangle with round corners: wide behind the body, narrow between the laminae."""
-    rods = (
-        (0.38, bone.pedicle_inner),
-        (0.27, 0.62 * bone.pedicle_inner),
+    wide, narrow = 0.38 * bone.canal_depth, 0.27 * bone.canal_depth
+    return (
+        _bore(bone.wall - wide, wide, bone.pedicle_inner),
+        _bore(bone.wall - bone.canal_depth + narrow, narrow, 0.62 * bone.pedicle_inner),
     )
-    parts = []
-    back = bone.canal_depth
-    for share, wide in rods:
-        half = share * bone.canal_depth
-        x = bone.wall - half if wide == bone.pedicle_inner else bone.wall - back + half
-        parts.append(
-            Capsule(
-                start=(x, 0.0, -_CANAL_HALF_MM),
-                end=(x, 0.0, _CANAL_HALF_MM),
-                start_mm=half,
-                end_mm=half,
-                flat=(1.0, half / wide, 1.0),
-            )
-        )
-    return tuple(parts)
+
+
+def _bore(x: float, deep_mm: float, wide_mm: float) -> Solid:
+    """An elliptic hole along the spine in the midline: half sizes along x and y."""
+    return Capsule(
+        start=(x, 0.0, -_CANAL_HALF_MM),
+        end=(x, 0.0, _CANAL_HALF_MM),
+        start_mm=deep_mm,
+        end_mm=deep_mm,
+        flat=(1.0, deep_mm / wide_mm, 1.0),
+    )
 
 
 def _body(bone: CervicalVertebra, random: np.random.Generator) -> Solid:
