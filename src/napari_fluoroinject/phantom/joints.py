@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,8 +25,8 @@ _RIM = 0.75
 _INWARD = 0.8
 """Of a recess's half length the cleft ends before the space does."""
 
-_LEAK_MM = (0.6, 1.1)
-_FROM_RECESS = 0.92
+_LEAK_MM = (0.9, 1.5)
+_FROM_RECESS = 0.85
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +102,8 @@ def burst_film(
         far = reach_mm * random.uniform(0.85, 1.15)
         start = recess(place(spine, site.level, site.side), end)
         leak = space_along(start + _FROM_RECESS * far * along, along, across, (far, far, 2.0))
-        return muscle_film(leak, random.uniform(*_LEAK_MM), site, random)
+        film = muscle_film(leak, random.uniform(*_LEAK_MM), site, random)
+        beyond = np.linalg.norm(film.points_mm - start, axis=-1) > far
+        return replace(film, drain=np.where(beyond, film.drain, 0.0))
 
     return draw

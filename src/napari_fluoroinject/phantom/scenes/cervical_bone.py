@@ -194,7 +194,9 @@ SCENES = {
                 also=_OFF,
             ),
             "rupture": Twin(
-                film=burst_film(places.facet_joint, end=-1.0, way=(-0.6, 0.8, -0.5)),
+                film=burst_film(
+                    places.facet_joint, end=-1.0, way=(-0.8, 0.5, -0.7), reach_mm=14.0
+                ),
                 warnings=_MUSCLE,
                 views=("LAT",),
             ),

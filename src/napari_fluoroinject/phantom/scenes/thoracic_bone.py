@@ -197,7 +197,9 @@ SCENES = {
                 also=_OFF,
             ),
             "rupture": Twin(
-                film=burst_film(places.facet_joint, end=-1.0, way=(-0.7, 0.6, -0.4)),
+                film=burst_film(
+                    places.facet_joint, end=-1.0, way=(-0.75, 0.6, -0.4), reach_mm=14.0
+                ),
                 warnings=_MUSCLE,
                 views=("LAT", "CLO"),
             ),
