@@ -78,7 +78,7 @@ def sacral_sac_film(site: Site, spine: Spine, random: np.random.Generator) -> Fi
     """The end of the dural sac of a prone patient, at S2: contrast layers ventrally."""
     low = float(spine.sacrum.world("S2", (0.0, 0.0, random.uniform(-12.0, -8.0)))[2])
     z = np.arange(low, low + _ABOVE_S1_MM + 50.0, CELL_MM)[:, None]
-    half = random.uniform(6.0, 7.5) * np.clip((z - low + 1.0) / 14.0, 0.1, 1.0) ** 0.5
+    half = random.uniform(5.0, 6.3) * np.clip((z - low + 1.0) / 14.0, 0.1, 1.0) ** 0.5
     eta = _both(8.0)[None, :]
     deep = random.uniform(1.2, 2.6)
     gap = deep * np.sqrt(np.clip(1 - (eta / half) ** 2, 0, 1))

@@ -109,7 +109,7 @@ def _tip_behind(site: Site, spine: Spine, random: np.random.Generator) -> Double
 
 
 def _behind_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
-    return muscle_film(marks.behind_sacrum(spine), random.uniform(2.5, 4.0), site, random)
+    return muscle_film(marks.behind_sacrum(spine), random.uniform(5.0, 8.0), site, random)
 
 
 def _aim_s1(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:  # noqa: ARG001 - as every aim
