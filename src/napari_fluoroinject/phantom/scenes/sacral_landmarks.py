@@ -26,9 +26,6 @@ _FIBRES_RAD = np.radians(28.0)
 _SEGMENTS = ("S1", "S2", "S3", "S4")
 
 
-_BESIDE_MM = 8.0
-
-
 def end_plates(spine: Spine, views: Sequence[str]) -> Landmark:
     """The upper end plates of L5 and S1 and the upper borders of S2 and S3."""
     l5 = spine.vertebra("L5")
@@ -68,7 +65,7 @@ def pedicle_line(spine: Spine, side: int, views: Sequence[str]) -> Landmark:
     upper = spine.world("L5", (l5.wall, side * l5.pedicle_inner, l5.pedicle_z))
     places = [(0.0, side * s1.canal_half, z) for z in (0.3 * s1.height, -0.3 * s1.height)]
     points = [upper, *(spine.sacrum.world("S1", own) for own in places)]
-    return common.line(points, views, beyond=(0.0, -side * _BESIDE_MM, 0.0))
+    return common.line(points, views, beyond=(0.0, -side * FAR_MM, 0.0))
 
 
 def foramen_area(
