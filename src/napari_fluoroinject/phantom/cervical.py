@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector, VertebralBody
+from napari_fluoroinject.phantom import vertebra_parts
+from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector
 from napari_fluoroinject.phantom.vertebra import Vertebra
+from napari_fluoroinject.phantom.vertebra_parts import vector
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
@@ -182,18 +184,9 @@ def _bore(x: float, deep_mm: float, wide_mm: float) -> Solid:
 
 
 def _body(bone: CervicalVertebra, random: np.random.Generator) -> Solid:
-    return VertebralBody(
-        middle=(0.0, 0.0, 0.0),
-        depth=bone.depth / 2,
-        depth_waist=bone.depth_waist / 2,
-        width_top=bone.width_top / 2,
-        width_waist=bone.width_waist / 2,
-        width_bottom=bone.width_bottom / 2,
-        height_front=bone.height_front / 2,
-        height_back=bone.height_back / 2,
-        hollow=float(random.uniform(0.6, 1.2)),
-        exponent=float(random.uniform(2.3, 2.6)),
-        dorsal_hollow=0.5,
+    hollow, exponent = random.uniform(0.6, 1.2), random.uniform(2.3, 2.6)
+    return vertebra_parts.body(
+        bone, hollow=float(hollow), exponent=float(exponent), dorsal_hollow=0.5
     )
 
 
@@ -283,18 +276,11 @@ def _transverse(bone: CervicalVertebra, side: float, shift: DoubleArray) -> list
 def _lamina(bone: CervicalVertebra, side: float) -> Solid:
     midline = np.array([bone.wall - bone.canal_depth - 2.0, 0.0, 0.0])
     lateral = np.array([bone.wall + bone.pillar_x - 0.5, side * (bone.pillar_y - 3.5), 0.0])
-    across = (lateral - midline) / np.linalg.norm(lateral - midline)
-    # Laminae overlap like shingles: the caudal edge stands dorsally.
-    up = np.array([sin(radians(20)), 0.0, cos(radians(20))])
-    up -= (up @ across) * across
-    up /= np.linalg.norm(up)
-    middle = (midline + lateral) / 2
-    middle[2] = (bone.arch_top + bone.arch_bottom) / 2
-    half = float(np.linalg.norm(lateral - midline)) / 2 + 1.2
-    return Plate(
-        centre=_vector(middle),
-        axes=(_vector(across), _vector(up), _vector(np.cross(across, up))),
-        half=(half, (bone.arch_top - bone.arch_bottom) / 2 - 0.6, 1.7),
+    return vertebra_parts.lamina(
+        (midline, lateral),
+        z=(bone.arch_top + bone.arch_bottom) / 2,
+        half_mm=(1.2, (bone.arch_top - bone.arch_bottom) / 2 - 0.6, 1.7),
+        lean_deg=20.0,
         edge_mm=1.5,
         taper=-0.1,
     )
@@ -314,16 +300,16 @@ def _spinous(bone: CervicalVertebra, random: np.random.Generator) -> tuple[Solid
     forked = bone.tubercle_y > 0
     thick = float(random.uniform(1.9, 2.4)) + (0.0 if forked else 0.8)
     plate = Plate(
-        centre=_vector((start + end) / 2),
-        axes=(_vector(along), _vector(up), _vector(across)),
+        centre=vector((start + end) / 2),
+        axes=(vector(along), vector(up), vector(across)),
         half=(float(np.linalg.norm(end - start)) / 2, bone.spinous_height / 2, thick),
         edge_mm=thick - 0.2,
         taper=float(random.uniform(-0.15, 0.1)),
     )
     if not forked:
         knob = Capsule(
-            start=_vector(end - 1.5 * along - 0.2 * bone.spinous_height * up),
-            end=_vector(end - 10 * along - 0.3 * bone.spinous_height * up),
+            start=vector(end - 1.5 * along - 0.2 * bone.spinous_height * up),
+            end=vector(end - 10 * along - 0.3 * bone.spinous_height * up),
             start_mm=thick + 1.6,
             end_mm=thick,
         )
@@ -331,8 +317,8 @@ def _spinous(bone: CervicalVertebra, random: np.random.Generator) -> tuple[Solid
     apart = float(random.uniform(3.0, 4.5))
     fork = (
         Capsule(
-            start=_vector(end - 5 * along - 0.2 * bone.spinous_height * up),
-            end=_vector(
+            start=vector(end - 5 * along - 0.2 * bone.spinous_height * up),
+            end=vector(
                 end + 1.0 * along - 0.35 * bone.spinous_height * up + sign * apart * across
             ),
             start_mm=thick,
@@ -341,7 +327,3 @@ def _spinous(bone: CervicalVertebra, random: np.random.Generator) -> tuple[Solid
         for sign in (1.0, -1.0)
     )
     return plate, *fork
-
-
-def _vector(value: DoubleArray) -> Vector:
-    return (float(value[0]), float(value[1]), float(value[2]))

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
-from math import radians
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from napari_fluoroinject.phantom import cervical
 from napari_fluoroinject.phantom.bone import Bone
 from napari_fluoroinject.phantom.cervical_places import joint_between
+from napari_fluoroinject.phantom.column import Frames, stacked
 from napari_fluoroinject.phantom.skeleton import CanalPoint, Skeleton, spongy_texture
 from napari_fluoroinject.phantom.solids import Capsule, Solid
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.phantom.cervical import CervicalVertebra, Facet
 
 _PITCH_MM = 17.5
@@ -26,8 +24,6 @@ _PITCH_MM = 17.5
 _LORDOSIS_DEG = (3.0, 5.0, 5.0, 5.0, 5.0, 5.0, 2.0, -2.0)
 _NAMES = ("C2", *cervical.LEVELS, "T2", "T3")
 _MIDDLE = _NAMES.index("C5")
-
-Frames = tuple[list["DoubleArray"], list["DoubleArray"]]
 
 
 def draw_cervical_skeleton(random: np.random.Generator) -> Skeleton:
@@ -96,15 +92,8 @@ def _stack(drawn: list[CervicalVertebra], random: np.random.Generator) -> Frames
     bend = np.cumsum(0.8 * random.standard_normal(count))
     bend -= bend[_MIDDLE]
     spin = 1.2 * random.standard_normal(count)
-    turns = [
-        Rotation.from_euler("xyz", [radians(b), radians(t), radians(s)]).as_matrix()
-        for b, t, s in zip(bend, tilt, spin, strict=True)
-    ]
-    origins = [np.zeros(3)]
-    for i in range(count - 1):
-        axis = turns[i][:, 2] + turns[i + 1][:, 2]
-        origins.append(origins[-1] - drawn[i].pitch_below * axis / np.linalg.norm(axis))
-    return [origin - origins[_MIDDLE] for origin in origins], turns
+    pitches = [bone.pitch_below for bone in drawn[:-1]]
+    return stacked(pitches, tilt_deg=tilt, bend_deg=bend, spin_deg=spin, middle=_MIDDLE)
 
 
 def _facets(

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector, VertebralBody
+from napari_fluoroinject.phantom import vertebra_parts
+from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector
 from napari_fluoroinject.phantom.vertebra import Vertebra
+from napari_fluoroinject.phantom.vertebra_parts import vector
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
@@ -96,17 +98,9 @@ def canal(bone: Vertebra) -> Solid:
 
 
 def _body(bone: Vertebra, random: np.random.Generator) -> Solid:
-    return VertebralBody(
-        middle=(0.0, 0.0, 0.0),
-        depth=bone.depth / 2,
-        depth_waist=bone.depth_waist / 2,
-        width_top=bone.width_top / 2,
-        width_waist=bone.width_waist / 2,
-        width_bottom=bone.width_bottom / 2,
-        height_front=bone.height_front / 2,
-        height_back=bone.height_back / 2,
-        hollow=float(random.uniform(1.0, 2.2)),
-        exponent=float(random.uniform(2.3, 2.6)),
+    hollow, exponent = random.uniform(1.0, 2.2), random.uniform(2.3, 2.6)
+    return vertebra_parts.body(
+        bone, hollow=float(hollow), exponent=float(exponent), dorsal_hollow=1.2
     )
 
 
@@ -137,18 +131,11 @@ def _transverse(bone: Vertebra, side: float, shift: DoubleArray) -> Solid:
 def _lamina(bone: Vertebra, side: float) -> Solid:
     midline = np.array([bone.wall - bone.canal_depth - 3.6, 0.0, 0.0])
     lateral = np.array([bone.wall - 11.0, side * (bone.pedicle_inner + 3.0), 0.0])
-    across = (lateral - midline) / np.linalg.norm(lateral - midline)
-    # Laminae overlap like shingles: the caudal edge stands dorsally.
-    up = np.array([sin(radians(17)), 0.0, cos(radians(17))])
-    up -= (up @ across) * across
-    up /= np.linalg.norm(up)
-    middle = (midline + lateral) / 2
-    middle[2] = (bone.arch_top + bone.arch_bottom) / 2
-    half = float(np.linalg.norm(lateral - midline)) / 2 + 1.5
-    return Plate(
-        centre=_vector(middle),
-        axes=(_vector(across), _vector(up), _vector(np.cross(across, up))),
-        half=(half, (bone.arch_top - bone.arch_bottom) / 2 - 1.0, 3.2),
+    return vertebra_parts.lamina(
+        (midline, lateral),
+        z=(bone.arch_top + bone.arch_bottom) / 2,
+        half_mm=(1.5, (bone.arch_top - bone.arch_bottom) / 2 - 1.0, 3.2),
+        lean_deg=17.0,
         edge_mm=2.6,
         taper=-0.16,
     )
@@ -175,16 +162,16 @@ def _spinous(bone: Vertebra, random: np.random.Generator) -> tuple[Solid, ...]:
     half = float(np.linalg.norm(end - start)) / 2
     thick = float(random.uniform(3.0, 3.8))
     plate = Plate(
-        centre=_vector((start + end) / 2),
-        axes=(_vector(along), _vector(up), _vector(np.cross(along, up))),
+        centre=vector((start + end) / 2),
+        axes=(vector(along), vector(up), vector(np.cross(along, up))),
         half=(half, bone.spinous_height / 2 + 0.8, thick),
         edge_mm=2.6,
         taper=float(random.uniform(-0.12, 0.12)),
     )
     foot = end - 0.42 * bone.spinous_height * up
     knob = Capsule(
-        start=_vector(foot + 3 * along - 4 * along),
-        end=_vector(foot - 16 * along + 1.5 * up),
+        start=vector(foot + 3 * along - 4 * along),
+        end=vector(foot - 16 * along + 1.5 * up),
         start_mm=thick + 1.2,
         end_mm=thick,
     )
@@ -202,7 +189,7 @@ def _superior(bone: Vertebra, side: float) -> Solid:
     normal = _facet_normal(bone.facet_deg, side)
     point = (tip[0] - 2.0, tip[1] - side * 2.0, tip[2])
     shift = _FACET_GAP_MM / 2
-    return Cut(solid=rod, point=_vector(np.array(point) - shift * np.array(normal)), normal=normal)
+    return Cut(solid=rod, point=vector(np.array(point) - shift * np.array(normal)), normal=normal)
 
 
 def _inferior(bone: Vertebra, below: Vertebra | None, side: float) -> Solid:
@@ -218,13 +205,9 @@ def _inferior(bone: Vertebra, below: Vertebra | None, side: float) -> Solid:
         [bone.wall + partner.superior_x - 2.0, side * (partner.superior_y - 2.0), 0.0]
     )
     point += _FACET_GAP_MM / 2 * normal
-    return Cut(solid=rod, point=_vector(point), normal=_vector(-normal))
+    return Cut(solid=rod, point=vector(point), normal=vector(-normal))
 
 
 def _facet_normal(facet_deg: float, side: float) -> Vector:
     angle = radians(facet_deg)
     return (-sin(angle), -side * cos(angle), 0.0)
-
-
-def _vector(value: DoubleArray) -> Vector:
-    return (float(value[0]), float(value[1]), float(value[2]))

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from math import radians
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from napari_fluoroinject.phantom import lumbar, pelvis
 from napari_fluoroinject.phantom.bone import Bone
+from napari_fluoroinject.phantom.column import Frames, stacked
 from napari_fluoroinject.phantom.skeleton import CanalPoint, Skeleton, spongy_texture
 from napari_fluoroinject.phantom.solids import Capsule, Solid
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.phantom.vertebra import Vertebra
 
 _PITCH_MM = 36.0
@@ -80,9 +78,7 @@ def _canal(drawn: list[Vertebra]) -> tuple[CanalPoint, ...]:
     return (replace(walls[0], bone="T12"), *walls, *sacral)
 
 
-def _stack(
-    drawn: list[Vertebra], random: np.random.Generator
-) -> tuple[list[DoubleArray], list[DoubleArray]]:
+def _stack(drawn: list[Vertebra], random: np.random.Generator) -> Frames:
     """Origins and turns of L1 to S1: lordosis, a little scoliosis, a little rotation."""
     tilt = float(random.normal(-6.0, 2.5)) + np.concatenate(
         [[0.0], np.cumsum(np.array(_LORDOSIS_DEG) + 1.2 * random.standard_normal(5))]
@@ -90,15 +86,8 @@ def _stack(
     bend = np.cumsum(1.1 * random.standard_normal(6))
     bend -= bend[2]
     spin = 1.5 * random.standard_normal(6)
-    turns = [
-        Rotation.from_euler("xyz", [radians(b), radians(t), radians(s)]).as_matrix()
-        for b, t, s in zip(bend, tilt, spin, strict=True)
-    ]
-    origins = [np.zeros(3)]
-    for i in range(5):
-        axis = turns[i][:, 2] + turns[i + 1][:, 2]
-        origins.append(origins[-1] - drawn[i].pitch_below * axis / np.linalg.norm(axis))
-    return [origin - origins[2] for origin in origins], turns
+    pitches = [bone.pitch_below for bone in drawn]
+    return stacked(pitches, tilt_deg=tilt, bend_deg=bend, spin_deg=spin, middle=2)
 
 
 def _thoracic(l1: Vertebra, above: Bone, random: np.random.Generator) -> list[Bone]:

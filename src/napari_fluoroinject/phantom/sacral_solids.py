@@ -11,7 +11,8 @@ from napari_fluoroinject.model.arrays import DoubleArray
 from napari_fluoroinject.phantom.sacroiliac import Beside, Joint, bearing_plate
 from napari_fluoroinject.phantom.sacrum import SEGMENTS, Frame, Sacrum, tilted
 from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector, VertebralBody
-from napari_fluoroinject.phantom.turned import Turned, vector
+from napari_fluoroinject.phantom.turned import Turned
+from napari_fluoroinject.phantom.vertebra_parts import vector
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import FloatArray

@@ -10,7 +10,8 @@ from scipy.spatial.transform import Rotation
 
 from napari_fluoroinject.phantom.bone import Bone
 from napari_fluoroinject.phantom.solids import Capsule, Ellipsoid, Plate, Solid, Vector
-from napari_fluoroinject.phantom.turned import Turned, vector
+from napari_fluoroinject.phantom.turned import Turned
+from napari_fluoroinject.phantom.vertebra_parts import vector
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray, FloatArray

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector, VertebralBody
+from napari_fluoroinject.phantom import vertebra_parts
+from napari_fluoroinject.phantom.solids import Capsule, Cut, Plate, Solid, Vector
 from napari_fluoroinject.phantom.vertebra import Vertebra
+from napari_fluoroinject.phantom.vertebra_parts import vector
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
@@ -142,18 +144,9 @@ def rib(bone: Vertebra, side: float, slope_deg: float) -> tuple[Solid, ...]:
 
 
 def _body(bone: Vertebra, random: np.random.Generator) -> Solid:
-    return VertebralBody(
-        middle=(0.0, 0.0, 0.0),
-        depth=bone.depth / 2,
-        depth_waist=bone.depth_waist / 2,
-        width_top=bone.width_top / 2,
-        width_waist=bone.width_waist / 2,
-        width_bottom=bone.width_bottom / 2,
-        height_front=bone.height_front / 2,
-        height_back=bone.height_back / 2,
-        hollow=float(random.uniform(0.5, 1.2)),
-        exponent=float(random.uniform(2.1, 2.3)),
-        dorsal_hollow=1.0,
+    hollow, exponent = random.uniform(0.5, 1.2), random.uniform(2.1, 2.3)
+    return vertebra_parts.body(
+        bone, hollow=float(hollow), exponent=float(exponent), dorsal_hollow=1.0
     )
 
 
@@ -184,18 +177,11 @@ def _transverse(bone: Vertebra, side: float, shift: DoubleArray) -> Solid:
 def _lamina(bone: Vertebra, side: float) -> Solid:
     midline = np.array([bone.wall - bone.canal_depth - 3.2, 0.0, 0.0])
     lateral = np.array([bone.wall - 10.5, side * (bone.pedicle_inner + 2.5), 0.0])
-    across = (lateral - midline) / np.linalg.norm(lateral - midline)
-    # Laminae overlap like shingles: the caudal edge stands dorsally.
-    up = np.array([sin(radians(16)), 0.0, cos(radians(16))])
-    up -= (up @ across) * across
-    up /= np.linalg.norm(up)
-    middle = (midline + lateral) / 2
-    middle[2] = (bone.arch_top + bone.arch_bottom) / 2
-    half = float(np.linalg.norm(lateral - midline)) / 2 + 1.5
-    return Plate(
-        centre=_vector(middle),
-        axes=(_vector(across), _vector(up), _vector(np.cross(across, up))),
-        half=(half, (bone.arch_top - bone.arch_bottom) / 2 - 0.5, 3.2),
+    return vertebra_parts.lamina(
+        (midline, lateral),
+        z=(bone.arch_top + bone.arch_bottom) / 2,
+        half_mm=(1.5, (bone.arch_top - bone.arch_bottom) / 2 - 0.5, 3.2),
+        lean_deg=16.0,
         edge_mm=2.4,
     )
 
@@ -220,15 +206,15 @@ def _spinous(bone: Vertebra, random: np.random.Generator) -> tuple[Solid, ...]:
     up /= np.linalg.norm(up)
     thick = float(random.uniform(2.2, 2.8))
     plate = Plate(
-        centre=_vector((start + end) / 2),
-        axes=(_vector(along), _vector(up), _vector(np.cross(along, up))),
+        centre=vector((start + end) / 2),
+        axes=(vector(along), vector(up), vector(np.cross(along, up))),
         half=(float(np.linalg.norm(end - start)) / 2, bone.spinous_height / 2 + 0.5, thick),
         edge_mm=2.0,
         taper=float(random.uniform(-0.2, -0.05)),
     )
     knob = Capsule(
-        start=_vector(end - 3.0 * along),
-        end=_vector(end - 12.0 * along),
+        start=vector(end - 3.0 * along),
+        end=vector(end - 12.0 * along),
         start_mm=thick + 1.0,
         end_mm=thick,
     )
@@ -245,7 +231,7 @@ def _superior(bone: Vertebra, side: float) -> Solid:
     )
     normal = np.array(facet_normal(bone, side))
     point = np.array(facet_middle(bone, side)) - _FACET_GAP_MM / 2 * normal
-    return Cut(solid=rod, point=_vector(point), normal=_vector(normal))
+    return Cut(solid=rod, point=vector(point), normal=vector(normal))
 
 
 def _inferior(bone: Vertebra, side: float) -> Solid:
@@ -265,8 +251,4 @@ def _before_joint(solid: Solid, bone: Vertebra, below: Vertebra, side: float) ->
     # the joint as it stands in this vertebra's frame: the walls are in line
     middle += (bone.wall - below.wall, 0.0, -bone.pitch_below)
     point = middle + _FACET_GAP_MM / 2 * normal
-    return Cut(solid=solid, point=_vector(point), normal=_vector(-normal))
-
-
-def _vector(value: DoubleArray) -> Vector:
-    return (float(value[0]), float(value[1]), float(value[2]))
+    return Cut(solid=solid, point=vector(point), normal=vector(-normal))

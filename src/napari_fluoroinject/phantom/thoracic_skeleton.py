@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from math import radians
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from napari_fluoroinject.phantom import thoracic
 from napari_fluoroinject.phantom.bone import Bone
+from napari_fluoroinject.phantom.column import Frames, stacked
 from napari_fluoroinject.phantom.skeleton import CanalPoint, Skeleton, spongy_texture
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.phantom.vertebra import Vertebra
 
 WINDOW = thoracic.LEVELS[2:]
@@ -72,9 +70,7 @@ def _ribs(
     ]
 
 
-def _stack(
-    drawn: list[Vertebra], random: np.random.Generator
-) -> tuple[list[DoubleArray], list[DoubleArray]]:
+def _stack(drawn: list[Vertebra], random: np.random.Generator) -> Frames:
     """Origins and turns from head to feet: kyphosis, a little scoliosis, a little rotation."""
     count = len(drawn)
     # a positive tilt turns the ventral side down; kyphosis: the upper vertebrae lean forward
@@ -83,12 +79,5 @@ def _stack(
     bend = np.cumsum(0.8 * random.standard_normal(count))
     bend -= bend[_MIDDLE]
     spin = 1.2 * random.standard_normal(count)
-    turns = [
-        Rotation.from_euler("xyz", [radians(b), radians(t), radians(s)]).as_matrix()
-        for b, t, s in zip(bend, tilt, spin, strict=True)
-    ]
-    origins = [np.zeros(3)]
-    for i in range(count - 1):
-        axis = turns[i][:, 2] + turns[i + 1][:, 2]
-        origins.append(origins[-1] - drawn[i].pitch_below * axis / np.linalg.norm(axis))
-    return [origin - origins[_MIDDLE] for origin in origins], turns
+    pitches = [bone.pitch_below for bone in drawn[:-1]]
+    return stacked(pitches, tilt_deg=tilt, bend_deg=bend, spin_deg=spin, middle=_MIDDLE)

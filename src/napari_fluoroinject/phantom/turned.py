@@ -9,10 +9,9 @@ import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray
 from napari_fluoroinject.phantom.solids import Solid, Vector
+from napari_fluoroinject.phantom.vertebra_parts import vector
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from napari_fluoroinject.model.arrays import FloatArray
 
 
@@ -42,9 +41,3 @@ class Turned:
         axes = self.turn.astype(np.float32).T
         a, b, c = (px * axis[0] + py * axis[1] + pz * axis[2] for axis in axes)
         return self.solid.distance(a, b, c)
-
-
-def vector(value: npt.ArrayLike) -> Vector:
-    """Three numbers of an array as plain floats."""
-    x, y, z = np.asarray(value, np.float64).tolist()
-    return x, y, z
