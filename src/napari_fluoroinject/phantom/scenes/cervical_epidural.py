@@ -202,7 +202,7 @@ SCENES = {
                 tip=tip_in_sac,
                 film=sac_film,
                 warnings=("intrathecal_like",),
-                also=_ALONG_TIP,
+                also=(*_ALONG_TIP, "subdural_like"),
                 views=("AP", "CLO"),
             ),
             "subdural": Twin(

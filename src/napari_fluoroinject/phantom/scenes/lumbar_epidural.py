@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,29 @@ if TYPE_CHECKING:
     from napari_fluoroinject.phantom.vessel import Course
 
 _ALONG_TIP = ("tip_past_limit", "tip_off_target")
+_INTRATHECAL = Twin(
+    intended=False,
+    tip=tip_in_sac,
+    film=sac_film,
+    warnings=("intrathecal_like",),
+    # in the anteroposterior view a long narrow column, too
+    also=(*_ALONG_TIP, "subdural_like"),
+    views=("AP", "CLO"),
+)
+_RETRODURAL = Twin(
+    intended=False,
+    tip=tip_in_joint,
+    film=joint_film,
+    warnings=("retrodural_facet_like",),
+    also=_ALONG_TIP,
+)
+_INTRADISCAL = Twin(
+    intended=False,
+    tip=tip_in_disc,
+    film=disc_film,
+    warnings=("intradiscal_like",),
+    also=_ALONG_TIP,
+)
 _ALONG_X = 2**0.5
 """So far ventrally does a point move that moves by one in a contralateral oblique view of 45."""
 
@@ -162,14 +186,7 @@ SCENES = {
         rate_ml_s=(0.35, 0.7),
         twins={
             **common.INJECTION_TWINS,
-            "intrathecal": Twin(
-                intended=False,
-                tip=tip_in_sac,
-                film=sac_film,
-                warnings=("intrathecal_like",),
-                also=_ALONG_TIP,
-                views=("AP", "CLO"),
-            ),
+            "intrathecal": _INTRATHECAL,
             "subdural": Twin(
                 intended=False,
                 tip=tip_off_by(0.0, 3.5, 0.0),
@@ -179,13 +196,7 @@ SCENES = {
                 also=(*_ALONG_TIP, "intrathecal_like"),
                 views=("AP",),
             ),
-            "retrodural": Twin(
-                intended=False,
-                tip=tip_in_joint,
-                film=joint_film,
-                warnings=("retrodural_facet_like",),
-                also=_ALONG_TIP,
-            ),
+            "retrodural": _RETRODURAL,
             "tip_past_limit": Twin(
                 intended=False,
                 tip=_tip_deep,
@@ -211,20 +222,8 @@ SCENES = {
         rate_ml_s=(0.3, 0.6),
         twins={
             **common.INJECTION_TWINS,
-            "intradiscal": Twin(
-                intended=False,
-                tip=tip_in_disc,
-                film=disc_film,
-                warnings=("intradiscal_like",),
-                also=_ALONG_TIP,
-            ),
-            "retrodural": Twin(
-                intended=False,
-                tip=tip_in_joint,
-                film=joint_film,
-                warnings=("retrodural_facet_like",),
-                also=_ALONG_TIP,
-            ),
+            "intradiscal": _INTRADISCAL,
+            "retrodural": _RETRODURAL,
             "tip_past_limit": Twin(
                 tip=tip_off_by(-9.5, 0.0, 0.0),
                 warnings=("tip_past_limit",),
@@ -248,21 +247,8 @@ SCENES = {
         rate_ml_s=(0.3, 0.6),
         twins={
             **common.INJECTION_TWINS,
-            "intradiscal": Twin(
-                intended=False,
-                tip=tip_in_disc,
-                film=disc_film,
-                warnings=("intradiscal_like",),
-                also=_ALONG_TIP,
-            ),
-            "intrathecal": Twin(
-                intended=False,
-                tip=tip_in_sac,
-                film=sac_film,
-                warnings=("intrathecal_like",),
-                also=_ALONG_TIP,
-                views=("AP",),
-            ),
+            "intradiscal": _INTRADISCAL,
+            "intrathecal": replace(_INTRATHECAL, views=("AP",)),
             "tip_past_limit": Twin(
                 intended=False,
                 tip=tip_off_by(-2.0, 8.0, -2.0),

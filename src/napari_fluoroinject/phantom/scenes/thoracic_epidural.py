@@ -164,7 +164,7 @@ SCENES = {
                 tip=tip_in_sac,
                 film=partial(sac_film, half_mm=_HALF_SAC_MM),
                 warnings=("intrathecal_like",),
-                also=("tip_past_limit", "tip_off_target"),
+                also=("tip_past_limit", "tip_off_target", "subdural_like"),
                 views=("AP", "CLO"),
             ),
             "subdural": Twin(
