@@ -193,7 +193,7 @@ def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
         frames=case.frames,
     )
     scores = []
-    for phantom in _exposed(case, settings, doses_ngy):
+    for phantom in exposed(case, settings, doses_ngy):
         gauge = phantom.truth.gauge if case.gauge_given else None
         start_s = process_time()
         report = analyze(phantom.loop, phantom.truth.procedure, Annotation(gauge=gauge))
@@ -205,7 +205,7 @@ def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
     return tuple(scores)
 
 
-def _exposed(
+def exposed(
     case: Case, settings: PhantomSettings, doses_ngy: Sequence[float]
 ) -> Iterator[Phantom]:
     """The case's scene, built once, at each dose."""
@@ -247,7 +247,7 @@ def score_report(
         slope_sigma=slope_sigma,
         alarm=any(finding.id == "vascular_uptake" for finding in report.findings),
         run_off="vascular_uptake" in truth.warnings_expected,
-        run_off_od=_run_off_od(truth),
+        run_off_od=run_off_od(truth),
         cpu_s=cpu_s,
     )
 
@@ -397,7 +397,7 @@ def _near_needle(truth: Truth) -> BoolArray:
     return near
 
 
-def _run_off_od(truth: Truth) -> float | None:
+def run_off_od(truth: Truth) -> float | None:
     """Peak opacity that a tenth of the run-off's pixels exceed, None without a run-off."""
     vessels = truth.peak_od[truth.labels == _VASCULAR]
     return float(np.percentile(vessels, 90)) if vessels.size else None

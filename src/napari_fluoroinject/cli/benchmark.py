@@ -14,6 +14,8 @@ from napari_fluoroinject.cli.console import progress
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_fluoroinject.benchmark import Case
+
 Families = Literal["first", "second", "both"]
 
 
@@ -30,13 +32,19 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     ] = "first",
     dose: Annotated[
         list[float] | None,
-        typer.Option(help="nGy per frame; may be repeated. Default: 5, 20, 50."),
+        typer.Option(
+            help="nGy per frame; may be repeated. Default: 5, 20, 50; with --vascular 20, 5."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 2,
     out: Annotated[Path | None, typer.Option(help="Write every loop's errors here, JSON.")] = None,
     two_views: Annotated[
         bool,
         typer.Option("--two-views", help="Instead: errors of points in space, simulated views."),
+    ] = False,
+    vascular: Annotated[
+        bool,
+        typer.Option("--vascular", help="Instead: run-offs found, at how many false alarms."),
     ] = False,
 ) -> None:
     """Print the errors of the whole analysis against the truth of synthetic loops.
@@ -47,6 +55,13 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     """
     if two_views:
         typer.echo(_two_views(first_seed))
+        return
+    if vascular:
+        from napari_fluoroinject.benchmark_vascular import scene_keys, vascular_cases
+
+        listed = tuple(scene or scene_keys(family))
+        chosen = tuple(vascular_cases(listed, seeds=seeds, first_seed=first_seed))
+        typer.echo(_vascular(chosen, tuple(dose or ()), jobs, out))
         return
     from napari_fluoroinject.benchmark import DOSES_NGY, SCENES, cases, run_benchmark, table
 
@@ -60,6 +75,21 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     if out is not None:
         out.write_text(json.dumps([asdict(score) for score in scores], indent=1), "utf-8")
     typer.echo(_printed(table(scores, doses_ngy=doses)))
+
+
+def _vascular(
+    todo: tuple[Case, ...], doses_ngy: tuple[float, ...], jobs: int, out: Path | None
+) -> str:
+    """The table of run-offs found and false alarms, in Markdown."""
+    from napari_fluoroinject.benchmark_vascular import DOSES_NGY, printed, rows, run_vascular
+
+    if out is not None:
+        out.touch()
+    with progress() as tell:
+        scores = run_vascular(todo, doses_ngy=doses_ngy or DOSES_NGY, jobs=jobs, progress=tell)
+    if out is not None:
+        out.write_text(json.dumps([asdict(score) for score in scores], indent=1), "utf-8")
+    return printed(rows(scores))
 
 
 def _two_views(seed: int, *, pairs: int = 1500, drawn: int = 1000) -> str:
