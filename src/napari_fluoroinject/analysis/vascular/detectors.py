@@ -43,11 +43,11 @@ class Detector:
     stride_s: float
 
 
-PULSE = Detector(kind="transient", threshold=3.85, seconds=0.8, stride_s=0.27)
+PULSE = Detector(kind="transient", threshold=4.2, seconds=0.8, stride_s=0.27)
 """Darker than before and than after, as long as a bolus takes to pass."""
-LONG_PULSE = Detector(kind="transient", threshold=3.85, seconds=1.6, stride_s=0.53)
+LONG_PULSE = Detector(kind="transient", threshold=4.2, seconds=1.6, stride_s=0.53)
 """The same for one that spreads on its way or comes in puffs."""
-STEP = Detector(kind="persistent", threshold=2.75, seconds=0.8, stride_s=0.27)
+STEP = Detector(kind="persistent", threshold=3.0, seconds=0.8, stride_s=0.27)
 """Darker in all frames from a time on than in all before it."""
 
 CLIP = 8.0
