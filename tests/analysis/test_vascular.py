@@ -24,19 +24,20 @@ from run_off_scenes import (
 
 from napari_fluoroinject.analysis.vascular import find_run_off
 from napari_fluoroinject.analysis.vascular.evidence import gather
-from napari_fluoroinject.analysis.vascular.path import NODES, STEP_PX, best_path
+from napari_fluoroinject.analysis.vascular.path import LAGS, NODES, STEP_PX, STRETCH, Chain, trace
 from napari_fluoroinject.analysis.vascular.ridge import DIRECTIONS, line_ridges, steps_across
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.compute.kernels.lines import lower_median
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.vascular.path import Best
     from napari_fluoroinject.model.spread import RunOff
 
 ON = choose("cpu")
 NO_NEEDLE = NoNeedle(reason="none was drawn")
 FAINT_OD = 0.03
-"""A front of this stays below the threshold, a step over all frames does not."""
+"""A third of the noise of one frame."""
 EVERYWHERE = np.ones((SIZE, SIZE), bool)
 SMALL_NOISE = np.random.default_rng(0).normal(0.0, 0.1, (FRAMES, 40, 40)).astype(np.float32)
 
@@ -69,13 +70,15 @@ def test_a_run_off_is_found_though_no_onset_was_seen() -> None:
     assert on_the_vessel(run_off.path_px) >= 0.75
 
 
-def test_a_faint_run_off_that_stays_is_found_where_no_film_was_seen() -> None:
+@pytest.mark.parametrize("onset", [ONSET, None])
+def test_a_faint_run_off_that_stays_is_found_whether_an_onset_was_seen_or_not(
+    onset: int | None,
+) -> None:
     faint = drawn_opacity("persistent", film_od=0.0, vessel_od=FAINT_OD)
-    alone = find_run_off(*registered_scene(faint, onset=None), NO_NEEDLE, on=ON)
-    assert alone.kind == "persistent"
-    assert alone.score > 1
-    assert on_the_vessel(alone.path_px) >= 0.75
-    assert find_run_off(*registered_scene(faint), NO_NEEDLE, on=ON).score < 1
+    run_off = find_run_off(*registered_scene(faint, onset=onset), NO_NEEDLE, on=ON)
+    assert run_off.kind == "persistent"
+    assert run_off.score > 1
+    assert on_the_vessel(run_off.path_px) >= 0.75
 
 
 def lasting_alarm(run_off: RunOff) -> bool:
@@ -285,63 +288,77 @@ def test_a_step_is_seen_across_a_line_but_not_along_it() -> None:
     assert steps[level, 64, 64] == pytest.approx(0.0, abs=0.05)
 
 
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_the_best_path_is_worth_the_mean_of_its_nodes(seed: int) -> None:
+def followed(*responses: np.ndarray) -> Best | None:
+    """The best path that ends at the last of some looks."""
+    chain = Chain()
+    return [chain.follow(response) for response in responses][-1]
+
+
+def followed_somewhere(*responses: np.ndarray) -> Best:
+    best = followed(*responses)
+    assert best is not None
+    return best
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), looks=st.integers(1, 4))
+def test_a_path_is_worth_the_mean_of_its_nodes_at_their_looks(seed: int, looks: int) -> None:
     rng = np.random.default_rng(seed)
-    response = rng.normal(size=(DIRECTIONS, 60, 60)).astype(np.float32)
-    found = best_path(response)
-    assert found is not None
-    value, path = found
-    rows, columns = path.astype(int).T
-    best_at_nodes = response[:, rows, columns].max(axis=0).mean()
-    assert len(path) == NODES
-    assert value <= best_at_nodes + 1e-5
+    responses = rng.normal(size=(looks, DIRECTIONS, 100, 80)).astype(np.float32)
+    best = followed_somewhere(*responses)
+    path, numbers = trace(best)
+    assert len(path) == len(numbers) == NODES
+    assert sorted(numbers, reverse=True) == list(numbers)
+    values = [
+        responses[number][:, int(row) : int(row) + 2, int(column) : int(column) + 2].max()
+        for number, (row, column) in zip(numbers, path, strict=True)
+    ]
+    assert best.mean <= np.mean(values) + 1e-5
     hops = np.linalg.norm(np.diff(path, axis=0), axis=1)
-    np.testing.assert_allclose(hops, STEP_PX, atol=0.75)
+    np.testing.assert_allclose(hops, STEP_PX, atol=1.5)
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), lift=st.floats(0.5, 5.0))
 def test_raising_every_response_raises_the_best_path_by_as_much(seed: int, lift: float) -> None:
     rng = np.random.default_rng(seed)
-    response = rng.normal(size=(DIRECTIONS, 60, 60)).astype(np.float32)
-    lower, higher = best_path(response), best_path(response + np.float32(lift))
-    assert lower is not None
-    assert higher is not None
-    assert higher[0] - lower[0] == pytest.approx(lift, abs=1e-4)
+    response = rng.normal(size=(DIRECTIONS, 80, 80)).astype(np.float32)
+    lower, higher = followed_somewhere(response), followed_somewhere(response + np.float32(lift))
+    assert higher.mean - lower.mean == pytest.approx(lift, abs=1e-4)
+
+
+def test_a_front_is_followed_from_look_to_look() -> None:
+    responses = np.zeros((2, DIRECTIONS, 64, 96), np.float32)
+    # A level line of which the first look shows the first nodes, and the second the others.
+    responses[0, 0, 32, 16:48] = 4.0
+    responses[1, 0, 32, 48:64] = 4.0
+    best = followed_somewhere(*responses)
+    path, numbers = trace(best)
+    assert best.mean == pytest.approx(4.0)
+    assert numbers == (1,) * (NODES - STRETCH) + (0,) * STRETCH
+    assert np.all(np.abs(path[:, 0] - 32) <= 1)
+    assert followed_somewhere(responses[1]).mean < 3.0
+
+
+def test_what_was_seen_long_before_is_not_put_before_a_path() -> None:
+    responses = np.zeros((LAGS + 2, DIRECTIONS, 64, 96), np.float32)
+    responses[0, 0, 32, 16:48] = 4.0
+    responses[-1, 0, 32, 48:64] = 4.0
+    assert followed_somewhere(*responses).mean < 3.0
 
 
 def test_where_no_path_fits_there_is_none() -> None:
-    assert best_path(np.full((DIRECTIONS, 60, 60), -np.inf, np.float32)) is None
-
-
-@settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 2**32 - 1), share=st.floats(0.5, 1.5), bright=st.floats(0.0, 8.0))
-def test_a_path_is_found_exactly_where_it_is_better_than_asked(
-    seed: int, share: float, bright: float
-) -> None:
-    rng = np.random.default_rng(seed)
-    response = rng.normal(size=(DIRECTIONS, 100, 80)).astype(np.float32)
-    response[:, 40:60, 30:40] += bright
-    everywhere = best_path(response)
-    assert everywhere is not None
-    asked = share * everywhere[0]
-    found = best_path(response, above=asked)
-    assert (found is not None) == (everywhere[0] > asked)
-    if found is not None:
-        assert found[0] == everywhere[0]
-        np.testing.assert_array_equal(found[1], everywhere[1])
+    assert followed(np.full((DIRECTIONS, 60, 60), -np.inf, np.float32)) is None
 
 
 def test_no_path_leaves_the_picture() -> None:
-    response = np.full((DIRECTIONS, 60, 60), -1.0, np.float32)
-    # A line that goes on at the other side of the picture, one row further down.
-    response[0, 30, 40:] = response[0, 31, :20] = 5.0
-    found = best_path(response)
-    assert found is not None
-    assert np.ptp(found[1][:, 1]) <= NODES * STEP_PX
-    assert found[0] < 5.0
+    response = np.full((DIRECTIONS, 64, 64), -1.0, np.float32)
+    # A line that goes on at the other side of the picture, one place further down.
+    response[0, 30, 40:] = response[0, 32, :20] = 5.0
+    best = followed_somewhere(response)
+    path, _ = trace(best)
+    assert np.ptp(path[:, 1]) <= NODES * STEP_PX
+    assert best.mean < 5.0
 
 
 @settings(max_examples=50, deadline=None)
@@ -404,5 +421,6 @@ def test_a_longer_loop_needs_hardly_more_memory_for_its_search() -> None:
     short = drawn_opacity("nothing")
     long = np.concatenate([short, short[ONSET:], short[ONSET:]])
     find_run_off(*registered_scene(short), NO_NEEDLE, on=ON)
-    # The grid is here as fine as the loop.
-    assert peak_bytes(long) - peak_bytes(short) < 0.2 * (long.nbytes - short.nbytes)
+    # The grid is here as fine as the loop, usually it has a quarter of its pixels. What comes
+    # after an event is compared with it, so that sums at the windows' ends are kept to the end.
+    assert peak_bytes(long) - peak_bytes(short) < 0.5 * (long.nbytes - short.nbytes)

@@ -126,7 +126,7 @@ def test_a_phantom_comes_with_its_truth(tmp_path):
     options = ("--seed", "3", "--size", "96", "--frames", "12", "--kind", "sc_word")
     result = run("phantom", "mbb_lumbar", *options, "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
-    loop, truth, arrays = result.stdout.split()
+    loop, truth, arrays, _ = result.stdout.split()
     assert read_loop(loop).shape == (12, 96, 96)
     assert json.loads(Path(truth).read_text())["seed"] == 3
     assert Path(arrays).name == "truth.npz"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from napari_fluoroinject.phantom.catalogue import SPECS
-from napari_fluoroinject.phantom.film import fill
+from napari_fluoroinject.phantom.film import fill, reached
 from napari_fluoroinject.phantom.injection import draw_injection
 from napari_fluoroinject.phantom.patient import draw_patient, with_tip_of
 from napari_fluoroinject.phantom.spaces import disc, facet_joint
@@ -66,7 +68,7 @@ def test_iodine_that_missed_is_in_its_space_or_has_left_it(key, name):
     _, _, film = missed(key, name, 1)
     random = stream(1, "flow", key)
     injection = draw_injection(SPECS[key], 0.5, random)
-    filling = fill(film, np.linspace(0.0, 3.0, 7), injection)
+    filling = fill(reached(film), np.linspace(0.0, 3.0, 7), injection)
     held = filling.mass_mg.sum(axis=1)
     assert held[-1] > 0
     assert held + filling.left_mg == pytest.approx(filling.injected_mg, rel=1e-3, abs=1e-3)
@@ -89,3 +91,17 @@ def test_disc_and_joint_lie_between_the_vertebrae_of_the_level(seed):
     assert joint.axes @ joint.axes.T == pytest.approx(np.eye(3), abs=1e-9)
     assert (joint.centre_mm[1] - between.centre_mm[1]) * site.side > 8.0
     assert joint.centre_mm[0] < between.centre_mm[0] - 15.0
+
+
+def test_what_nothing_flows_to_does_not_fill_and_a_closed_space_leaks():
+    _, _, film = missed("mbb_lumbar", "into_foramen", 1)
+    gap, drain = film.gap_mm.copy(), np.zeros_like(film.drain)
+    gap[0, 0] = 1.0  # an island
+    alone = reached(replace(film, gap_mm=gap, drain=drain))
+    assert alone.gap_mm[0, 0] == 0.0
+    assert (alone.drain[alone.cells] > 0).all()
+    injection = draw_injection(SPECS["mbb_lumbar"], 0.5, stream(1, "flow", "mbb_lumbar"))
+    filling = fill(alone, np.linspace(0.0, 3.0, 7), injection)
+    assert filling.mass_mg.sum(axis=1)[-1] + filling.left_mg[-1] == pytest.approx(
+        filling.injected_mg[-1], rel=1e-3
+    )

@@ -31,7 +31,7 @@ from napari_fluoroinject.analysis.noise import FALSE_ALARM_RATE
 from napari_fluoroinject.analysis.onset import find_injection
 from napari_fluoroinject.analysis.opacity import measure_opacity
 from napari_fluoroinject.analysis.recursive import without_recursive_filter
-from napari_fluoroinject.analysis.registered import RegisteredLoop
+from napari_fluoroinject.analysis.registered import Opacity, RegisteredLoop
 from napari_fluoroinject.analysis.spread import spread_maps
 from napari_fluoroinject.analysis.vascular import begin_at_run_off, find_run_off
 from napari_fluoroinject.analysis.working import binned_annotation, binned_loop, full_size
@@ -243,15 +243,15 @@ def _contrast(
         return _unmeasured(registered, "no frames before contrast to subtract")
     progress("measuring opacity", 0.5)
     opacity = measure_opacity(registered, needle, kind=kind, on=on)
+    held_still = _hold_still(opacity, registered, needle, on)
     progress("searching for run-off", 0.6)
     run_off = find_run_off(opacity, registered, needle, on=on)
     with_onset, run_off = begin_at_run_off(registered, opacity, run_off)
     if with_onset is not registered:
         registered = with_onset
         opacity = measure_opacity(registered, needle, kind=kind, on=on)
+        held_still = _hold_still(opacity, registered, needle, on)
     progress("mapping the spread", 0.85)
-    hold_gas_still(opacity, registered, needle, on=on)
-    held_still = hold_tissue_still(opacity, registered, needle, on=on)
     maps = spread_maps(opacity, registered, needle, run_off, on=on)
     return _Contrast(
         registered=registered,
@@ -262,6 +262,14 @@ def _contrast(
         run_off=run_off,
         tissue_held_still=float(held_still.sum()) / max(int(registered.field.sum()), 1),
     )
+
+
+def _hold_still(
+    opacity: Opacity, registered: RegisteredLoop, needle: Needle | NoNeedle, on: Backend
+) -> FloatArray:
+    """Take gas and tissue that move by themselves out of the opacity; where tissue was taken."""
+    hold_gas_still(opacity, registered, needle, on=on)
+    return hold_tissue_still(opacity, registered, needle, on=on)
 
 
 def _unmeasured(registered: RegisteredLoop, why: str) -> _Contrast:

@@ -34,7 +34,10 @@ TWINS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One scene to build: its key, a seed, a twin, with a needle or without."""
+    """One scene to build: its key, a seed, a twin, with a needle or without.
+
+    `view` None is the scene's usual one.
+    """
 
     key: str
     seed: int
@@ -43,6 +46,7 @@ class Case:
     size: int = 512
     frames: int = 90
     family: Family = "first"
+    view: str | None = None
 
     @property
     def gauge_given(self) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_fluoroinject.benchmark import matrix, rates
 from napari_fluoroinject.benchmark.trials import Outcome, Trial, run_trial
@@ -13,6 +13,8 @@ from napari_fluoroinject.benchmark.written import Written, write_and_validate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +69,21 @@ def run_matrix(
         for done, (trial, future) in enumerate(zip(todo, futures, strict=True)):
             name = f"{trial.key} {trial.view} {trial.twin} seed {trial.seed}"
             progress(name, done / len(todo))
-            outcomes.append(future.result())
+            outcomes.append(_result(future, name, pool))
         progress("results as DICOM", 0.99)
-        written = tuple(paper.result() for paper in papers)
+        written = tuple(
+            _result(paper, f"results of {key}", pool)
+            for paper, key in zip(papers, first, strict=True)
+        )
     progress("done", 1.0)
     return Matrix(outcomes=tuple(outcomes), written=written)
+
+
+def _result(future: Future[_T], name: str, pool: ProcessPoolExecutor) -> _T:
+    """The result; a failure ends the whole run at once and says which loop it was."""
+    try:
+        return future.result()
+    except Exception as error:
+        pool.shutdown(wait=False, cancel_futures=True)
+        error.add_note(f"in {name}")
+        raise

@@ -44,12 +44,13 @@ def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
     settings = PhantomSettings(
         seed=case.seed,
         twin=case.twin,
+        view=case.view,
         needle=case.needle,
         size=case.size,
         frames=case.frames,
     )
     scores = []
-    for phantom in _exposed(case, settings, doses_ngy):
+    for phantom in exposed(case, settings, doses_ngy):
         gauge = phantom.truth.gauge if case.gauge_given else None
         start_s = process_time()
         report = analyze(phantom.loop, phantom.truth.procedure, Annotation(gauge=gauge))
@@ -61,7 +62,7 @@ def score_case(case: Case, doses_ngy: Sequence[float]) -> tuple[Score, ...]:
     return tuple(scores)
 
 
-def _exposed(
+def exposed(
     case: Case, settings: PhantomSettings, doses_ngy: Sequence[float]
 ) -> Iterator[Phantom]:
     """The case's scene, built once, at each dose."""

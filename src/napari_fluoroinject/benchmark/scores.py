@@ -115,7 +115,7 @@ def score_report(
         slope_sigma=slope_sigma,
         alarm=any(finding.id == "vascular_uptake" for finding in report.findings),
         run_off="vascular_uptake" in truth.warnings_expected,
-        run_off_od=_run_off_od(truth),
+        run_off_od=run_off_od(truth),
         cpu_s=cpu_s,
     )
 
@@ -280,7 +280,7 @@ def _near_needle(truth: Truth) -> BoolArray:
     return near
 
 
-def _run_off_od(truth: Truth) -> float | None:
+def run_off_od(truth: Truth) -> float | None:
     """Peak opacity that a tenth of the run-off's pixels exceed, None without a run-off."""
     vessels = truth.peak_od[truth.labels == _VASCULAR]
     return float(np.percentile(vessels, 90)) if vessels.size else None

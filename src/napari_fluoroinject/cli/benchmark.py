@@ -14,6 +14,8 @@ from napari_fluoroinject.cli.console import progress
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_fluoroinject.benchmark import Case
+
 Families = Literal["first", "second", "both"]
 
 
@@ -30,7 +32,9 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     ] = "first",
     dose: Annotated[
         list[float] | None,
-        typer.Option(help="nGy per frame; may be repeated. Default: 5, 20, 50."),
+        typer.Option(
+            help="nGy per frame; may be repeated. Default: 5, 20, 50; with --vascular 20, 5."
+        ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 2,
     out: Annotated[Path | None, typer.Option(help="Write every loop's errors here, JSON.")] = None,
@@ -41,6 +45,10 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     leads: Annotated[
         bool,
         typer.Option("--leads", help="Instead: contacts, order, place and migration of leads."),
+    ] = False,
+    vascular: Annotated[
+        bool,
+        typer.Option("--vascular", help="Instead: run-offs found, at how many false alarms."),
     ] = False,
 ) -> None:
     """Print the errors of the whole analysis against the truth of synthetic loops.
@@ -54,6 +62,13 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
         return
     if leads:
         typer.echo(_leads(tuple(scene or ()), seeds, first_seed, dose=dose, jobs=jobs, out=out))
+        return
+    if vascular:
+        from napari_fluoroinject.benchmark.vascular import scene_keys, vascular_cases
+
+        listed = tuple(scene or scene_keys(family))
+        chosen = tuple(vascular_cases(listed, seeds=seeds, first_seed=first_seed))
+        typer.echo(_vascular(chosen, tuple(dose or ()), jobs, out))
         return
     from napari_fluoroinject.benchmark import DOSES_NGY, SCENES, cases, run_benchmark, table
 
@@ -95,6 +110,21 @@ def _leads(
     if out is not None:
         out.write_text(json.dumps([asdict(score) for score in scores], indent=1), "utf-8")
     return _printed(lead_table(scores))
+
+
+def _vascular(
+    todo: tuple[Case, ...], doses_ngy: tuple[float, ...], jobs: int, out: Path | None
+) -> str:
+    """The table of run-offs found and false alarms, in Markdown."""
+    from napari_fluoroinject.benchmark.vascular import DOSES_NGY, printed, rows, run_vascular
+
+    if out is not None:
+        out.touch()
+    with progress() as tell:
+        scores = run_vascular(todo, doses_ngy=doses_ngy or DOSES_NGY, jobs=jobs, progress=tell)
+    if out is not None:
+        out.write_text(json.dumps([asdict(score) for score in scores], indent=1), "utf-8")
+    return printed(rows(scores))
 
 
 def _two_views(seed: int, *, pairs: int = 1500, drawn: int = 1000) -> str:

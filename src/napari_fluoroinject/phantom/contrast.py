@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 from napari_fluoroinject.phantom.beam import Beam
-from napari_fluoroinject.phantom.film import Filling, fill
+from napari_fluoroinject.phantom.film import Filling, fill, reached
 from napari_fluoroinject.phantom.injection import Injection, draw_injection
 from napari_fluoroinject.phantom.scenery import RunOffKind, Site
 from napari_fluoroinject.phantom.spine import Spine
@@ -124,10 +124,10 @@ def draw_contrast(
     random = stream(settings.seed, "flow", key)
     film = spec.film(place.site, place.spine, random)
     injection = draw_injection(spec, plan.onset_s, random)
-    films = [(INTENDED, film)] if twin.intended else []
+    films = [(INTENDED, reached(film))] if twin.intended else []
     if twin.film is not None:
         own = stream(settings.seed, "flow", key, settings.twin)
-        films.append((OTHER, twin.film(place.site, place.spine, own)))
+        films.append((OTHER, reached(twin.film(place.site, place.spine, own))))
     # what leaves the intended space and what fills another one share the injection
     shared = injection.part(1 / max(len(films), 1))
     fillings = tuple(fill(film, plan.times_s, shared) for _, film in films)

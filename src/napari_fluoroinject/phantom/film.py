@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+from scipy import ndimage, sparse
 from scipy.sparse.linalg import splu
 
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray, read_only
@@ -20,6 +20,8 @@ IndexArray = npt.NDArray[np.intp]
 DIFFUSION_MM2_S = 0.6
 _CFL = 0.45
 _CLEARANCE_PER_S = 0.008
+_CLOSED_LEAK = 1e-3
+"""How freely every cell of a space without outlet drains."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,7 +64,7 @@ class Filling:
 
 
 def fill(film: Film, times_s: DoubleArray, injection: Injection) -> Filling:
-    """Inject and read the film at `times_s`: upwind finite volumes, mass kept to rounding."""
+    """Inject and read a film that is all `reached`: upwind finite volumes, mass kept."""
     system = _System(film)
     step = system.longest_step_s(injection.peak_mm3_s)
     concentration = np.zeros(system.count)
@@ -91,6 +93,20 @@ def fill(film: Film, times_s: DoubleArray, injection: Injection) -> Filling:
         left_mg=read_only(sums[1], np.float64),
         injected_mm3=read_only(sums[2], np.float64),
     )
+
+
+def reached(film: Film) -> Film:
+    """The film without parts that nothing flows to, and never without a way out."""
+    parts, count = ndimage.label(film.gap_mm > 0)
+    fed = np.unique(parts[film.source > 0])
+    kept = np.isin(parts, fed[fed > 0])
+    if count == 1 and film.drain[kept].any():
+        return film
+    drain = film.drain
+    for part in fed[fed > 0]:
+        if not drain[parts == part].any():
+            drain = np.where(parts == part, _CLOSED_LEAK, drain)
+    return replace(film, gap_mm=np.where(kept, film.gap_mm, 0.0), drain=drain)
 
 
 class _System:

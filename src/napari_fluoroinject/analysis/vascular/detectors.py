@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from napari_fluoroinject.analysis.vascular.evidence import Window
-from napari_fluoroinject.analysis.vascular.path import best_path
+from napari_fluoroinject.analysis.vascular.path import Chain, trace
 from napari_fluoroinject.analysis.vascular.width import line_width_px
 from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.vascular.evidence import Evidence
+    from napari_fluoroinject.analysis.vascular.path import Best
     from napari_fluoroinject.analysis.vascular.suspicion import Suspicion
 
 Kind = Literal["transient", "persistent"]
@@ -30,39 +31,40 @@ class Detector:
         What it speaks of.
     threshold
         Path mean from which it raises an alarm; `find_run_off` says how it was chosen.
-    clip
-        A node counts no more than this: one short bright piece carries no path.
+    seconds
+        How long what it looks for lasts.
+    stride_s
+        Times at which it searches.
     """
 
     kind: Kind
     threshold: float
-    clip: float
+    seconds: float
+    stride_s: float
 
 
-PULSE = Detector(kind="transient", threshold=2.6, clip=8.0)
-"""Darker than before and than after."""
-FRONT = Detector(kind="persistent", threshold=2.05, clip=3.0)
-"""Comes as a front and shows at the end; bright pieces of film are the common deception."""
-STEP = Detector(kind="persistent", threshold=2.4, clip=4.0)
-"""Darker in all frames from a time on than in all before it: only where no film was seen, which
-does the same. All frames together show fainter vessels than a front."""
+PULSE = Detector(kind="transient", threshold=4.2, seconds=0.8, stride_s=0.27)
+"""Darker than before and than after, as long as a bolus takes to pass."""
+LONG_PULSE = Detector(kind="transient", threshold=4.2, seconds=1.6, stride_s=0.53)
+"""The same for one that spreads on its way or comes in puffs."""
+STEP = Detector(kind="persistent", threshold=3.0, seconds=0.8, stride_s=0.27)
+"""Darker in all frames from a time on than in all before it."""
 
+CLIP = 8.0
+"""A node counts no more than this: one short bright piece carries no path."""
 VESSEL_WIDTH_MM = 2.1
-"""Seen full width at half height up to which a lasting line is as thin as a vessel: those of
+"""Seen full width at half height up to which a line is as thin as a vessel: those of
 synthetic loops show 1.4 to 2.0 mm with the blur of the search, root sleeves 2.3 and more."""
-
-PULSE_S = 0.8
-"""A pulse is compared with as long before and after: a bolus in a vessel passes in about 1 s."""
-REST_S = 0.2
-"""Left out before a pulse."""
+REST_S = 0.27
+"""Left out before a pulse. Windows and times are multiples of this at the usual frame rate, so
+that few sums of frames must be kept."""
 GAP_S = 0.27
 """Left out after a pulse."""
 LATE_S = 1.33
 """Last part of the run, in which a lasting run-off must still show."""
-STRIDE_S = 0.27
-"""Times at which is searched."""
-_STEP_STRIDES = 2
-"""A step over all frames shows nearly as well some frames beside its time."""
+REFERENCE_S = 4.0
+"""A pulse is compared with as much before and after it, or what there is: the more, the less noise
+they add, and film that only grows is always darker after it."""
 _FEWEST_FRAMES = 3
 _MASK_FRAMES = 4
 """A pulse is compared with at least the first so many mask frames."""
@@ -73,13 +75,23 @@ Sigmas = dict[Detector, list[float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """The windows of the search in whole frames."""
+    """The windows of the search in whole frames, from the rate of the loop."""
 
-    pulse: int
-    rest: int
-    gap: int
-    late: int
-    stride: int
+    frames_per_s: float
+
+    def of(self, seconds: float, *, fewest: int = 1) -> int:
+        """So many seconds in whole frames."""
+        return max(round(seconds * self.frames_per_s), fewest)
+
+    @property
+    def pulse(self) -> int:
+        """Frames of the shortest pulse."""
+        return self.of(PULSE.seconds, fewest=_FEWEST_FRAMES)
+
+    @property
+    def late(self) -> int:
+        """Frames at the end in which a lasting run-off must show."""
+        return self.of(LATE_S, fewest=_FEWEST_FRAMES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +122,8 @@ class Candidate:
     kind
         Which detector found it.
     score
-        Mean of the nodes' responses over the detector's threshold, times thinness: 1 for a line
-        as thin as a vessel, less for a wider one. At least 0.
+        Mean of the nodes' responses over the detector's threshold, times
+        thinness: 1 for a line as thin as a vessel, less for a wider one. At least 0.
     path
         (nodes, 2), (row, column) on the search's grid.
     window
@@ -124,35 +136,8 @@ class Candidate:
     window: Window
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Answer:
-    """What a detector answers: the responses of its lines, and one standard deviation.
-
-    `picture` is where the width of a line is measured, None where it does not matter.
-    """
-
-    response: FloatArray
-    sigma: float
-    picture: FloatArray | None = None
-
-
-def clock(frames_per_s: float) -> Clock:
-    """Turn the windows' seconds into frames."""
-
-    def frames(seconds: float, fewest: int) -> int:
-        return max(round(seconds * frames_per_s), fewest)
-
-    return Clock(
-        pulse=frames(PULSE_S, _FEWEST_FRAMES),
-        rest=frames(REST_S, 1),
-        gap=frames(GAP_S, 1),
-        late=frames(LATE_S, _FEWEST_FRAMES),
-        stride=frames(STRIDE_S, 1),
-    )
-
-
 def search(
-    evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int, alone: bool
+    evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
 ) -> tuple[Candidate | None, Sigmas]:
     """Find the strongest path of either kind at any time from frame `first` on.
 
@@ -162,8 +147,6 @@ def search(
         What is searched, how far it is believed, and the windows.
     first
         Frame from which on it is searched.
-    alone
-        Whether no film was seen that a lasting run-off could be mistaken for.
 
     Returns
     -------
@@ -171,62 +154,72 @@ def search(
         The candidate with the highest score, the first of equals; None where nothing could be
         compared or no path fits. Beside it the deviations of the detectors that searched.
     """
-    best: Candidate | None = None
+    best: dict[Kind, Candidate] = {}
     sigmas: Sigmas = {}
-    lasting = None if alone else _lasting(evidence, suspicion, ticks, first=first)
-    looks = _pulse_looks(evidence, ticks, first=first)
-    if alone:
-        looks += _step_looks(evidence, ticks, first=first)
-    elif lasting is not None:
-        looks += _front_looks(evidence, ticks, first=first)
+    chains: dict[Detector, tuple[Chain, list[Look]]] = {}
+    looks = [
+        *_pulse_looks(PULSE, evidence, ticks, first=first),
+        *_pulse_looks(LONG_PULSE, evidence, ticks, first=first),
+        *_step_looks(evidence, ticks, first=first),
+    ]
     looks.sort(key=lambda look: max(stop for _, stop in look.windows))
     for look, means in zip(looks, evidence.means([look.windows for look in looks]), strict=True):
         if means is None:
             continue
-        answer = _answer(look.detector, means, suspicion, lasting)
-        sigmas.setdefault(look.detector, []).append(answer.sigma)
-        least = -np.inf if best is None else best.score
-        found = best_path(answer.response, above=least * look.detector.threshold)
-        if found is not None:
-            candidate = _candidate(look, *found, answer=answer, evidence=evidence)
-            best = candidate if candidate.score > least else best
-    return best, sigmas
+        picture = means[0] - (means[1] if len(means) == 2 else np.maximum(*means[1:]))
+        response, sigma = suspicion.lines(picture, most=CLIP)
+        sigmas.setdefault(look.detector, []).append(sigma)
+        chain, seen = chains.setdefault(look.detector, (Chain(), []))
+        seen.append(look)
+        path = chain.follow(response)
+        if path is None:
+            continue
+        kind = look.detector.kind
+        least = best[kind].score if kind in best else -np.inf
+        if _score(path, look.detector) > least:
+            found = _candidate(path, seen, picture=picture, evidence=evidence)
+            best[kind] = found if found.score > least else best[kind]
+    return _strongest(best), sigmas
 
 
-def _pulse_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
+def _strongest(best: dict[Kind, Candidate]) -> Candidate | None:
+    """The candidate with the higher score.
+
+    What passes through a vessel is darker after it came than before, too: where a pulse reaches
+    its threshold by itself, it came and went. What stays makes no pulse.
+    """
+    if not best:
+        return None
+    strongest = max(best.values(), key=lambda candidate: candidate.score)
+    passed = "transient" in best and best["transient"].score >= 1.0
+    return replace(strongest, kind="transient") if passed else strongest
+
+
+def _pulse_looks(
+    detector: Detector, evidence: Evidence, ticks: Clock, *, first: int
+) -> list[Look]:
     """When to look for what is there for a while: during, before and after it."""
     looks = []
-    for start in range(first, evidence.frames, ticks.stride):
-        stop = start + ticks.pulse
-        before = start - ticks.rest
-        after = stop + ticks.gap
+    length = ticks.of(detector.seconds, fewest=_FEWEST_FRAMES)
+    reach = max(ticks.of(REFERENCE_S), length)
+    for start in range(first, evidence.frames, ticks.of(detector.stride_s)):
+        stop = start + length
+        before = start - ticks.of(REST_S)
+        after = stop + ticks.of(GAP_S)
         if after + ticks.pulse > evidence.frames:
             break
         least = min(evidence.mask[0] + _MASK_FRAMES, start)
-        earlier = (before - ticks.pulse, max(before, least))
-        later = (after, after + ticks.pulse)
+        earlier = (before - reach, max(before, least))
+        later = (after, after + reach)
         event = (start, stop)
-        looks.append(Look(detector=PULSE, windows=(event, earlier, later), event=event))
+        looks.append(Look(detector=detector, windows=(event, earlier, later), event=event))
     return looks
-
-
-def _front_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
-    """When to look for a front: after and before it came."""
-    last = evidence.frames - ticks.pulse
-    events = [
-        (start, start + ticks.pulse)
-        for start in range(max(first, ticks.pulse), last + 1, ticks.stride)
-    ]
-    return [
-        Look(detector=FRONT, windows=(event, (event[0] - ticks.pulse, event[0])), event=event)
-        for event in events
-    ]
 
 
 def _step_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
     """When to look for a step: all frames after and all before it."""
     last = evidence.frames - ticks.late
-    starts = range(max(first, ticks.pulse), last + 1, _STEP_STRIDES * ticks.stride)
+    starts = range(max(first, ticks.pulse), last + 1, ticks.of(STEP.stride_s))
     begin = evidence.mask[0]
     return [
         Look(
@@ -238,73 +231,22 @@ def _step_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
     ]
 
 
-def _lasting(
-    evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
-) -> _Answer | None:
-    """What shows at the end: how much darker than the mask, and the responses of its lines."""
-    since = evidence.frames - ticks.late
-    calm, end = evidence.mean(*evidence.mask), evidence.mean(since, evidence.frames)
-    if calm is None or end is None or since < first:
-        return None
-    response, sigma = suspicion.lines(end - calm)
-    np.minimum(response, FRONT.clip, out=response)
-    return _Answer(response=response, sigma=sigma, picture=end - calm)
-
-
-def _answer(
-    detector: Detector, means: list[FloatArray], suspicion: Suspicion, lasting: _Answer | None
-) -> _Answer:
-    if detector is PULSE:
-        return _pulse(suspicion, *means)
-    if lasting is None:
-        return _step(suspicion, *means)
-    return _front(suspicion, lasting, *means)
-
-
-def _pulse(
-    suspicion: Suspicion, during: FloatArray, earlier: FloatArray, later: FloatArray
-) -> _Answer:
-    """Lines that are darker than before **and** than after.
-
-    A step, which film makes, is as dark after as during and answers nothing.
-    """
-    picture = during - np.maximum(earlier, later)
-    response, sigma = suspicion.lines(picture, most=PULSE.clip)
-    return _Answer(response=response, sigma=sigma)
-
-
-def _front(
-    suspicion: Suspicion, lasting: _Answer, after: FloatArray, before: FloatArray
-) -> _Answer:
-    """Thin lines that come and still show, thin, at the end of the run.
-
-    Film that comes at once is not thin at the end, and the rim of a film is not a front.
-    """
-    response, sigma = suspicion.lines(after - before)
-    np.minimum(response, lasting.response, out=response)
-    return _Answer(response=response, sigma=sigma, picture=lasting.picture)
-
-
-def _step(suspicion: Suspicion, after: FloatArray, before: FloatArray) -> _Answer:
-    """Thin lines that come and stay, in all frames together."""
-    picture = after - before
-    response, sigma = suspicion.lines(picture)
-    np.minimum(response, STEP.clip, out=response)
-    return _Answer(response=response, sigma=sigma, picture=picture)
+def _score(path: Best, detector: Detector) -> float:
+    return max(path.mean / detector.threshold, 0.0)
 
 
 def _candidate(
-    look: Look, mean: float, path: FloatArray, *, answer: _Answer, evidence: Evidence
+    best: Best, looks: list[Look], *, picture: FloatArray, evidence: Evidence
 ) -> Candidate:
-    rows, columns = evidence.part
-    path = path + np.array([rows.start, columns.start], np.float32)
-    thinness = 1.0
-    if answer.picture is not None:
-        width_mm = line_width_px(answer.picture, path) * evidence.grid_mm
-        thinness = min((VESSEL_WIDTH_MM / max(width_mm, 1e-6)) ** 2, 1.0)
+    nodes, numbers = trace(best)
+    detector = looks[-1].detector
+    events = [looks[number].event for number in numbers]
+    path = nodes + np.array([part.start for part in evidence.part], np.float32)
+    width_mm = line_width_px(picture, path) * evidence.grid_mm
+    thinness = min((VESSEL_WIDTH_MM / max(width_mm, 1e-6)) ** 2, 1.0)
     return Candidate(
-        kind=look.detector.kind,
-        score=max(mean / look.detector.threshold * thinness, 0.0),
+        kind=detector.kind,
+        score=_score(best, detector) * thinness,
         path=path,
-        window=look.event,
+        window=(min(start for start, _ in events), max(stop for _, stop in events)),
     )

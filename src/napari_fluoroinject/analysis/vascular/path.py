@@ -1,128 +1,183 @@
-"""The best smooth path through a field of directed responses."""
+"""Smooth paths through fields of directed responses, which contrast may run along over time."""
 
 from __future__ import annotations
 
+from collections import deque
+from dataclasses import dataclass, field
 from functools import cache
 from math import cos, pi, sin
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import maximum_filter
 
 from napari_fluoroinject.analysis.vascular.ridge import DIRECTIONS
 from napari_fluoroinject.compute.kernels.path import prepend_node
+from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import numpy.typing as npt
 
-    from napari_fluoroinject.model.arrays import FloatArray
 
-NODES = 8
-"""Nodes of a path."""
-STEP_PX = 6.0
-"""Distance between nodes: a path is 42 pixels long, about 24 mm on the search's grid. The nodes
-of a path turn by two directions at most from one to the next: 22.5 degrees within 3.5 mm."""
+CELL_PX = 2
+"""Pixels of the search's grid in a place where a node may stand: the best of 2 x 2 counts."""
+STEP_PX = 8.0
+"""Distance between nodes. The nodes of a path turn by two directions at most from one to the next:
+22.5 degrees within 4.6 mm."""
+NODES = 6
+"""Nodes of a path: 40 pixels, 23 mm on the search's grid. In synthetic loops, paths of 8 to 12
+nodes told run-offs no better from noise, and rims of films worse."""
+STRETCH = 4
+"""After so many nodes contrast may be seen later than before."""
+LAGS = 2
+"""Looks by which it may be later: 4 nodes are 19 mm, so that contrast runs at 35 mm/s or more."""
 _TURNS = (0, -1, 1, -2, 2)
 """Turns in the order of preference: straight on wins a draw."""
-_STEP = round(STEP_PX)
-_TILE_PX = 32
-"""Not less than half a path: it begins in the tile of its second half or beside that."""
-
-Path = tuple[float, "FloatArray"]
+_STEP = round(STEP_PX / CELL_PX)
 
 
-def best_path(response: FloatArray, *, above: float = -np.inf) -> Path | None:
-    """Find the smooth path whose nodes have the highest mean, anywhere in the picture.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """What is kept of one look.
 
-    Dynamic programming over (position, direction): each node leads on along its own direction and
-    the path may turn a little before the next.
+    `number` counts the looks; `response` is (directions, places), `sums` those of paths that are
+    whole stretches, by their nodes; the places have so many `columns`.
+    """
 
-    Parameters
+    number: int
+    response: FloatArray
+    sums: dict[int, FloatArray]
+    columns: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Best:
+    """The best path that ends at one look.
+
+    Attributes
     ----------
-    response
-        (directions, rows, columns) float32; -inf where no path may stand. The outermost
-        `STEP_PX` pixels are made so: no path comes that near to the border.
-    above
-        Only paths with a higher mean are sought, which may end the search early.
-
-    Returns
-    -------
-    tuple or None
-        The mean, and the nodes (nodes, 2) as (row, column). None where no path fits, or none has
-        a higher mean than `above`.
+    mean
+        Of its nodes' responses.
+    looks
+        The look at which it ends, and those before it that it may have begun at.
+    start
+        Its last node as an index into the (whole turn, places) sums.
     """
-    _, rows, columns = response.shape
-    _close_margin(response)
-    sums = np.empty((0, 0), np.float32)
-    for nodes, sums in enumerate(_longer_paths(response), start=2):
-        # A path of eight nodes is four of two, and two of four.
-        if nodes == 2 and sums.max() / nodes <= above:
+
+    mean: float
+    looks: tuple[Seen, ...]
+    start: int
+
+
+@dataclass(slots=True)
+class Chain:
+    """The looks of one detector in the order of time, as far back as a path may reach.
+
+    A path is built from its far end: each node that is put before it stands at the same look, or,
+    where a stretch ends, at one up to `LAGS` later. Which way contrast runs is not asked: a path
+    may be followed from either end.
+    """
+
+    seen: deque[Seen] = field(
+        default_factory=lambda: deque(maxlen=LAGS * ((NODES - 1) // STRETCH) + 1)
+    )
+    count: int = 0
+
+    def follow(self, response: FloatArray) -> Best | None:
+        """Add a look and find the best path that ends at it, None where none fits.
+
+        Parameters
+        ----------
+        response
+            (directions, rows, columns) float32 of the search's grid; -inf where no path may stand.
+            No path comes nearer to the border than `STEP_PX`.
+        """
+        cells = _cells(response)
+        look = Seen(
+            number=self.count,
+            response=cells.reshape(len(cells), -1),
+            sums={},
+            columns=cells.shape[2],
+        )
+        self.count += 1
+        self.seen.append(look)
+        sums = look.response
+        for nodes, sums in enumerate(_sums(tuple(self.seen), NODES), start=1):
+            if nodes % STRETCH == 0:
+                look.sums[nodes] = sums
+        start = int(np.argmax(sums))
+        if not np.isfinite(sums.flat[start]):
             return None
-        if nodes == NODES // 2 and _bound(sums.reshape(-1, rows, columns)) <= above:
-            return None
-    best = int(np.argmax(sums))
-    mean = float(sums.flat[best]) / NODES
-    if mean <= above:
-        return None
-    direction, place = divmod(best, rows * columns)
-    return mean, _trace(response, direction, *divmod(place, columns))
+        return Best(mean=float(sums.flat[start]) / NODES, looks=tuple(self.seen), start=start)
 
 
-def _close_margin(response: FloatArray) -> None:
-    response[:, :_STEP] = response[:, -_STEP:] = -np.inf
-    response[:, :, :_STEP] = response[:, :, -_STEP:] = -np.inf
+def trace(best: Best) -> tuple[FloatArray, tuple[int, ...]]:
+    """Nodes (nodes, 2), (row, column) on the search's grid, and the look at which each stands."""
+    looks, columns = best.looks, best.looks[-1].columns
+    direction, place = divmod(best.start, best.looks[-1].response.shape[1])
+    shifts = _shifts(columns)
+    stages = list(_sums(looks, NODES))
+    nodes, numbers = [place], [looks[-1].number]
+    for left in range(NODES - 1, 0, -1):
+        place += int(shifts[direction])
+        if left % STRETCH == 0:
+            back = _lag(looks, left, direction, place)
+            looks = looks[: len(looks) - back]
+            stages = list(_sums(looks, left))
+        direction = _turned(stages[left - 1], direction, place)
+        nodes.append(place)
+        numbers.append(looks[-1].number)
+    cells = np.stack(np.divmod(np.array(nodes), columns), axis=1)
+    return (cells * CELL_PX + (CELL_PX - 1) / 2).astype(np.float32), tuple(numbers)
 
 
-def _longer_paths(response: FloatArray) -> Iterator[FloatArray]:
-    """Sums of the best paths of 2, 3, ... nodes, (whole turn, places) by their first node.
+def _cells(response: FloatArray) -> FloatArray:
+    """The best of each cell, with a margin that is closed."""
+    rows, columns = (side - side % CELL_PX for side in response.shape[1:])
+    whole = response[:, :rows, :columns]
+    best = np.maximum(whole[:, ::CELL_PX], whole[:, 1::CELL_PX])
+    cells: FloatArray = np.maximum(best[:, :, ::CELL_PX], best[:, :, 1::CELL_PX])
+    cells[:, :_STEP] = cells[:, -_STEP:] = -np.inf
+    cells[:, :, :_STEP] = cells[:, :, -_STEP:] = -np.inf
+    return cells
 
-    Each is overwritten by the next but one.
+
+def _sums(looks: tuple[Seen, ...], nodes: int) -> Iterator[FloatArray]:
+    """Sums of the best paths of 1, 2, ... nodes that end at the last look, by their last node.
+
+    (directions or whole turn, places). Those of whole stretches are taken from earlier looks too.
     """
-    directions, _, columns = response.shape
-    first, shifts = response.reshape(directions, -1), _steps() @ np.array([columns, 1])
-    rest = first
-    spare, sums = (np.empty((len(shifts), first.shape[1]), np.float32) for _ in range(2))
-    for _ in range(NODES - 1):
-        prepend_node(first, rest, shifts, sums)
-        yield sums
-        rest, sums, spare = sums, spare, sums
+    look = looks[-1]
+    shifts = _shifts(look.columns)
+    rest = look.response
+    yield rest
+    for count in range(1, nodes):
+        if count % STRETCH == 0:
+            for earlier in looks[-1 - LAGS : -1]:
+                rest = np.maximum(rest, earlier.sums[count])
+        out = np.empty((len(shifts), rest.shape[1]), np.float32)
+        prepend_node(look.response, rest, shifts, out)
+        rest = out
+        yield rest
 
 
-def _bound(halves: FloatArray) -> float:
-    """Mean that no path exceeds: it has two halves, which begin in one or in adjoining tiles."""
-    _, rows, columns = halves.shape
-    best = halves.max(axis=0)
-    best = np.maximum.reduceat(best, range(0, rows, _TILE_PX), axis=0)
-    best = np.maximum.reduceat(best, range(0, columns, _TILE_PX), axis=1)
-    return float((best + maximum_filter(best, 3)).max()) / NODES
+def _lag(looks: tuple[Seen, ...], nodes: int, direction: int, place: int) -> int:
+    """How many looks ago the path's rest was seen best, when it goes on at this place."""
+    sums = [look.sums[nodes] for look in looks[-1 : -2 - LAGS : -1]]
+    values = [one[_turned(one, direction, place) % len(one), place] for one in sums]
+    return int(np.argmax(values))
 
 
-def _trace(response: FloatArray, direction: int, row: int, column: int) -> FloatArray:
-    """Follow the best path from its first node: at every node the best direction for the rest.
-
-    All stages of its neighbourhood are made once more, so that not all of all need be kept.
-    """
-    reach = NODES * _STEP
-    top, left = max(row - reach, 0), max(column - reach, 0)
-    near = np.ascontiguousarray(response[:, top : row + reach + 1, left : column + reach + 1])
-    # A path does not come as far as the margin that is closed here.
-    _close_margin(near)
-    stages = [near.reshape(len(near), -1), *(sums.copy() for sums in _longer_paths(near))]
-    nodes = [(row, column)]
-    for rest in reversed(stages[:-1]):
-        row, column = row + int(_steps()[direction, 0]), column + int(_steps()[direction, 1])
-        place = (row - top) * near.shape[2] + column - left
-        sums = [float(rest[(direction + turn) % len(rest), place]) for turn in _TURNS]
-        direction = (direction + _TURNS[int(np.argmax(sums))]) % (2 * DIRECTIONS)
-        nodes.append((row, column))
-    return np.array(nodes, np.float32)
+def _turned(sums: FloatArray, direction: int, place: int) -> int:
+    """The direction, of those that a path may turn to, in which the rest is best."""
+    values = [float(sums[(direction + turn) % len(sums), place]) for turn in _TURNS]
+    return (direction + _TURNS[int(np.argmax(values))]) % (2 * DIRECTIONS)
 
 
 @cache
-def _steps() -> npt.NDArray[np.int64]:
-    """Whole pixels (row, column) to the next node, for the directions of a whole turn."""
+def _shifts(columns: int) -> npt.NDArray[np.int64]:
+    """Places to the next node, for the directions of a whole turn."""
     angles = [pi * k / DIRECTIONS for k in range(2 * DIRECTIONS)]
-    steps = [(round(STEP_PX * sin(a)), round(STEP_PX * cos(a))) for a in angles]
-    return np.array(steps, np.int64)
+    steps = [(round(_STEP * sin(a)), round(_STEP * cos(a))) for a in angles]
+    return np.array([row * columns + column for row, column in steps], np.int64)
