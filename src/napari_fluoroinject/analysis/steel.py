@@ -109,7 +109,7 @@ def _come(
 def _spaces(
     dark: BoolArray, line: FloatArray, darker: FloatArray, brighter: FloatArray
 ) -> BoolArray:
-    """Which dark lines are contrast: wide or a pool's margin, and nothing beside them brightens."""
+    """Which dark lines are contrast: wide or a pool's margin, and with nothing brighter beside."""
     parts, count = ndimage.label(dark, structure=np.ones((3, 3)))
     if not count:
         return np.zeros_like(dark)
