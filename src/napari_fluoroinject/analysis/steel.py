@@ -33,9 +33,9 @@ SPACE_PX = 50
 """Pixels of such a line; pieces of a shaft that trembles are smaller."""
 SPACE_OD_PER_PX = 0.11
 """For its width contrast is much less dark (0.03 to 0.09 in those loops) than steel (0.19)."""
-SHEET_SHARE = 0.5
+SHEET_SHARE = 0.35
 """A line below which this share of its own darkening is wider than a line is the margin of a wide
-pool (0.5 to 2 in those loops); below steel that is advanced it was 0.3 at most."""
+pool (0.4 to 2 in those loops); below steel beside which nothing brightened it was 0.1 at most."""
 CALM_SHARE = 0.6
 """A shaft that moves sideways brightens beside its new place by as much as it darkens there
 (median 1.2 of it in those loops), contrast in a narrow space by noise alone (0.2 to 0.5)."""
