@@ -178,11 +178,11 @@ def _first_frame(curve: DoubleArray | FloatArray, frames: npt.NDArray[np.int64])
     # Mirrored, the first frame is one of five, not three of them.
     even = ndimage.median_filter(curve, size=EVEN_FRAMES, mode="mirror")
     usual = MAD_TO_SIGMA * float(np.median(np.abs(curve - even)))
-    curve = np.clip(curve, even - MOST_AWAY * usual, even + MOST_AWAY * usual)
+    tame = np.clip(curve, even - MOST_AWAY * usual, even + MOST_AWAY * usual)
     level, top = float(even.min()), float(even.max())
     risen = int(np.argmax(even >= level + EARLY_SHARE * (top - level)))
     # The frame that has risen belongs to it: a step has no other.
-    part = curve[: max(risen + 1, FEWEST_FITTED)]
+    part = np.asarray(tame[: max(risen + 1, FEWEST_FITTED)], dtype=np.float64)
     times = (frames[: len(part)] - frames[0]).astype(np.float64)
     bends = np.arange(0.0, times[-1], 0.25)
     bend = bends[int(np.argmin([_misfit(part, times, bend) for bend in bends]))]
