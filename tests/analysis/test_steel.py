@@ -108,3 +108,16 @@ def test_a_thick_needle_that_moves_sideways_is_steel_and_no_contrast():
 
 def test_noise_alone_is_no_steel():
     assert not steel(scene()).any()
+
+
+@pytest.mark.parametrize("radii", [(12.0, 5.0), (16.0, 6.0), (9.0, 9.0)])
+def test_the_margin_of_a_small_dense_pool_is_no_steel(radii):
+    row, column = np.mgrid[:SIZE, :SIZE] - 64.0
+    angle = np.deg2rad(20)
+    along = row * np.sin(angle) + column * np.cos(angle)
+    across = row * np.cos(angle) - column * np.sin(angle)
+    thickness = np.sqrt(np.clip(1 - (along / radii[0]) ** 2 - (across / radii[1]) ** 2, 0, 1))
+    filled = np.clip((np.arange(FRAMES) - 14) / 8, 0, 1)
+    ln = (scene() - 0.7 * filled[:, None, None] * thickness).astype(np.float32)
+    assert not steel(ln)[thickness > 0].any()
+    assert abs(found(ln).onset_frame - 15) <= 2
