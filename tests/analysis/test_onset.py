@@ -228,3 +228,13 @@ def test_lost_frames_do_not_make_a_loop_long_enough():
     motion = lost(*range(9, FRAMES))
     assert found(scene(onset=6), motion).onset_frame is None
     assert found(scene(onset=6), motion).mask_frames == ()
+
+
+@pytest.mark.parametrize("odd", [1, 2, 3])
+@pytest.mark.parametrize("by", [-1.0, 1.0])
+def test_one_odd_frame_among_the_first_does_not_draw_the_onset_to_it(odd, by):
+    random = np.random.default_rng(odd)
+    curve = np.clip((np.arange(FRAMES) - 17) / 12, 0.0, 1.0)
+    curve += 0.03 * random.standard_normal(FRAMES)
+    curve[odd] += 0.4 * by
+    assert abs(read_onset(curve, still(), score=1.0).onset_frame - 18) <= 2

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +12,7 @@ from scipy import ndimage
 from napari_fluoroinject.analysis.chunks import chunks, picked
 from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
+from napari_fluoroinject.analysis.steel import find_steel
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ BLUR_BLOCKS, WIDEST_BLUR_BLOCKS = 1.6, 2.7
 wider than either."""
 LAG_FRAMES = 4
 """Noise is taken from differences over this lag, beyond the memory of recursive filters."""
-STEEL_OD = 0.12
-"""A line that darkens by more is steel being advanced; film is wide, vessels are faint."""
-LINE_PX = 9
-"""Nothing narrower than this survives the opening that tells lines from sheets."""
-STEEL_MARGIN_PX = 3
 LEAST_SHARE = 0.4
 """A block of which less is left is not looked at."""
 RISES = (2.0, 5.0, 12.0)
@@ -112,7 +107,7 @@ def measure_darkening(
         The compute backend.
     """
     pose, frames = poses(motion), np.flatnonzero(motion.locked)
-    seen = (field & ~_steel(ln, pose, frames, on)).astype(np.float32)
+    seen = (field & ~find_steel(ln, pose, frames, on=on)).astype(np.float32)
     blocks = np.empty((len(ln), *(size // BLOCK_PX for size in field.shape)), dtype=np.float32)
     for part in chunks(len(ln)):
         blocks[part] = on.kernels.bin_frames(on.kernels.warp(ln[part], pose[part]), seen, BLOCK_PX)
@@ -142,36 +137,6 @@ def _open_blocks(field: BoolArray) -> BoolArray:
     least = cut.astype(np.uint8).reshape(rows, BLOCK_PX, columns, BLOCK_PX).min(axis=(1, 3))
     whole: BoolArray = np.equal(least, 1)
     return whole
-
-
-def _steel(
-    ln: FloatArray, pose: DoubleArray, frames: npt.NDArray[np.int64], on: Backend
-) -> BoolArray:
-    """Thin lines that come to be much darker than they were at first, and what is beside them."""
-    every, total = _every(len(frames)), len(frames)
-    part = max(total // 6, 1)
-    first = frames[1 : 1 + part] if total > part else frames[:1]
-    early = _mean(ln, pose, first[::every], on)
-    count = min(4, total - part)
-    ends = [part + (total - part) * index // count for index in range(count + 1)]
-    come = np.full(early.shape, -np.inf, dtype=np.float32)
-    for begin, end in pairwise(ends):
-        np.maximum(come, early - _mean(ln, pose, frames[begin:end:every], on), out=come)
-    darker = ndimage.gaussian_filter(come, 0.8)
-    line = darker - ndimage.grey_opening(darker, size=LINE_PX)
-    steel: BoolArray = ndimage.binary_dilation(line > STEEL_OD, iterations=STEEL_MARGIN_PX)
-    return steel
-
-
-def _mean(
-    ln: FloatArray, pose: DoubleArray, frames: npt.NDArray[np.int64], on: Backend
-) -> FloatArray:
-    """Mean of aligned frames."""
-    total = np.zeros(ln.shape[1:], dtype=np.float32)
-    for frame in frames:
-        total += on.kernels.warp(ln[frame : frame + 1], pose[frame : frame + 1])[0]
-    mean: FloatArray = total / np.float32(len(frames))
-    return mean
 
 
 def _some(frames: FloatArray) -> FloatArray:

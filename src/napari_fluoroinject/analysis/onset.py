@@ -15,6 +15,7 @@ from napari_fluoroinject.analysis.darkening import (
     fit_steps,
     measure_darkening,
 )
+from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
 from napari_fluoroinject.model.motion import Injection
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ EARLY_SHARE = 0.4
 """The onset is read off the first part of the rise, before the spread leaves the field."""
 EVEN_FRAMES = 5
 """A median over this many frames leaves steps and takes the noise that would cross that part."""
+MOST_AWAY = 3.0
+"""A frame further from that median than this many times what is usual has no more say than this:
+one odd frame among the first had drawn the bend to it, 12 frames early."""
 FEWEST_FITTED = 6
 MASK_FRAMES = 12
 GUARD_FRAMES = 3
@@ -171,11 +175,14 @@ def _first_frame(curve: DoubleArray | FloatArray, frames: npt.NDArray[np.int64])
 
     What is injected at a steady rate darkens the whole spread steadily, however it flows.
     """
-    even = ndimage.median_filter(curve, size=EVEN_FRAMES, mode="nearest")
+    # Mirrored, the first frame is one of five, not three of them.
+    even = ndimage.median_filter(curve, size=EVEN_FRAMES, mode="mirror")
+    usual = MAD_TO_SIGMA * float(np.median(np.abs(curve - even)))
+    tame = np.clip(curve, even - MOST_AWAY * usual, even + MOST_AWAY * usual)
     level, top = float(even.min()), float(even.max())
     risen = int(np.argmax(even >= level + EARLY_SHARE * (top - level)))
     # The frame that has risen belongs to it: a step has no other.
-    part = curve[: max(risen + 1, FEWEST_FITTED)]
+    part = np.asarray(tame[: max(risen + 1, FEWEST_FITTED)], dtype=np.float64)
     times = (frames[: len(part)] - frames[0]).astype(np.float64)
     bends = np.arange(0.0, times[-1], 0.25)
     bend = bends[int(np.argmin([_misfit(part, times, bend) for bend in bends]))]
