@@ -20,12 +20,14 @@ MARGIN_PX = 4.0
 CLUTTER_LENGTH_PX = 8.0
 """Length over which anatomy along the axis repeats itself."""
 PLAIN_PX = 5.0
-"""Ends told less plainly than this by the far surroundings are in doubt: of those in synthetic
-loops that were wrong by more than 3 sigma six of seven were, of the others one in fifteen."""
+"""Ends told less plainly than this by the far surroundings are in doubt: in synthetic
+loops most that were short by more than 3 sigma are among them, and one in eight of the others."""
 LEAST_SAMPLES = 40
 
 
-def doubted(end: End, along: DoubleArray, curve: DoubleArray, *, scale: float) -> End:
+def doubted(
+    end: End, along: DoubleArray, curve: DoubleArray, *, length_px: float, scale: float
+) -> End:
     """The same end, its uncertainty grown where the shaft's opacity fades instead of ending.
 
     Behind thick bone a thin shaft is as faint as the anatomy around it, and the fit near the end
@@ -38,11 +40,14 @@ def doubted(end: End, along: DoubleArray, curve: DoubleArray, *, scale: float) -
         As it was fitted.
     along, curve
         (samples,) positions and mean opacity along the axis; NaN where unknown.
+    length_px
+        Of the shaft that is seen: beyond its other end nothing is asked.
     scale
         Growth of the pixel parameters.
     """
     x = (along - end.along_px) * end.outward
-    used = (np.abs(x) <= WINDOW_PX * scale) & np.isfinite(curve)
+    far = WINDOW_PX * scale
+    used = (x >= -min(far, length_px)) & (x <= far) & np.isfinite(curve)
     if used.sum() < LEAST_SAMPLES:
         return end
     x, y = x[used], curve[used]
