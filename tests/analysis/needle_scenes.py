@@ -48,6 +48,7 @@ class SceneSettings:
     advance_px: float = 0.0
     sag_px: float = 0.0
     wave_px: float = 0.0
+    sigma_px: float = SIGMA_PX
     wiggle_px: float = 0.0
     contrast: float = 0.3
     mm_per_px: float | None = MM_PER_PX
@@ -67,8 +68,9 @@ def make_scene(settings: SceneSettings) -> Scene:
         opacity = ndi.shift(anatomy, shift[k], order=1, mode="nearest")
         if settings.needle:
             shaft = draw_shaft(
-                size, tip[k], hub[k], sag_px=settings.sag_px, wave_px=settings.wave_px
-            )
+                size, tip[k], hub[k], sag_px=settings.sag_px, wave_px=settings.wave_px,
+                sigma_px=settings.sigma_px,
+            )  # fmt: skip
             opacity += settings.opacity * shaft
         if k >= ONSET:
             opacity += settings.contrast * _pool(size, np.asarray(settings.tip_px) + shift[k], k)
@@ -81,7 +83,13 @@ def make_scene(settings: SceneSettings) -> Scene:
 
 
 def draw_shaft(
-    size: int, tip: np.ndarray, hub: np.ndarray, *, sag_px: float = 0.0, wave_px: float = 0.0
+    size: int,
+    tip: np.ndarray,
+    hub: np.ndarray,
+    *,
+    sag_px: float = 0.0,
+    wave_px: float = 0.0,
+    sigma_px: float = SIGMA_PX,
 ) -> np.ndarray:
     """A blurred line of unit opacity whose point is ground over `POINT_PX`, (size, size)."""
     rows, columns = np.mgrid[:size, :size].astype(float)
@@ -94,7 +102,7 @@ def draw_shaft(
     fine = np.arange(-8.0, length + 8.0, 0.1)
     steel = np.clip((length - fine) / POINT_PX, 0, 1) * (fine > 0)
     profile = ndi.gaussian_filter1d(steel, BLUR_PX / 0.1)
-    return np.exp(-0.5 * (across / SIGMA_PX) ** 2) * np.interp(along, fine, profile)
+    return np.exp(-0.5 * (across / sigma_px) ** 2) * np.interp(along, fine, profile)
 
 
 def _anatomy(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -55,6 +55,12 @@ def test_a_bright_skin_line_is_no_blade():
     assert find_open_field(ln, None).all()
 
 
+@pytest.mark.parametrize(("column", "radius"), [(320, 112), (340, 122), (430, 212)])
+def test_a_round_organ_at_the_border_is_no_diaphragm(column, radius):
+    organ = np.hypot(ROW - 127.5, COLUMN - column) < radius
+    assert find_open_field(scene(~organ), None).all()
+
+
 def test_the_field_lies_within_the_headers_shutter():
     header = rectangle(30, 220, 25, 250)
     found = find_open_field(scene(np.ones((SIZE, SIZE))), header)

@@ -109,6 +109,9 @@ def _inside_round(picture: FloatArray) -> BoolArray:
     edge = (middle[:, None] + distance[strongest] * rays)[:, judged]
     tolerance = _scaled(picture, _ROUND_TOLERANCE_PX)
     centre, radius = _circle(edge, tolerance_px=tolerance)
+    if np.hypot(*(centre - middle)) >= radius:
+        # Rays from the middle get darker into this disc, not out of it: the edge of an organ.
+        return everything
     on_circle = np.abs(np.hypot(*(edge - centre[:, None])) - radius) <= tolerance
     # A large diaphragm shows in the corners only: what counts is where it should be seen.
     around = centre[:, None] + radius * rays

@@ -38,7 +38,8 @@ def find_needle(
     registered
         The loop with its motion and mask frames.
     gauge
-        The needle's gauge when it is known, 18 to 25: it bounds how long the point is.
+        The needle's gauge when it is known, 18 to 25: it bounds how wide the shaft is and
+        how long its point.
     on
         The compute backend that aligns the frames.
 
@@ -50,13 +51,15 @@ def find_needle(
     scale = pixel_scale(registered.loop.mm_per_px, registered.field.shape)
     frames = clean_frames(registered)
     opacity = mean_opacity(registered, frames[-DETECTION_FRAMES:], on=on)
-    found = find_shaft(opacity, registered.field, scale=scale)
+    found = find_shaft(opacity, registered.field, scale=scale, gauge=gauge)
     if isinstance(found, NoNeedle):
         return found
     return measure_needle(registered, found, frames=frames, gauge=gauge, scale=scale)
 
 
-def find_shaft(opacity: FloatArray, field: BoolArray, *, scale: float) -> Shaft | NoNeedle:
+def find_shaft(
+    opacity: FloatArray, field: BoolArray, *, scale: float, gauge: int | None = None
+) -> Shaft | NoNeedle:
     """The candidate with the highest score that passes every gate.
 
     Parameters
@@ -67,6 +70,8 @@ def find_shaft(opacity: FloatArray, field: BoolArray, *, scale: float) -> Shaft 
         (rows, columns), True inside the open field.
     scale
         Growth of the pixel parameters (`pixel_scale`).
+    gauge
+        The needle's, 18 to 25 when it is known: it bounds how wide the shaft is.
     """
     failed: list[str] = []
     crooked: list[Shaft] = []
@@ -75,7 +80,7 @@ def find_shaft(opacity: FloatArray, field: BoolArray, *, scale: float) -> Shaft 
         if shaft is None:
             failed.append("faded")
             continue
-        reasons = failed_gates(shaft, scale=scale)
+        reasons = failed_gates(shaft, scale=scale, gauge=gauge)
         if is_crooked(reasons):
             crooked.append(shaft)
         if not reasons and any(is_piece(shaft, wire, scale=scale) for wire in crooked):

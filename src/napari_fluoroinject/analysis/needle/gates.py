@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from math import hypot
 from typing import TYPE_CHECKING
+
+from napari_fluoroinject.analysis.needle.line import REFERENCE_MM_PER_PX
+from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.needle.refine import Shaft
@@ -11,6 +15,14 @@ SHORTEST_MM = 11.0
 """A shorter shaft (a needle seen end-on) cannot be told from a bone edge."""
 SHORTEST_PX = 39.0
 WIDEST_SIGMA_PX = 1.45
+"""Up to 20G; motion within a pulse and a needle near the tube widen the thinnest as far."""
+BLUR_SIGMA_PX, BOX_SIGMA = 0.72, 12**-0.5
+"""A shaft looks like a box as wide as its steel, blurred: of 18 to 25G in synthetic loops that is
+the median width to 0.02 px."""
+WIDTH_ROOM_PX = 0.25
+"""Above that median: 18G was seen up to 0.1 wider, and dark lines of bone from 0.4."""
+WIDEST_GAUGE = 18
+"""What a needle of unknown gauge may be."""
 SMOOTH_PX = 0.15
 SMOOTH_NOISE = 0.45
 CROOKED_PX = 0.35
@@ -29,7 +41,14 @@ PIECE_PX = 4.0
 PIECE_SHARES = (0.1, 0.5, 0.9)
 
 
-def failed_gates(shaft: Shaft, *, scale: float) -> tuple[str, ...]:
+def widest_sigma_px(gauge: int | None) -> float:
+    """Width (1 sigma at the reference pixel) that a shaft of a gauge may have; None = not said."""
+    known = gauge if gauge in NEEDLE_DIAMETER_MM else WIDEST_GAUGE
+    steel_px = NEEDLE_DIAMETER_MM[known] / REFERENCE_MM_PER_PX
+    return max(WIDEST_SIGMA_PX, hypot(BLUR_SIGMA_PX, BOX_SIGMA * steel_px) + WIDTH_ROOM_PX)
+
+
+def failed_gates(shaft: Shaft, *, scale: float, gauge: int | None = None) -> tuple[str, ...]:
     """Why a shaft is no needle, the plainest reason first; empty when it is one.
 
     Parameters
@@ -38,6 +57,8 @@ def failed_gates(shaft: Shaft, *, scale: float) -> tuple[str, ...]:
         The candidate.
     scale
         Growth of the pixel parameters (`pixel_scale`).
+    gauge
+        The needle's, 18 to 25 when it is known.
     """
     noise = SMOOTH_NOISE * shaft.noise / shaft.level
     smooth = (SMOOTH_PX**2 + noise**2) ** 0.5 * scale
@@ -45,7 +66,7 @@ def failed_gates(shaft: Shaft, *, scale: float) -> tuple[str, ...]:
     most_sag = length * min(MOST_SAG, MOST_CURVED * length / (8 * scale))
     gates = (
         (length < SHORTEST_PX * scale, "short"),
-        (shaft.sigma_px > WIDEST_SIGMA_PX * scale, WIDE),
+        (shaft.sigma_px > widest_sigma_px(gauge) * scale, WIDE),
         (shaft.roughness_px > min(smooth, CROOKED_PX * scale), NOT_SMOOTH),
         (shaft.sag_px > most_sag, "bent too far"),
         (shaft.clutter > CLUTTER, "no clearer than its surroundings"),

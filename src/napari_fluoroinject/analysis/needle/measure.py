@@ -15,6 +15,7 @@ from napari_fluoroinject.analysis.needle.curves import (
     rest_from,
 )
 from napari_fluoroinject.analysis.needle.ends import choose_tip_end, only_end
+from napari_fluoroinject.analysis.needle.fading import doubted
 from napari_fluoroinject.analysis.needle.follow import Track, follow
 from napari_fluoroinject.analysis.needle.patch import end_patch, fit_patch, point_lengths
 from napari_fluoroinject.analysis.needle.refine import Shaft
@@ -76,6 +77,8 @@ def measure_needle(
     rest = rest_from(end_present(curves, tip, frames=last, scale=scale), last[-1])
     still = tuple(k for k in frames if k >= rest and track.seen[k]) or last[-1:]
     tip, tip_slide = scene.locate(tip, still, scene.clear(), point_lengths(gauge))
+    mean = curves.mean(still, tip_slide)
+    tip = doubted(tip, curves.along_px, mean, length_px=shaft.length_px, scale=scale)
     hub, hub_slide = scene.locate(hub, still, np.ones(len(registered.ln)), BLUNT)
     tip_slide = trace_advance(curves, tip, tip_slide, rest=rest, still=still, scale=scale)
     hub_slide[:rest] = tip_slide[:rest]
