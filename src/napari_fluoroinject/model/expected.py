@@ -34,7 +34,6 @@ EXPECTED: dict[str, tuple[Look, ...]] = {
     "epidural_interlaminar": (
         (
             Feature(measure="line_contact", bound="least", landmarks=VILL),
-            Feature(measure="beyond_line", bound="most", landmarks=VILL),
             replace(_ALONG, extra=True),
             _outside("facet_joint", extra=True),
         ),

@@ -69,7 +69,6 @@ SHOWN = [
 ]
 NOT_SHOWN = [
     ("least_lateral_extent", IL, SAC, (MIDLINE, PLATES, FACET), "AP"),
-    ("most_beyond_line", IL, drawn((40, 160, 70, 119)), (VILL, PLATES), "CLO"),
     ("least_line_contact", IL, drawn((40, 160, 130, 150)), (VILL, PLATES), "CLO"),
     ("least_levels_seen", IL, drawn((92, 113, 187, 203)), (MIDLINE, PLATES), "AP"),
     ("most_area_overlap", IL, drawn((92, 113, 187, 203)), (MIDLINE, PLATES, FACET), "AP"),
