@@ -10,13 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_fluoroinject.benchmark import Case
+from napari_fluoroinject.benchmark.operating import FALSE_ALARM_RATES, sensitivity_at
 from napari_fluoroinject.benchmark.vascular import (
-    FALSE_ALARM_RATES,
     VascularScore,
     printed,
     rows,
     scene_keys,
-    sensitivity_at,
     vascular_cases,
     vascular_scores,
     wilson,
@@ -37,6 +36,7 @@ def score(value, twin="none", *, lasting=None, key="mbb_lumbar", dose_ngy=20.0):
         alarm=value is not None and value >= 1,
         lasting=lasting,
         opacity_od=None if lasting is None else 0.1,
+        visible_snr=None if lasting is None else 40.0,
     )
 
 
@@ -129,3 +129,20 @@ def test_a_small_scene_is_scored_from_end_to_end(key, family):
     assert dense.lasting == "persistent"
     assert dense.opacity_od is not None
     assert dense.score is not None
+    faint = vascular_scores(small, (20.0,))[0]
+    assert dense.visible_snr is not None
+    assert faint.visible_snr is not None
+    # Noise falls with the root of the dose.
+    assert dense.visible_snr == pytest.approx(5 * faint.visible_snr, rel=0.35)
+    assert vascular_scores(dataclasses.replace(small, twin="none"), (20.0,))[0].visible_snr is None
+
+
+@given(
+    found=st.lists(st.floats(0, 5), min_size=1, max_size=30),
+    quiet=st.lists(st.floats(0, 5), min_size=1, max_size=30),
+    rate=st.sampled_from(FALSE_ALARM_RATES),
+)
+def test_no_threshold_of_a_false_alarm_rate_finds_more_than_is_told(found, quiet, rate):
+    share, _ = sensitivity_at(found, quiet, rate)
+    kept = [t for t in {*found, *quiet, -1.0} if np.mean(np.array(quiet) > t) <= rate]
+    assert share == pytest.approx(max(np.mean(np.array(found) > t) for t in kept))

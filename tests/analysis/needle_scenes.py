@@ -15,6 +15,7 @@ from napari_fluoroinject.model.motion import Injection, Motion
 MM_PER_PX = 0.28
 ONSET = 14
 POINT_PX, BLUR_PX, SIGMA_PX = 2.5, 0.9, 1.05
+HUB_PX = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,8 +31,10 @@ class Scene:
 class SceneSettings:
     """What is drawn; lengths in px, opacities in natural-log units.
 
-    `sag_px` is how far the middle of the shaft lies off its chord, towards (row, column) =
-    (cos, -sin) of the angle from hub to tip; `wave_px` the amplitude of one wave along it.
+    `hub` is the opacity of a metal hub behind the shaft, `pool_px` where contrast collects (None =
+    about the tip). `sag_px` is how far the middle of the shaft lies off its chord, towards
+    (row, column) = (cos, -sin) of the angle from hub to tip; `wave_px` the amplitude of one wave
+    along it.
     """
 
     seed: int = 0
@@ -51,6 +54,8 @@ class SceneSettings:
     sigma_px: float = SIGMA_PX
     wiggle_px: float = 0.0
     contrast: float = 0.3
+    hub: float = 0.0
+    pool_px: tuple[float, float] | None = None
     mm_per_px: float | None = MM_PER_PX
 
 
@@ -72,8 +77,11 @@ def make_scene(settings: SceneSettings) -> Scene:
                 sigma_px=settings.sigma_px,
             )  # fmt: skip
             opacity += settings.opacity * shaft
+            if settings.hub:
+                opacity += settings.hub * _draw_hub(size, tip[k], hub[k])
         if k >= ONSET:
-            opacity += settings.contrast * _pool(size, np.asarray(settings.tip_px) + shift[k], k)
+            pool = np.asarray(settings.pool_px or settings.tip_px)
+            opacity += settings.contrast * _pool(size, pool + shift[k], k)
         noise = ndi.gaussian_filter(rng.standard_normal((size, size)), 0.7)
         ln[k] = 6.0 - opacity + settings.noise * noise / noise.std()
     registered = _registered(settings, ln, shift)
@@ -103,6 +111,16 @@ def draw_shaft(
     steel = np.clip((length - fine) / POINT_PX, 0, 1) * (fine > 0)
     profile = ndi.gaussian_filter1d(steel, BLUR_PX / 0.1)
     return np.exp(-0.5 * (across / sigma_px) ** 2) * np.interp(along, fine, profile)
+
+
+def _draw_hub(size: int, tip: np.ndarray, hub: np.ndarray) -> np.ndarray:
+    """A blurred cylinder of unit opacity, 2.4 mm wide and `HUB_PX` long, behind the shaft."""
+    rows, columns = np.mgrid[:size, :size].astype(float)
+    axis = (hub - tip) / float(np.hypot(*(hub - tip)))
+    along = (rows - hub[0]) * axis[0] + (columns - hub[1]) * axis[1]
+    across = (rows - hub[0]) * axis[1] - (columns - hub[1]) * axis[0]
+    inside = (np.abs(across) <= 1.2 / MM_PER_PX) & (along >= 0) & (along <= HUB_PX)
+    return ndi.gaussian_filter(inside.astype(float), BLUR_PX)
 
 
 def _anatomy(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import pytest
 from scipy import ndimage
 
 from napari_fluoroinject.analysis.leads import leads_in
+from napari_fluoroinject.analysis.leads.overlaid import _two_rows
 from napari_fluoroinject.analysis.leads.profile import steady
 
 MM = 0.28
@@ -85,6 +86,16 @@ def test_two_leads_one_behind_the_other_are_two(later_px):
             for lead in leads
         ]
         assert min(away) < 1.0
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3])
+def test_rows_in_step_are_not_told_from_one_longer_row(steps):
+    pitch, half = 24.0, 5.3
+    s = np.arange(-15.0, (7 + steps) * pitch + 15.0, 0.5)
+    middles = pitch * np.arange(8 + steps)
+    covered = (np.abs(s[:, None] - middles) < half).any(axis=1).astype(float)
+    profile = ndimage.gaussian_filter1d(covered, 2.0)
+    assert _two_rows(s, profile, MM) is None
 
 
 def test_a_smooth_shaft_is_no_lead():

@@ -12,9 +12,9 @@ from napari_fluoroinject.analysis.evidence import Evidence
 from napari_fluoroinject.analysis.findings import RULES, assess, judge
 from napari_fluoroinject.analysis.measures.seen import Seen
 from napari_fluoroinject.analysis.measures.tip import tip_measurements
-from napari_fluoroinject.model.annotation import Annotation, Event, Mark
+from napari_fluoroinject.model.annotation import Annotation, CArm, Event, Mark
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
-from napari_fluoroinject.model.geometry import Calibration
+from napari_fluoroinject.model.geometry import Calibration, View
 from napari_fluoroinject.model.motion import Injection, Motion
 from napari_fluoroinject.model.needle import Needle, NoNeedle
 from napari_fluoroinject.model.spread import RunOff
@@ -108,6 +108,25 @@ def test_a_run_off_at_the_threshold_is_warned_of_with_its_frames():
     assert found[0].severity == "critical"
     assert found[0].frames == (9, 14)
     assert judge(evidence(run_off=run_off(0.99, "transient")), IL) == ()
+
+
+def test_contrast_is_not_missed_where_nothing_can_be_seen():
+    empty = evidence(
+        injection=Injection(mask_frames=(2, 3), onset_frame=None, onset_score=0.0),
+        illegible="the picture is empty",
+    )
+    assert ids(judge(empty, IL)) == ["image_unfit"]
+    reasons = assess(empty, IL).reasons
+    assert "contrast not seen: not judged (the picture is empty)" in reasons
+
+
+def test_an_angle_that_contradicts_the_file_is_told():
+    filed = loop(view=View(primary_angle_deg=-1.3))
+    said = Annotation(c_arm=CArm(primary_angle_deg=-45.0))
+    told = " ".join(assess(evidence(loop=filed, annotation=said), IL).reasons)
+    assert "said to stand at -45 degrees (primary) where the file has -1.3" in told
+    near = Annotation(c_arm=CArm(primary_angle_deg=-1.0))
+    assert "said to stand" not in str(assess(evidence(loop=filed, annotation=near), IL).reasons)
 
 
 def test_contrast_that_never_came_is_warned_of_only_where_a_procedure_expects_it():

@@ -59,13 +59,13 @@ def test_a_single_frame_is_a_picture_if_anything_is_in_it():
     assert why_illegible(np.zeros((1, SIZE, SIZE), np.float32), FIELD)
 
 
-def report_of(stored: np.ndarray):
+def report_of(stored: np.ndarray, procedure: str = "generic"):
     loop = replace(
         make_loop(Scene())[0].loop,
         frames=ArrayFrames(stored.astype(np.uint16)),
         times_s=np.arange(len(stored)) * 0.1,
     )
-    return analyze_loop(loop, procedures.get("generic"), Annotation(), on=ON)
+    return analyze_loop(loop, procedures.get(procedure), Annotation(), on=ON)
 
 
 @pytest.mark.parametrize("value", [0, 2000])
@@ -74,6 +74,19 @@ def test_an_empty_loop_is_reported_as_unfit_and_no_frame_as_judged(value):
     assert report.assessable.frames == 0
     assert "the picture is empty" in report.assessable.reasons
     assert any(finding.id == "image_unfit" for finding in report.findings)
+
+
+@pytest.mark.parametrize("what", ["empty", "noise"])
+def test_where_there_is_no_picture_contrast_is_not_judged_rather_than_missed(what):
+    stored = {
+        "empty": np.full((FRAMES, SIZE, SIZE), 500),
+        "noise": 2000 + 100 * noise(1.0),
+    }[what]
+    report = report_of(stored, "esi_il_lumbar")
+    raised = [finding.id for finding in report.findings]
+    assert "contrast_not_seen" not in raised
+    assert "image_unfit" in raised
+    assert any("contrast not seen: not judged" in why for why in report.assessable.reasons)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (15, 200), (200, 15)])

@@ -282,6 +282,19 @@ def test_the_edge_is_that_of_what_can_be_judged_and_a_hole_in_it_is_none():
     assert unsaid.lower_bounds == ("area", "along")
 
 
+@pytest.mark.parametrize("columns", [(50, 59), (62, 71), (70, 79)])
+def test_a_column_that_runs_straight_out_of_a_round_field_has_its_width(columns):
+    loop, needle, od = make_loop()
+    row, column = np.mgrid[:128, :128]
+    round_field = np.hypot(row - 63.5, column - 63.5) < 60
+    opacity = replace(opacity_of(od), valid=round_field)
+    maps = box_maps((0, 127), columns)
+    leaving = measure(replace(maps, region=maps.region & round_field), opacity, loop, needle)
+    assert leaving.lower_bounds == ("area", "along", "cranial", "caudal")
+    beside = measure(box_maps((60, 68), (5, 40)), opacity, loop, needle)
+    assert beside.lower_bounds == ("area", "across")
+
+
 def test_a_front_over_too_short_a_way_or_without_times_has_no_speed():
     short = measured(box_maps((62, 66), (58, 62)))
     assert short.front_speed_px_s is None

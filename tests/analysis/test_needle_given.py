@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from needle_scenes import SceneSettings, make_scene
 
 from napari_fluoroinject.analysis.needle import given_needle
-from napari_fluoroinject.analysis.needle.given import SHORTEST_PX
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.model.annotation import NeedleTrajectory
+from napari_fluoroinject.model.on_loop import SHORTEST_SHAFT_PX
 
 LOOP = make_scene(SceneSettings(size=64, frames=6, needle=False)).registered
 PLACES = st.tuples(st.floats(0, 63), st.floats(0, 63))
@@ -22,7 +22,7 @@ PLACES = st.tuples(st.floats(0, 63), st.floats(0, 63))
 def test_a_marked_needle_moves_with_bone(
     hub: tuple[float, float], tip: tuple[float, float], frame: int
 ) -> None:
-    if np.hypot(hub[0] - tip[0], hub[1] - tip[1]) < SHORTEST_PX:
+    if np.hypot(hub[0] - tip[0], hub[1] - tip[1]) < SHORTEST_SHAFT_PX:
         return
     needle = given_needle(NeedleTrajectory(hub_px=hub, tip_px=tip, frame=frame), LOOP)
     assert (needle.tip_px, needle.hub_px, needle.frame) == (tip, hub, frame)

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from napari_fluoroinject.model.drawing import (
     UNKNOWN_WIDTH_PX,
+    needle_coverage,
     needle_mask,
     needle_width_px,
     outlines,
@@ -103,3 +104,45 @@ def test_the_width_is_true_only_where_gauge_and_calibration_are_known():
     assert needle_width_px(22, None) == UNKNOWN_WIDTH_PX
     assert needle_width_px(None, 0.25) == UNKNOWN_WIDTH_PX
     assert needle_width_px(99, 0.25) == UNKNOWN_WIDTH_PX
+
+
+def test_the_shares_of_a_straight_shaft_add_up_to_its_area():
+    for width_px in (0.4, 1.7, 5.0):
+        share = needle_coverage((1, 80, 90), [(10.3, 75.2)], [(61.8, 14.9)], width_px=width_px)
+        area_px = width_px * np.hypot(61.8 - 10.3, 75.2 - 14.9)
+        assert share.sum() == pytest.approx(area_px, rel=0.01)
+        assert 0 <= share.min() <= share.max() <= min(1, width_px + 0.5)
+
+
+def test_a_pixel_within_the_shaft_is_covered_whole_and_one_at_its_edge_in_part():
+    share = needle_coverage((1, 9, 30), [(4, 2)], [(4, 25)], width_px=3.5)[0]
+    np.testing.assert_allclose(share[:, 12], [0, 0, 0.25, 1, 1, 1, 0.25, 0, 0])
+    np.testing.assert_allclose(share[4, [1, 2, 3, 24, 25, 26]], [0, 0.5, 1, 1, 0.5, 0])
+
+
+@pytest.mark.parametrize("sag_px", [None, 6.0, -9.0])
+def test_the_share_is_that_of_a_drawing_eight_times_as_large(sag_px):
+    hub, tip = np.array([5.2, 40.9]), np.array([33.7, 6.4])
+    share = needle_coverage((1, 48, 48), [hub], [tip], width_px=2.3, sag_px=sag_px)[0]
+    large = needle_mask(
+        (1, 384, 384),
+        [8 * hub + 3.5],
+        [8 * tip + 3.5],
+        width_px=8 * 2.3,
+        sag_px=None if sag_px is None else 8 * sag_px,
+    )[0]
+    averaged = large.reshape(48, 8, 48, 8).mean(axis=(1, 3))
+    # The drawing reaches half a diagonal of its own, finer pixels past both ends.
+    assert np.abs(share - averaged).max() < 0.15
+    assert np.abs(share - averaged).mean() < 1e-3
+
+
+def test_a_frame_where_the_needle_was_not_followed_has_no_share():
+    share = needle_coverage((2, 20, 20), [(np.nan, 3), (2, 3)], [(9, 9), (9, 9)])
+    assert not share[0].any()
+    assert share[1].any()
+
+
+def test_a_needle_outside_of_the_picture_covers_nothing_of_it():
+    assert not needle_coverage((1, 20, 20), [(-90, -90)], [(-40, 1e7)]).any()
+    assert not needle_mask((1, 20, 20), [(-90, -90)], [(-40, 1e7)]).any()

@@ -173,7 +173,7 @@ WRONG_POINTS = (
         ('{"gauge": ' + "9" * 5000 + "}", "not valid JSON"),
         ('{"level": {"L4": 1}}', "level: .*a text"),
         ('{"level": "' + "x" * 100_000 + '"}', "level: seen 'xxx"),
-        (r'{"level": "\ud800"}', "none of the spine"),
+        (r'{"level": "\ud800"}', "lone surrogates"),
     ],
     ids=lambda text: text[:60],
 )

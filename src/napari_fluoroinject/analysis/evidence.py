@@ -19,7 +19,8 @@ class Evidence:
     """What was marked and measured in one loop.
 
     `measured` are the measures of the procedure; `illegible` says why no frame can be judged,
-    None where there is a picture. `study` is None where nothing but the loop is known.
+    None where there is a picture. `study` is None where nothing but the loop is known. `doubts`
+    are sentences about what was measured.
     """
 
     loop: CineLoop
@@ -32,3 +33,4 @@ class Evidence:
     illegible: str | None = None
     measured: tuple[Measurement, ...] = ()
     study: Study | None = None
+    doubts: tuple[str, ...] = ()

@@ -123,7 +123,7 @@ def _text(pattern: Pattern, found: Shown) -> str:
     short = [said(one) for one in found.told if one.score < 1.0]
     parts = [f"{where} shows: {'; '.join(reached)}." if reached else f"{where} shows nothing."]
     if short:
-        parts.append(f"It falls short in: {'; '.join(short)}.")
+        parts.append(f"Outside its limits, or within by less than 1 sigma: {'; '.join(short)}.")
     return f"Of the expected pattern ({_name(pattern)}) {' '.join(parts)} {NO_CLEARANCE}"
 
 

@@ -14,6 +14,7 @@ from napari_fluoroinject.analysis.geometry_rules import (
     tip_off_target,
     tip_past_limit,
 )
+from napari_fluoroinject.analysis.measures.views import angle_contradiction
 from napari_fluoroinject.analysis.pattern_rules import pattern_like, patterns_unjudged
 from napari_fluoroinject.analysis.process_rules import order_violation, wrong_level_or_side
 from napari_fluoroinject.analysis.study_rules import dose_alert, missing_view, study_unjudged
@@ -53,13 +54,15 @@ def assess(evidence: Evidence, procedure: Procedure) -> Assessable:
     if evidence.illegible:
         reasons.append(evidence.illegible)
         judged = np.zeros_like(judged)
+    if contradiction := angle_contradiction(evidence.loop.view, evidence.annotation):
+        reasons.append(contradiction)
     warned = any(rule.id == "contrast_not_seen" for rule in procedure.warnings)
     if _nothing_seen(evidence) and not warned:
         reasons.append(
             "no contrast was seen to arrive: where any that was injected went, and whether into a "
             "vessel, cannot be told; what was there from the first frame on does not show"
         )
-    reasons += _not_judged(evidence, procedure)
+    reasons += [*_not_judged(evidence, procedure), *evidence.doubts]
     if evidence.run_off.reason:
         extent = "not assessed" if evidence.run_off.score is None else "assessed in part only"
         reasons.append(f"vascular uptake: {extent} ({evidence.run_off.reason})")
@@ -128,6 +131,8 @@ def _contrast_not_seen(evidence: Evidence, rule: WarningRule, _: Procedure) -> F
 def _nothing_seen(evidence: Evidence) -> bool:
     """Whether contrast was looked for and none was seen; a run-off is contrast, too."""
     looked = bool(evidence.injection.mask_frames) and _given_earlier_s(evidence) is None
+    if evidence.illegible:  # where there is no picture, nothing can be seen to be missing
+        return False
     return looked and evidence.injection.onset_frame is None and not evidence.run_off.alarmed
 
 
@@ -137,6 +142,8 @@ def _not_judged(evidence: Evidence, procedure: Procedure) -> list[str]:
         return ["no procedure was stated, so only the rules that hold for every one were applied"]
     unruled = [rule.id for rule in procedure.warnings if rule.id not in RULES]
     told = [f"this version cannot judge: {', '.join(map(_words, unruled))}"] if unruled else []
+    if evidence.illegible and any(rule.id == "contrast_not_seen" for rule in procedure.warnings):
+        told.append(f"contrast not seen: not judged ({evidence.illegible})")
     if any(rule.id == "tip_off_target" for rule in procedure.warnings):
         told += off_target_unjudged(evidence)
     told += past_limit_unjudged(evidence, procedure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.analysis.measures.tip import off_target_sigma_px
 from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.report import Finding
@@ -54,7 +55,7 @@ def tip_off_target(evidence: Evidence, rule: WarningRule, _: Procedure) -> Findi
         return None
     tip = evidence.motion.in_reference_pose(needle.tip_px, needle.frame)
     distance_mm = length_px(tip, target) * mm_per_px
-    margin_mm = 2.0 * needle.tip_uncertainty_px * mm_per_px
+    margin_mm = 2.0 * off_target_sigma_px(needle) * mm_per_px
     if distance_mm - margin_mm <= rule.threshold.low:
         return None
     return Finding(

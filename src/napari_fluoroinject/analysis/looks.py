@@ -24,6 +24,7 @@ SPARE_SIGMAS = 1.0
 """A feature counts as it stands so many standard deviations on the unlikely side."""
 MOST_SCORE = 10.0
 """Scores end here: what lies ten times within a limit is no surer than what lies nine times."""
+_MOST_DIGITS = 3
 _SPOKEN_UNITS = {"{levels}": "levels", "{levels}/mL": "levels/mL", "{pixels}": "pixels"}
 """Units (UCUM) as settings and sentences have them; others stand as they are."""
 
@@ -96,12 +97,13 @@ def nearest_look(
 def said(told: Told) -> str:
     """One feature in words: what was measured, and what the pattern takes."""
     one = told.one
-    digits = 0 if one.unit == "%" else 1
+    value, limit = one.value or 0.0, told.limit.value
+    digits = _digits(value, one.sigma, limit, unit=one.unit)
     of = "" if one.of is None else f" ({words(one.of)})"
     sigma = "" if one.sigma is None else f" +- {one.sigma:.{digits}f}"
-    limit = f"{told.limit.value:g} {spoken_unit(one)} at {told.feature.bound}"
-    value = f"{one.value:.{digits}f}{sigma} {spoken_unit(one)}"
-    return f"{MEASURES[one.id]}{of} {value} (the pattern takes {limit})"
+    unit = "" if one.unit == "1" else f" {spoken_unit(one)}"
+    takes = f"{limit:g}{unit} at {told.feature.bound}"
+    return f"{MEASURES[one.id]}{of} {value:.{digits}f}{sigma}{unit} (the pattern takes {takes})"
 
 
 def spoken_unit(one: Measurement) -> str:
@@ -112,6 +114,16 @@ def spoken_unit(one: Measurement) -> str:
 def words(name: str) -> str:
     """An identifier as people say it: `intrathecal_like` is "intrathecal-like"."""
     return name.replace("_like", "-like").replace("_", " ")
+
+
+def _digits(value: float, sigma: float | None, limit: float, *, unit: str) -> int:
+    """So many that a sigma is not shown as none, nor two sides of a limit as the same."""
+    least = {"%": 0, "1": 2}.get(unit, 1)
+    for digits in range(least, _MOST_DIGITS):
+        apart = value == limit or f"{value:.{digits}f}" != f"{limit:.{digits}f}"
+        if apart and (not sigma or float(f"{sigma:.{digits}f}") > 0):
+            return digits
+    return _MOST_DIGITS
 
 
 def _known(look: tuple[Feature, ...], procedure: Procedure) -> bool:

@@ -7,7 +7,7 @@ from math import cos, radians, sin
 from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
-from scipy.ndimage import binary_fill_holes, distance_transform_edt
+from scipy.ndimage import binary_fill_holes, distance_transform_edt, gaussian_filter
 
 from napari_fluoroinject.analysis.corridor import path_band, tip_in_reference
 from napari_fluoroinject.analysis.iodine import measure_iodine
@@ -40,6 +40,7 @@ LEAVING_DEG = 60.0
 VESSEL_MM = 2.5
 VESSEL_PX = 8.0
 """Half the width of the band in which contrast is a run-off's own: vessel, path error, blur."""
+_NO_SLOPE = 1e-9
 FIRST_QUANTILE = 0.01
 PEAK_QUANTILE = 0.95
 
@@ -229,12 +230,13 @@ def _lower_bounds(
     """
     near_px = GAP_PX if mm_per_px is None else max(GAP_MM / mm_per_px, 1.0)
     inside = np.pad(binary_fill_holes(judged), 1)
-    away, nearest = distance_transform_edt(inside, return_indices=True)
-    at_edge = np.argwhere(np.pad(region, 1) & (away <= near_px))
-    if not len(at_edge):
+    at_edge = np.pad(region, 1) & (distance_transform_edt(inside) <= near_px)
+    if not at_edge.any():
         return ()
-    out = nearest[:, at_edge[:, 0], at_edge[:, 1]].T - at_edge
-    out = out / np.maximum(np.linalg.norm(out, axis=1), 1.0)[:, None]
+    # where a slanting edge goes in steps of pixels, it faces as it does on the average
+    smooth = gaussian_filter(inside.astype(np.float64), near_px / 2, mode="constant")
+    out = -np.stack([slope[at_edge] for slope in np.gradient(smooth)], axis=1)
+    out = out / np.maximum(np.linalg.norm(out, axis=1), _NO_SLOPE)[:, None]
     axis, least = radians(spine_axis_deg), cos(radians(LEAVING_DEG))
     up = out @ (sin(axis), cos(axis))
     aside = np.abs(out @ (-cos(axis), sin(axis)))

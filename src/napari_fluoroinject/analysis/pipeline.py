@@ -18,6 +18,7 @@ from napari_fluoroinject.analysis.gas import hold_gas_still
 from napari_fluoroinject.analysis.gauge import calibrate_by_gauge
 from napari_fluoroinject.analysis.header_mask import check_mask, choose_mask
 from napari_fluoroinject.analysis.leads import find_leads
+from napari_fluoroinject.analysis.leads.doubts import lead_doubts
 from napari_fluoroinject.analysis.legible import check_size, why_illegible
 from napari_fluoroinject.analysis.local import hold_tissue_still
 from napari_fluoroinject.analysis.measure import measure
@@ -141,6 +142,7 @@ def _analyze(
         mask=registered.mask,
         illegible=why_illegible(registered.ln, registered.field),
         study=study,
+        doubts=tuple(lead_doubts(leads, registered.field)),
         measured=measure_for(
             procedure,
             seen,
@@ -243,14 +245,14 @@ def _contrast(
         return _unmeasured(registered, "no frames before contrast to subtract")
     progress("measuring opacity", 0.5)
     opacity = measure_opacity(registered, needle, kind=kind, on=on)
-    held_still = _hold_still(opacity, registered, needle, on)
+    held_still = hold_still(opacity, registered, needle, on)
     progress("searching for run-off", 0.6)
     run_off = find_run_off(opacity, registered, needle, on=on)
     with_onset, run_off = begin_at_run_off(registered, opacity, run_off)
     if with_onset is not registered:
         registered = with_onset
         opacity = measure_opacity(registered, needle, kind=kind, on=on)
-        held_still = _hold_still(opacity, registered, needle, on)
+        held_still = hold_still(opacity, registered, needle, on)
     progress("mapping the spread", 0.85)
     maps = spread_maps(opacity, registered, needle, run_off, on=on)
     return _Contrast(
@@ -264,7 +266,7 @@ def _contrast(
     )
 
 
-def _hold_still(
+def hold_still(
     opacity: Opacity, registered: RegisteredLoop, needle: Needle | NoNeedle, on: Backend
 ) -> FloatArray:
     """Take gas and tissue that move by themselves out of the opacity; where tissue was taken."""

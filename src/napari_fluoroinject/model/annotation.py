@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_fluoroinject.errors import AnnotationError
 from napari_fluoroinject.model.geometry import Point, Side
-from napari_fluoroinject.model.levels import check_level
+from napari_fluoroinject.model.levels import check_ladder, check_level
 from napari_fluoroinject.model.marks import why_unfit
+from napari_fluoroinject.model.measurement import LANDMARK_OF
 from napari_fluoroinject.model.plain import PlainError, plain, typed
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ MaskSource = Literal["header", "found"]
 AgentKind = Literal["iodinated", "gadolinium", "other"]
 EventKind = Literal["aspiration", "contrast", "test_dose", "medication"]
 
+_LARGEST_PRIMARY_DEG, _LARGEST_SECONDARY_DEG = 180.0, 90.0
+"""PS3.3 C.8.7.5: longitude and latitude of the beam."""
+_UNWRITABLE = ("Cc", "Cs")
+"""Unicode's categories of control characters and of surrogates."""
 _LONGEST_TEXT = 64
 """Characters of a text: LO of DICOM, where it ends up, holds no more (PS3.5 table 6.2-1)."""
 
@@ -73,7 +79,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CArm:
-    """Angles of the C-arm as a person read them off, where the file has none.
+    """Angles of the C-arm as a person read them off; they count where the file has none.
 
     As PositionerPrimaryAngle and PositionerSecondaryAngle (PS3.3 C.8.7.5): towards the patient's
     left and head positive.
@@ -132,8 +138,8 @@ def check_annotation(
     ------
     AnnotationError
         A gauge without a known diameter, a level that does not exist or belongs to another
-        region, a target or mark outside the picture, a landmark that is marked twice, a length or
-        volume that is none.
+        region, a point outside the picture, a landmark that is marked twice, a length or volume
+        that is none, an angle that no C-arm has, a text with control characters.
     """
     # drawing needs NumPy, and the command line loads this module before it knows what is asked
     from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
@@ -145,6 +151,8 @@ def check_annotation(
         )
     _check_texts(annotation)
     _check_amounts(annotation)
+    if annotation.c_arm is not None:
+        _check_c_arm(annotation.c_arm)
     if annotation.level is not None:
         check_level(annotation.level, region=region)
     _check_marks(annotation.marks)
@@ -178,6 +186,18 @@ def annotation_text(annotation: Annotation) -> str:
     return json.dumps(plain(annotation), indent=1, ensure_ascii=False) + "\n"
 
 
+def _check_c_arm(c_arm: CArm) -> None:
+    for what, seen, most in (
+        ("primary_angle_deg", c_arm.primary_angle_deg, _LARGEST_PRIMARY_DEG),
+        ("secondary_angle_deg", c_arm.secondary_angle_deg, _LARGEST_SECONDARY_DEG),
+    ):
+        if not abs(seen) <= most:
+            raise AnnotationError(
+                f"c_arm.{what}: seen {seen:g}; expected -{most:g} to {most:g} degrees, as the "
+                "C-arm's display has it"
+            )
+
+
 def _check_amounts(annotation: Annotation) -> None:
     agent = annotation.agent or ContrastAgent()
     for what, amount in (
@@ -204,6 +224,16 @@ def _check_texts(annotation: Annotation) -> None:
         if text is not None and len(text) > _LONGEST_TEXT:
             seen = f"{text[:20]!r} of {len(text)} characters"
             raise AnnotationError(f"{what}: seen {seen}; expected {_LONGEST_TEXT} at most")
+        if text is not None and (bad := _unwritable(text)):
+            raise AnnotationError(
+                f"{what}: seen the character {bad!r}; expected one line of text without control "
+                "characters or lone surrogates, which a report cannot hold exactly"
+            )
+
+
+def _unwritable(text: str) -> str:
+    """The first character that a text of DICOM cannot hold (PS3.5 6.1); empty if none."""
+    return next((c for c in text if unicodedata.category(c) in _UNWRITABLE), "")
 
 
 def check_landmarks(annotation: Annotation, procedure: Procedure) -> None:
@@ -225,11 +255,20 @@ def check_landmarks(annotation: Annotation, procedure: Procedure) -> None:
             )
         if (why := why_unfit(mark, rule.kind)) is not None:
             raise AnnotationError(f"marks: {mark.landmark!r} {why}")
+        if mark.landmark == LANDMARK_OF["levels"]:
+            _check_ladder(mark, procedure.region)
     views = [view.name for view in procedure.views]
     if annotation.view is not None and views and annotation.view not in views:
         raise AnnotationError(
             f"{procedure.key} has no view {annotation.view!r}; there are: {', '.join(views)}"
         )
+
+
+def _check_ladder(mark: Mark, region: str) -> None:
+    try:
+        check_ladder(mark.level, len(mark.points_px), region=region)
+    except AnnotationError as error:
+        raise AnnotationError(f"marks: {mark.landmark!r}: {error}") from error
 
 
 def _check_marks(marks: tuple[Mark, ...]) -> None:
@@ -244,7 +283,10 @@ def _check_marks(marks: tuple[Mark, ...]) -> None:
 
 
 def _points(annotation: Annotation) -> Iterator[tuple[str, Point]]:
-    """Every point in the geometry of the mask frames, with what it is called."""
+    """Every point, with what it is called."""
+    if annotation.needle is not None:
+        yield "the hub of the needle", annotation.needle.hub_px
+        yield "the tip of the needle", annotation.needle.tip_px
     if annotation.target_px is not None:
         yield "the target", annotation.target_px
     for mark in annotation.marks:

@@ -16,6 +16,7 @@ from napari_fluoroinject.model.arrays import (
 )
 from napari_fluoroinject.model.geometry import Calibration, View
 from napari_fluoroinject.model.masks import HeaderMask
+from napari_fluoroinject.model.patient import Patient
 from napari_fluoroinject.model.pose import Setup
 
 Relationship = Literal["linear", "log", "display", "unknown"]
@@ -123,6 +124,8 @@ class CineLoop:
         Seconds from the first frame, (frames,), float64; None when the file does not tell.
     intensity
         What stored values say about the beam.
+    patient
+        Who lay there, as far as the header says, only to be compared.
     calibration
         None when the file gives no millimetres.
     detector_mm_per_px
@@ -149,6 +152,7 @@ class CineLoop:
     intensity: IntensityScale
     reference: LoopReference
     sha256: str
+    patient: Patient = field(default_factory=Patient)
     calibration: Calibration | None = None
     detector_mm_per_px: float | None = None
     view: View = field(default_factory=View)

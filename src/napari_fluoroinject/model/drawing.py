@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot, sqrt
+from itertools import product
+from math import ceil, floor, hypot, sqrt
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, read_only
+from napari_fluoroinject.model.arrays import BoolArray, DoubleArray, FloatArray, read_only
 from napari_fluoroinject.model.needle import bow_px
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NEEDLE_DIAMETER_MM = {
     18: 1.270,
@@ -28,6 +33,11 @@ UNKNOWN_WIDTH_PX = 3.0
 
 _HALF_DIAGONAL_PX = sqrt(0.5)
 """Half a pixel's diagonal: any point of a pixel lies this close to the pixel's centre."""
+_PLACES_PX = tuple((k + 0.5) / 8 - 0.5 for k in range(8))
+"""Where a pixel is looked at, from its centre, along rows and columns."""
+_LEAST_SLOPE = 1e-3
+"""A shaft that is this level crosses a row too far away to tell where: its box is thin anyway."""
+_Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -83,13 +93,52 @@ def needle_mask(
     BoolArray
         (frames, rows, columns); square ends, so that nothing is drawn past the tip.
     """
-    hubs, tips = (np.asarray(p, dtype=np.float64) for p in (hub_by_frame_px, tip_by_frame_px))
     mask = np.zeros(shape, dtype=np.bool_)
-    for frame, hub, tip in zip(mask, hubs, tips, strict=True):
-        if np.isfinite(hub).all() and np.isfinite(tip).all():
-            half_width_px = max(width_px / 2, _HALF_DIAGONAL_PX)
-            _draw_shaft(frame, hub, tip, half_width_px, sag_px=sag_px)
+    half_width_px = max(width_px / 2, _HALF_DIAGONAL_PX)
+    for frame, shaft in _shafts(mask, hub_by_frame_px, tip_by_frame_px, sag_px=sag_px):
+        rows, columns = shaft.near(half_width_px, frame.shape)
+        along, across = shaft.seen_from(rows, columns)
+        within = (along >= -_HALF_DIAGONAL_PX) & (along <= shaft.length_px + _HALF_DIAGONAL_PX)
+        within &= np.abs(shaft.bent(along, across)) <= half_width_px
+        frame[rows[within], columns[within]] = True
     return mask
+
+
+def needle_coverage(
+    shape: tuple[int, int, int],
+    hub_by_frame_px: npt.ArrayLike,
+    tip_by_frame_px: npt.ArrayLike,
+    *,
+    width_px: float = UNKNOWN_WIDTH_PX,
+    sag_px: float | None = None,
+) -> FloatArray:
+    """Tell what share of each pixel the shaft covers.
+
+    Parameters
+    ----------
+    shape, hub_by_frame_px, tip_by_frame_px, sag_px
+        As `needle_mask` takes them.
+    width_px
+        Of the shaft; one that is thinner than a pixel covers none of them whole.
+
+    Returns
+    -------
+    FloatArray
+        (frames, rows, columns) from 0 to 1, to 1 / 64: each pixel is looked at in 8 x 8 places.
+    """
+    share = np.zeros(shape, dtype=np.float32)
+    for frame, shaft in _shafts(share, hub_by_frame_px, tip_by_frame_px, sag_px=sag_px):
+        rows, columns = shaft.near(width_px / 2, frame.shape)
+        along, across = shaft.seen_from(rows, columns)
+        touched = np.abs(shaft.bent(along, across)) <= width_px / 2 + shaft.pixel_px
+        along, across = along[touched], across[touched]
+        covered = np.zeros(len(along), dtype=np.uint8)
+        for y, x in product(_PLACES_PX, _PLACES_PX):
+            there = along + (y * shaft.down + x * shaft.right)
+            off = np.abs(shaft.bent(there, across + (x * shaft.down - y * shaft.right)))
+            covered += (there >= 0) & (there <= shaft.length_px) & (off <= width_px / 2)
+        frame[rows[touched], columns[touched]] = covered / np.float32(len(_PLACES_PX) ** 2)
+    return share
 
 
 def outlines(mask: BoolArray) -> tuple[Outline, ...]:
@@ -114,29 +163,87 @@ def outlines(mask: BoolArray) -> tuple[Outline, ...]:
     return tuple(sorted(traced, key=lambda outline: -outline.area_px))
 
 
-def _draw_shaft(
-    frame: BoolArray,
-    hub: DoubleArray,
-    tip: DoubleArray,
-    half_width_px: float,
+def _shafts(
+    frames: npt.NDArray[Any],
+    hub_by_frame_px: npt.ArrayLike,
+    tip_by_frame_px: npt.ArrayLike,
     *,
     sag_px: float | None,
-) -> None:
-    """Set the pixels of the shaft's rectangle, bent; looks only at the box round it."""
-    rows, columns = frame.shape
-    margin = half_width_px + 1 + abs(sag_px or 0.0)
-    low = np.floor(np.minimum(hub, tip) - margin).astype(int).clip(0, (rows, columns))
-    high = np.ceil(np.maximum(hub, tip) + margin).astype(int).clip(0, (rows, columns)) + 1
-    row, column = np.ogrid[low[0] : min(high[0], rows), low[1] : min(high[1], columns)]
-    length = hypot(tip[0] - hub[0], tip[1] - hub[1])
-    # A needle seen end on has no direction: any will do, both ends are one pixel.
-    down, right = (tip - hub) / length if length > 0 else (0.0, 1.0)
-    along = (row - hub[0]) * down + (column - hub[1]) * right
-    across = (column - hub[1]) * down - (row - hub[0]) * right
-    if sag_px and length > 0:
-        across = across + bow_px(along / length, sag_px)
-    within = (along >= -_HALF_DIAGONAL_PX) & (along <= length + _HALF_DIAGONAL_PX)
-    frame[low[0] : high[0], low[1] : high[1]] |= within & (np.abs(across) <= half_width_px)
+) -> Iterator[tuple[npt.NDArray[Any], _Shaft]]:
+    """Each frame that has a shaft, and its shaft."""
+    hubs, tips = (np.asarray(p, dtype=np.float64) for p in (hub_by_frame_px, tip_by_frame_px))
+    for frame, hub, tip in zip(frames, hubs, tips, strict=True):
+        if np.isfinite(hub).all() and np.isfinite(tip).all():
+            yield frame, _Shaft.of(hub, tip, sag_px)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shaft:
+    """A shaft in one frame; `down` and `right` are its direction from the hub to the tip."""
+
+    hub: tuple[float, float]
+    tip: tuple[float, float]
+    down: float
+    right: float
+    length_px: float
+    sag_px: float
+
+    @classmethod
+    def of(cls, hub: DoubleArray, tip: DoubleArray, sag_px: float | None) -> _Shaft:
+        length = hypot(tip[0] - hub[0], tip[1] - hub[1])
+        # A needle seen end on has no direction: any will do, both ends are one pixel.
+        down, right = (tip - hub) / length if length > 0 else (0.0, 1.0)
+        return cls(
+            hub=(float(hub[0]), float(hub[1])),
+            tip=(float(tip[0]), float(tip[1])),
+            down=float(down),
+            right=float(right),
+            length_px=length,
+            sag_px=(sag_px or 0.0) if length > 0 else 0.0,
+        )
+
+    def near(self, half_width_px: float, shape: tuple[int, ...]) -> tuple[_Indices, _Indices]:
+        """Rows and columns of the pixels that can lie on it: a band round its chord, row by row.
+
+        A picture has a hundred times as many pixels as a needle.
+        """
+        margin = half_width_px + 1 + abs(self.sag_px)
+        top, bottom = (
+            int(np.clip(edge, 0, shape[0]))
+            for edge in (
+                floor(min(self.hub[0], self.tip[0]) - margin),
+                ceil(max(self.hub[0], self.tip[0]) + margin) + 1,
+            )
+        )
+        row = np.arange(top, bottom)
+        first = np.full(len(row), min(self.hub[1], self.tip[1]) - margin)
+        last = np.full(len(row), max(self.hub[1], self.tip[1]) + margin)
+        if abs(self.down) > _LEAST_SLOPE:
+            middle = self.hub[1] + (row - self.hub[0]) * (self.right / self.down)
+            first = np.maximum(first, middle - margin / abs(self.down))
+            last = np.minimum(last, middle + margin / abs(self.down))
+        begin = np.floor(first).clip(0, shape[1]).astype(np.int64)
+        end = (np.ceil(last) + 1).clip(begin, shape[1]).astype(np.int64)
+        count = end - begin
+        offset = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        return np.repeat(row, count), np.repeat(begin, count) + offset
+
+    @property
+    def pixel_px(self) -> float:
+        """How far across the shaft a pixel can reach from its centre: the axis may be slanted."""
+        slope = 4 * abs(self.sag_px) / self.length_px if self.sag_px else 0.0
+        return _HALF_DIAGONAL_PX * (1 + slope)
+
+    def seen_from(self, rows: _Indices, columns: _Indices) -> tuple[DoubleArray, DoubleArray]:
+        """How far pixels lie along the chord from the hub, and across it."""
+        y, x = rows - self.hub[0], columns - self.hub[1]
+        return y * self.down + x * self.right, x * self.down - y * self.right
+
+    def bent(self, along: DoubleArray, across: DoubleArray) -> DoubleArray:
+        """How far points lie across the bent axis."""
+        if not self.sag_px:
+            return across
+        return across + bow_px(along / self.length_px, self.sag_px)
 
 
 _RIGHT, _DOWN, _LEFT, _UP = range(4)

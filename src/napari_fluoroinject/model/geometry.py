@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import atan2, degrees, hypot, isfinite
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from napari_fluoroinject.errors import UncalibratedError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 Point = tuple[float, float]
 """(row, column), 0-based, at pixel centres."""
@@ -65,6 +68,12 @@ class View:
 def length_px(start: Point, end: Point) -> float:
     """Distance between two points in pixels."""
     return hypot(end[0] - start[0], end[1] - start[1])
+
+
+def area_px(corners: Sequence[Point]) -> float:
+    """Area that a polygon encloses whose edges do not cross, closed or not, in pixels."""
+    edges = zip(corners, (*corners[1:], corners[0]), strict=True)
+    return abs(sum(one[0] * other[1] - other[0] * one[1] for one, other in edges)) / 2
 
 
 def axis_deg(hub: Point, tip: Point) -> float:

@@ -7,7 +7,9 @@ import re
 from napari_fluoroinject.errors import AnnotationError
 
 _COUNTS = {"C": 7, "T": 12, "L": 6, "S": 5}
-"""Vertebrae from head to tail; some people have an L6."""
+"""Vertebrae from head to tail."""
+_MORE = 1
+"""Some people have one vertebra more, such as an L6."""
 _SPINE = tuple(f"{letter}{n}" for letter, count in _COUNTS.items() for n in range(1, count + 1))
 _REGIONS = {"cervical": "C", "thoracic": "T", "lumbar": "L", "sacral": "S"}
 _FORM = re.compile(r"([CTLS]\d+)(?:[-/]([CTLS]?)(\d+))?")
@@ -43,6 +45,49 @@ def check_level(text: str, *, region: str | None = None) -> None:
         raise AnnotationError(
             f"level {text} does not belong to a {region} procedure; expected one from "
             f"{_SPINE[max(first - 1, 0)]} to {_SPINE[min(last + 1, len(_SPINE) - 1)]}"
+        )
+
+
+def check_ladder(first: str | None, count: int, *, region: str | None = None) -> None:
+    """Check that vertebrae that are counted from one on exist, and touch a region.
+
+    Parameters
+    ----------
+    first
+        The vertebra from which they are counted towards the feet; None = not said.
+    count
+        How many they are.
+    region
+        Of a procedure; what is no region of the spine, or None, takes every vertebra.
+
+    Raises
+    ------
+    AnnotationError
+        `first` is no single vertebra, there are fewer below it, or none of them is of the region.
+    """
+    begin = 0
+    if first is not None:
+        ends = _ends(first)
+        if len(ends) != 1:
+            raise AnnotationError(
+                f"level {first!r} is no single vertebra; expected that of the first point, such "
+                "as L1"
+            )
+        begin = ends[0]
+    if begin + count > len(_SPINE) + _MORE:
+        raise AnnotationError(
+            f"seen {count} vertebrae from {first or 'an unnamed one'} on; expected "
+            f"{len(_SPINE) + _MORE - begin} at most: the spine has no more"
+        )
+    letter = _REGIONS.get(region or "")
+    if letter is None or first is None:
+        return
+    shown = _SPINE[begin : begin + count]
+    if not any(name.startswith(letter) for name in shown):
+        raise AnnotationError(
+            f"{count} vertebrae from {first} on hold none of a {region} procedure; expected one "
+            f"from {letter}1 to {letter}{_COUNTS[letter]} among them: give the level of the first "
+            "point"
         )
 
 

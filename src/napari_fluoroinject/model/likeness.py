@@ -67,6 +67,9 @@ LIKENESSES: dict[WarningId, Likeness] = {
             (
                 Feature(measure="one_sidedness", bound="most", landmarks=("midline",)),
                 Feature(measure="lateral_extent", bound="most"),
+                Feature(
+                    measure="middle_opacity", bound="least", landmarks=("midline",), extra=True
+                ),
             ),
             (
                 Feature(measure="line_contact", bound="most", landmarks=VILL),
@@ -83,8 +86,10 @@ LIKENESSES: dict[WarningId, Likeness] = {
             ),
             (
                 Feature(measure="levels_seen", bound="least", landmarks=("end_plates",)),
-                Feature(measure="lateral_extent", bound="most", views=("AP",)),
-                Feature(measure="one_sidedness", bound="most", landmarks=("midline",)),
+                Feature(
+                    measure="column_width", bound="most", landmarks=("midline",), views=("AP",)
+                ),
+                Feature(measure="middle_opacity", bound="most", landmarks=("midline",)),
             ),
         ),
     ),
@@ -111,7 +116,8 @@ LIKENESSES: dict[WarningId, Likeness] = {
 }
 """How each warning of a pattern is told. In the anteroposterior view intrathecal spread lies on
 both sides of the midline and within the dural sac; in the contralateral oblique view it lies
-ventral of the interlaminar line and keeps away from it (clinical patterns of this project)."""
+ventral of the interlaminar line and keeps away from it (clinical patterns of this project). What
+stands in two columns beside the midline is subdural rather than intrathecal (derived here)."""
 
 
 def told_by(warning: WarningId) -> tuple[MeasureId, ...]:

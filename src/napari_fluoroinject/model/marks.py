@@ -6,6 +6,7 @@ from itertools import pairwise
 from math import hypot
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.model.geometry import area_px
 from napari_fluoroinject.model.measurement import LANDMARK_OF
 
 if TYPE_CHECKING:
@@ -58,6 +59,11 @@ def _no_ladder(points: Sequence[Point]) -> str | None:
     """Whether end plates, from head to feet, come one after the other along the spine."""
     (top, left), (bottom, right) = points[0], points[-1]
     along = [p[0] * (bottom - top) + p[1] * (right - left) for p in points]
+    if top - bottom > abs(right - left):
+        return (
+            "runs upwards in the picture; expected from head to feet, in a picture that stands "
+            "head up: give the points in the other order, or turn the picture"
+        )
     for number, (one, other) in enumerate(pairwise(along), start=1):
         if other <= one:
             return (
@@ -69,8 +75,7 @@ def _no_ladder(points: Sequence[Point]) -> str | None:
 
 def _no_area(points: Sequence[Point]) -> str | None:
     edges = list(zip(points, (*points[1:], points[0]), strict=True))
-    area = abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in edges)) / 2
-    if area < LEAST_AREA_PX:
+    if area_px(points) < LEAST_AREA_PX:
         return "encloses nothing; expected corners round an area"
     for i, one in enumerate(edges):
         for j in range(i + 2, len(edges)):

@@ -41,8 +41,9 @@ class Needle:
     source
         `detected`, or `given` by a person.
     tip_end_by
-        What told the tip from the hub: it `moved`, the other end leaves the open field (`edge`),
-        `contrast` left it, `centre` (how people aim; the weakest), or it was `given`.
+        What told the tip from the hub: it `moved`, the other end leaves the open field (`edge`)
+        or widens into a `hub`, `contrast` left it, `centre` (how people aim; the weakest), or it
+        was `given`.
     at_rest_from_frame
         First frame from which the needle stands still; 0 when it stood from the start.
     sag_px
@@ -59,7 +60,7 @@ class Needle:
     tip_by_frame_px: DoubleArray
     hub_by_frame_px: DoubleArray
     source: Literal["detected", "given"]
-    tip_end_by: Literal["moved", "edge", "contrast", "centre", "given"]
+    tip_end_by: Literal["moved", "edge", "hub", "contrast", "centre", "given"]
     at_rest_from_frame: int = 0
     sag_px: float | None = None
 

@@ -26,6 +26,8 @@ WarningId = Literal[
     "dose_alert",
     "image_unfit",
 ]
+Region = Literal["cervical", "thoracic", "lumbar", "sacral", "spine", "unknown"]
+"""`spine` is any part of it; `unknown` only where no procedure was stated."""
 Severity = Literal["critical", "high", "moderate", "info"]
 LandmarkKind = Literal["point", "line", "area"]
 TrajectoryKind = Literal[
@@ -169,7 +171,7 @@ class Procedure(Checked):
 
     key: str
     name: str
-    region: str
+    region: Region
     concept: tuple[str, str, str]
     anatomic_region: tuple[str, str, str] | None
     clinician_signed_off: bool

@@ -17,8 +17,8 @@ PATCH_PX = 84.0
 """Area of the patch where there are no millimetres: 3 mm at 0.29 mm per pixel."""
 
 RUN_OFF_MISSED = (
-    "in synthetic loops nearly half of all run-offs were missed, a quarter of the dense ones, "
-    "and three quarters at a low dose"
+    "in synthetic loops more than a third of all run-offs were missed, more than a quarter of the "
+    "dense ones, and three quarters at a low dose"
 )
 """What must stand beside every limit of the run-off search: a limit promises nothing above it."""
 

@@ -28,10 +28,29 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DoseReport:
-    """The totals of one radiation dose report (PS3.16 TID 10001); None = not told.
+class IrradiationEvent:
+    """One time the beam was on (PS3.16 TID 10003); None = not told.
 
-    `scope` is what they were added up over, a UID: the study, or a step of it.
+    `kind` and `plane` are the words of their codes, `started` a date and time as DICOM writes it.
+    """
+
+    event_uid: str | None = None
+    kind: str | None = None
+    plane: str | None = None
+    started: str | None = None
+    duration_s: float | None = None
+    kap_gycm2: float | None = None
+    kerma_mgy: float | None = None
+    primary_angle_deg: float | None = None
+    secondary_angle_deg: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoseReport:
+    """What one radiation dose report tells (PS3.16 TID 10001); None = not told.
+
+    `scope` is what the totals were added up over, a UID: the study, or a step of it. `events` are
+    the times the beam was on, in the report's order.
     """
 
     study_instance_uid: str
@@ -39,6 +58,7 @@ class DoseReport:
     kap_gycm2: float | None = None
     fluoroscopy_s: float | None = None
     kerma_mgy: float | None = None
+    events: tuple[IrradiationEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -43,7 +43,7 @@ class SubtractedLoop:
     masks
         What was taken off, with the frames that were really used.
     mask_source
-        Whose masks those are.
+        Whose masks those are: found in the picture, of the header, or of a presentation state.
     motion
         What was measured and undone: all frames stand in its reference pose, evenly exposed. None
         = each frame stands as stored, and only the shifts of the header were applied.
@@ -59,7 +59,7 @@ class SubtractedLoop:
     stored: npt.NDArray[np.uint16]
     subtracted: BoolArray
     masks: tuple[HeaderMask, ...]
-    mask_source: MaskSource
+    mask_source: MaskSource | Literal["presentation"]
     motion: Motion | None
     onset_frame: int | None
     window_ln: float
@@ -86,7 +86,7 @@ class SubtractedLoop:
 
     def told(self) -> str:
         """What was subtracted from what, in words; frames count from 1."""
-        whose = "found before contrast" if self.mask_source == "found" else "of the header"
+        whose = "found before contrast" if self.mask_source == "found" else self._whose
         masks = "; ".join(_told(mask) for mask in self.masks if mask.operation != "NONE")
         return f"{masks} ({whose})"
 
@@ -98,7 +98,12 @@ class SubtractedLoop:
         shifted = any(
             any(shift) for mask in self.masks for shift in (mask.shift_px, *_shifts(mask))
         )
-        return f"motion not corrected{', shifts of the header applied' if shifted else ''}"
+        return f"motion not corrected{f', shifts {self._whose} applied' if shifted else ''}"
+
+    @property
+    def _whose(self) -> str:
+        presented = self.mask_source == "presentation"
+        return "of the presentation state" if presented else "of the header"
 
 
 def frames_where(chosen: BoolArray) -> tuple[int, ...]:

@@ -42,9 +42,9 @@ class EpiduralSpace:
 
     `dorsal` film lies before the arches, by `before_arch_mm` in the midline and `bend_mm` more at
     its sides; ventral film lies behind the bodies. `pad_mm` is what fat adds between the levels,
-    `sleeve_mm` (width, depth) the half widths of a root's sleeve, `slope_deg` its way down from
-    the lateral direction; it begins `before_root_mm` before it passes `below_pedicle_mm` below a
-    pedicle's middle.
+    `sleeve_mm` (width, depth) the half widths of a root's sleeve, `slope_deg` how far its way
+    turns from straight caudal (0) to straight lateral (90); it begins `before_root_mm` before it
+    passes `below_pedicle_mm` below a pedicle's middle.
     """
 
     dorsal: bool

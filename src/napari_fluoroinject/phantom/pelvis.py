@@ -27,6 +27,8 @@ _BODIES = ((0.0, 25.0, 16.5, 13.5), (-27.0, 18.0, 11.5, 12.0), (-52.0, 13.0, 8.5
 # Foramina S1 to S3: z, distance from the midline.
 _FORAMINA = ((-13.0, 22.0), (-38.0, 17.5), (-60.0, 13.0))
 _WALL_MM = -16.0
+_YAW_DEG = 48.0
+"""From the sagittal plane to the iliac wing, which stands farthest out in front (assumed)."""
 _AXES: tuple[Vector, Vector, Vector] = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
@@ -47,6 +49,9 @@ def draw_ilium(
 ) -> Bone:
     """The wing of the ilium: a thin disc that flares from the sacroiliac joint to the crest.
 
+    Its dorsal end, which bears the posterior spines, stands medially beside the sacrum, its
+    ventral end laterally; the crest leans outwards.
+
     `sacral` is the middle of the first sacral body in patient millimetres.
     """
     lean = float(random.normal(-24.0, 3.0))
@@ -57,7 +62,7 @@ def draw_ilium(
         name="ilium",
         solids=(wing, rim),
         origin=sacral + np.array([6.0, side * 88.0 * scale, height]),
-        turn=Rotation.from_euler("xz", [side * lean, side * -48.0], degrees=True).as_matrix(),
+        turn=Rotation.from_euler("xz", [side * lean, side * _YAW_DEG], degrees=True).as_matrix(),
         mineral=mineral,
     )
 

@@ -63,9 +63,8 @@ def evidence(procedure, region, *marks, view=None, agent=None, bounds=(), **chan
     )
     undefined = np.full(SHAPE, np.nan)
     maps = SpreadMaps(
-        **dict.fromkeys(
-            ("peak_od", "arrival_s", "time_to_peak_s", "washout_per_s", "transit_s"), undefined
-        ),
+        **dict.fromkeys(("arrival_s", "time_to_peak_s", "washout_per_s", "transit_s"), undefined),
+        peak_od=np.where(region, 0.3, 0.0),
         region=region,
         region_by_frame=region[None],
         arrival_threshold_od=0.1,

@@ -117,7 +117,7 @@ def test_a_spread_that_lacks_a_feature_does_not_show_the_pattern_and_says_which(
     assert 0.0 <= one.score < 1.0
     short = {f"{f.bound}_{f.measure}" for f in one.told if not f.reached}
     assert setting in short
-    assert "It falls short in: " in one.text
+    assert "Outside its limits, or within by less than 1 sigma: " in one.text
     assert one.text.endswith(NO_CLEARANCE)
 
 

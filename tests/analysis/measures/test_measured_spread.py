@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from measured_loops import seen
 
-from napari_fluoroinject.analysis.measures.spread import Spread, spread_measurements
+from napari_fluoroinject.analysis.measures.asked import Spread
+from napari_fluoroinject.analysis.measures.spread import spread_measurements
 from napari_fluoroinject.model.annotation import Annotation, Mark
 from napari_fluoroinject.model.needle import NoNeedle
 from napari_fluoroinject.model.spread import RunOff, SpreadMeasurements
@@ -60,8 +61,10 @@ def run_off(**changes):
 
 
 def found(what, *, of=None, procedure=IL, area=None, spread_numbers=None, run=None, **changes):
+    covered = region() if area is None else area
     spread = Spread(
-        region=region() if area is None else area,
+        region=covered,
+        peak_od=np.where(covered, 0.3, 0.0),
         numbers=spread_numbers or numbers(),
         run_off=run or run_off(),
     )
@@ -192,6 +195,21 @@ def test_what_cannot_be_measured_says_why(what, changes, why):
     assert why in missing.reason
 
 
+def test_columns_are_measured_about_the_marked_midline():
+    marks = Annotation(marks=(MIDLINE,))
+    wide = found("column_width", annotation=marks)
+    assert wide.unit == "mm"
+    assert wide.value > 0
+    assert wide.sigma > 0
+    assert found("middle_opacity", annotation=marks).value == pytest.approx(100.0)
+    pixels = found("column_width", annotation=marks, calibration=None)
+    assert pixels.unit == "{pixels}"
+    leaving = dataclasses.replace(numbers(), lower_bounds=("area", "across"))
+    gone = found("column_width", annotation=marks, spread_numbers=leaving)
+    assert gone.reason == "contrast reaches the edge of the open field"
+    assert found("middle_opacity", annotation=Annotation()).reason.endswith("was not marked")
+
+
 def test_without_a_subtraction_every_measure_says_so():
     for one in spread_measurements(seen(), None, IL):
         assert one.reason == "no frames before contrast to subtract"
@@ -199,7 +217,9 @@ def test_without_a_subtraction_every_measure_says_so():
 
 @pytest.mark.parametrize("procedure", [IL, TF, get("mbb_lumbar")])
 def test_every_measure_that_patterns_ask_for_is_answered_once_for_each_landmark(procedure):
-    spread = Spread(region=region(), numbers=numbers(), run_off=run_off())
+    spread = Spread(
+        region=region(), peak_od=np.where(region(), 0.3, 0.0), numbers=numbers(), run_off=run_off()
+    )
     answered = [(one.id, one.of) for one in spread_measurements(seen(), spread, procedure)]
     assert len(answered) == len(set(answered))
     patterns = (*procedure.expected, *procedure.abnormal)

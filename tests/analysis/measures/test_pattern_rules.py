@@ -23,6 +23,7 @@ UNITS = {
     "levels_seen": "{levels}",
     "levels_per_ml": "{levels}/mL",
     "lateral_extent": "mm",
+    "column_width": "mm",
 }
 """Units of measures that are no share."""
 
@@ -183,6 +184,24 @@ def test_a_line_that_was_not_marked_is_left_out_and_one_that_was_counts():
     here = area("facet_joint", 90, 115, 108, 128)
     assert "retrodural_facet_like" in raised(IL, touching, here, PLATES, view="CLO")
     assert "retrodural_facet_like" not in raised(IL, touching, here, PLATES, VILL, view="CLO")
+
+
+def test_two_columns_that_leave_the_picture_are_subdural_like_and_one_is_not():
+    leaving = {"view": "AP", "bounds": ("area", "along", "cranial", "caudal")}
+    tracks = raised(IL, TRACKS, *IL_MARKS, **leaving)
+    assert "middle of the spread" in tracks["subdural_like"].text
+    assert "subdural_like" not in raised(IL, COLUMN, *IL_MARKS, **leaving)
+    assert "intrathecal_like" not in tracks
+    assert "intrathecal_like" in raised(IL, COLUMN, *IL_MARKS, **leaving)
+    short = drawn((80, 120, 136, 140), (80, 120, 159, 163))
+    assert "subdural_like" not in raised(IL, short, *IL_MARKS, view="AP")
+
+
+def test_a_burst_joint_warns_by_a_smaller_share_in_muscle_than_a_spread_along_the_spine():
+    burst = drawn((85, 115, 160, 170), (100, 115, 170, 198))  # 270 of 720 beyond column 180
+    assert "intramuscular_like" in raised(get("facet_ia_lumbar"), burst, SOFT, view="OBL")
+    column = drawn((40, 160, 170, 201))  # 11 of 31 columns in the muscle
+    assert "intramuscular_like" not in raised(get("lsb"), column, PSOAS, view="AP")
 
 
 def test_a_procedure_may_ask_for_more_than_the_usual_threshold():

@@ -56,7 +56,7 @@ def test_a_needle_of_known_length_tells_its_angle_to_the_beam(degrees):
         ),
         ("coaxiality", {"annotation": Annotation(view="CLO")}, "trajectory view"),
         ("coaxiality", {"annotation": Annotation(view="AP")}, "length was not given"),
-        ("foreshortening", {"source": "detected"}, "hub and tip were not marked"),
+        ("foreshortening", {"source": "detected"}, "mark hub and tip"),
         (
             "foreshortening",
             {"annotation": Annotation(needle_length_mm=9.0)},

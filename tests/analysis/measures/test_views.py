@@ -35,9 +35,10 @@ def test_the_angle_tells_the_view_where_the_side_leaves_one(key, primary, side, 
     assert shown_view(recorded, Annotation(side=side), get(key)) == name
 
 
-def test_what_a_person_says_counts_first():
+def test_the_view_that_a_person_names_counts_first_and_angles_only_where_the_file_has_none():
     recorded, procedure = View(primary_angle_deg=0.0), get("esi_il_lumbar")
     assert shown_view(recorded, Annotation(view="CLO"), procedure) == "CLO"
     turned = Annotation(side="left", c_arm=CArm(primary_angle_deg=-47.0))
-    assert shown_view(recorded, turned, procedure) == "CLO"
+    assert shown_view(recorded, turned, procedure) == "AP"
+    assert shown_view(View(), turned, procedure) == "CLO"
     assert shown_view(View(), Annotation(), procedure) is None

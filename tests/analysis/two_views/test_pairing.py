@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from napari_fluoroinject.analysis.two_views.pairing import pair_loops, pose_of, 
 from napari_fluoroinject.model.annotation import CArm
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
 from napari_fluoroinject.model.geometry import View
+from napari_fluoroinject.model.patient import Patient
 from napari_fluoroinject.model.pose import CArmPose, Setup
 
+NUMBERS = count()
 TABLE = (100.0, 200.0, 0.0, None, None, None)
 NOON = datetime(2026, 1, 1, 12)
 SETUP = Setup(
@@ -29,7 +32,7 @@ def loop(primary=0.0, *, minutes=0, study="1.2", setup=SETUP, **changes):
         "reference": LoopReference(
             study_instance_uid=study,
             series_instance_uid="1",
-            sop_instance_uid="2",
+            sop_instance_uid=f"2.{next(NUMBERS)}",
             sop_class_uid="3",
         ),
         "sha256": "",
@@ -83,6 +86,24 @@ def test_thirty_degrees_are_enough():
 )
 def test_a_pair_that_cannot_be_used_says_why(other, words):
     assert words in reason(loop(0), other)
+
+
+def test_loops_of_different_patients_are_not_put_together_even_in_one_study():
+    jane, john = Patient(id_digest="a", name_digest="x"), Patient(id_digest="b", name_digest="y")
+    said = reason(loop(0, patient=jane), loop(90, patient=john), table_still=True)
+    assert "different patients" in said
+    assert "another ID and name" in said
+    assert reason(loop(0, patient=jane), loop(90, patient=Patient(id_digest="a"))) == ""
+
+
+def test_one_instance_is_no_two_views_whatever_its_angle():
+    first = loop(0)
+    assert "same instance" in reason(first, loop(90, reference=first.reference))
+
+
+def test_loops_that_were_taken_days_apart_are_not_put_together():
+    assert reason(loop(0), loop(90, minutes=180)) == ""
+    assert "24.0 hours apart" in reason(loop(0), loop(90, minutes=24 * 60), table_still=True)
 
 
 def test_a_person_may_say_that_the_table_stood_still_but_headers_prevail():

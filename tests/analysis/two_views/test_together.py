@@ -12,7 +12,7 @@ from test_pairing import SETUP, loop
 from napari_fluoroinject.analysis.two_views.pairing import pose_of
 from napari_fluoroinject.analysis.two_views.together import SeenTwice, Stated, see_twice
 from napari_fluoroinject.analysis.two_views.triangulate import NoTriangulation
-from napari_fluoroinject.model.annotation import Annotation, Mark, NeedleTrajectory
+from napari_fluoroinject.model.annotation import Annotation, CArm, Mark, NeedleTrajectory
 from napari_fluoroinject.model.pose import CArmPose, PoseSigma
 
 STATED = Stated(sigma=PoseSigma(angle_deg=1.0, isocentre_mm=1.0))
@@ -71,6 +71,12 @@ def test_annotations_of_different_levels_or_sides_are_not_put_together(field, on
     found = together(first={field: one}, second={field: other})
     assert found.reason == f"the annotations name different {field}s: {one} and {other}"
     assert isinstance(together(first={field: one}), SeenTwice)
+
+
+def test_an_angle_that_contradicts_its_file_leaves_no_number():
+    found = together(first={"c_arm": CArm(primary_angle_deg=30.0)})
+    assert "of loop 1" in found.reason
+    assert "30 degrees (primary) where the file has 0" in found.reason
 
 
 def test_nothing_marked_in_both_is_said():

@@ -35,6 +35,8 @@ _STEP_PX = 0.5
 _LEVELS = (0.08, 0.8)
 _BESIDE = 0.6
 """Of their length, how far one row may begin after the other: one row is not two in line."""
+_IN_STEP = 0.12
+"""Of a contact's distance: rows nearer to each other's step are one longer row as well."""
 _EDGE_PX = 1.0
 _LEAST_R2 = 0.88
 """Share of the profile's variance that two rows must explain."""
@@ -147,12 +149,19 @@ def _two_rows(
         lambda p: _covered(s, p, count) - shown, start, full_output=True, maxfev=_MOST_TRIES
     )
     left = float(((_covered(s, params, count) - shown) ** 2).sum())
-    apart = 2 * _EDGE_PX < abs(params[1] - params[0]) < _BESIDE * (count - 1) * params[2]
+    apart = _apart(abs(params[1] - params[0]), params[2], count)
     like = _SHORTEST_MM < 2 * abs(params[3]) * mm_per_px < _LONGEST_MM
     if not (apart and like) or left > (1 - _LEAST_R2) * float(((shown - shown.mean()) ** 2).sum()):
         return None
     one, other = (_middles(begin, params, count) for begin in params[:2])
     return (one, abs(float(params[3]))), (other, abs(float(params[3])))
+
+
+def _apart(offset: float, pitch: float, count: int) -> bool:
+    """Whether rows lie beside one another, and cover together what one longer row would not."""
+    steps = offset / pitch
+    beside = 2 * _EDGE_PX < offset < _BESIDE * (count - 1) * pitch
+    return bool(beside and abs(steps - round(steps)) > _IN_STEP)
 
 
 def _guesses(first: float, last: float, count: int, mm_per_px: float) -> Iterator[DoubleArray]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.analysis.measures.asked import Spread
 from napari_fluoroinject.analysis.measures.leads import lead_measurements
 from napari_fluoroinject.analysis.measures.seen import Seen, unmeasured
 from napari_fluoroinject.analysis.measures.shaft import shaft_measurements
-from napari_fluoroinject.analysis.measures.spread import Spread, spread_measurements
+from napari_fluoroinject.analysis.measures.spread import spread_measurements
 from napari_fluoroinject.analysis.measures.tip import tip_measurements
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def measure_for(
     """
     spread = None
     if maps is not None and numbers is not None:
-        spread = Spread(region=maps.region, numbers=numbers, run_off=run_off)
+        spread = Spread(region=maps.region, peak_od=maps.peak_od, numbers=numbers, run_off=run_off)
     taken = (
         *tip_measurements(seen, procedure),
         *shaft_measurements(seen, procedure),

@@ -94,8 +94,11 @@ def _foreshortening(seen: Seen, _: Procedure) -> Measurement:
 def _share(seen: Seen) -> tuple[float | None, float, str]:
     """The needle's length in the picture over its true one, 1 sigma, or why there is none."""
     needle, true_mm = seen.needle, seen.annotation.needle_length_mm
-    if not isinstance(needle, Needle) or needle.source != "given":
-        return None, 0.0, "hub and tip were not marked"
+    if not isinstance(needle, Needle):
+        return None, 0.0, "no needle was found; mark its hub and tip"
+    if needle.source != "given":
+        why = "the detected hub is only where the shaft was last seen; mark hub and tip"
+        return None, 0.0, why
     if true_mm is None:
         return None, 0.0, "the needle's length was not given"
     calibration = seen.loop.calibration

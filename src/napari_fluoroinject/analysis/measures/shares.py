@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 STATION_PX = 0.5
 """Lines are looked at in steps of half a pixel."""
+END_FRAMES = 3
+"""So many frames at the end, and about the peak, are taken together for what is left."""
 MOST_BEYOND_LEVELS = 1.0
 """Levels are counted on by the last spacing this far beyond the marked end plates, no farther."""
 
@@ -39,6 +41,23 @@ def share_within(region: BoolArray, corners_px: Sequence[Point]) -> float:
     """Share of a region's pixels whose centres lie in a polygon; `region` is not empty."""
     pixels = np.argwhere(region).astype(np.float64)
     return float(inside(pixels, corners_px).mean())
+
+
+def share_left(amount: DoubleArray) -> tuple[float, float] | str:
+    """Share that is left at the end of the most that there was, and its standard deviation.
+
+    `amount` (frames,) is NaN where it is not known. Where the share cannot be told, why.
+    """
+    known: DoubleArray = amount[np.isfinite(amount)]
+    if len(known) < 2 * END_FRAMES:
+        return "too few frames with contrast"
+    if not np.isfinite(amount[-END_FRAMES:]).all():
+        return "the last frames could not be judged"
+    smooth = np.median(np.lib.stride_tricks.sliding_window_view(known, END_FRAMES), axis=1)
+    most = float(smooth.max())
+    if most <= 0:
+        return "no spread was seen"
+    return float(smooth[-1]) / most, float(np.std(known[-END_FRAMES:])) / most
 
 
 def touched_share(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from math import hypot, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.measures.asked import Ask, Spread
 from napari_fluoroinject.analysis.measures.border import BORDER_PX, with_border
+from napari_fluoroinject.analysis.measures.columns import column_width_px, middle_opacity
 from napari_fluoroinject.analysis.measures.lines import sides_px
 from napari_fluoroinject.analysis.measures.seen import MARK_SIGMA_PX, Seen, unmeasured
 from napari_fluoroinject.analysis.measures.shares import (
@@ -17,10 +18,10 @@ from napari_fluoroinject.analysis.measures.shares import (
     levels_covered,
     levels_seen,
     share_beyond,
+    share_left,
     share_within,
     touched_share,
 )
-from napari_fluoroinject.model.arrays import BoolArray
 from napari_fluoroinject.model.expected import expected_by
 from napari_fluoroinject.model.likeness import told_by
 from napari_fluoroinject.model.measurement import (
@@ -30,29 +31,17 @@ from napari_fluoroinject.model.measurement import (
     Measurement,
 )
 from napari_fluoroinject.model.needle import Needle
-from napari_fluoroinject.model.procedure import Procedure
-from napari_fluoroinject.model.spread import RunOff, SpreadMeasurements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from napari_fluoroinject.model.annotation import Mark
-    from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.model.arrays import BoolArray
     from napari_fluoroinject.model.geometry import Point
+    from napari_fluoroinject.model.procedure import Procedure
 
 REACH_MM, REACH_PX = 1.5, 4.0
 """Contrast this near to a line touches it: the blur of the maps and a mark's own error."""
-END_FRAMES = 3
-"""So many frames at the end, and about the peak, are taken together for the persistence."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Spread:
-    """The spread as its measures see it: region (rows, columns) in the reference pose."""
-
-    region: BoolArray
-    numbers: SpreadMeasurements
-    run_off: RunOff
 
 
 def spread_measurements(
@@ -77,34 +66,6 @@ def spread_measurements(
     return tuple(found for one in taken for found in _taken(one, seen, spread, procedure))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Ask:
-    """One measure that is asked for, and what it is taken from."""
-
-    what: MeasureId
-    seen: Seen
-    spread: Spread
-    procedure: Procedure
-    unit: str
-
-    def found(self, value: float, sigma: float | None, *, of: str | None = None) -> Measurement:
-        return Measurement(
-            id=self.what, value=value, unit=self.unit, sigma=sigma, of=of, view=self.seen.view
-        )
-
-    def missing(self, why: str, *, of: str | None = None) -> Measurement:
-        return unmeasured(self.seen, self.what, why, unit=self.unit, of=of)
-
-    def mark(self, landmark: str) -> tuple[Mark | None, str]:
-        """The mark of a landmark, or why there is none that serves in this view."""
-        rule = next((one for one in self.procedure.landmarks if one.id == landmark), None)
-        name = landmark.replace("_", " ") if rule is None else rule.name
-        mark, view = self.seen.annotation.mark(landmark), self.seen.view
-        if rule is not None and view is not None and view not in rule.views:
-            return None, f"the {name} is told in {', '.join(rule.views)}, and this view is {view}"
-        return mark, "" if mark is not None else f"the {name} was not marked"
-
-
 def _taken(
     what: MeasureId, seen: Seen, spread: Spread | None, procedure: Procedure
 ) -> Iterator[Measurement]:
@@ -117,11 +78,11 @@ def _taken(
         yield unmeasured(seen, what, "no spread was seen", unit=unit)
     else:
         yield from _TAKEN[what](
-            _Ask(what=what, seen=seen, spread=spread, procedure=procedure, unit=unit)
+            Ask(what=what, seen=seen, spread=spread, procedure=procedure, unit=unit)
         )
 
 
-def _of_numbers(ask: _Ask) -> Iterator[Measurement]:
+def _of_numbers(ask: Ask) -> Iterator[Measurement]:
     """What the spread's own numbers hold already."""
     numbers, name = ask.spread.numbers, _NUMBERS[ask.what]
     suffix = "mm" if ask.seen.loop.mm_per_px else "px"
@@ -137,7 +98,7 @@ def _of_numbers(ask: _Ask) -> Iterator[Measurement]:
     yield ask.found(value * (1 if suffix == "mm" else ask.seen.loop.binned), sigma)
 
 
-def _levels(ask: _Ask) -> Iterator[Measurement]:
+def _levels(ask: Ask) -> Iterator[Measurement]:
     mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None:
         yield ask.missing(why)
@@ -155,7 +116,7 @@ def _levels(ask: _Ask) -> Iterator[Measurement]:
     yield ask.found((ends[1] - ends[0]) / volume_ml, sigma / volume_ml, of=mark.landmark)
 
 
-def _levels_seen(ask: _Ask) -> Iterator[Measurement]:
+def _levels_seen(ask: Ask) -> Iterator[Measurement]:
     """Levels of what lies along the end plates that were marked; the spread may go on."""
     mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None:
@@ -171,7 +132,7 @@ def _level_sigma(mark: Mark) -> float:
     return sqrt(2) * hypot(BORDER_PX, MARK_SIGMA_PX) * (len(mark.points_px) - 1) / length
 
 
-def _millilitres(ask: _Ask) -> tuple[float, str]:
+def _millilitres(ask: Ask) -> tuple[float, str]:
     """What levels are divided by, 1 where they are not, and why it is not known."""
     if ask.what == "levels":
         return 1.0, ""
@@ -181,7 +142,7 @@ def _millilitres(ask: _Ask) -> tuple[float, str]:
     return agent.volume_ml, ""
 
 
-def _beside_midline(ask: _Ask) -> Iterator[Measurement]:
+def _beside_midline(ask: Ask) -> Iterator[Measurement]:
     """Share across the midline from the tip, or the near side's less the far side's."""
     mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None:
@@ -200,7 +161,7 @@ def _beside_midline(ask: _Ask) -> Iterator[Measurement]:
         yield ask.found(100 * (1 - 2 * share), 200 * sigma, of=mark.landmark)
 
 
-def _one_sided(ask: _Ask) -> Iterator[Measurement]:
+def _one_sided(ask: Ask) -> Iterator[Measurement]:
     """The fuller side's share less the other's: it takes no needle to say on which side one is."""
     mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None:
@@ -217,6 +178,31 @@ def _one_sided(ask: _Ask) -> Iterator[Measurement]:
         yield ask.missing("the midline is a point", of=mark.landmark)
         return
     yield ask.found(100 * abs(1 - 2 * share), 200 * sigma, of=mark.landmark)
+
+
+def _columns(ask: Ask) -> Iterator[Measurement]:
+    """How wide the spread lies about the midline, or how opaque it is in its middle."""
+    mark, why = ask.mark(LANDMARK_OF[ask.what])
+    if mark is None:
+        yield ask.missing(why)
+        return
+    region, wide = ask.spread.region, ask.what == "column_width"
+    scale = ask.seen.length_per_px if wide else 100.0
+    try:
+        found = (
+            column_width_px(region, mark.points_px)
+            if wide
+            else middle_opacity(region, ask.spread.peak_od, mark.points_px)
+        )
+    except ValueError:
+        yield ask.missing("the midline is a point", of=mark.landmark)
+        return
+    if found is None:
+        yield ask.missing("its opacity is not known", of=mark.landmark)
+    elif wide and "across" in ask.spread.numbers.lower_bounds:
+        yield ask.missing("contrast reaches the edge of the open field", of=mark.landmark)
+    else:
+        yield ask.found(scale * found[0], scale * found[1], of=mark.landmark)
 
 
 def _beyond_midline(seen: Seen, mark: Mark) -> tuple[Point | None, str]:
@@ -239,7 +225,7 @@ def _beyond_midline(seen: Seen, mark: Mark) -> tuple[Point | None, str]:
     return (float(far[0]), float(far[1])), ""
 
 
-def _medial(ask: _Ask) -> Iterator[Measurement]:
+def _medial(ask: Ask) -> Iterator[Measurement]:
     mark, why = ask.mark(LANDMARK_OF[ask.what])
     if mark is None or mark.beyond_px is None:
         yield ask.missing(why or "the medial side of the pedicle line was not marked")
@@ -247,7 +233,7 @@ def _medial(ask: _Ask) -> Iterator[Measurement]:
     yield _share_beyond(ask, mark.landmark, mark.points_px, mark.beyond_px)
 
 
-def _beyond_lines(ask: _Ask) -> Iterator[Measurement]:
+def _beyond_lines(ask: Ask) -> Iterator[Measurement]:
     """Share beyond each line of the procedure along which contrast should lie."""
     for landmark in ask.procedure.landmarks:
         if landmark.id not in CONTACT_LINES:
@@ -260,7 +246,7 @@ def _beyond_lines(ask: _Ask) -> Iterator[Measurement]:
             yield _share_beyond(ask, mark.landmark, mark.points_px, mark.beyond_px)
 
 
-def _share_beyond(ask: _Ask, landmark: str, points: Sequence[Point], beyond: Point) -> Measurement:
+def _share_beyond(ask: Ask, landmark: str, points: Sequence[Point], beyond: Point) -> Measurement:
     try:
         share, sigma = with_border(ask.spread.region, lambda r: share_beyond(r, points, beyond))
     except ValueError as error:
@@ -268,7 +254,7 @@ def _share_beyond(ask: _Ask, landmark: str, points: Sequence[Point], beyond: Poi
     return ask.found(100 * share, 100 * sigma, of=landmark)
 
 
-def _touched(ask: _Ask) -> Iterator[Measurement]:
+def _touched(ask: Ask) -> Iterator[Measurement]:
     """Contact with each line of the procedure along which contrast should lie, or of the joint."""
     facing = ask.what == "line_contact"
     wanted = CONTACT_LINES if ask.what == "line_contact" else (LANDMARK_OF[ask.what],)
@@ -288,7 +274,7 @@ def _touched(ask: _Ask) -> Iterator[Measurement]:
         yield ask.found(100 * share, 100 * sigma, of=landmark.id)
 
 
-def _overlaps(ask: _Ask) -> Iterator[Measurement]:
+def _overlaps(ask: Ask) -> Iterator[Measurement]:
     """Share of the spread within each area of the procedure."""
     for landmark in ask.procedure.landmarks:
         if landmark.kind != "area":
@@ -302,32 +288,22 @@ def _overlaps(ask: _Ask) -> Iterator[Measurement]:
         yield ask.found(100 * share, 100 * sigma, of=landmark.id)
 
 
-def _compactness(ask: _Ask) -> Iterator[Measurement]:
+def _compactness(ask: Ask) -> Iterator[Measurement]:
     value, sigma = with_border(ask.spread.region, compactness)
     yield ask.found(value, sigma)
 
 
-def _persistence(ask: _Ask) -> Iterator[Measurement]:
+def _persistence(ask: Ask) -> Iterator[Measurement]:
     """What is left at the end of the most contrast that there was, in sums of opacity."""
     area, mean = ask.spread.numbers.area_by_frame_px, ask.spread.numbers.mean_od_by_frame
-    amount = np.where(area == 0, 0.0, area * mean)
-    known: DoubleArray = amount[np.isfinite(amount)]
-    if len(known) < 2 * END_FRAMES:
-        yield ask.missing("too few frames with contrast")
-    elif not np.isfinite(amount[-END_FRAMES:]).all():
-        yield ask.missing("the last frames could not be judged")
+    left = share_left(np.where(area == 0, 0.0, area * mean))
+    if isinstance(left, str):
+        yield ask.missing(left)
     else:
-        windows = np.lib.stride_tricks.sliding_window_view(known, END_FRAMES)
-        smooth = np.median(windows, axis=1)
-        most = float(smooth.max())
-        if most <= 0:
-            yield ask.missing("no spread was seen")
-            return
-        sigma = float(np.std(known[-END_FRAMES:])) / most
-        yield ask.found(100 * float(smooth[-1]) / most, 100 * sigma)
+        yield ask.found(100 * left[0], 100 * left[1])
 
 
-def _run_off(ask: _Ask) -> Iterator[Measurement]:
+def _run_off(ask: Ask) -> Iterator[Measurement]:
     found = ask.spread.run_off
     if ask.what == "tubularity":
         if found.score is None:
@@ -355,7 +331,7 @@ _NUMBERS: dict[MeasureId, str] = {
     "lateral_extent": "across",
     "front_speed": "front_speed",
 }
-_LENGTHS = (*_NUMBERS, "path_length")
+_LENGTHS = (*_NUMBERS, "column_width", "path_length")
 _UNITS: dict[MeasureId, str] = {
     "levels": "{levels}",
     "levels_seen": "{levels}",
@@ -364,7 +340,7 @@ _UNITS: dict[MeasureId, str] = {
     "tubularity": "1",
 }
 """Units (UCUM) of what is neither a share nor a length."""
-_TAKEN: dict[MeasureId, Callable[[_Ask], Iterator[Measurement]]] = {
+_TAKEN: dict[MeasureId, Callable[[Ask], Iterator[Measurement]]] = {
     "levels": _levels,
     "levels_seen": _levels_seen,
     "levels_per_ml": _levels,
@@ -374,6 +350,8 @@ _TAKEN: dict[MeasureId, Callable[[_Ask], Iterator[Measurement]]] = {
     "side_asymmetry": _beside_midline,
     "midline_crossing": _beside_midline,
     "one_sidedness": _one_sided,
+    "column_width": _columns,
+    "middle_opacity": _columns,
     "medial_to_pedicle": _medial,
     "line_contact": _touched,
     "beyond_line": _beyond_lines,

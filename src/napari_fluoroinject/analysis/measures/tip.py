@@ -38,6 +38,11 @@ def tip_measurements(seen: Seen, procedure: Procedure) -> tuple[Measurement, ...
     )
 
 
+def off_target_sigma_px(needle: Needle) -> float:
+    """Return 1 sigma of the distance between the tip and a target that a person marked."""
+    return hypot(needle.tip_uncertainty_px, MARK_SIGMA_PX)
+
+
 def _past(seen: Seen, limit: LimitRule) -> Measurement:
     """Distance of the tip beyond one line."""
     mark = seen.annotation.mark(limit.landmark)
@@ -70,7 +75,7 @@ def _off_target(seen: Seen) -> Iterator[Measurement]:
     elif not isinstance(seen.needle, Needle):
         yield unmeasured(seen, "tip_to_target", "no needle was found", unit=seen.length_unit)
     else:
-        sigma = hypot(seen.needle.tip_uncertainty_px, MARK_SIGMA_PX)
+        sigma = off_target_sigma_px(seen.needle)
         yield _length(seen, "tip_to_target", length_px(_tip(seen, seen.needle), target), sigma)
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 FARTHEST_DEG = 10.0
 """A turn farther than this outside a view's range is another view (proposed here)."""
+_SAME_ANGLE_DEG = 2.0
+"""Displays and headers differ by less: angles are shown in whole degrees, one after the other."""
 _OBLIQUE_DEG = 70.0
 """Views that begin beyond this turn are lateral ones."""
 
@@ -19,7 +21,8 @@ _OBLIQUE_DEG = 70.0
 def shown_view(recorded: View, annotation: Annotation, procedure: Procedure) -> str | None:
     """Return the name of a loop's view in the procedure; None where it is not known.
 
-    What a person said counts first. Else the C-arm's angle tells it: the view whose range is
+    The name that a person said counts first. Else the C-arm's angle tells it, the file's, and
+    where that has none the one that a person read off: the view whose range is
     nearest, where one is nearest. The turn counts towards the needle's side, so that without a
     side both ways must lead to the same view. The file is believed on what is left: a C-arm that
     was not told that its patient lies prone may take one side for the other.
@@ -27,12 +30,28 @@ def shown_view(recorded: View, annotation: Annotation, procedure: Procedure) -> 
     if annotation.view is not None:
         return annotation.view
     primary = recorded.primary_angle_deg
-    if annotation.c_arm is not None:
+    if primary is None and annotation.c_arm is not None:
         primary = annotation.c_arm.primary_angle_deg
     if primary is None:
         return None
     named = {_nearest(turn, procedure.views) for turn in _turns(primary, annotation)}
     return named.pop() if len(named) == 1 else None
+
+
+def angle_contradiction(recorded: View, annotation: Annotation) -> str:
+    """Say where the C-arm's angles of file and person differ; empty where they do not."""
+    if annotation.c_arm is None:
+        return ""
+    said = annotation.c_arm.primary_angle_deg, annotation.c_arm.secondary_angle_deg
+    filed = recorded.primary_angle_deg, recorded.secondary_angle_deg
+    differ = [
+        f"{told:g} degrees ({what}) where the file has {angle:g}"
+        for what, told, angle in zip(("primary", "secondary"), said, filed, strict=True)
+        if angle is not None and abs((told - angle + 180) % 360 - 180) > _SAME_ANGLE_DEG
+    ]
+    if not differ:
+        return ""
+    return f"the C-arm was said to stand at {' and '.join(differ)}: the file's angles count"
 
 
 def _nearest(turn_deg: float, views: tuple[ViewRule, ...]) -> str | None:

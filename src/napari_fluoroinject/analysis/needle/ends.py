@@ -1,14 +1,15 @@
-"""Which end of a shaft is the tip: motion, the field's edge, contrast, and how people aim."""
+"""Which end of a shaft is the tip: motion, the field's edge, the hub, contrast, how people aim."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import hypot
+from math import hypot, log
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from napari_fluoroinject.analysis.needle.curves import end_present
+from napari_fluoroinject.analysis.needle.hub import hub_end
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.needle.curves import Curves
@@ -28,6 +29,13 @@ CONTRAST_DELAY = 4
 SIGMAS, LEAD_SIGMAS = 3.0, 2.0
 SHIFTING_LN = 0.008
 """By how much a disc changes, natural-log units, as other layers move through it."""
+NEAR_PX = 70.0
+"""Ends less than 20 mm apart: contrast that flows along the shaft may lie about the hub alone."""
+AIM_PX = 36.0
+"""How far from the middle of the field people put a tip, 1 sigma to each side: 10 mm, assumed,
+twice that of synthetic loops."""
+SURE, TIE = log(10.0), 0.3
+"""Log odds from which the middle of the field tells one end from the other, or neither."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +43,7 @@ class TipEnd:
     """Which end is the tip: `outward` +1 for the end of larger positions, and what told."""
 
     outward: int
-    by: Literal["moved", "edge", "contrast", "centre"]
+    by: Literal["moved", "edge", "hub", "contrast", "centre"]
 
 
 def only_end(shaft: Shaft, *, scale: float) -> TipEnd | None:
@@ -58,20 +66,31 @@ def choose_tip_end(
     *,
     rest: tuple[int, ...],
     scale: float,
-) -> TipEnd:
-    """Tell the tip from the hub by the strongest evidence there is.
+) -> TipEnd | None:
+    """Tell the tip from the hub by the strongest evidence there is; None where none is enough.
 
-    An end that was missing in the first frames while the other was there has moved in; else
-    contrast
-    leaves the tip; else people centre and collimate on the tip, the weakest evidence.
+    An end that was missing in the first frames while the other was there has moved in; else the
+    end that widens into a hub is none; else contrast leaves the tip; else people centre and
+    collimate on the tip, the weakest evidence, which must be ten to one if it stands alone and
+    speaks against a hub, and against contrast where the two ends are near to each other.
     """
     advanced = _advanced(curves, ends, rest, scale)
     if advanced is not None:
         return TipEnd(outward=advanced, by="moved")
+    central = _log_odds(registered, track, ends, rest[-1], scale)
+    hub = hub_end(registered, track, curves, ends, frames=rest, scale=scale)
+    away = {None: 0, 0: 1, 1: -1}[hub]
+    if away and away * central > -SURE:
+        return TipEnd(outward=away, by="hub")
     stained = _stained(registered, track, ends, frame=rest[-1], scale=scale)
     if stained is not None:
-        return TipEnd(outward=stained, by="contrast")
-    return TipEnd(outward=_central(registered, track, ends, rest[-1]), by="centre")
+        near = ends[1].along_px - ends[0].along_px < NEAR_PX * scale
+        return (
+            None if near and stained * central < -TIE else TipEnd(outward=stained, by="contrast")
+        )
+    if abs(central) < SURE:
+        return None
+    return TipEnd(outward=1 if central > 0 else -1, by="centre")
 
 
 def _advanced(
@@ -141,12 +160,14 @@ def _mean_near(registered: RegisteredLoop, place: DoubleArray, frame: int, radiu
     return level - float(registered.ln[frame, r, c][disc].mean())
 
 
-def _central(registered: RegisteredLoop, track: Track, ends: tuple[End, End], frame: int) -> int:
-    """The end nearer to the centre of the open field."""
+def _log_odds(
+    registered: RegisteredLoop, track: Track, ends: tuple[End, End], frame: int, scale: float
+) -> float:
+    """Of the last end being the tip against the first, by their distances from the middle."""
     rows, columns = np.nonzero(registered.field)
     centre = float(rows.mean()), float(columns.mean())
-    distance = [
-        float(np.hypot(point[0] - centre[0], point[1] - centre[1]))
+    first, last = (
+        float(np.hypot(point[0] - centre[0], point[1] - centre[1])) / (AIM_PX * scale)
         for point in (track.lines[frame].at(end.along_px) for end in ends)
-    ]
-    return 1 if distance[1] < distance[0] else -1
+    )
+    return 0.5 * (first**2 - last**2)

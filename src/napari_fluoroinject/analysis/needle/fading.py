@@ -1,4 +1,4 @@
-"""Whether a shaft plainly ends at its tip, or fades so that it may go on beyond."""
+"""Whether a shaft plainly ends at its tip, or may go on beyond: it fades, or goes on later."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.analysis.needle.tip import step_misfit
+from napari_fluoroinject.analysis.needle.tip import fit_end, step_misfit
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.needle.tip import End
@@ -23,6 +23,8 @@ PLAIN_PX = 5.0
 """Ends told less plainly than this by the far surroundings are in doubt: in synthetic
 loops most that were short by more than 3 sigma are among them, and one in eight of the others."""
 LEAST_SAMPLES = 40
+BEYOND_PX, SIGMAS = 3.0, 2.0
+"""A shaft that the next frames show to end so far beyond, in px and in sigma of both, went on."""
 
 
 def doubted(
@@ -62,3 +64,27 @@ def doubted(
     if spread <= PLAIN_PX * scale:
         return end
     return replace(end, uncertainty_px=hypot(end.uncertainty_px, spread))
+
+
+def overtaken(end: End, along: DoubleArray, later: DoubleArray, *, scale: float) -> End:
+    """The same end, its uncertainty grown to where the shaft ends in the next frames.
+
+    A needle that moved in until contrast came, or contrast that runs on along it: either way its
+    tip may not have been where few frames showed it.
+
+    Parameters
+    ----------
+    end
+        As it was fitted.
+    along, later
+        (samples,) positions and mean opacity along the axis in the frames that follow those of
+        the fit; NaN where unknown.
+    scale
+        Growth of the pixel parameters.
+    """
+    now = fit_end(along, later, end, scale=scale)
+    beyond = (now.along_px - end.along_px) * end.outward
+    doubt = SIGMAS * hypot(now.uncertainty_px, end.uncertainty_px)
+    if beyond <= max(BEYOND_PX * scale, doubt):
+        return end
+    return replace(end, uncertainty_px=hypot(end.uncertainty_px, beyond))

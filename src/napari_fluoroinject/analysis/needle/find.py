@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from napari_fluoroinject.analysis.needle.candidates import Segment, find_segments
-from napari_fluoroinject.analysis.needle.gates import failed_gates, is_crooked, is_piece
+from napari_fluoroinject.analysis.needle.gates import (
+    failed_gates,
+    is_crooked,
+    is_on,
+    is_piece,
+    is_stub,
+)
 from napari_fluoroinject.analysis.needle.line import Line, pixel_scale
 from napari_fluoroinject.analysis.needle.measure import measure_needle
+from napari_fluoroinject.analysis.needle.reasons import FADED, PIECE, no_shaft
 from napari_fluoroinject.analysis.needle.refine import Shaft, refine
 from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.model.needle import Needle, NoNeedle
@@ -22,6 +30,8 @@ if TYPE_CHECKING:
 DETECTION_FRAMES = 6
 """Last frames before contrast: fewer are noisier, more smear a needle still being advanced."""
 FRAMES_WITHOUT_MASK = 8
+MOST_STUBS = 4
+"""Short lines that are looked at for a hub: each is followed through the whole loop."""
 
 
 def find_needle(
@@ -46,21 +56,44 @@ def find_needle(
     Returns
     -------
     Needle or NoNeedle
-        The best candidate that passes every gate; `NoNeedle` says what was looked for.
+        The best candidate that passes every gate, or a short one with a hub that is seen;
+        `NoNeedle` says what was seen, what was expected and what to do.
     """
     scale = pixel_scale(registered.loop.mm_per_px, registered.field.shape)
     frames = clean_frames(registered)
     opacity = mean_opacity(registered, frames[-DETECTION_FRAMES:], on=on)
-    found = find_shaft(opacity, registered.field, scale=scale, gauge=gauge)
-    if isinstance(found, NoNeedle):
-        return found
-    return measure_needle(registered, found, frames=frames, gauge=gauge, scale=scale)
+    found = look_for_shafts(opacity, registered.field, scale=scale, gauge=gauge)
+
+    def measured(shaft: Shaft) -> Needle | NoNeedle:
+        return measure_needle(registered, shaft, frames=frames, gauge=gauge, scale=scale)
+
+    if found.shaft is not None:
+        return measured(found.shaft)
+    for stub in found.stubs:
+        needle = measured(stub)
+        if isinstance(needle, Needle) and needle.tip_end_by == "hub":
+            return needle
+    return no_shaft(found.failed, found.stubs, registered, scale=scale)
 
 
-def find_shaft(
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Looked:
+    """What was seen: the best shaft that passes every gate, or else what is none.
+
+    `stubs` are too short alone, strongest first: a needle that points along the beam, or a bone
+    edge, which only a hub at one end tells apart. `failed` holds the plainest reason against each
+    of the other lines.
+    """
+
+    shaft: Shaft | None
+    stubs: tuple[Shaft, ...] = ()
+    failed: tuple[str, ...] = ()
+
+
+def look_for_shafts(
     opacity: FloatArray, field: BoolArray, *, scale: float, gauge: int | None = None
-) -> Shaft | NoNeedle:
-    """The candidate with the highest score that passes every gate.
+) -> Looked:
+    """The candidate with the highest score that passes every gate, or what there is instead.
 
     Parameters
     ----------
@@ -74,26 +107,25 @@ def find_shaft(
         The needle's, 18 to 25 when it is known: it bounds how wide the shaft is.
     """
     failed: list[str] = []
+    stubs: list[Shaft] = []
     crooked: list[Shaft] = []
     for segment in _segments(opacity, field, max(int(scale), 1)):
         shaft = refine(opacity, field, segment, scale=scale)
         if shaft is None:
-            failed.append("faded")
+            failed.append(FADED)
             continue
         reasons = failed_gates(shaft, scale=scale, gauge=gauge)
         if is_crooked(reasons):
             crooked.append(shaft)
-        if not reasons and any(is_piece(shaft, wire, scale=scale) for wire in crooked):
-            reasons = ("a piece of a wire that winds",)
-        if not reasons:
-            return shaft
-        failed.append(reasons[0])
-    if not failed:
-        return NoNeedle(reason="the open field shows no line darker than both its sides")
-    return NoNeedle(
-        reason=f"none of {len(failed)} dark lines is a thin smooth shaft long enough for a "
-        f"needle; the strongest was {failed[0]}"
-    )
+        piece = any(is_piece(shaft, wire, scale=scale) for wire in crooked)
+        if not reasons and not piece:
+            return Looked(shaft=shaft)
+        if is_stub(shaft, reasons, scale=scale) and not piece:
+            if len(stubs) < MOST_STUBS and not any(is_on(shaft, stub, scale) for stub in stubs):
+                stubs.append(shaft)
+        else:
+            failed.append(reasons[0] if reasons else PIECE)
+    return Looked(shaft=None, stubs=tuple(stubs), failed=tuple(failed))
 
 
 def clean_frames(registered: RegisteredLoop) -> tuple[int, ...]:

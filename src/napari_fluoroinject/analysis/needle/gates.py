@@ -11,9 +11,10 @@ from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.needle.refine import Shaft
 
-SHORTEST_MM = 11.0
-"""A shorter shaft (a needle seen end-on) cannot be told from a bone edge."""
 SHORTEST_PX = 39.0
+"""A shaft shorter than that, 11 mm, (a needle seen end-on) cannot be told from a bone edge."""
+SHORTEST_STUB_PX = 22.0
+"""Nor one shorter than that, 6 mm, with something wide at one end."""
 WIDEST_SIGMA_PX = 1.45
 """Up to 20G; motion within a pulse and a needle near the tube widen the thinnest as far."""
 BLUR_SIGMA_PX, BOX_SIGMA = 0.72, 12**-0.5
@@ -35,7 +36,7 @@ CLUTTER = 0.55
 VARIATION = 0.7
 FILLED = 0.75
 MISFIT = 0.10
-WIDE, NOT_SMOOTH = "wide", "not smooth"
+SHORT, WIDE, NOT_SMOOTH = "short", "wide", "not smooth"
 LONGEST_PIECE = 0.95
 PIECE_PX = 4.0
 PIECE_SHARES = (0.1, 0.5, 0.9)
@@ -65,7 +66,7 @@ def failed_gates(shaft: Shaft, *, scale: float, gauge: int | None = None) -> tup
     length = shaft.length_px
     most_sag = length * min(MOST_SAG, MOST_CURVED * length / (8 * scale))
     gates = (
-        (length < SHORTEST_PX * scale, "short"),
+        (length < SHORTEST_PX * scale, SHORT),
         (shaft.sigma_px > widest_sigma_px(gauge) * scale, WIDE),
         (shaft.roughness_px > min(smooth, CROOKED_PX * scale), NOT_SMOOTH),
         (shaft.sag_px > most_sag, "bent too far"),
@@ -74,6 +75,11 @@ def failed_gates(shaft: Shaft, *, scale: float, gauge: int | None = None) -> tup
         (shaft.misfit > MISFIT, "not the profile of a shaft"),
     )
     return tuple(reason for failed, reason in gates if failed)
+
+
+def is_stub(shaft: Shaft, failed: tuple[str, ...], *, scale: float) -> bool:
+    """Whether all that a shaft lacks is length, as a needle does that points along the beam."""
+    return failed == (SHORT,) and shaft.length_px >= SHORTEST_STUB_PX * scale
 
 
 def is_crooked(failed: tuple[str, ...]) -> bool:
@@ -85,9 +91,15 @@ def is_piece(shaft: Shaft, of: Shaft, *, scale: float) -> bool:
     """Whether a shaft is mostly a stretch of a longer one: half a wave is smooth, too."""
     if shaft.length_px > LONGEST_PIECE * of.length_px:
         return False
-    on_it = 0
-    for share in PIECE_SHARES:
-        place = shaft.line.at(shaft.start_px + share * shaft.length_px)
-        along, across = of.line.project(place)
-        on_it += abs(across) <= PIECE_PX * scale and of.start_px <= along <= of.end_px
-    return on_it >= 2
+    return sum(_lies_on(shaft, share, of, scale) for share in PIECE_SHARES) >= 2
+
+
+def is_on(shaft: Shaft, other: Shaft, scale: float) -> bool:
+    """Whether the middle of a shaft lies on another one: both are one line, found twice."""
+    return _lies_on(shaft, 0.5, other, scale)
+
+
+def _lies_on(shaft: Shaft, share: float, other: Shaft, scale: float) -> bool:
+    place = shaft.line.at(shaft.start_px + share * shaft.length_px)
+    along, across = other.line.project(place)
+    return abs(across) <= PIECE_PX * scale and other.start_px <= along <= other.end_px

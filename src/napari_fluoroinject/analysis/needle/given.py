@@ -10,6 +10,7 @@ import numpy as np
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.on_loop import SHORTEST_SHAFT_PX
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.registered import RegisteredLoop
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 HAND_SIGMA_PX = 1.5
 """How well a person marks a point on a screen: assumed, not measured."""
-
-SHORTEST_PX = 5.0
-"""A shorter shaft has no direction: a hand's error at both ends turns it by 23 degrees."""
 
 
 def given_needle(trajectory: NeedleTrajectory, registered: RegisteredLoop) -> Needle:
@@ -53,11 +51,11 @@ def given_needle(trajectory: NeedleTrajectory, registered: RegisteredLoop) -> Ne
         )
     for name, point in (("hub", trajectory.hub_px), ("tip", trajectory.tip_px)):
         _check_inside(name, point, rows, columns)
-    if length_px(trajectory.hub_px, trajectory.tip_px) < SHORTEST_PX:
+    if length_px(trajectory.hub_px, trajectory.tip_px) < SHORTEST_SHAFT_PX:
         raise AnalysisError(
             f"hub {trajectory.hub_px} and tip {trajectory.tip_px} of the needle are less than "
-            f"{SHORTEST_PX:g} px apart: too short for a direction; mark the shaft where it is "
-            "first seen, then the tip"
+            f"{SHORTEST_SHAFT_PX:g} px apart: too short for a direction; mark the shaft where it "
+            "is first seen, then the tip"
         )
     return Needle(
         tip_px=trajectory.tip_px,

@@ -15,14 +15,15 @@ from napari_fluoroinject.analysis.needle.curves import (
     rest_from,
 )
 from napari_fluoroinject.analysis.needle.ends import choose_tip_end, only_end
-from napari_fluoroinject.analysis.needle.fading import doubted
+from napari_fluoroinject.analysis.needle.fading import doubted, overtaken
 from napari_fluoroinject.analysis.needle.follow import Track, follow
 from napari_fluoroinject.analysis.needle.patch import end_patch, fit_patch, point_lengths
+from napari_fluoroinject.analysis.needle.reasons import undecided
 from napari_fluoroinject.analysis.needle.refine import Shaft
 from napari_fluoroinject.analysis.needle.slide import estimate_slide, trace_advance
 from napari_fluoroinject.analysis.needle.tip import End, fit_end
 from napari_fluoroinject.analysis.registered import RegisteredLoop
-from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.needle import Needle, NoNeedle
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 LAST_FRAMES = 6
 ROUNDS = 2
+FILLING_FRAMES = 3
+"""So few frames after the onset contrast hardly changes what is seen of the shaft."""
 STAINED_WEIGHT = 0.25
 """What a tip's place is worth in a frame in which contrast flows around it."""
 BLUNT = np.array([0.5])
@@ -45,8 +48,10 @@ def measure_needle(
     frames: tuple[int, ...],
     gauge: int | None,
     scale: float,
-) -> Needle:
+) -> Needle | NoNeedle:
     """Follow a shaft, tell its tip from its hub, and fit both ends.
+
+    Where nothing tells its tip from its hub there is no needle: half of the tips would be wrong.
 
     Parameters
     ----------
@@ -65,19 +70,20 @@ def measure_needle(
     track = follow(registered, shaft, start=last[-1], scale=scale)
     curves = measure_curves(registered, shaft, track, scale=scale)
     scene = _Scene(registered=registered, shaft=shaft, track=track, curves=curves, scale=scale)
-    rough = (
-        End(along_px=shaft.start_px, outward=-1),
-        End(along_px=shaft.end_px, outward=1),
-    )
-    rough = scene.rough_ends(rough, last, np.zeros(len(registered.ln)))
+    ends = End(along_px=shaft.start_px, outward=-1), End(along_px=shaft.end_px, outward=1)
+    rough = scene.rough_ends(ends, last, np.zeros(len(registered.ln)))
     choice = only_end(shaft, scale=scale) or choose_tip_end(
         registered, track, curves, rough, rest=last, scale=scale
     )
+    if choice is None:
+        line = track.lines[last[-1]]
+        return undecided(line.at(rough[0].along_px), line.at(rough[1].along_px), registered)
     tip, hub = rough[::-1] if choice.outward > 0 else rough
     rest = rest_from(end_present(curves, tip, frames=last, scale=scale), last[-1])
     still = tuple(k for k in frames if k >= rest and track.seen[k]) or last[-1:]
     tip, tip_slide = scene.locate(tip, still, scene.clear(), point_lengths(gauge))
     mean = curves.mean(still, tip_slide)
+    tip = overtaken(tip, curves.along_px, scene.just_after(frames), scale=scale)
     tip = doubted(tip, curves.along_px, mean, length_px=shaft.length_px, scale=scale)
     hub, hub_slide = scene.locate(hub, still, np.ones(len(registered.ln)), BLUNT)
     tip_slide = trace_advance(curves, tip, tip_slide, rest=rest, still=still, scale=scale)
@@ -136,6 +142,15 @@ class _Scene:
             slide = estimate_slide(self.curves, end, weight, bone, scale=self.scale)
             slide -= slide[list(still)].mean()
         return self._polished(end, still, slide, points), slide
+
+    def just_after(self, frames: tuple[int, ...]) -> DoubleArray:
+        """Mean curve of the frames that follow, until contrast has had time to spread."""
+        onset = self.registered.injection.onset_frame
+        after = range(frames[-1] + 1, 0 if onset is None else onset + FILLING_FRAMES)
+        seen = [k for k in after if k < len(self.track.seen) and self.track.seen[k]]
+        if not seen:
+            return np.full(len(self.curves.along_px), np.nan)
+        return self.curves.mean(seen, np.zeros(len(self.track.seen)))
 
     def clear(self) -> DoubleArray:
         """What the tip's place is worth in each frame: less where contrast flows around it."""

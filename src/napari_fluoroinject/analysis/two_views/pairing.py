@@ -24,6 +24,8 @@ _SAME_VIEW_DEG = 5.0
 """Views nearer to each other are called the same."""
 _TABLE_STEP = 0.1
 """Positions and tilts that differ by more, in mm or degrees, are not of one table at rest."""
+LONGEST_APART_S = 3 * 3600.0
+"""Nobody lies still on a table for longer; no procedure here takes so long."""
 _PLACE = 3
 """The table's position; its tilts may stay unknown: few tables have all of them."""
 _TURNED = -0.5
@@ -188,11 +190,10 @@ def _paired(
             (starts[0].replace(tzinfo=None) - starts[1].replace(tzinfo=None)).total_seconds()
         )
     reasons = (
-        ""
-        if one.reference.study_instance_uid == other.reference.study_instance_uid
-        else "they are of different studies",
+        _strangers(one, other),
         next((one for one in (pose, its) if isinstance(one, str)), ""),
         _too_near(separation),
+        _too_long(apart),
         _table_speaks_against(table, table_still),
     )
     return PairedLoops(
@@ -202,6 +203,33 @@ def _paired(
         apart_s=apart,
         table=table,
         reason=next((reason for reason in reasons if reason), ""),
+    )
+
+
+def _strangers(one: CineLoop, other: CineLoop) -> str:
+    """Why two loops are not two runs of one patient in one study; else empty."""
+    mine, its = one.reference, other.reference
+    if mine.study_instance_uid != its.study_instance_uid:
+        return "they are of different studies"
+    if unlike := one.patient.unlike(other.patient):
+        return (
+            f"the files name different patients (seen another {unlike}; expected the same): "
+            "give two loops of one patient, or have the files corrected"
+        )
+    if mine.sop_instance_uid == its.sop_instance_uid:
+        return (
+            "both are the same instance (seen one SOP Instance UID; expected two): give two "
+            "loops, each with its own"
+        )
+    return ""
+
+
+def _too_long(apart_s: float | None) -> str:
+    if apart_s is None or apart_s <= LONGEST_APART_S:
+        return ""
+    return (
+        f"they were taken {apart_s / 3600:.1f} hours apart; expected "
+        f"{LONGEST_APART_S / 3600:g} at most, within which a patient may lie still"
     )
 
 
@@ -220,5 +248,8 @@ def _table_speaks_against(table: TableState, table_still: bool) -> str:
     if table == "moved":
         return "the table moved, between the loops or during one of them"
     if table == "unknown" and not table_still:
-        return "the files do not tell whether the table moved: a person has to say that it did not"
+        return (
+            "the files do not tell whether the table moved: a person has to say that it did not "
+            "(--table-still)"
+        )
     return ""

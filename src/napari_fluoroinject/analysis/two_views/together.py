@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.analysis.measures.seen import MARK_SIGMA_PX
+from napari_fluoroinject.analysis.measures.views import angle_contradiction
 from napari_fluoroinject.analysis.two_views.pairing import PairedLoops, pair_loops, pose_of
 from napari_fluoroinject.analysis.two_views.refine import (
     FEWEST_POINTS,
@@ -101,7 +102,7 @@ def see_twice(
     ]
     (paired,) = pair_loops(loops, poses=poses, table_still=stated.table_still)
     first, second = poses
-    reason = paired.reason or _disagreement(*annotations)
+    reason = paired.reason or _disagreement(*annotations) or _against_files(loops, annotations)
     if reason or isinstance(first, str) or isinstance(second, str):
         return NoTriangulation(reason=reason)
     pair = stated_pair(first, second, sigma=stated.sigma)
@@ -155,6 +156,17 @@ def _landmarks(first: Annotation, second: Annotation) -> Iterator[_Common]:
         its = second.mark(mark.landmark)
         if its is not None and len(mark.points_px) == len(its.points_px) == 1:
             yield mark.landmark, mark.points_px[0], its.points_px[0]
+
+
+def _against_files(
+    loops: tuple[CineLoop, CineLoop], annotations: tuple[Annotation, Annotation]
+) -> str:
+    """Angles of the C-arm that a person and the file tell differently: one of them is wrong."""
+    for number, (loop, annotation) in enumerate(zip(loops, annotations, strict=True), start=1):
+        if said := angle_contradiction(loop.view, annotation):
+            told = said.partition(":")[0]
+            return f"of loop {number}, {told}: find out which is right, and say that alone"
+    return ""
 
 
 def _disagreement(first: Annotation, second: Annotation) -> str:

@@ -1,20 +1,20 @@
-"""The two things a run-off does, each searched at every time: it comes and goes, or it stays."""
+"""What a run-off does, searched at every time: it comes and goes, or it stays."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from napari_fluoroinject.analysis.vascular.evidence import Window
-from napari_fluoroinject.analysis.vascular.path import Chain, trace
+from napari_fluoroinject.analysis.vascular.path import Chain, several
 from napari_fluoroinject.analysis.vascular.width import line_width_px
 from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.vascular.evidence import Evidence
-    from napari_fluoroinject.analysis.vascular.path import Best
+    from napari_fluoroinject.analysis.vascular.path import Way
     from napari_fluoroinject.analysis.vascular.suspicion import Suspicion
 
 Kind = Literal["transient", "persistent"]
@@ -30,7 +30,7 @@ class Detector:
     kind
         What it speaks of.
     threshold
-        Path mean from which it raises an alarm; `find_run_off` says how it was chosen.
+        Path mean from which it would alarm, were it alone to decide: the unit of strength.
     seconds
         How long what it looks for lasts.
     stride_s
@@ -50,11 +50,22 @@ LONG_PULSE = Detector(kind="transient", threshold=4.2, seconds=1.6, stride_s=0.5
 STEP = Detector(kind="persistent", threshold=3.0, seconds=0.8, stride_s=0.27)
 """Darker in all frames from a time on than in all before it."""
 
+FRONT = Detector(kind="persistent", threshold=2.05, seconds=0.8, stride_s=0.27)
+"""Comes as a front and still shows as a thin line at the end: film that comes at once does not."""
+
 CLIP = 8.0
 """A node counts no more than this: one short bright piece carries no path."""
-VESSEL_WIDTH_MM = 2.1
-"""Seen full width at half height up to which a line is as thin as a vessel: those of
-synthetic loops show 1.4 to 2.0 mm with the blur of the search, root sleeves 2.3 and more."""
+LASTING_CLIP = 3.0
+"""The same for what still shows at the end: bright pieces of film are the common deception."""
+PER_LOOK = 3
+"""Paths that are kept of one look."""
+PER_DETECTOR = 4
+"""Paths that are kept of one detector, the strongest of each place."""
+LEAST_STRENGTH = 0.45
+"""Beside the strongest of a look, paths weaker than this are not kept: of synthetic run-offs that
+showed at all, one in fifteen had none as strong."""
+_SAME_PX = 5.0
+"""Paths most of whose nodes are as near as this to those of another are the same."""
 REST_S = 0.27
 """Left out before a pulse. Windows and times are multiples of this at the usual frame rate, so
 that few sums of frames must be kept."""
@@ -115,31 +126,34 @@ class Look:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Candidate:
-    """The best path at one time.
+    """A path that may be a run-off, as one detector saw it.
 
     Attributes
     ----------
-    kind
-        Which detector found it.
-    score
-        Mean of the nodes' responses over the detector's threshold, times
-        thinness: 1 for a line as thin as a vessel, less for a wider one. At least 0.
+    detector
+        Which one.
+    strength
+        Mean of the nodes' responses over the detector's threshold.
     path
         (nodes, 2), (row, column) on the search's grid.
     window
         First frame of the event and the frame after its last.
+    width_mm
+        Seen full width at half height of the line under the path: vessels of synthetic loops show
+        1.4 to 2.0 mm with the blur of the search, root sleeves 2.3 and more.
     """
 
-    kind: Kind
-    score: float
+    detector: Detector
+    strength: float
     path: FloatArray
     window: Window
+    width_mm: float
 
 
 def search(
     evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
-) -> tuple[Candidate | None, Sigmas]:
-    """Find the strongest path of either kind at any time from frame `first` on.
+) -> tuple[tuple[Candidate, ...], Sigmas]:
+    """Find the strongest paths of either kind at any time from frame `first` on.
 
     Parameters
     ----------
@@ -151,48 +165,71 @@ def search(
     Returns
     -------
     tuple
-        The candidate with the highest score, the first of equals; None where nothing could be
-        compared or no path fits. Beside it the deviations of the detectors that searched.
+        Candidates, at most `PER_DETECTOR` of each detector and the strongest of each place; none
+        where no path fits. Beside them the deviations of the detectors that searched: none where
+        nothing could be compared.
     """
-    best: dict[Kind, Candidate] = {}
-    sigmas: Sigmas = {}
-    chains: dict[Detector, tuple[Chain, list[Look]]] = {}
+    lasting = _lasting(evidence, suspicion, ticks, first=first)
     looks = [
         *_pulse_looks(PULSE, evidence, ticks, first=first),
         *_pulse_looks(LONG_PULSE, evidence, ticks, first=first),
         *_step_looks(evidence, ticks, first=first),
+        *([] if lasting is None else _front_looks(evidence, ticks, first=first)),
     ]
     looks.sort(key=lambda look: max(stop for _, stop in look.windows))
+    found: dict[Detector, list[Candidate]] = {}
+    sigmas: Sigmas = {}
+    chains: dict[Detector, tuple[Chain, list[Look]]] = {}
     for look, means in zip(looks, evidence.means([look.windows for look in looks]), strict=True):
         if means is None:
             continue
-        picture = means[0] - (means[1] if len(means) == 2 else np.maximum(*means[1:]))
-        response, sigma = suspicion.lines(picture, most=CLIP)
-        sigmas.setdefault(look.detector, []).append(sigma)
+        answer = _answer(look.detector, means, suspicion, lasting)
+        sigmas.setdefault(look.detector, []).append(answer.sigma)
         chain, seen = chains.setdefault(look.detector, (Chain(), []))
         seen.append(look)
-        path = chain.follow(response)
-        if path is None:
+        best = chain.follow(answer.response)
+        if best is None:
             continue
-        kind = look.detector.kind
-        least = best[kind].score if kind in best else -np.inf
-        if _score(path, look.detector) > least:
-            found = _candidate(path, seen, picture=picture, evidence=evidence)
-            best[kind] = found if found.score > least else best[kind]
-    return _strongest(best), sigmas
+        least = min(LEAST_STRENGTH * look.detector.threshold, best.mean)
+        found.setdefault(look.detector, []).extend(
+            _candidate(way, seen, picture=answer.picture, evidence=evidence)
+            for way in several(best, most=PER_LOOK, least=least)
+        )
+    return tuple(one for each in found.values() for one in _distinct(each)), sigmas
 
 
-def _strongest(best: dict[Kind, Candidate]) -> Candidate | None:
-    """The candidate with the higher score.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Answer:
+    """What a detector answers: its lines' responses, one deviation; `picture` has the width."""
 
-    What passes through a vessel is darker after it came than before, too: where a pulse reaches
-    its threshold by itself, it came and went. What stays makes no pulse.
-    """
-    if not best:
+    response: FloatArray
+    sigma: float
+    picture: FloatArray
+
+
+def _answer(
+    detector: Detector, means: list[FloatArray], suspicion: Suspicion, lasting: _Answer | None
+) -> _Answer:
+    if detector is FRONT and lasting is not None:
+        response, sigma = suspicion.lines(means[0] - means[1])
+        np.minimum(response, lasting.response, out=response)
+        return _Answer(response=response, sigma=sigma, picture=lasting.picture)
+    picture = means[0] - (means[1] if len(means) == 2 else np.maximum(*means[1:]))
+    response, sigma = suspicion.lines(picture, most=CLIP)
+    return _Answer(response=response, sigma=sigma, picture=picture)
+
+
+def _lasting(
+    evidence: Evidence, suspicion: Suspicion, ticks: Clock, *, first: int
+) -> _Answer | None:
+    """What shows at the end: how much darker than the mask, and the responses of its lines."""
+    since = evidence.frames - ticks.late
+    calm, end = evidence.mean(*evidence.mask), evidence.mean(since, evidence.frames)
+    if calm is None or end is None or since < first:
         return None
-    strongest = max(best.values(), key=lambda candidate: candidate.score)
-    passed = "transient" in best and best["transient"].score >= 1.0
-    return replace(strongest, kind="transient") if passed else strongest
+    response, sigma = suspicion.lines(end - calm)
+    np.minimum(response, LASTING_CLIP, out=response)
+    return _Answer(response=response, sigma=sigma, picture=end - calm)
 
 
 def _pulse_looks(
@@ -231,22 +268,45 @@ def _step_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
     ]
 
 
-def _score(path: Best, detector: Detector) -> float:
-    return max(path.mean / detector.threshold, 0.0)
+def _front_looks(evidence: Evidence, ticks: Clock, *, first: int) -> list[Look]:
+    """When to look for a front: after and before it came."""
+    starts = range(
+        max(first, ticks.pulse), evidence.frames - ticks.pulse + 1, ticks.of(FRONT.stride_s)
+    )
+    return [
+        Look(
+            detector=FRONT,
+            windows=((start, start + ticks.pulse), (start - ticks.pulse, start)),
+            event=(start, start + ticks.pulse),
+        )
+        for start in starts
+    ]
 
 
 def _candidate(
-    best: Best, looks: list[Look], *, picture: FloatArray, evidence: Evidence
+    way: Way, looks: list[Look], *, picture: FloatArray, evidence: Evidence
 ) -> Candidate:
-    nodes, numbers = trace(best)
     detector = looks[-1].detector
-    events = [looks[number].event for number in numbers]
-    path = nodes + np.array([part.start for part in evidence.part], np.float32)
-    width_mm = line_width_px(picture, path) * evidence.grid_mm
-    thinness = min((VESSEL_WIDTH_MM / max(width_mm, 1e-6)) ** 2, 1.0)
+    events = [looks[number].event for number in way.looks]
+    path = way.nodes + np.array([part.start for part in evidence.part], np.float32)
     return Candidate(
-        kind=detector.kind,
-        score=_score(best, detector) * thinness,
+        detector=detector,
+        strength=way.mean / detector.threshold,
         path=path,
         window=(min(start for start, _ in events), max(stop for _, stop in events)),
+        width_mm=line_width_px(picture, path) * evidence.grid_mm,
     )
+
+
+def _distinct(candidates: list[Candidate]) -> list[Candidate]:
+    """The strongest of each place."""
+    kept: list[Candidate] = []
+    for one in sorted(candidates, key=lambda candidate: -candidate.strength):
+        if len(kept) < PER_DETECTOR and not any(_same(one, other) for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    away = np.linalg.norm(one.path[:, None] - other.path[None], axis=2).min(axis=1)
+    return bool((away < _SAME_PX).mean() > 0.5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from math import cos, pi, sin
 from typing import TYPE_CHECKING
@@ -35,6 +35,8 @@ LAGS = 2
 _TURNS = (0, -1, 1, -2, 2)
 """Turns in the order of preference: straight on wins a draw."""
 _STEP = round(STEP_PX / CELL_PX)
+_APART = 5
+"""Cells, 6 mm, around a path's nodes in which no other path of the same look may end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,12 +64,24 @@ class Best:
     looks
         The look at which it ends, and those before it that it may have begun at.
     start
-        Its last node as an index into the (whole turn, places) sums.
+        Its last node as an index into `sums`.
+    sums
+        (whole turn, places) of the best paths that end at each place.
     """
 
     mean: float
     looks: tuple[Seen, ...]
     start: int
+    sums: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Way:
+    """A path that was traced: its mean, its nodes (nodes, 2) on the grid, the look of each."""
+
+    mean: float
+    nodes: FloatArray
+    looks: tuple[int, ...]
 
 
 @dataclass(slots=True)
@@ -109,7 +123,35 @@ class Chain:
         start = int(np.argmax(sums))
         if not np.isfinite(sums.flat[start]):
             return None
-        return Best(mean=float(sums.flat[start]) / NODES, looks=tuple(self.seen), start=start)
+        mean = float(sums.flat[start]) / NODES
+        return Best(mean=mean, looks=tuple(self.seen), start=start, sums=sums)
+
+
+def several(best: Best, *, most: int, least: float) -> Iterator[Way]:
+    """Trace the best path of a look, then the best that end elsewhere.
+
+    Parameters
+    ----------
+    best
+        Where to begin.
+    most
+        How many at most.
+    least
+        No path with a lower mean.
+    """
+    sums = best.sums.copy()
+    columns = best.looks[-1].columns
+    row, column = np.divmod(np.arange(sums.shape[1]), columns)
+    for _ in range(most):
+        start = int(np.argmax(sums))
+        mean = float(sums.flat[start]) / NODES
+        if not mean >= least or not np.isfinite(mean):
+            return
+        nodes, looks = trace(replace(best, mean=mean, start=start))
+        yield Way(mean=mean, nodes=nodes, looks=looks)
+        for middle_row, middle_column in nodes / CELL_PX:
+            near = np.abs(row - middle_row) <= _APART
+            sums[:, near & (np.abs(column - middle_column) <= _APART)] = -np.inf
 
 
 def trace(best: Best) -> tuple[FloatArray, tuple[int, ...]]:

@@ -46,9 +46,10 @@ class Suspicion:
         Rows and columns of the grid to which the following belong.
     allowed
         (rows, columns): where a path may stand.
+    still
+        (rows, columns), at most 1: falls where opacity went negative, for contrast only darkens.
     trust
-        (rows, columns), at most 1: falls where opacity went negative, for contrast only darkens,
-        and in film.
+        (rows, columns), at most 1: the same, and falls in film, too.
     edge
         (directions, rows, columns): the step of the anatomy across a line, times the share of
         the structure around it that moves, in units of noise. A trailing edge of gas only
@@ -57,6 +58,7 @@ class Suspicion:
 
     part: tuple[slice, slice]
     allowed: BoolArray
+    still: FloatArray
     trust: FloatArray
     edge: FloatArray
 
@@ -96,18 +98,22 @@ def suspect(evidence: Evidence) -> Suspicion:
     part = evidence.part
     edge = np.ascontiguousarray(steps_across(evidence.anatomy)[:, *part])
     edge *= (moving / evidence.sigma_od)[part]
-    trust = 1.0 / np.sqrt(np.maximum(power / max(typical, 1e-12), 1.0))
-    trust /= np.sqrt(1.0 + np.square(_film_od(evidence) / FILM_OD))
+    still = 1.0 / np.sqrt(np.maximum(power / max(typical, 1e-12), 1.0))
+    trust = still / np.sqrt(1.0 + np.square(film_od(evidence) / FILM_OD))
     return Suspicion(
         part=part,
         allowed=np.ascontiguousarray(evidence.allowed[part]),
+        still=np.ascontiguousarray(still[part]),
         trust=np.ascontiguousarray(trust[part]),
         edge=edge,
     )
 
 
-def _film_od(evidence: Evidence) -> FloatArray:
-    """Opacity at the end of the loop, smooth: of film most is left, of a vessel hardly any."""
+def film_od(evidence: Evidence) -> FloatArray:
+    """Opacity at the end of the loop, smooth: of film most is left, of a vessel hardly any.
+
+    (rows, columns); 0 where there is nothing to compare.
+    """
     calm = evidence.mean(*evidence.mask)
     late = evidence.mean(max(evidence.frames - LATE_FRAMES, 0), evidence.frames)
     if calm is None or late is None:

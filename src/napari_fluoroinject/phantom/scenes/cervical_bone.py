@@ -29,8 +29,6 @@ _BESIDE = ((9.5, 42.0), (8.0, 22.0), (-25.0, 25.0))
 """Muscle behind and beside a joint: dorsal along it, lateral, square to it."""
 _PLANNED_DEG = (8.0, -25.0)
 """An electrode's planned way, lateral and cranial (assumed: along the pillar, from caudal)."""
-_HAND_DEG = 1.5
-_WIDEST_HAND_DEG = 4.0
 _NERVE_WAY = (0.68, 0.68, -0.2)
 """A root's way out: ventral, lateral, cranial."""
 _LEVELS = ("C4", "C5", "C6")
@@ -133,17 +131,11 @@ def _courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]
     return common.courses(ways, target, side)
 
 
-def _planned_way(side: int) -> DoubleArray:
-    return common.direction(side * _PLANNED_DEG[0], _PLANNED_DEG[1])
-
-
 def _aim_electrode(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
     """At the middle of the waist, along the pillar as planned but for the hand."""
-    hand = np.clip(random.normal(0.0, _HAND_DEG, 2), -_WIDEST_HAND_DEG, _WIDEST_HAND_DEG)
-    lateral, cranial = _PLANNED_DEG + hand
     return Aim(
         target_mm=places.pillar_waist(spine, level, side),
-        approach=common.direction(side * float(lateral), float(cranial)),
+        approach=common.held(_PLANNED_DEG, side, random),
     )
 
 
@@ -155,9 +147,10 @@ def _electrode_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landm
         if name.startswith("C")
         for corner in places.pillar_corners(spine, name, side)[2:4]
     ]
+    way = common.planned(_PLANNED_DEG, side)
     return {
         "anterior_pillar_border": common.line(border, ("LAT",), beyond=(8.0, 0.0, 0.0)),
-        "planned_trajectory": marks.planned(target, _planned_way(side), ("AP", "LAT")),
+        "planned_trajectory": marks.planned(target, way, ("AP", "LAT")),
         "end_plates": necks.end_plates(spine, ("AP", "LAT")),
     }
 

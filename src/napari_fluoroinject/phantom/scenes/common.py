@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.phantom.spine import Spine
 
+_HAND_DEG, _WIDEST_HAND_DEG = 1.5, 4.0
+"""How far a hand holds an electrode off its plan, 1 sigma and at most (assumed)."""
+
 VASCULAR = ("vascular_uptake",)
 _UNSEEN = ("contrast_not_seen",)
 """What may be said, too, where the only contrast runs off."""
@@ -102,3 +105,15 @@ def courses(
         )
         for (lateral, cranial), x_mm in ways
     )
+
+
+def held(planned_deg: tuple[float, float], side: int, random: np.random.Generator) -> DoubleArray:
+    """The way of an electrode, planned as (lateral, cranial), as a hand holds it."""
+    hand = np.clip(random.normal(0.0, _HAND_DEG, 2), -_WIDEST_HAND_DEG, _WIDEST_HAND_DEG)
+    lateral, cranial = planned_deg + hand
+    return direction(side * float(lateral), float(cranial))
+
+
+def planned(planned_deg: tuple[float, float], side: int) -> DoubleArray:
+    """The way of an electrode as planned, (lateral, cranial) in degrees."""
+    return direction(side * planned_deg[0], planned_deg[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +31,8 @@ _POSTERIOR_MM = 5.5
 """So far dorsal of its middle a joint's line is entered, along its plane."""
 _BESIDE_MM = ((4.0, 26.0), (-22.0, 16.0), (4.0, 30.0))
 """Muscle beside a joint: dorsal along its plane, cranial, square to it away from the midline."""
+_LEAK_MM = 14.0
+"""Farther from its joint what a burst capsule lets out drains along its border."""
 _PLANNED_DEG = (36.0, -40.0)
 """An electrode's planned way, lateral and cranial: within the range of the levels (RFANGLE)."""
 _HAND_DEG, _WIDEST_HAND_DEG = 2.0, 4.0
@@ -96,7 +99,8 @@ def _joint_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landmark]
         "joint_line": common.line([entry + reach, entry - reach], ("OBL",)),
         "midline": common.midline(spine, ("AP",)),
         "end_plates": marks.end_plates(spine, _EVERY),
-        "soft_tissue": box_area(joint.centre_mm, ways, _BESIDE_MM, ("OBL", "AP")),
+        # from the front the joint shows its whole plane, and muscle behind it lies over it
+        "soft_tissue": box_area(joint.centre_mm, ways, _BESIDE_MM, ("OBL",)),
     }
 
 
@@ -114,9 +118,13 @@ def _leak_film(site: Site, spine: Spine, random: np.random.Generator) -> Film:
     """What a burst capsule lets out of its lower recess: stripes in muscle beside the joint."""
     joint = facet_joint(spine, site.level, site.side)
     aside = -site.side * joint.axes[2]
-    middle = recess(joint, -1.0) + random.uniform(14.0, 16.0) * aside - 4.0 * joint.axes[0]
+    start = recess(joint, -1.0)
+    middle = start + random.uniform(11.0, 13.0) * aside - 4.0 * joint.axes[0]
     space = space_along(middle, 0.25 * aside - joint.axes[1], aside, (13.0, 11.5, 2.5))
-    return muscle_film(space, random.uniform(1.1, 1.7), site, random)
+    film = muscle_film(space, random.uniform(1.1, 1.7), site, random)
+    # where it leaves the joint it does not drain away at once
+    beyond = np.linalg.norm(film.points_mm - start, axis=-1) > _LEAK_MM
+    return replace(film, drain=np.where(beyond, film.drain, 0.0))
 
 
 def _electrode(spine: Spine, level: str, side: int) -> DoubleArray:
@@ -188,7 +196,7 @@ SCENES = {
                 film=blob_film,
                 warnings=("intramuscular_like",),
                 also=("tip_off_target",),
-                views=("AP", "OBL"),
+                views=("OBL",),
             ),
             "intramuscular": Twin(
                 intended=False,
@@ -196,12 +204,11 @@ SCENES = {
                 film=stripes_film((0.05, 0.1, 1.0), half_mm=(15.0, 8.0)),
                 warnings=("intramuscular_like",),
                 also=("tip_off_target",),
-                views=("AP", "OBL"),
+                views=("OBL",),
             ),
             "rupture": Twin(
                 film=_leak_film,
                 warnings=("intramuscular_like",),
-                # from the front the joint shows its whole plane, and less than half lies beside
                 views=("OBL",),
             ),
             "tip_off_target": Twin(tip=tip_off_by(0.0, 0.0, 8.0), warnings=("tip_off_target",)),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _OFF = ("tip_off_target",)
 _MUSCLE = ("intramuscular_like",)
 _LATERAL_BRANCH_LEVELS = ("S1", "S2", "S3")
+_TO_JOINT_MM = 5.0
+"""So much nearer to the joint than the muscle that a person marks does its leak begin."""
 
 
 def _aim_joint(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:  # noqa: ARG001 - as every aim
@@ -87,9 +89,10 @@ def _blob_beside(site: Site, spine: Spine, random: np.random.Generator) -> Film:
 
 
 def _leak(site: Site, spine: Spine, random: np.random.Generator) -> Film:
-    """What leaves a torn capsule at the joint's lower end, into muscle."""
-    whole = marks.below_joint(spine, site.side)
-    torn = replace(site, tip_mm=whole.centre_mm - 0.5 * whole.half_mm[0] * whole.axes[0])
+    """What leaves a torn capsule at the joint's lower end, into muscle: it begins at the joint."""
+    muscle = marks.below_joint(spine, site.side)
+    whole = replace(muscle, centre_mm=muscle.centre_mm - _TO_JOINT_MM * muscle.axes[0])
+    torn = replace(site, tip_mm=whole.centre_mm - 0.7 * whole.half_mm[0] * whole.axes[0])
     return closed_film(whole, (1.0, 1.0), random.uniform(0.9, 1.2), torn, random)
 
 

@@ -33,8 +33,6 @@ _TO_PLEURA_MM = 7.0
 _CAPSULE = Capsule(reach_mm=(2.0, 2.8), deep_mm=(1.8, 2.8), cleft_mm=(0.4, 0.7))
 _PLANNED_DEG = (8.0, -22.0)
 """An electrode's planned way, lateral and cranial (assumed: square to the nerve)."""
-_HAND_DEG = 1.5
-_WIDEST_HAND_DEG = 4.0
 _NERVE_WAY = (-0.1, 0.95, -0.3)
 _PROCESS_HALF_MM = (6.5, 6.0, 2.0)
 _PROCESS_FACE = (-0.8, 0.25, 0.5)
@@ -136,17 +134,11 @@ def _courses(spine: Spine, target: DoubleArray, side: int) -> tuple[Course, ...]
     return common.courses(ways, target, side)
 
 
-def _planned_way(side: int) -> DoubleArray:
-    return common.direction(side * _PLANNED_DEG[0], _PLANNED_DEG[1])
-
-
 def _aim_electrode(spine: Spine, level: str, side: int, random: np.random.Generator) -> Aim:
     """On the superolateral edge of the transverse process, as planned but for the hand."""
-    hand = np.clip(random.normal(0.0, _HAND_DEG, 2), -_WIDEST_HAND_DEG, _WIDEST_HAND_DEG)
-    lateral, cranial = _PLANNED_DEG + hand
     return Aim(
         target_mm=places.transverse_corner(spine, level, side),
-        approach=common.direction(side * float(lateral), float(cranial)),
+        approach=common.held(_PLANNED_DEG, side, random),
     )
 
 
@@ -158,9 +150,10 @@ def _electrode_landmarks(spine: Spine, level: str, side: int) -> dict[str, Landm
     border = [
         spine.world(level, (front, lateral, bone.transverse_z + z)) for z in (9.0, 0.0, -9.0)
     ]
+    way = common.planned(_PLANNED_DEG, side)
     return {
         "transverse_process_front": common.line(border, ("LAT",), beyond=(8.0, 0.0, 0.0)),
-        "planned_trajectory": marks.planned(target, _planned_way(side), ("AP", "LAT")),
+        "planned_trajectory": marks.planned(target, way, ("AP", "LAT")),
         "end_plates": common.end_plates(spine, ("AP", "LAT")),
     }
 
