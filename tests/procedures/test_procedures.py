@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from time import perf_counter
 from typing import get_args
 
 import pytest
@@ -23,6 +24,7 @@ from napari_fluoroinject.model.procedure import WarningId
 from napari_fluoroinject.model.summary import summary_schema
 from napari_fluoroinject.procedures.consistency import inconsistencies
 from napari_fluoroinject.procedures.page import index, markdown, sections, spoken
+from napari_fluoroinject.procedures.units import LIMIT_UNITS
 
 GOOD = """
 key = "x"
@@ -44,6 +46,9 @@ high = {0}
 unit = "{1}"
 grade = "D"
 """
+VESSEL = '[[warnings]]\nid = "vascular_uptake"\n'
+TURNED = VIEW + "[views.oblique]\nlow={0}\nhigh={1}\nunit='deg'\ngrade='D'\n"
+VOLUME = "[test_volume]\nlow={0}\nhigh=3.0\nunit='mL'\ngrade='M'\n"
 LIMIT = '[[limits]]\nlandmark = "a"\nbeyond = "medial"\nviews = ["AP"]\ngrade = "M"\n'
 
 
@@ -57,10 +62,21 @@ def setting(name: str, value: float) -> str:
     return f'[[warnings]]\nid = "intradiscal_like"\n[warnings.settings]\n{name} = {number}\n'
 
 
-def own_limit(name: str, value: object, *, of: str = "epidural_interlaminar") -> str:
-    number = f"{{ low = {value}, high = {value}, unit = '%', grade = 'D' }}"
+def own_limit(
+    name: str, value: object, *, of: str = "epidural_interlaminar", unit: str = "%"
+) -> str:
+    number = f"{{ low = {value}, high = {value}, unit = '{unit}', grade = 'D' }}"
     expected = 'expected = ["epidural_interlaminar"]\n'
     return f"{expected}[expected_settings.{of}]\n{name} = {number}\n"
+
+
+def threshold(value: float, unit: str = "score", *, high: float | None = None) -> str:
+    top = value if high is None else high
+    return f"threshold = {{ low = {value}, high = {top}, unit = '{unit}', grade = 'D' }}\n"
+
+
+def concept(value: str, scheme: str = "99FLUOROINJECT", meaning: str = "X") -> str:
+    return GOOD.replace('["x", "99FLUOROINJECT", "X"]', f'["{value}", "{scheme}", "{meaning}"]')
 
 
 @pytest.mark.parametrize("key", procedures.all_keys())
@@ -159,11 +175,61 @@ def test_an_unknown_key_names_those_that_exist():
         (GOOD + "expected_settings = 3\n", "expected_settings"),
         (GOOD + 'expected = ["facet_arthrogram"]\n', "facet_arthrogram is told by joint_line"),
         (GOOD + setting("least_area_overlap", 0), "least_area_overlap: seen 0; expected above 0"),
+        ("", "missing: key, name, region, concept, clinician_signed_off, expected_spread"),
+        (GOOD + "colour = 3\n", "colour: there is no such key"),
+        (GOOD + own_limit("least_line_contact", 30, unit="mm"), "seen 'mm'; expected '%'"),
+        (GOOD + own_limit("least_line_contact", 300), "seen 300; .*not above 100 %"),
+        (GOOD + own_limit("least_lateral_extent", 60, unit="mm"), "above most_lateral_extent"),
+        (GOOD + own_limit("least_line_contact", "true"), "low: seen True; expected a number"),
+        (GOOD + own_limit("least_line_contact", "'30'"), "low: seen '30'; expected a number"),
+        (GOOD + VESSEL + threshold(1e9), "threshold.low: seen 1e.09; .*not above 10"),
+        (GOOD + VESSEL + threshold(1, "mm"), "threshold.unit: seen 'mm'; expected 'score'"),
+        (GOOD + VESSEL + threshold(1, high=5), "high 5; expected one number"),
+        (GOOD + VESSEL + 'severity = "info"\n', "seen 'info'; expected critical: never milder"),
+        (GOOD + setting("foo", 1).replace("intradiscal_like", "missing_view"), "'foo' is no"),
+        (GOOD + TURNED.format(500, 500), "oblique.low: seen 500; expected -180 or more"),
+        (GOOD + TURNED.format(-90, 90), "a range of 180 deg; expected 90 deg at most"),
+        (GOOD + TURNED.format("true", 9), "views.0.oblique.low: seen True"),
+        (GOOD + VIEW + 'needed = "yes"\n', "views.0.needed: seen 'yes'; expected true or false"),
+        (GOOD.replace('"lumbar"', '"elbow"'), "region: Input should be 'cervical'.*seen 'elbow'"),
+        (GOOD.replace('"lumbar"', '"unknown"'), "region: seen 'unknown'; expected one of"),
+        (GOOD + VOLUME.format("'1.0'"), "test_volume.low: seen '1.0'; expected a number"),
+        (GOOD + VOLUME.format("true"), "test_volume.low: seen True; expected a number"),
+        (concept("c" * 65), "concept.0: .*65 characters.*expected 1 to 64"),
+        (concept("x", "S" * 90), "concept.1: .*90 characters.*expected 1 to 16"),
+        (concept("x", "S", "m" * 65), "concept.2: .*65 characters.*expected 1 to 64"),
+        (concept("", "", ""), "concept.0: seen ''.*concept.1: seen ''.*concept.2: seen ''"),
+        (concept("a\\\\b"), "concept.0: .*without a backslash"),
+        (GOOD.replace('name = "X"', 'name = ""'), "name: seen ''"),
+        (GOOD.replace('name = "X"', 'name = "A\\u001b[31m"'), r"name: seen the character U.001B"),
+        (GOOD.replace('name = "X"', 'name = "A\\nB"'), r"name: seen the character U.000A"),
+        (GOOD + "a" + ".a" * 20_000 + " = 1\n", "a dotted name of 16 parts or more"),
+        (GOOD + "x = " + "{a = " * 40 + "1" + "}" * 40 + "\n", "nested too deep"),
     ],
 )
 def test_a_fault_in_a_file_is_named_with_its_path(spoiled, path):
     with pytest.raises(ProcedureError, match=path):
         procedures.parse(spoiled, name="x.toml")
+
+
+def test_a_name_of_thousands_of_parts_is_refused_at_once():
+    began = perf_counter()
+    for text in ("a" + ".a" * 20_000 + " = 1", '["a' + '"."a' * 20_000 + '"]', "a " * 50_000):
+        with pytest.raises(ProcedureError, match="not valid TOML"):
+            procedures.parse(text, name="x.toml")
+    assert perf_counter() - began < 2.0
+
+
+def test_a_text_may_have_lines_and_dots_where_no_name_stands():
+    text = "one.two.three.four.five.six.seven.eight.nine.ten.eleven. A line\\nand another"
+    procedure = procedures.parse(GOOD.replace('"none"', f'"{text}"'), name="x.toml")
+    assert procedure.expected_spread.endswith("and another")
+
+
+def test_every_limit_of_a_pattern_has_a_unit_that_is_checked():
+    looks = [*EXPECTED.values(), *(one.looks for one in LIKENESSES.values())]
+    told = {feature.measure for look in looks for features in look for feature in features}
+    assert told == set(LIMIT_UNITS)
 
 
 def test_a_minimal_procedure_is_valid():
@@ -189,6 +255,7 @@ def test_every_warning_of_the_contract_has_defaults():
 
 def test_a_procedure_overrides_one_setting_of_a_warning_and_keeps_the_others():
     own = setting("most_lateral_extent", 9).replace("intradiscal", "intrathecal")
+    own = own.replace("'%'", "'mm'")
     usual = own.split("[warnings.settings]")[0]
     marked = GOOD + VIEW + landmark("midline")
     (changed,) = procedures.parse(marked + own, name="x.toml").warnings

@@ -10,8 +10,16 @@ from typing import TYPE_CHECKING, Any
 from napari_fluoroinject.errors import ProcedureError
 from napari_fluoroinject.model.procedure import Pattern, Procedure
 from napari_fluoroinject.model.sourced import Source, Sourced
+from napari_fluoroinject.procedures.coded import unfit_codes
 from napari_fluoroinject.procedures.consistency import inconsistencies
-from napari_fluoroinject.procedures.reading import cited, read_table, validated
+from napari_fluoroinject.procedures.defaults import against_defaults, with_defaults
+from napari_fluoroinject.procedures.reading import (
+    cited,
+    read_table,
+    shared,
+    text_of,
+    validated,
+)
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -37,6 +45,20 @@ def all_keys(*, site: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(_files(site)))
 
 
+def whose(key: str, *, site: Path | None = None) -> str:
+    """Say that a procedure is the site's own, or overrides one that ships; empty where it ships.
+
+    Raises
+    ------
+    ProcedureError
+        The site's folder cannot be read.
+    """
+    shipped = _in_folder(files(__name__))
+    if site is None or _files(site).get(key) == shipped.get(key):
+        return ""
+    return "the site's, in the place of the one that ships" if key in shipped else "the site's own"
+
+
 @cache
 def get(key: str, *, site: Path | None = None) -> Procedure:
     """Return one procedure.
@@ -57,7 +79,7 @@ def get(key: str, *, site: Path | None = None) -> Procedure:
     known = _files(site)
     if key not in known:
         raise ProcedureError(f"no procedure has the key {key!r}; there are: {', '.join(known)}")
-    procedure = parse(_text(known[key]), name=f"{key}.toml")
+    procedure = parse(text_of(known[key]), name=f"{key}.toml")
     if procedure.key != key:
         raise ProcedureError(
             f"{key}.toml: key: seen {procedure.key!r}; expected {key!r}, the name of the file"
@@ -84,7 +106,7 @@ def parse(text: str, *, name: str) -> Procedure:
             fields[kind] = _patterns_named(fields[kind], at=f"{name}: {kind}")
     fields |= _with_limits(fields.get("expected", []), own_limits, name=name)
     if "warnings" in fields:
-        fields["warnings"] = [_with_defaults(one) for one in fields["warnings"]]
+        fields["warnings"] = [with_defaults(one) for one in fields["warnings"]]
     sources = {source.id: source for source in shared_sources()}
     fields["sources"] = [*listed, *(s for i, s in sources.items() if i not in own)]
     wanted = cited({key: value for key, value in fields.items() if key != "sources"})
@@ -94,7 +116,12 @@ def parse(text: str, *, name: str) -> Procedure:
         )
     fields["sources"] = [s for s in fields["sources"] if _id(s) in wanted or _id(s) in own]
     procedure: Procedure = validated(Procedure, {"anatomic_region": None} | fields, name=name)
-    if faults := inconsistencies(procedure):
+    faults = [
+        *inconsistencies(procedure),
+        *unfit_codes(procedure),
+        *against_defaults(procedure),
+    ]
+    if faults:
         raise ProcedureError(f"{name}: {'; '.join(faults)}")
     return procedure
 
@@ -102,14 +129,14 @@ def parse(text: str, *, name: str) -> Procedure:
 @cache
 def shared_sources() -> tuple[Source, ...]:
     """Return the sources that any procedure may cite."""
-    table = read_table(_text(_shared("sources.toml")), name="sources.toml")
+    table = read_table(text_of(shared("sources.toml")), name="sources.toml")
     return tuple(validated(tuple[Source, ...], table.get("sources", []), name="sources.toml"))
 
 
 @cache
 def patterns() -> tuple[Pattern, ...]:
     """Return the patterns of contrast that procedures expect or watch for."""
-    table = read_table(_text(_shared("patterns.toml")), name="patterns.toml")
+    table = read_table(text_of(shared("patterns.toml")), name="patterns.toml")
     return tuple(validated(tuple[Pattern, ...], table.get("patterns", []), name="patterns.toml"))
 
 
@@ -123,11 +150,6 @@ def _check_shape(fields: dict[str, Any], name: str) -> None:
             raise ProcedureError(
                 f"{name}: {kind}: expected [[{kind}]], each with an id that is a text"
             )
-    if not isinstance(fields.get("clinician_signed_off", False), bool):
-        seen = f"{fields['clinician_signed_off']!r}"
-        raise ProcedureError(
-            f"{name}: clinician_signed_off: seen {seen:.80}; expected true or false"
-        )
 
 
 def _patterns_named(named: Any, *, at: str) -> list[Pattern]:
@@ -157,22 +179,6 @@ def _with_limits(
     return {"expected": changed} if changed else {}
 
 
-def _with_defaults(warning: Any) -> Any:
-    """What a procedure says of a warning, and the defaults for what it leaves unsaid."""
-    if not isinstance(warning, dict) or not isinstance(warning.get("id"), str):
-        return warning
-    usual = _warning_defaults().get(warning["id"], {})
-    settings, own = usual.get("settings"), warning.get("settings")
-    if isinstance(settings, dict) and isinstance(own, dict):
-        return usual | warning | {"settings": settings | own}
-    return usual | warning
-
-
-@cache
-def _warning_defaults() -> dict[str, dict[str, Any]]:
-    return read_table(_text(_shared("warnings.toml")), name="warnings.toml")
-
-
 def _files(site: Path | None) -> dict[str, Traversable]:
     found = _in_folder(files(__name__))
     if site is not None:
@@ -192,18 +198,6 @@ def _in_folder(folder: Traversable) -> dict[str, Traversable]:
         for file in folder.iterdir()
         if file.name.endswith(".toml") and not file.name.startswith(".")
     }
-
-
-def _shared(name: str) -> Traversable:
-    return files(__name__) / "shared" / name
-
-
-def _text(file: Traversable) -> str:
-    try:
-        # a byte order mark is what editors of Windows put there
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProcedureError(f"{file.name}: cannot be read: {error}") from error
 
 
 def _id(source: Source | dict[str, Any]) -> str | None:

@@ -100,7 +100,7 @@ def sections(listed: Checklist, procedure: Procedure) -> tuple[Section, ...]:
         if kind == "before" and procedure.bleeding_risk is not None:
             lines.append(("bleeding risk class", said(procedure.bleeding_risk)))
         blocks.append((title, lines))
-    blocks.append(("Sources", [source_line(one) for one in sources.values()]))
+    blocks.append(("Sources", [source_line(sources[one]) for one in sorted(sources)]))
     blocks.append(("Grades", list(GRADES.items())))
     return tuple(Section(title=title, lines=tuple(lines)) for title, lines in blocks if lines)
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
-from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from napari_fluoroinject.model.expected import EXPECTED, expected_settings
 from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.measurement import CONTACT_LINES, LANDMARK_OF
+from napari_fluoroinject.model.procedure import Region
 from napari_fluoroinject.model.sourced import Sourced
-from napari_fluoroinject.procedures.units import wrong_units
+from napari_fluoroinject.procedures.units import wide_views, wrong_limits, wrong_units
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +30,9 @@ def inconsistencies(procedure: Procedure) -> list[str]:
         *_untold_warnings(procedure),
         *_untold_expected(procedure),
         *_faulty_facts(procedure),
+        *_no_region(procedure),
         *wrong_units(procedure),
+        *wide_views(procedure),
     ]
 
 
@@ -94,12 +96,13 @@ def _missing_landmarks(procedure: Procedure) -> Iterator[str]:
 
 
 def _untold_warnings(procedure: Procedure) -> Iterator[str]:
-    """A warning of a pattern has its limits, and the landmarks of one of its looks."""
+    """A warning of a pattern has its limits, and the landmarks of a look; no other has limits."""
     for index, rule in enumerate(procedure.warnings):
-        if rule.id in LIKENESSES:
-            looks, wanted = LIKENESSES[rule.id].looks, LIKENESSES[rule.id].settings
-            yield from _wrong_settings(f"warnings.{index}", rule.id, rule.settings, wanted)
-            yield from _unmarked_looks(rule.id, looks, procedure)
+        likeness = LIKENESSES.get(rule.id)
+        wanted = frozenset[str]() if likeness is None else likeness.settings
+        yield from _wrong_settings(f"warnings.{index}", rule.id, rule.settings, wanted)
+        if likeness is not None:
+            yield from _unmarked_looks(rule.id, likeness.looks, procedure)
 
 
 def _untold_expected(procedure: Procedure) -> Iterator[str]:
@@ -119,10 +122,7 @@ def _wrong_settings(
     for name in sorted(wanted.symmetric_difference(settings or {})):
         told = "is missing" if name in wanted else "is no setting of it"
         yield f"{at}.settings: {name!r} {told} ({of})"
-    for name, number in (settings or {}).items():
-        for value in dict.fromkeys((number.low, number.high)):
-            if not 0 < value < inf:
-                yield f"{at}.settings.{name}: seen {value:g}; expected above 0, and finite"
+    yield from wrong_limits(at, settings or {})
 
 
 def _unmarked_looks(
@@ -144,6 +144,13 @@ def _faulty_facts(procedure: Procedure) -> Iterator[str]:
             yield f"{at}: graded S, stated in a source, but names none"
         if isinstance(fact, Sourced) and fact.low > fact.high:
             yield f"{at}: low {fact.low:g} is above high {fact.high:g}"
+
+
+def _no_region(procedure: Procedure) -> Iterator[str]:
+    """Only where nobody stated a procedure is it not known where it is."""
+    if procedure.region == "unknown" and procedure.key != "generic":
+        known = ", ".join(one for one in get_args(Region) if one != "unknown")
+        yield f"region: seen 'unknown'; expected one of {known}"
 
 
 def _facts(value: Any, *, at: str) -> Iterator[tuple[str, Any]]:
