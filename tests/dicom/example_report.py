@@ -10,7 +10,8 @@ import numpy as np
 import pydicom
 import sources
 
-from napari_fluoroinject.dicom.write import encode_results
+from napari_fluoroinject.dicom.encode import encode_results
+from napari_fluoroinject.dicom.outputs import EXTRAS, Outputs, Pictures
 from napari_fluoroinject.model.annotation import (
     Annotation,
     CArm,
@@ -34,9 +35,14 @@ from napari_fluoroinject.model.spread import (
     SpreadMaps,
     SpreadMeasurements,
 )
+from napari_fluoroinject.rendering.color_map import draw_color_map
+from napari_fluoroinject.rendering.key_image import draw_key_image
+from napari_fluoroinject.rendering.pdf import draw_pdf
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from napari_fluoroinject.dicom.write import EncodedObject
 
 ONSET = 4
 """First frame with contrast of the example, when it has more than one frame."""
@@ -64,7 +70,9 @@ def example_report(paths: list[Path], **changes: Any) -> Report:
             uncertainty_px=0.05,
         ),
         injection=Injection(
-            mask_frames=tuple(range(min(3, frames))), onset_frame=ONSET, onset_score=12.0
+            mask_frames=tuple(range(min(3, frames))),
+            onset_frame=ONSET if frames > ONSET else None,
+            onset_score=12.0,
         ),
         needle=needle,
         opacity=OpacityScale(
@@ -105,6 +113,25 @@ def example_report(paths: list[Path], **changes: Any) -> Report:
 def written_source(kind: str, folder: Path) -> list[Path]:
     """Write the source of that kind and return its files."""
     return sources.write_source(sources.SOURCES[kind](), folder / kind)
+
+
+def with_events(report: Report) -> Report:
+    """The report with two events that a person stated: it has a log."""
+    events = (Event(kind="contrast", time_s=0.2), Event(kind="medication", time_s=1.5))
+    return replace(report, annotation=replace(report.annotation, events=events))
+
+
+def encode_everything(
+    report: Report, paths: list[Path], *, profile: str = "viewer", **options: Any
+) -> tuple[EncodedObject, ...]:
+    """Every object that there is, with pictures of it."""
+    outputs = Outputs(also=frozenset(EXTRAS), seg_profile=profile)
+    pictures = Pictures(
+        key_image=draw_key_image(report),
+        color_map=draw_color_map(report),
+        document=draw_pdf(report),
+    )
+    return encode_results(report, paths, outputs=outputs, pictures=pictures, **options)
 
 
 def encoded(report: Report, paths: list[Path], **options: Any) -> dict[str, pydicom.Dataset]:

@@ -25,6 +25,7 @@ ENHANCED_XRF = "1.2.840.10008.5.1.4.1.1.12.2.1"
 SC = "1.2.840.10008.5.1.4.1.1.7"
 SC_BYTE = "1.2.840.10008.5.1.4.1.1.7.2"
 SC_WORD = "1.2.840.10008.5.1.4.1.1.7.3"
+SC_COLOR = "1.2.840.10008.5.1.4.1.1.7.4"
 
 
 def uid(*names: object) -> str:
@@ -142,6 +143,19 @@ def secondary_capture(sop_class: str, *, bits: int, key: str) -> Dataset:
         ds.PresentationLUTShape = "IDENTITY"
         ds.RescaleIntercept, ds.RescaleSlope, ds.RescaleType = "0", "1", "US"
     ds.WindowCenter, ds.WindowWidth = str(2 ** (bits - 1)), str(2**bits)
+    return ds
+
+
+def colour_capture(key: str = "sc_color") -> Dataset:
+    """A true colour capture whose red, green and blue differ."""
+    ds = common(SC_COLOR, "XA", bits=8, frames=FRAMES, key=key)
+    ds.ImageType, ds.ConversionType = ["DERIVED", "SECONDARY"], "WSD"
+    ds.BodyPartExamined = "LSPINE"
+    ds.PatientOrientation = []
+    ds.FrameTime, ds.FrameIncrementPointer = "66.667", Tag("FrameTime")
+    ds.SamplesPerPixel, ds.PlanarConfiguration = 3, 0
+    ds.PhotometricInterpretation = "RGB"
+    ds.PixelData = (np.arange(FRAMES * ROWS * COLUMNS * 3) * 7 % 256).astype("u1").tobytes()
     return ds
 
 
@@ -264,6 +278,7 @@ SOURCES = {
     "enhanced_xrf": lambda: [enhanced(ENHANCED_XRF)],
     "sc_word": lambda: [secondary_capture(SC_WORD, bits=12, key="sc_word")],
     "sc_byte": lambda: [secondary_capture(SC_BYTE, bits=8, key="sc_byte")],
+    "sc_color": lambda: [colour_capture()],
     "sc_single": lambda: [secondary_capture(SC, bits=8, key="sc_single")],
     "xa_single": lambda: [xa("xa_single", frames=None)],
     "xa_one_of_one": lambda: [xa("xa_one", frames=1)],

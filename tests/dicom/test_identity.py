@@ -10,12 +10,14 @@ from datetime import datetime
 import pydicom
 import pytest
 import sources
-from example_report import encoded, example_report, written_source
+from example_report import encoded, example_report, with_events, written_source
 
 from napari_fluoroinject.dicom import identity
+from napari_fluoroinject.dicom.check.run import check_files
+from napari_fluoroinject.dicom.encode import encode_results
 from napari_fluoroinject.dicom.header import COPIED
 from napari_fluoroinject.dicom.identity import UNKNOWN_MOMENT, identify
-from napari_fluoroinject.dicom.write import encode_results, encoded_bytes
+from napari_fluoroinject.dicom.write import encoded_bytes, write_objects
 from napari_fluoroinject.errors import IdentityMismatchError
 
 
@@ -269,6 +271,52 @@ def test_frames_of_two_patients_are_never_one_loop(tmp_path):
     paths = sources.write_source(datasets, tmp_path / "mixed")
     with pytest.raises(IdentityMismatchError, match="2 patients"):
         encode_results(example_report(paths), paths)
+
+
+def test_an_id_of_two_values_is_not_the_text_that_shows_them(tmp_path):
+    datasets = sources.SOURCES["series"]()
+    for dataset in datasets:
+        dataset.PatientID = ["A", "B"]
+    datasets[3].PatientID = "['A', 'B']"
+    paths = sources.write_source(datasets, tmp_path / "mixed")
+    with pytest.raises(IdentityMismatchError, match="2 patients"):
+        encode_results(example_report(paths), paths)
+
+
+@pytest.mark.parametrize("keyword", ["AccessionNumber", "StudyID"])
+def test_frames_of_two_requests_are_never_one_loop(tmp_path, keyword):
+    datasets = sources.SOURCES["series"]()
+    setattr(datasets[3], keyword, "SECRET")
+    paths = sources.write_source(datasets, tmp_path / "mixed")
+    with pytest.raises(IdentityMismatchError, match=f"2 values of {keyword}") as refused:
+        encode_results(example_report(paths), paths)
+    assert "SECRET" not in str(refused.value)
+
+
+def test_what_frames_of_one_loop_say_differently_is_left_empty_and_no_fault(tmp_path):
+    datasets = sources.SOURCES["series"]()
+    datasets[3].ReferringPhysicianName, datasets[4].ReferringPhysicianName = "One", "Two"
+    datasets[2].StudyDate, datasets[5].PatientAge = "20260102", "040Y"
+    paths = sources.write_source(datasets, tmp_path / "mixed")
+    results = encode_results(example_report(paths), paths)
+    for made in results:
+        assert not made.dataset.StudyDate
+        assert not made.dataset.ReferringPhysicianName
+        assert made.dataset.PatientAge == "040Y"
+    write_objects(results, tmp_path / "out")
+    for one in check_files([tmp_path / "out"], paths):
+        assert [str(fault) for fault in one.faults] == []
+
+
+@pytest.mark.parametrize("zone", ["+9999", "Z", "+01:0", "-0000"])
+def test_a_time_zone_that_is_none_is_unknown(zone, tmp_path):
+    paths = edited(tmp_path, TimezoneOffsetFromUTC=zone)
+    results = encode_results(with_events(example_report(paths)), paths)
+    assert not any("TimezoneOffsetFromUTC" in made.dataset for made in results)
+    assert not any(zone.encode() in made.content for made in results if zone == "+9999")
+    write_objects(results, tmp_path / "out")
+    for one in check_files([tmp_path / "out"], paths):
+        assert [str(fault) for fault in one.faults] == []
 
 
 def test_a_source_that_is_gone_or_no_longer_dicom_is_refused(tmp_path):

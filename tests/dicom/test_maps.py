@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from napari_fluoroinject.dicom.derived import SC_WORD_STORAGE, XA_IMAGE_STORAGE
+from napari_fluoroinject.dicom.encode import omissions
 from napari_fluoroinject.dicom.identity import identify
 from napari_fluoroinject.dicom.maps import KINDS, encode_maps, map_kinds, read_map
-from napari_fluoroinject.dicom.write import encoded_bytes, omissions
+from napari_fluoroinject.dicom.write import encoded_bytes
 from napari_fluoroinject.errors import EncodingError
 from napari_fluoroinject.model.geometry import View
 

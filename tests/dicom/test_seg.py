@@ -11,8 +11,11 @@ import sources
 from example_report import ONSET, encoded, example_report, written_source
 from pydicom.dataset import Dataset
 
-from napari_fluoroinject.dicom.seg import NOMINAL, segments_of
-from napari_fluoroinject.dicom.write import encoded_bytes, omissions
+from napari_fluoroinject.dicom.encode import omissions
+from napari_fluoroinject.dicom.outputs import Outputs
+from napari_fluoroinject.dicom.seg import NOMINAL
+from napari_fluoroinject.dicom.segments import segments_of
+from napari_fluoroinject.dicom.write import encoded_bytes
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.needle import NoNeedle
 
@@ -48,7 +51,7 @@ def read_by_source(segmentation, report, tmp_path):
 @pytest.mark.parametrize("profile", ["strict", "viewer"])
 @pytest.mark.parametrize("kind", sources.SOURCES)
 def test_highdicom_reads_every_mask_back_by_source_frame(kind, profile, tmp_path):
-    report, segmentation = made(kind, tmp_path, seg_profile=profile)
+    report, segmentation = made(kind, tmp_path, outputs=Outputs(seg_profile=profile))
     pixels = read_by_source(segmentation, report, tmp_path)
     expected = np.stack([mask_of(segment) for segment in segments_of(report)], axis=-1)
     np.testing.assert_array_equal(pixels.astype(bool), expected)
@@ -95,8 +98,10 @@ def test_the_strict_profile_invents_no_geometry(tmp_path):
 
 def test_the_viewer_profile_says_that_its_geometry_is_nominal_and_is_another_object(tmp_path):
     _, strict = made("xa", tmp_path)
-    report, viewer = made("xa", tmp_path, seg_profile="viewer")
-    assert viewer.SeriesDescription == viewer.ContentDescription == NOMINAL
+    report, viewer = made("xa", tmp_path, outputs=Outputs(seg_profile="viewer"))
+    assert viewer.ContentDescription == NOMINAL
+    assert viewer.SeriesDescription.endswith(f"; {NOMINAL}")
+    assert len(viewer.SeriesDescription) <= 64
     assert viewer.SOPInstanceUID != strict.SOPInstanceUID
     assert viewer.SeriesInstanceUID != strict.SeriesInstanceUID
     measures = viewer.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]

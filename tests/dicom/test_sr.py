@@ -621,6 +621,26 @@ def test_the_finding_site_is_the_sources_then_the_procedures_then_left_out(tmp_p
     assert "Finding Site" not in str(encoded(nowhere, paths)["report"].ContentSequence[-2])
 
 
+def test_both_classes_of_report_say_the_same_as_two_objects_of_one_series(tmp_path):
+    paths = written_source("xa", tmp_path)
+    report = example_report(paths)
+    identity = identify(report, paths)
+    older, newer = (
+        encode_report(report, identity, sr_class=one)
+        for one in ("comprehensive", "comprehensive3d")
+    )
+    assert older == encode_report(report, identity)
+    assert (older.SOPClassUID.name, newer.SOPClassUID.name) == (
+        "Comprehensive SR Storage",
+        "Comprehensive 3D SR Storage",
+    )
+    assert older.SOPInstanceUID != newer.SOPInstanceUID
+    assert older.SeriesInstanceUID == newer.SeriesInstanceUID
+    for document in (older, newer):
+        del document.SOPClassUID, document.SOPInstanceUID
+    assert older == newer
+
+
 def test_a_report_is_preliminary_and_unverified(tmp_path):
     _, document = made("xa", tmp_path)
     assert document.VerificationFlag == "UNVERIFIED"

@@ -15,6 +15,7 @@ from example_report import (
     example_annotation,
     example_report,
     marked,
+    uncalibrated,
     written_source,
 )
 from hypothesis import given, settings
@@ -24,8 +25,13 @@ from test_sr import PROBE, group, groups, name_of, numbers, said, shape, walk
 
 from napari_fluoroinject.dicom.annotation_file import annotation_from
 from napari_fluoroinject.dicom.identity import identify
+from napari_fluoroinject.dicom.patient import patient as patient_of
 from napari_fluoroinject.dicom.sr import encode_report
-from napari_fluoroinject.dicom.sr_annotation import read_annotation, source_instances
+from napari_fluoroinject.dicom.sr_annotation import (
+    REPORT_CLASSES,
+    read_annotation,
+    source_instances,
+)
 from napari_fluoroinject.dicom.write import encoded_bytes
 from napari_fluoroinject.errors import AnnotationError, EncodingError
 from napari_fluoroinject.model.annotation import Annotation, Mark, annotation_text
@@ -172,6 +178,27 @@ def test_what_a_person_marked_names_no_algorithm_and_a_landmark_without_code_its
     )
 
 
+def test_a_line_has_its_length_and_an_area_its_area_before_the_count_of_points(example):
+    """Viewers take the first number for that of the shape, whatever its name."""
+    report, identity = example
+    vill = example_annotation().marks[1]
+    (top, left), (bottom, right) = vill.points_px
+    length_px = np.hypot(bottom - top, right - left)
+    for mm, unit, square in ((report.loop.mm_per_px, "mm", "mm2"), (1.0, "{pixels}", "{pixels}")):
+        document = encode_report(report, identity)
+        shown = numbers(group_marked(document, "Ventral interlaminar line"))
+        assert list(shown) == ["Length", "Points marked"]
+        assert shown["Length"] == (pytest.approx(length_px * mm, rel=5e-4), unit)
+        shown = numbers(group_marked(document, "Facet joint"))
+        assert list(shown) == ["Area", "Points marked"]
+        assert shown["Area"] == (pytest.approx(24.985 * mm**2, rel=5e-4), square)
+        shown = numbers(group(document, "Needle as marked by a person"))
+        assert list(shown) == ["Length", "Points marked"]
+        report = uncalibrated(report)
+    for finding in ("Landmark", "Upper end plates, from head to feet"):
+        assert list(numbers(group_marked(document, finding))) == ["Points marked"]
+
+
 def test_a_target_is_shown_where_no_distance_is_known(example):
     report, identity = example
     document = encode_report(replace(report, needle=NoNeedle(reason="none")), identity)
@@ -272,10 +299,10 @@ def test_what_could_not_be_measured_is_said_with_its_reason_once(document):
     )
 
 
-def test_a_shape_that_was_moved_is_told(document):
-    (scoord, *_) = [
-        i for i in walk(group_marked(document, "Facet joint")) if i.ValueType == "SCOORD"
-    ]
+@pytest.mark.parametrize("which", [0, -1])
+def test_a_shape_that_was_moved_is_told_whichever_number_it_belongs_to(which, document):
+    shapes = [i for i in walk(group_marked(document, "Facet joint")) if i.ValueType == "SCOORD"]
+    scoord = shapes[which]
     scoord.GraphicData = [scoord.GraphicData[0] + 1e-4, *list(scoord.GraphicData)[1:]]
     with pytest.raises(AnnotationError, match="marked shape 7 are not those"):
         read_annotation(document)
@@ -372,6 +399,39 @@ def test_a_report_on_another_loop_is_refused(example, tmp_path):
         annotation_from(path, loops=[frames])
 
 
+@pytest.mark.parametrize(
+    ("keyword", "value", "said"),
+    [
+        ("StudyInstanceUID", "1.2.3", r"another study, 1\.2\.3"),
+        ("PatientID", "SECRET", "another patient .the ID differs, not shown"),
+        ("PatientName", "SECRET^S", "another patient .the name differs"),
+        ("PatientBirthDate", "19010203", "another patient .the date of birth differs"),
+    ],
+)
+def test_marks_of_another_study_or_patient_are_refused_whatever_loop_they_name(
+    example, tmp_path, keyword, value, said
+):
+    document = encode_report(*example)
+    patient = patient_of(document)
+    loops = [example[0].loop.reference]
+    path = written(document, tmp_path)
+    assert annotation_from(path, loops=loops, patient=patient) == example_annotation()
+    setattr(document, keyword, value)
+    path = written(document, tmp_path)
+    with pytest.raises(AnnotationError, match=said) as refused:
+        annotation_from(path, loops=loops, patient=patient)
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_report_that_names_no_patient_speaks_of_nobody_else(example, tmp_path):
+    document = encode_report(*example)
+    patient = patient_of(document)
+    document.PatientID = document.PatientName = document.PatientBirthDate = ""
+    path = written(document, tmp_path)
+    loops = [example[0].loop.reference]
+    assert annotation_from(path, loops=loops, patient=patient) == example_annotation()
+
+
 def test_a_file_is_told_by_what_it_begins_with(tmp_path):
     path = tmp_path / "marks.dcm"
     path.write_text(annotation_text(example_annotation()), encoding="utf-8")
@@ -396,8 +456,20 @@ def test_a_report_that_is_cut_off_or_damaged_is_refused(example, tmp_path, kept)
 
 @pytest.mark.validator
 @pytest.mark.slow
-def test_no_validator_complains_about_a_report_with_every_kind_of_mark(document, tmp_path):
-    assert validators.complaints(written(document, tmp_path), thorough=True) == ()
+@pytest.mark.parametrize("sr_class", REPORT_CLASSES)
+def test_no_validator_complains_about_a_report_with_every_kind_of_mark(
+    sr_class, example, tmp_path
+):
+    path = written(encode_report(*example, sr_class=sr_class), tmp_path)
+    assert validators.complaints(path, thorough=True) == ()
+
+
+@pytest.mark.parametrize("sr_class", REPORT_CLASSES)
+def test_an_annotation_comes_back_from_either_class_of_report(sr_class, example, tmp_path):
+    document = encode_report(*example, sr_class=sr_class)
+    assert document.SOPClassUID == REPORT_CLASSES[sr_class]
+    path = written(document, tmp_path)
+    assert annotation_from(path, loops=[example[0].loop.reference]) == example_annotation()
 
 
 @pytest.mark.validator

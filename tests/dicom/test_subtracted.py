@@ -9,44 +9,23 @@ import numpy as np
 import pydicom
 import pytest
 import sources
-from example_report import example_report, written_source
+from example_report import written_source
+from example_subtraction import LOOPS, subtraction
 from validators import complaints
 
 from napari_fluoroinject.dicom.derived import SC_WORD_STORAGE, XA_IMAGE_STORAGE
+from napari_fluoroinject.dicom.encode import encode_subtraction
 from napari_fluoroinject.dicom.read import find_loops, read_loop
-from napari_fluoroinject.dicom.write import encode_subtraction, write_objects
+from napari_fluoroinject.dicom.write import write_objects
 from napari_fluoroinject.errors import EncodingError, IdentityMismatchError, UnreadableObjectError
 from napari_fluoroinject.model.masks import HeaderMask
-from napari_fluoroinject.model.subtracted import MIDDLE, STEP_LN, UNDEFINED, SubtractedLoop
-
-LOOPS = [kind for kind in sources.SOURCES if "single" not in kind and "one" not in kind]
-MASK = HeaderMask(operation="AVG_SUB", mask_frames=(0, 1, 2))
-
-
-def subtraction(paths, **changes):
-    """A subtracted loop of this source whose differences are chosen here."""
-    report = example_report(paths)
-    stored = np.full(report.loop.shape, MIDDLE, np.uint16)
-    stored[4:, 20:30, 20:40] = MIDDLE - 1250  # half a log unit
-    stored[:, 0], stored[0, 1, :3] = UNDEFINED, (1, 65535, MIDDLE + 1)
-    fields = {
-        "loop": report.loop,
-        "stored": stored,
-        "subtracted": np.ones(len(stored), bool),
-        "masks": (MASK,),
-        "mask_source": "found",
-        "motion": report.motion,
-        "onset_frame": 4,
-        "window_ln": 0.25,
-        "provenance": report.provenance,
-    }
-    return SubtractedLoop(**(fields | changes))
+from napari_fluoroinject.model.subtracted import MIDDLE, STEP_LN, UNDEFINED
 
 
 def encoded(kind, tmp_path, **changes):
     paths = written_source(kind, tmp_path)
     made = subtraction(paths, **changes)
-    content = encode_subtraction(made, paths).content
+    content = encode_subtraction(made, paths)[0].content
     return made, pydicom.dcmread(io.BytesIO(content))
 
 
@@ -88,7 +67,7 @@ def test_it_is_a_derived_image_in_the_study_of_its_source_with_its_times(kind, t
 @pytest.mark.parametrize("kind", LOOPS)
 def test_validators_have_nothing_against_it(kind, tmp_path):
     paths = written_source(kind, tmp_path)
-    write_objects((encode_subtraction(subtraction(paths), paths),), tmp_path)
+    write_objects(encode_subtraction(subtraction(paths), paths)[:1], tmp_path)
     assert complaints(tmp_path / "subtracted.dcm") == ()
 
 
@@ -97,7 +76,7 @@ def test_validators_have_nothing_against_pages_without_times(tmp_path):
     paths = written_source("xa", tmp_path)
     made = subtraction(paths)
     made = replace(made, loop=replace(made.loop, times_s=None))
-    write_objects((encode_subtraction(made, paths),), tmp_path)
+    write_objects(encode_subtraction(made, paths)[:1], tmp_path)
     assert complaints(tmp_path / "subtracted.dcm") == ()
     dataset = pydicom.dcmread(tmp_path / "subtracted.dcm")
     assert dataset.SOPClassUID == SC_WORD_STORAGE
@@ -139,7 +118,7 @@ def test_the_contrast_agent_comes_along_but_no_dose_shutter_or_modality_lut(tmp_
     (source,) = sources.SOURCES["xa_log"]()
     source.ContrastBolusAgent, source.ContrastBolusVolume = "Iohexol", "3"
     paths = sources.write_source([source], tmp_path)
-    dataset = encode_subtraction(subtraction(paths), paths).dataset
+    dataset = encode_subtraction(subtraction(paths), paths)[0].dataset
     assert (dataset.ContrastBolusAgent, dataset.ContrastBolusVolume) == ("Iohexol", 3)
     for keyword in ("ImageAndFluoroscopyAreaDoseProduct", "ShutterShape", "ModalityLUTSequence"):
         assert keyword not in dataset
@@ -151,7 +130,7 @@ def test_a_loop_that_is_not_quantitative_gives_relative_values_and_says_so(tmp_p
     made = subtraction(paths)
     scale = replace(made.loop.intensity, relationship="display")
     made = replace(made, loop=replace(made.loop, intensity=scale))
-    dataset = encode_subtraction(made, paths).dataset
+    dataset = encode_subtraction(made, paths)[0].dataset
     (mapping,) = dataset.RealWorldValueMappingSequence
     assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == "[arb'U]"
     assert "RELATIVE" in mapping.LUTExplanation
@@ -160,9 +139,10 @@ def test_a_loop_that_is_not_quantitative_gives_relative_values_and_says_so(tmp_p
 
 def test_the_same_input_gives_the_same_bytes_and_other_masks_another_object(tmp_path):
     paths = written_source("xa", tmp_path)
-    first, again = (encode_subtraction(subtraction(paths), paths) for _ in range(2))
+    first, again = (encode_subtraction(subtraction(paths), paths)[0] for _ in range(2))
     assert first.content == again.content
-    other = encode_subtraction(subtraction(paths, masks=(HeaderMask(operation="TID"),)), paths)
+    tid = subtraction(paths, masks=(HeaderMask(operation="TID"),))
+    other = encode_subtraction(tid, paths)[0]
     assert other.dataset.SOPInstanceUID != first.dataset.SOPInstanceUID
     assert other.dataset.SeriesInstanceUID != first.dataset.SeriesInstanceUID
 
@@ -199,7 +179,7 @@ def test_a_header_of_very_many_ranges_is_told_in_short(tmp_path):
 def test_it_is_a_result_and_not_a_loop_to_analyse(tmp_path):
     paths = written_source("xa", tmp_path / "source")
     folder = tmp_path / "results"
-    write_objects((encode_subtraction(subtraction(paths), paths),), folder)
+    write_objects(encode_subtraction(subtraction(paths), paths), folder)
     (found,) = find_loops([folder / "subtracted.dcm"])
     assert isinstance(found, UnreadableObjectError)
     assert "result" in str(found)
@@ -207,5 +187,5 @@ def test_it_is_a_result_and_not_a_loop_to_analyse(tmp_path):
 
 def test_read_as_any_image_its_values_are_for_display_and_not_quantitative(tmp_path):
     paths = written_source("xa", tmp_path)
-    write_objects((encode_subtraction(subtraction(paths), paths),), tmp_path)
+    write_objects(encode_subtraction(subtraction(paths), paths)[:1], tmp_path)
     assert not read_loop(tmp_path / "subtracted.dcm").intensity.quantitative

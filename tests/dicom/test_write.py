@@ -15,27 +15,33 @@ import pytest
 import sources
 from example_report import (
     display_processed,
+    encode_everything,
     encoded,
     example_report,
     uncalibrated,
     vascular_finding,
+    with_events,
     written_source,
 )
 from validators import complaints, page
 
-from napari_fluoroinject.dicom.write import (
-    encode_results,
-    encoded_bytes,
-    omissions,
-    write_objects,
-)
+from napari_fluoroinject.dicom.encode import encode_results, omissions
+from napari_fluoroinject.dicom.outputs import RESULT_FILES
+from napari_fluoroinject.dicom.write import encoded_bytes, write_objects
 from napari_fluoroinject.errors import EncodingError, StorageError
 from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.needle import NoNeedle
 
+MAPS = ("arrival", "time_to_peak", "peak_opacity", "washout", "transit")
 NAMES = [
     *("report", "segmentation", "map_arrival", "map_time_to_peak", "map_peak_opacity"),
-    *("map_washout", "map_transit"),
+    *("map_washout", "map_transit", "presentation", "mask_presentation"),
+]
+ALL = [
+    *("report", "segmentation", "segmentation_fractional", "segmentation_labelmap"),
+    *(f"{made}_{name}" for made in ("map", "parametric") for name in MAPS),
+    *("presentation", "mask_presentation", "procedure_log", "key_image", "color_map"),
+    *("document", "key_objects"),
 ]
 
 VARIANTS = {
@@ -58,13 +64,39 @@ def digests(objects) -> dict[str, str]:
     return {o.name: hashlib.sha256(encoded_bytes(o.dataset)).hexdigest() for o in objects}
 
 
-def test_a_report_gives_seven_objects_with_names_of_their_own(tmp_path):
+def test_a_report_gives_the_usual_objects_with_names_of_their_own(tmp_path):
     paths = written_source("xa", tmp_path)
     made = encode_results(example_report(paths), paths)
     assert [o.name for o in made] == NAMES
     assert len({o.dataset.SOPInstanceUID for o in made}) == len(NAMES)
-    assert len({o.dataset.SeriesInstanceUID for o in made}) == 3
+    assert len({o.dataset.SeriesInstanceUID for o in made}) == 5
     assert omissions(example_report(paths)) == ()
+
+
+def test_what_is_asked_for_is_written_beside_the_usual_objects(tmp_path):
+    paths = written_source("xa", tmp_path)
+    made = encode_everything(with_events(example_report(paths)), paths)
+    assert [o.name for o in made] == ALL
+    assert {f"{o.name}.dcm" for o in made} == RESULT_FILES
+    assert len({o.dataset.SOPInstanceUID for o in made}) == len(ALL)
+    listed = {
+        str(one.ReferencedSOPInstanceUID)
+        for series in made[0]
+        .dataset.CurrentRequestedProcedureEvidenceSequence[0]
+        .ReferencedSeriesSequence
+        for one in series.ReferencedSOPSequence
+    }
+    assert listed >= {o.dataset.SOPInstanceUID for o in made[1:]}
+
+
+def test_parametric_maps_of_unknown_anatomy_are_left_out_and_the_report_says_so(tmp_path):
+    paths = written_source("sc_word", tmp_path)
+    report = example_report(paths)
+    unplaced = replace(report, procedure=replace(report.procedure, anatomic_region=None))
+    made = encode_everything(unplaced, paths)
+    assert not [o for o in made if o.name.startswith("parametric")]
+    assert b"Parametric Maps" in made[0].content
+    assert [o for o in encode_everything(report, paths) if o.name.startswith("parametric")]
 
 
 def test_another_process_in_another_second_writes_the_same_bytes(tmp_path):
@@ -76,7 +108,8 @@ def test_another_process_in_another_second_writes_the_same_bytes(tmp_path):
         "import sys, hashlib; from pathlib import Path; from dataclasses import replace\n"
         f"sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
         "from example_report import *\n"
-        "from napari_fluoroinject.dicom.write import encode_results, encoded_bytes\n"
+        "from napari_fluoroinject.dicom.encode import encode_results\n"
+        "from napari_fluoroinject.dicom.write import encoded_bytes\n"
         f"paths = [Path({str(paths[0])!r})]\n"
         "report = replace(example_report(paths), findings=(vascular_finding(),))\n"
         "for o in encode_results(report, paths):\n"
@@ -203,7 +236,8 @@ def test_a_value_that_cannot_be_encoded_is_an_encoding_error():
 @pytest.mark.parametrize("kind", sources.SOURCES)
 def test_validators_accept_every_result_of_every_kind_of_source(kind, tmp_path):
     paths = written_source(kind, tmp_path)
-    listed = write_objects(encode_results(example_report(paths), paths), tmp_path)
+    objects = encode_everything(with_events(example_report(paths)), paths)
+    listed = write_objects(objects, tmp_path)
     assert [c for output in listed for c in complaints(tmp_path / output.file)] == []
 
 
@@ -213,7 +247,7 @@ def test_validators_accept_every_result_of_every_kind_of_source(kind, tmp_path):
 def test_validators_accept_every_variant_of_a_report(variant, profile, tmp_path):
     paths = written_source("xa", tmp_path)
     report = VARIANTS[variant](example_report(paths))
-    objects = encode_results(report, paths, seg_profile=profile)
+    objects = encode_everything(report, paths, profile=profile)
     listed = write_objects(objects, tmp_path)
     assert [c for output in listed for c in complaints(tmp_path / output.file)] == []
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from napari_fluoroinject.benchmark.operating import (
+    CAVEAT,
+    FALSE_ALARM_RATES,
+    comparable,
+    sensitivity_at,
+)
 from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.phantom.catalogue import SPECS
 
@@ -14,11 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_fluoroinject.benchmark.trials import Outcome
-    from napari_fluoroinject.model.arrays import DoubleArray
-
-FALSE_ALARMS = (0.0, 0.02, 0.05, 0.10)
-"""Rates of false alarms at which sensitivity is told."""
-NOT_CLINICAL = "Simulated loops with exact marks: these are no clinical figures."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,24 +71,16 @@ def _applies(name: str, outcome: Outcome) -> bool:
 
 def _operating(name: str, due: Sequence[Outcome], other: Sequence[Outcome]) -> dict[float, float]:
     hits, misses = _scores(name, due), _scores(name, other)
-    return {rate: sensitivity_at(hits, misses, rate) for rate in FALSE_ALARMS}
+    return {rate: sensitivity_at(hits, misses, rate)[0] for rate in FALSE_ALARM_RATES}
 
 
-def _scores(name: str, outcomes: Sequence[Outcome]) -> DoubleArray:
-    """Scores of a warning; what could not be judged was not warned of."""
-    return np.array([one.scores.get(name) or 0.0 for one in outcomes], np.float64)
-
-
-def sensitivity_at(hits: DoubleArray, misses: DoubleArray, rate: float) -> float:
-    """The share of `hits` above the lowest threshold that at most `rate` of `misses` exceed."""
-    allowed = int(np.floor(rate * len(misses) + 1e-9))
-    threshold = np.sort(misses)[::-1][allowed] if allowed < len(misses) else -np.inf
-    return float((hits > threshold).mean())
+def _scores(name: str, outcomes: Sequence[Outcome]) -> list[float]:
+    return comparable([one.scores.get(name) for one in outcomes])
 
 
 def markdown(rows: Sequence[Rate]) -> str:
     """The rates as a table, and that they are no clinical figures."""
-    heads = [f"at {rate:.0%} false" for rate in FALSE_ALARMS]
+    heads = [f"at {rate:.0%} false" for rate in FALSE_ALARM_RATES]
     lines = [
         f"| warning | warned, of loops that must | not judged | false, of others | "
         f"{' | '.join(heads)} |",
@@ -100,10 +91,10 @@ def markdown(rows: Sequence[Rate]) -> str:
         false = f"{one.false} of {one.other}{_share(one.false, one.other)}"
         points = [
             f"{one.sensitivity_at[rate]:.2f}" if one.sensitivity_at else "-"
-            for rate in FALSE_ALARMS
+            for rate in FALSE_ALARM_RATES
         ]
         lines.append(f"| {one.id} | {found} | {one.unjudged} | {false} | {' | '.join(points)} |")
-    return "\n".join([*lines, "", NOT_CLINICAL])
+    return "\n".join([*lines, "", CAVEAT])
 
 
 def _share(part: int, whole: int) -> str:

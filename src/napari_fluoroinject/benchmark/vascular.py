@@ -12,8 +12,15 @@ import numpy as np
 
 from napari_fluoroinject.benchmark.cases import Case, Family
 from napari_fluoroinject.benchmark.figures import DENSE_RUN_OFF_OD
+from napari_fluoroinject.benchmark.operating import (
+    CAVEAT,
+    FALSE_ALARM_RATES,
+    comparable,
+    sensitivity_at,
+)
 from napari_fluoroinject.benchmark.run import exposed
 from napari_fluoroinject.benchmark.scores import run_off_od
+from napari_fluoroinject.benchmark.visibility import matched_snr
 from napari_fluoroinject.phantom import PhantomSettings, planar, scenes
 from napari_fluoroinject.phantom.catalogue import SPECS
 from napari_fluoroinject.phantom.planar.catalogue import TWINS
@@ -23,22 +30,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from napari_fluoroinject.model.report import Report
-    from napari_fluoroinject.phantom import Truth
+    from napari_fluoroinject.phantom import Phantom
 
 DOSES_NGY = (20.0, 5.0)
 """Detector doses per frame at which every scene is exposed."""
 
-FALSE_ALARM_RATES = (0.0, 0.02, 0.05, 0.10)
-"""At which the sensitivity is told, beside that of the analysis' own threshold."""
-
 WARNING = "vascular_uptake"
 """What is warned of."""
 
-CAVEAT = (
-    "Synthetic loops: these figures are not clinical ones, and say nothing of patients, of real "
-    "vessels or of a C-arm. The thresholds of the stated false-alarm rates are read from the very "
-    "loops of the row."
-)
+WELL_SEEN_SNR = 30.0
+"""From here on a run-off is told apart in the table: a path is about a third of it."""
 
 Lasting = Literal["transient", "persistent"]
 _Z_95 = 1.96
@@ -49,7 +50,8 @@ class VascularScore:
     """What the run-off search said of one loop, and what was there.
 
     `score` is None where nothing could be searched. `lasting` None = no run-off; one that still
-    shows in the last frame is persistent. `opacity_od` is what its vessels truly come to.
+    shows in the last frame is persistent. `opacity_od` is what its vessels truly come to,
+    `visible_snr` what an observer who knows it beforehand could use (`matched_snr`).
     """
 
     case: Case
@@ -58,6 +60,7 @@ class VascularScore:
     alarm: bool
     lasting: Lasting | None
     opacity_od: float | None
+    visible_snr: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,9 @@ def scene_keys(family: Family | Literal["both"]) -> tuple[str, ...]:
     return keys[family]
 
 
-def vascular_cases(keys: Sequence[str], *, seeds: int, first_seed: int) -> Iterator[Case]:
+def vascular_cases(
+    keys: Sequence[str], *, seeds: int, first_seed: int, size: int = 512, frames: int = 90
+) -> Iterator[Case]:
     """List `seeds` loops per scene, by turns without and with a run-off.
 
     Its twins take turns, and so do its views; a twin that one view alone tells is shown in that.
@@ -103,6 +108,8 @@ def vascular_cases(keys: Sequence[str], *, seeds: int, first_seed: int) -> Itera
                 seed=first_seed + index,
                 twin=twin,
                 needle=True,
+                size=size,
+                frames=frames,
                 family="second" if key in planar.SPECS else "first",
                 view=_view(key, twin, index // 2),
             )
@@ -150,7 +157,7 @@ def vascular_scores(case: Case, doses_ngy: Sequence[float]) -> tuple[VascularSco
     for phantom in exposed(case, settings, doses_ngy):
         gauge = phantom.truth.gauge if case.gauge_given else None
         report = analyze(phantom.loop, phantom.truth.procedure, Annotation(gauge=gauge))
-        scores.append(_score(report, phantom.truth, case))
+        scores.append(_score(report, phantom, case))
     return tuple(scores)
 
 
@@ -183,21 +190,6 @@ def printed(table: Sequence[Row]) -> str:
     return "\n".join([*lines, "", CAVEAT])
 
 
-def sensitivity_at(
-    found: Sequence[float], quiet: Sequence[float], rate: float
-) -> tuple[float, float]:
-    """Share of `found` above the lowest threshold that at most `rate` of `quiet` exceed.
-
-    Returns
-    -------
-    tuple
-        The share and the threshold; a score counts as an alarm if it is greater.
-    """
-    allowed = int(rate * len(quiet) + 1e-9)
-    threshold = sorted(quiet, reverse=True)[allowed] if allowed < len(quiet) else -np.inf
-    return float(np.mean(np.asarray(found) > threshold)), float(threshold)
-
-
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """95 % interval of a rate (Wilson 1927): honest, too, where 0 of few were seen."""
     if trials == 0:
@@ -217,6 +209,12 @@ _SORTS: Mapping[str, Callable[[VascularScore], bool]] = {
     f"dense ({DENSE_RUN_OFF_OD:g} and more)": lambda score: (
         score.opacity_od is not None and score.opacity_od >= DENSE_RUN_OFF_OD
     ),
+    f"matched signal-to-noise {WELL_SEEN_SNR:g} and more": lambda score: (
+        score.visible_snr is not None and score.visible_snr >= WELL_SEEN_SNR
+    ),
+    f"matched signal-to-noise below {WELL_SEEN_SNR:g}": lambda score: (
+        score.visible_snr is not None and score.visible_snr < WELL_SEEN_SNR
+    ),
 }
 
 
@@ -234,7 +232,8 @@ def _turns(key: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(twin for other in others for twin in ("none", other)), running
 
 
-def _score(report: Report, truth: Truth, case: Case) -> VascularScore:
+def _score(report: Report, phantom: Phantom, case: Case) -> VascularScore:
+    truth = phantom.truth
     lasting: Lasting | None = None
     if truth.run_off_frames is not None:
         stays = truth.run_off_frames[1] == len(truth.times_s) - 1
@@ -246,13 +245,14 @@ def _score(report: Report, truth: Truth, case: Case) -> VascularScore:
         alarm=any(finding.id == WARNING for finding in report.findings),
         lasting=lasting,
         opacity_od=run_off_od(truth),
+        visible_snr=matched_snr(phantom),
     )
 
 
 def _row(name: str, loops: Sequence[VascularScore], quiet: Sequence[VascularScore]) -> Row:
     running = [score for score in loops if score.lasting is not None]
-    ours, theirs = _values(running), _values(quiet)
-    comparable = bool(running) and bool(quiet)
+    ours, theirs = (comparable([one.score for one in part]) for part in (running, quiet))
+    both = bool(running) and bool(quiet)
     return Row(
         name=name,
         dose_ngy=(*loops, *quiet)[0].dose_ngy,
@@ -261,15 +261,10 @@ def _row(name: str, loops: Sequence[VascularScore], quiet: Sequence[VascularScor
         quiet=len(quiet),
         false=sum(score.alarm for score in quiet),
         sensitivity=tuple(sensitivity_at(ours, theirs, rate)[0] for rate in FALSE_ALARM_RATES)
-        if comparable
+        if both
         else None,
-        area=_area(ours, theirs) if comparable else None,
+        area=_area(ours, theirs) if both else None,
     )
-
-
-def _values(scores: Sequence[VascularScore]) -> list[float]:
-    """Scores; a loop that could not be searched raises no alarm and stands below all others."""
-    return [-np.inf if score.score is None else score.score for score in scores]
 
 
 def _area(found: Sequence[float], quiet: Sequence[float]) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
@@ -212,9 +214,18 @@ def encode_series(
 
 def write_cine(dataset: Dataset, path: Path) -> None:
     """Write an object as a DICOM file, whole or not at all; same data set, same bytes."""
+    # into memory first: what pydicom says of a full disk is a stack of its own calls
+    content = BytesIO()
+    dcmwrite(content, dataset, enforce_file_format=True)
     partial = path.with_name(f".{path.name}.partial")
-    dcmwrite(partial, dataset, enforce_file_format=True)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content.getbuffer())
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        error.filename = str(path)
+        raise
 
 
 def _layout(loop: CineLoop, kind: str) -> Layout:

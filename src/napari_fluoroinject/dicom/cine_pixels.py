@@ -135,7 +135,7 @@ def add_pixels(dataset: Dataset, stored: StoredArray, layout: Layout, syntax: st
         dataset.PixelData = data + b"\0" * (len(data) % 2)
         dataset["PixelData"].VR = "OB" if layout.bits_allocated <= 8 else "OW"
         return
-    frames = [_compressed(frame, layout, syntax) for frame in samples]
+    frames = [compressed(frame, layout, syntax) for frame in samples]
     dataset.PixelData = encapsulate(frames)
     dataset["PixelData"].VR = "OB"
     dataset["PixelData"].is_undefined_length = True
@@ -159,7 +159,14 @@ def _bits(samples: npt.NDArray[Any]) -> bytes:
     return np.packbits(samples.ravel(), bitorder="little").tobytes()
 
 
-def _compressed(frame: npt.NDArray[Any], layout: Layout, syntax: str) -> bytes:
+def compressed(frame: npt.NDArray[Any], layout: Layout, syntax: str) -> bytes:
+    """Compress one frame, (rows, columns) or (rows, columns, 3).
+
+    Raises
+    ------
+    EncodingError
+        A transfer syntax that is not written, or that cannot hold such pixels.
+    """
     encoder = _ENCODERS.get(UID(syntax))
     if encoder is None or layout.bits_allocated == 1:
         raise EncodingError(
@@ -236,11 +243,23 @@ def _rle(frame: npt.NDArray[Any], _: int) -> bytes:
     for plane in planes:
         bytes_of = plane[..., None].view(np.uint8)
         for byte in range(bytes_of.shape[-1] - 1, -1, -1):
-            packed = imagecodecs.packbits_encode(bytes_of[..., byte].copy())
+            packed = _packed_rows(bytes_of[..., byte].copy())
             segments.append(packed + b"\0" * (len(packed) % 2))
     offsets = 64 + np.cumsum([0, *(len(segment) for segment in segments[:-1])])
     table = [*offsets.tolist(), *([0] * (15 - len(segments)))]
     return struct.pack("<16I", len(segments), *table) + b"".join(segments)
+
+
+def _packed_rows(samples: npt.NDArray[np.uint8]) -> bytes:
+    """PackBits, row by row; empty rows above and below, of which masks have many, are packed once.
+
+    Runs never cross from a row to the next (PS3.5 G.3.1), so that equal rows have equal bytes.
+    """
+    filled = np.flatnonzero(samples.any(axis=1))
+    first, end = (filled[0], filled[-1] + 1) if len(filled) else (len(samples), len(samples))
+    empty = imagecodecs.packbits_encode(np.zeros((1, samples.shape[1]), np.uint8))
+    within = imagecodecs.packbits_encode(samples[first:end]) if end > first else b""
+    return bytes(empty * int(first) + within + empty * int(len(samples) - end))
 
 
 def _colour_space(frame: npt.NDArray[Any]) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.sr.coding import Code
 
+from napari_fluoroinject.dicom.landmark_terms import LANDMARK_TERMS
 from napari_fluoroinject.dicom.pattern_terms import PATTERN_TERMS, STATE_TERMS
 from napari_fluoroinject.errors import EncodingError
 from napari_fluoroinject.model.measurement import MEASURES, MeasureId
@@ -45,11 +46,26 @@ DEVICE = Code("121007", "DCM", "Device")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 """TID 1500 row 12; UMLS is the one scheme here that pydicom's dictionaries do not hold."""
 
+OF_INTEREST = Code("113000", "DCM", "Of Interest")
+KEY_OBJECT_DESCRIPTION = Code("113012", "DCM", "Key Object Description")
+PROCEDURE_LOG = Code("121120", "DCM", "Cath Lab Procedure Log")
+"""The one title of a Procedure Log (CID 3400)."""
+PROCEDURE_DESCRIPTION = Code("121065", "DCM", "Procedure Description")
+COMMENT = Code("121106", "DCM", "Comment")
+
+# What is logged (TID 3100, 3106).
+START_ACTION = Code("121130", "DCM", "Start Procedure Action")
+ACTION_ID = Code("121124", "DCM", "Procedure Action Item ID")
+DRUG_ADMINISTERED = Code("122083", "DCM", "Drug administered")
+CONTRAST_ADMINISTERED = Code("122086", "DCM", "Contrast administered")
+CONTRAST_AGENT = Code("7140000", "SCT", "Contrast agent")
+
 # What is measured on, and what is measured.
 NEEDLE = Code("79068005", "SCT", "Needle")
 CONTRAST_MEDIA = Code("385420005", "SCT", "Contrast media")
 TARGET = Code("112162", "DCM", "Target")
 PHYSICAL_OBJECT = Code("260787004", "SCT", "Physical object")
+BACKGROUND = Code("125040", "DCM", "Background")
 SUBSTANCE = Code("105590001", "SCT", "Substance")
 LENGTH = Code("410668003", "SCT", "Length")
 ANGLE = Code("1483009", "SCT", "Angle")
@@ -73,6 +89,15 @@ PROCESSING_EQUIPMENT = Code("109102", "DCM", "Processing Equipment")
 NEIGHBORHOOD_ANALYSIS = Code("123101", "DCM", "Neighborhood Analysis")
 EDGE_DETECTION = Code("123103", "DCM", "Edge Detection")
 MANUAL_PROCESSING = Code("123109", "DCM", "Manual Processing")
+
+# How an object was de-identified (CID 7050).
+BASIC_PROFILE = Code("113100", "DCM", "Basic Application Confidentiality Profile")
+CLEAN_GRAPHICS = Code("113103", "DCM", "Clean Graphics Option")
+CLEAN_CONTENT = Code("113104", "DCM", "Clean Structured Content Option")
+FULL_DATES = Code("113106", "DCM", "Retain Longitudinal Temporal Information Full Dates Option")
+MODIFIED_DATES = Code(
+    "113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option"
+)
 
 # Units.
 MM = Code("mm", "UCUM", "mm")
@@ -141,6 +166,10 @@ _STATEMENTS = (
     ("mask-wish", "Mask frames as asked for", "Found in the picture, or those of the header."),
     ("marks", "Marked by a person", "Landmarks and points that a person marked on the loop."),
     ("not-measured", "Not measured", "A measure of the procedure without a value, and why."),
+    ("event-time", "Time of the event", "Seconds from the first frame's time, as stated."),
+    ("aspiration", "Aspiration through the needle", "An event that a person stated."),
+    ("test-dose", "Test dose", "An event that a person stated; the drug is not named."),
+    ("medication", "Medication", "An event that a person stated; the drug is not named."),
     (
         "annotation",
         "Annotation, exact (JSON)",
@@ -222,44 +251,6 @@ _ANSWERS = (
     ("expected-pattern", "Expected pattern", "What a view shows of it; it clears nothing."),
     ("measure", "Measure of the procedure", "What is measured without reference to a landmark."),
 )
-_LANDMARKS = (
-    ("pillar-anterior", "Anterior border of the articular pillar", "anterior_pillar_border"),
-    ("anterior-body", "Anterior margin of the vertebral bodies", "anterior_vertebral_line"),
-    ("pillar", "Articular pillar", "articular_pillar"),
-    ("canal-border", "Lateral border of the spinal canal", "canal_border"),
-    ("canal-middle", "Middle of the spinal canal", "canal_middle"),
-    ("disc", "Disc, between end plates", "disc"),
-    ("dorsal-sacrum", "Dorsal border of the sacrum", "dorsal_sacral_border"),
-    ("end-plates", "Upper end plates, from head to feet", "end_plates"),
-    ("facet-joint", "Facet joint", "facet_joint"),
-    ("foramen", "Foramen", "foramen"),
-    ("joint-line", "Joint line", "joint_line"),
-    ("foramen-lateral", "Lateral border of the dorsal foramen", "lateral_foramen_border"),
-    ("pedicle-lateral", "Lateral border of the pedicles", "lateral_pedicle_line"),
-    ("lateral-body", "Lateral margin of the vertebral bodies", "lateral_vertebral_line"),
-    ("longus-colli", "Longus colli muscle", "longus_colli"),
-    ("pedicle-medial", "Medial border of the pedicles", "medial_pedicle_line"),
-    ("pedicle-middle", "Middle of the pedicle (6 o'clock)", "mid_pedicle_line"),
-    ("midline", "Midline", "midline"),
-    ("pedicle", "Pedicle", "pedicle"),
-    ("pillar-midline", "Middle of the articular pillars", "pillar_midline"),
-    ("planned-path", "Planned trajectory", "planned_trajectory"),
-    ("pleura", "Pleura", "pleura"),
-    ("annulus-dorsal", "Posterior border of the annulus", "posterior_annulus"),
-    ("foramen-dorsal", "Posterior border of the foramen", "posterior_foramen_border"),
-    ("foramen-wall", "Posterior wall of the foramen", "posterior_foramen_wall"),
-    ("psoas", "Psoas muscle", "psoas"),
-    ("s3-upper-border", "Upper border of S3", "s3_upper_border"),
-    ("sacral-bone", "Bone of the sacrum", "sacral_bone"),
-    ("soft-tissue", "Soft tissue", "soft_tissue"),
-    ("spinolaminar", "Spinolaminar line", "spinolaminar_line"),
-    ("transverse-proc", "Ventral border of the transverse process", "transverse_process_front"),
-    ("uncinate-line", "Uncinate line", "uncinate_line"),
-    ("ventral-canal", "Ventral wall of the sacral canal", "ventral_canal_wall"),
-    ("vill", "Ventral interlaminar line", "ventral_interlaminar_line"),
-    ("ventral-sacrum", "Ventral border of the sacrum", "ventral_sacral_border"),
-)
-"""Third column: the landmark's id in the procedures."""
 _VIEWS = (
     ("view-ap", "AP view", "AP"),
     ("view-pa", "PA view", "PA"),
@@ -282,6 +273,8 @@ _TAKEN: tuple[tuple[str, str, MeasureId], ...] = (
     ("lateral-extent", "Lateral extent of the spread", "lateral_extent"),
     ("side-asymmetry", "Share on the needle's side less that on the other", "side_asymmetry"),
     ("one-sidedness", "Share on the fuller side less that on the other", "one_sidedness"),
+    ("column-width", "Width of the spread across the midline", "column_width"),
+    ("middle-opacity", "Opacity in the middle against the fainter side", "middle_opacity"),
     ("beyond-line", "Share of the spread beyond the line", "beyond_line"),
     ("midline-crossing", "Share of the spread beyond the midline", "midline_crossing"),
     ("medial-share", "Share of the spread medial to the pedicles", "medial_to_pedicle"),
@@ -328,7 +321,7 @@ PRIVATE_CONCEPTS: tuple[PrivateConcept, ...] = tuple(
         *_WARNINGS,
         *STATE_TERMS,
         *((value, meaning, f"Expected pattern {one}.") for value, meaning, one in PATTERN_TERMS),
-        *((value, meaning, f"Landmark {mark}.") for value, meaning, mark in _LANDMARKS),
+        *((value, meaning, f"Landmark {mark}.") for value, meaning, mark in LANDMARK_TERMS),
         *((value, meaning, f"View {name}.") for value, meaning, name in _VIEWS),
         *((value, meaning, f"Measure {one}: {MEASURES[one]}.") for value, meaning, one in _TAKEN),
     )
@@ -339,7 +332,7 @@ _BY_VALUE = {concept.value: concept.code for concept in PRIVATE_CONCEPTS}
 _BY_WARNING = {
     finding_id: Code(value, PRIVATE_SCHEME, words) for value, words, finding_id in _WARNINGS
 }
-_BY_LANDMARK = {mark: _BY_VALUE[value] for value, _, mark in _LANDMARKS}
+_BY_LANDMARK = {mark: _BY_VALUE[value] for value, _, mark in LANDMARK_TERMS}
 _BY_PATTERN = {one: _BY_VALUE[value] for value, _, one in PATTERN_TERMS}
 _BY_VIEW = {name: _BY_VALUE[value] for value, _, name in _VIEWS}
 _BY_MEASURE: dict[MeasureId, Code] = {

@@ -76,14 +76,44 @@ def derived_image(
         modality="XA" if as_xray else str(identity.source.get("Modality") or "OT"),
         name=name,
     )
+    say_place(dataset, identity, loop, region)
+    dataset.BurnedInAnnotation = "NO"
+    return dataset
+
+
+def say_place(
+    dataset: Dataset,
+    identity: Identity,
+    loop: CineLoop,
+    region: tuple[str, str, str] | None,
+) -> None:
+    """Write what was imaged, on which side, and whether pixels were ever compressed with loss.
+
+    Parameters
+    ----------
+    dataset
+        The image that is being made.
+    identity, loop, region
+        As above.
+    """
     say_where(dataset, identity, region)
     say_side(dataset, identity)
     anatomy = anatomic_region(identity, region)
     if anatomy is not None:
         dataset.AnatomicRegionSequence = [coded(anatomy)]
     dataset.update(compression_of(loop, identity))
-    dataset.BurnedInAnnotation = "NO"
-    return dataset
+
+
+def burned_in(identity: Identity) -> str | None:
+    """Whether the source's pixels show who the patient is: YES, NO, or None where it is unknown.
+
+    What shows pixels of the source has to say the same of itself (Burned In Annotation, PS3.3
+    C.7.6.1.1): one frame with a name is enough for YES, and only if all say NO it is NO.
+    """
+    said = {str(header.get("BurnedInAnnotation") or "") for header in identity.headers}
+    if "YES" in said:
+        return "YES"
+    return "NO" if said == {"NO"} else None
 
 
 def is_xray(identity: Identity) -> bool:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_OTHER_DOCUMENTS = frozenset(
+OTHER_DOCUMENTS = frozenset(
     (
         *(".md", ".txt", ".rst", ".pdf", ".html", ".htm", ".css", ".js", ".py", ".sh", ".log"),
         *(".json", ".toml", ".yaml", ".yml", ".xml", ".csv", ".ini", ".lock", ".sqlite"),
@@ -85,13 +85,31 @@ def find_loops(
     search = _Search(
         Counter() if skipped is None else skipped, doses=[] if doses is None else doses
     )
-    for path, named in _files(paths):
+    for path, named in files_of(paths):
         found = search.look(path, named=named)
         if found is not None:
             yield found
     yield from search.joined()
     if search.skipped:
         log.info("skipped: %s", ", ".join(f"{n} x {what}" for what, n in search.skipped.items()))
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
+    """Yield files, and whether each was named by itself; hidden files of folders are left alone.
+
+    Parameters
+    ----------
+    paths
+        Files and folders.
+    """
+    for path in paths:
+        if not path.is_dir():
+            yield path, True
+            continue
+        for below in sorted(path.rglob("*")):
+            hidden = any(part.startswith(".") for part in below.relative_to(path).parts)
+            if below.is_file() and not hidden:
+                yield below, False
 
 
 def reference_of(objects: tuple[OpenedObject, ...]) -> LoopReference:
@@ -156,7 +174,7 @@ class _Search:
                     yield error
 
     def _skip(self, path: Path) -> bool:
-        if path.suffix.lower() in _OTHER_DOCUMENTS:
+        if path.suffix.lower() in OTHER_DOCUMENTS:
             self.skipped["not DICOM"] += 1
             return True
         uid = announced_class(path)
@@ -192,18 +210,6 @@ class _Search:
             return _loop((one,))
         self._single.setdefault(fellowship(one), []).append(one)
         return None
-
-
-def _files(paths: Iterable[Path]) -> Iterator[tuple[Path, bool]]:
-    """Files, and whether each was named by itself; hidden files of folders are left alone."""
-    for path in paths:
-        if not path.is_dir():
-            yield path, True
-            continue
-        for below in sorted(path.rglob("*")):
-            hidden = any(part.startswith(".") for part in below.relative_to(path).parts)
-            if below.is_file() and not hidden:
-                yield below, False
 
 
 def _check_copy(first: Path, one: OpenedObject) -> None:

@@ -10,8 +10,9 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from napari_fluoroinject.dicom import codes
-from napari_fluoroinject.dicom.identity import Identity, derived_uid
+from napari_fluoroinject.dicom.identity import Identity, derived_uid, holder
 from napari_fluoroinject.dicom.items import coded, item, plain
+from napari_fluoroinject.dicom.moments import zone_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,8 @@ _STUDY = (
 )
 COPIED = (*_PATIENT, *_TRIAL, *_STUDY)
 """What a result takes over from its source: patient, trial and study (PS3.3 C.7.1, C.7.2)."""
+_OF_THE_FIRST = ("StudyInstanceUID", "SpecificCharacterSet")
+"""One for all, and how texts are encoded, which is no word about the patient."""
 
 _REQUIRED_EMPTY = (
     *("PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime"),
@@ -74,8 +77,11 @@ def result_header(
     """
     dataset = Dataset()
     for keyword in COPIED:
-        if keyword in identity.source:
-            dataset[keyword] = copy.deepcopy(identity.source[keyword])
+        lender = identity.source if keyword in _OF_THE_FIRST else holder(identity.headers, keyword)
+        if lender is not None and keyword in lender:
+            dataset[keyword] = copy.deepcopy(lender[keyword])
+    if not zone_of(dataset):  # moments with a zone that is none would be moments of another day
+        dataset.pop("TimezoneOffsetFromUTC", None)
     for keyword in _REQUIRED_EMPTY:
         if keyword not in dataset:
             setattr(dataset, keyword, None)
@@ -203,6 +209,18 @@ _SERIES = {
     "maps": 93,
     "segmentation viewer": 94,
     "subtraction": 95,
+    "presentation": 96,
+    "mask presentation": 97,
+    "captures": 98,
+    "key objects": 99,
+    "document": 90,
+    "log": 89,
+    "parametric": 88,
+    "parametric viewer": 83,
+    "segmentation fractional": 87,
+    "segmentation labelmap": 86,
+    "segmentation fractional viewer": 85,
+    "segmentation labelmap viewer": 84,
 }
 
 

@@ -18,6 +18,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from napari_fluoroinject.dicom.content import inflate, mapped, open_content
+from napari_fluoroinject.dicom.moments import zone_of
 from napari_fluoroinject.dicom.opened import OpenedObject, open_object
 from napari_fluoroinject.errors import IdentityMismatchError, UnreadableObjectError
 from napari_fluoroinject.model.report import Provenance, Report
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from pydicom.dataelem import DataElement
     from pydicom.tag import BaseTag
 
     from napari_fluoroinject.model.cine import CineLoop
@@ -40,6 +42,12 @@ _SETTLED_NS = 3_000_000_000
 """Times of files step by two seconds at most (FAT)."""
 _MOST_REMEMBERED = 4096
 """Digests of a few loops whose frames are files of their own."""
+
+_PATIENT = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "PatientSex")
+"""What tells one patient from another; it is never told in a message."""
+
+_REQUEST = ("AccessionNumber", "StudyID")
+"""What tells one request from another within a study."""
 
 _MOMENTS = (
     ("ContentDate", "ContentTime"),
@@ -181,6 +189,26 @@ def derived_uid(*names: str) -> UID:
     return UID(f"2.25.{uuid.uuid5(NAMESPACE, chr(0).join(names)).int}")
 
 
+def said(header: Dataset, keyword: str) -> tuple[object, ...]:
+    """Return the values of an attribute, to be compared; absent and empty are the same.
+
+    Items are compared without private attributes.
+    """
+    return _values(header[keyword]) if keyword in header else ()
+
+
+def holder(headers: Sequence[Dataset], keyword: str) -> Dataset | None:
+    """Return the header whose value of an attribute is that of the loop.
+
+    None where none has the attribute, or the instances contradict one another: what is said of
+    the whole loop is then unknown.
+    """
+    telling = [header for header in headers if said(header, keyword)]
+    if len({said(header, keyword) for header in telling}) > 1:
+        return None
+    return next((one for one in (*telling, *headers) if keyword in one), None)
+
+
 def sha256_of(objects: Sequence[OpenedObject]) -> str:
     """Hash the data sets of a loop: one's own SHA-256, or that over the digests of several.
 
@@ -207,14 +235,22 @@ def _fresh_headers(loop: CineLoop, source_paths: Sequence[Path]) -> tuple[Datase
             f"{wanted[0]}; give the files that were analysed"
         )
     ordered = [found[uid] for uid in wanted]
-    _check_study(loop, [header for _, header in ordered])
+    headers = tuple(header for _, header in ordered)
+    _check_place(loop, headers)
+    _check_patient(headers)
+    _check_request(headers)
+    frames = sum(one.pixels.frames for one, _ in ordered)
+    if frames != loop.shape[0]:
+        raise IdentityMismatchError(
+            f"the source has {frames} frames, the report was made from {loop.shape[0]}"
+        )
     seen = sha256_of([one for one, _ in ordered])
     if seen != loop.sha256:
         raise IdentityMismatchError(
             f"{ordered[0][0].path.name} has SHA-256 {seen}, the analysed loop had "
             f"{loop.sha256}: the file changed since; analyse it again"
         )
-    return tuple(header for _, header in ordered)
+    return headers
 
 
 def _opened(path: Path) -> OpenedObject:
@@ -253,19 +289,51 @@ def _understood(header: Dataset, tag: BaseTag) -> bool:
     return True
 
 
-def _check_study(loop: CineLoop, headers: Sequence[Dataset]) -> None:
-    """All instances lie in the study of the report and belong to one patient."""
-    studies = {str(header.get("StudyInstanceUID")) for header in headers}
-    if studies != {loop.reference.study_instance_uid}:
+def _check_place(loop: CineLoop, headers: Sequence[Dataset]) -> None:
+    """All instances are of the study, series and class that the report names."""
+    reference = loop.reference
+    for keyword, name, wanted in (
+        ("StudyInstanceUID", "studies", reference.study_instance_uid),
+        ("SeriesInstanceUID", "series", reference.series_instance_uid),
+        ("SOPClassUID", "classes", reference.sop_class_uid),
+    ):
+        seen = {str(header.get(keyword)) for header in headers}
+        if seen != {wanted}:
+            raise IdentityMismatchError(
+                f"the source lies in {len(seen)} {name} beginning with {min(seen)}, the report "
+                f"was made from {wanted}"
+            )
+
+
+def _check_patient(headers: Sequence[Dataset]) -> None:
+    """All instances belong to one patient: results copy what the first one says."""
+    patients = len({tuple(said(h, word) for word in _PATIENT) for h in headers})
+    if patients > 1:
         raise IdentityMismatchError(
-            f"the source lies in {len(studies)} studies beginning with {min(studies)}, the report "
-            f"was made from {loop.reference.study_instance_uid}"
+            f"the frames of one loop name {patients} patients; expected one"
         )
-    patients = {(str(h.get("PatientID")), str(h.get("PatientName"))) for h in headers}
-    if len(patients) > 1:
-        raise IdentityMismatchError(
-            f"the frames of one loop name {len(patients)} patients; expected one"
+
+
+def _check_request(headers: Sequence[Dataset]) -> None:
+    """All instances were made for one request: results go to the one that they name."""
+    for keyword in _REQUEST:
+        told = len({said(header, keyword) for header in headers} - {()})
+        if told > 1:
+            raise IdentityMismatchError(
+                f"the frames of one loop have {told} values of {keyword}; expected one, as they "
+                "lie in one study: correct the headers, or analyse the frames of each apart"
+            )
+
+
+def _values(element: DataElement) -> tuple[object, ...]:
+    if element.is_empty:
+        return ()
+    if element.VR == "SQ":
+        return tuple(
+            tuple((int(one.tag), _values(one)) for one in item if not one.tag.is_private)
+            for item in element.value
         )
+    return tuple(map(str, element.value if element.VM > 1 else [element.value]))
 
 
 def _sha256(one: OpenedObject) -> str:
@@ -352,8 +420,8 @@ def _parsed(date: str, time: str) -> datetime | None:
 
 def _local(moment: datetime, source: Dataset) -> datetime:
     """Return `moment` in the source's time zone, without the zone."""
-    offset = str(source.get("TimezoneOffsetFromUTC") or "")
-    if moment.tzinfo is not None and len(offset) == 5:  # &ZZXX
+    offset = zone_of(source)
+    if moment.tzinfo is not None and offset:  # &ZZXX
         sign = -1 if offset[0] == "-" else 1
         shift = sign * timedelta(hours=int(offset[1:3]), minutes=int(offset[3:5]))
         moment = moment.astimezone(timezone(shift))

@@ -32,7 +32,10 @@ from napari_fluoroinject.dicom.decoder import DecoderWish, choose_decoder
 from napari_fluoroinject.dicom.frames import EncodedFrames, FileBytes, MemoryBytes, NativeFrames
 from napari_fluoroinject.dicom.pixels import PixelFormat, frame_spans, pixel_format, pixel_span
 from napari_fluoroinject.dicom.scan import Structure, check_series, scan_content
-from napari_fluoroinject.errors import BackendUnavailableError, UnreadableObjectError
+from napari_fluoroinject.errors import (
+    FluoroinjectError,
+    UnreadableObjectError,
+)
 from napari_fluoroinject.model.cine import Frames
 
 if TYPE_CHECKING:
@@ -111,8 +114,8 @@ def open_object(path: Path, *, decoder: DecoderWish = "cpu") -> OpenedObject:
             )
         check_series(structure)
         span, pixels = pixel_span(structure), pixel_format(structure)
-        header = _header(content, end=span.element)
-        frames, decoded_by = _frames(path, content, structure, pixels, decoder)
+        header = header_before(content, span.element)
+        frames, decoded_by = frames_of(path, content, structure, pixels, decoder)
     return OpenedObject(
         path=path,
         structure=structure,
@@ -136,41 +139,28 @@ def announced_class(path: Path) -> str:
         return open_content(data, path.name).announced_class
 
 
-@contextmanager
-def one_error(source: str) -> Iterator[None]:
-    """Make one error of all that a parser raises on a file that is damaged inside.
-
-    Raises
-    ------
-    UnreadableObjectError
-        In place of any other exception.
-    """
-    try:
-        # pydicom warns and logs by quoting values, which may be a patient's
-        with disable_value_validation(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (UnreadableObjectError, BackendUnavailableError):
-        raise
-    except Exception as error:
-        # a border: damaged headers raise 17 kinds of exception (reliability.md F25)
-        raise UnreadableObjectError(
-            source,
-            seen=f"a header that cannot be understood ({type(error).__name__})",
-            expected="attributes that hold what their type allows",
-        ) from error
-
-
-def _header(content: Content, *, end: int) -> Dataset:
-    """Parse what stands before the pixel data."""
+def header_before(content: Content, end: int) -> Dataset:
+    """Parse what stands before the pixel data, which begin at `end`."""
     stream = io.BytesIO(content.data[content.start : end])
     return read_dataset(stream, content.syntax == ImplicitVRLittleEndian, True)
 
 
-def _frames(
-    path: Path, content: Content, structure: Structure, pixels: PixelFormat, wish: DecoderWish
+def frames_of(
+    path: Path,
+    content: Content,
+    structure: Structure,
+    pixels: PixelFormat,
+    wish: DecoderWish = "cpu",
 ) -> tuple[Frames, str | None]:
-    """The frames of an object and the name of what decodes them."""
+    """Make the frames of an object ready, and name what decodes them, None where nothing has to.
+
+    Raises
+    ------
+    BackendUnavailableError
+        As `open_object`.
+    UnreadableObjectError
+        Compressed frames that cannot be told apart, decoded, or are not of the declared size.
+    """
     span = pixel_span(structure)
     data: FileBytes | MemoryBytes = FileBytes(path.absolute())
     if isinstance(content.data, bytes):
@@ -192,6 +182,31 @@ def _frames(
     decoder = choose_decoder(wish, first, pixels, syntax=content.syntax, source=path.name)
     frames = EncodedFrames(data, pixels, spans, syntax=content.syntax, decoder=decoder)
     return frames, decoder.name
+
+
+@contextmanager
+def one_error(source: str) -> Iterator[None]:
+    """Make one error of all that a parser raises on a file that is damaged inside; ours pass.
+
+    Raises
+    ------
+    UnreadableObjectError
+        In place of any other exception.
+    """
+    try:
+        # pydicom warns and logs by quoting values, which may be a patient's
+        with disable_value_validation(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except FluoroinjectError:
+        raise
+    except Exception as error:
+        # a border: damaged headers raise 17 kinds of exception (reliability.md F25)
+        raise UnreadableObjectError(
+            source,
+            seen=f"a header that cannot be understood ({type(error).__name__})",
+            expected="attributes that hold what their type allows",
+        ) from error
 
 
 def _pixel_notes(span: PixelSpan, pixels: PixelFormat) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from napari_fluoroinject.dicom.intensity import intensity_scale
 from napari_fluoroinject.dicom.masks import header_masks
 from napari_fluoroinject.dicom.opened import OpenedObject, one_error, open_object
 from napari_fluoroinject.dicom.order import in_order
+from napari_fluoroinject.dicom.patient import patient
 from napari_fluoroinject.dicom.setup import over_all as over_setups
 from napari_fluoroinject.dicom.setup import setup
 from napari_fluoroinject.dicom.shutter import open_field
@@ -103,6 +104,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
         times_s=times_s,
         intensity=scale,
         reference=reference_of(objects),
+        patient=patient(first.header),
         sha256=sha256_of(objects),
         calibration=spacing.calibration,
         detector_mm_per_px=spacing.detector_mm_per_px,

@@ -171,6 +171,13 @@ def scan_content(content: Content) -> Structure:
     return _with_findings(structure, walk, content)
 
 
+def native_bytes(structure: Structure) -> int:
+    """How many bytes the frames need that the header declares, uncompressed (PS3.5 8.1.1)."""
+    rows, columns, bits = (structure.number(tag) or 0 for tag in (ROWS, COLUMNS, BITS_ALLOCATED))
+    frame_bits = rows * columns * bits * _stored_samples(structure)
+    return ceil(frame_bits * (structure.frames or 0) / 8)
+
+
 def _check_uids(structure: Structure) -> None:
     for name, uid in (
         ("SOP Class", structure.sop_class_uid),
@@ -213,7 +220,7 @@ def _fault(structure: Structure) -> str | None:
     frame_bits = rows * columns * bits * _stored_samples(structure)
     declared = f"{frames} frames of {rows} x {columns} with {bits} bits allocated"
     if pixels.length is not None:
-        need = ceil(frame_bits * frames / 8)
+        need = native_bytes(structure)
         short = pixels.length < need
         return f"{pixels.length} bytes of pixel data; {declared} need {need}" if short else None
     if len(pixels.fragments) < frames:

@@ -8,15 +8,9 @@ present (PS3.3 table A.51-1 and A.51-2).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-import numpy.typing as npt
 from pydicom.dataset import Dataset
-from pydicom.sr.coding import Code
-from pydicom.tag import Tag
 
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.header import (
@@ -28,65 +22,59 @@ from napari_fluoroinject.dicom.header import (
     say_where,
 )
 from napari_fluoroinject.dicom.items import coded, item, plain
-from napari_fluoroinject.dicom.raw_items import (
-    elements_of,
-    numbers,
-    raw_sequence,
-    sequence,
-    text,
-    write_raw,
+from napari_fluoroinject.dicom.raw_items import write_raw
+from napari_fluoroinject.dicom.seg_frames import add_groups, index_frames
+from napari_fluoroinject.dicom.seg_pixels import (
+    BACKGROUND,
+    SegCompression,
+    SegEncoding,
+    StoredFrames,
+    add_pixels,
+    store,
 )
-from napari_fluoroinject.model.arrays import BoolArray
-from napari_fluoroinject.model.drawing import needle_mask, needle_width_px
-from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.dicom.segments import LARGEST_FRACTION, Segment, segments_of
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.dicom.identity import Identity, ImageReference
+    from pydicom.sr.coding import Code
+
+    from napari_fluoroinject.dicom.identity import Identity
     from napari_fluoroinject.model.report import Report
 
 SegProfile = Literal["strict", "viewer"]
 """`strict` invents no geometry; `viewer` adds a nominal one, marked as such."""
 
 SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4"
+LABEL_MAP_STORAGE = "1.2.840.10008.5.1.4.1.1.66.7"
 NOMINAL = "NOMINAL GEOMETRY, NOT PATIENT SPACE"
 """What every object of the viewer profile says about itself."""
 
-_SPREAD_YELLOW_LAB = (56479, 32792, 55153)
-_NEEDLE_CYAN_LAB = (54771, 23524, 26338)
-"""CIELab of #FFD400 and #00E5FF, the product's colours, scaled as PS3.3 C.10.7.1.1 says."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Segment:
-    """One segment; `draw` gives its pixels (rows, columns) in a frame's own geometry."""
-
-    label: str
-    category: Code
-    kind: Code
-    frames: tuple[int, ...]
-    draw: Callable[[int], BoolArray]
-    algorithm_type: Literal["AUTOMATIC", "SEMIAUTOMATIC", "MANUAL"]
-    algorithm_family: Code
-    cielab: tuple[int, int, int]
-
-
-def segments_of(report: Report) -> tuple[Segment, ...]:
-    """Return the segments that have pixels: contrast spread first, then needle."""
-    candidates = (_contrast(report), _needle(report))
-    return tuple(
-        segment
-        for segment in candidates
-        if segment is not None and any(segment.draw(frame).any() for frame in segment.frames)
-    )
+_DESCRIPTIONS: dict[SegEncoding, str] = {
+    "binary": "Research: contrast spread and needle",
+    "fractional": "Research: contrast spread and needle, occupancy",
+    "labelmap": "Research: contrast spread and needle, label map",
+}
+_SHORT = {
+    "BINARY": "Contrast and needle",
+    "FRACTIONAL": "Contrast, needle: shares",
+    "LABELMAP": "Contrast, needle: labels",
+}
+"""What a series with nominal geometry is, before it says so: both fit into 64 characters."""
 
 
 def encode_segmentation(
-    report: Report, identity: Identity, *, profile: SegProfile = "strict"
+    report: Report,
+    identity: Identity,
+    *,
+    profile: SegProfile = "strict",
+    encoding: SegEncoding = "binary",
+    compression: SegCompression = "rle",
 ) -> Dataset | None:
-    """Encode contrast and needle as a binary Segmentation; None when neither has a pixel.
+    """Encode contrast and needle as a Segmentation; None when neither has a pixel.
 
     Frames are in time order within each segment; frames without a pixel are left out, which
-    readers have to take as empty (PS3.3 C.8.20.2).
+    readers have to take as empty (PS3.3 C.8.20.2). A binary one holds a bit per pixel and segment,
+    a fractional one the share of the pixel that each segment fills (`segments` says how it is
+    had), a label map one number per pixel: where segments overlap it keeps the needle and tells.
 
     Parameters
     ----------
@@ -96,99 +84,45 @@ def encode_segmentation(
         Of its source.
     profile
         See `SegProfile`.
+    encoding, compression
+        See `SegEncoding` and `SegCompression`.
     """
     segments = segments_of(report)
-    if not segments:
+    stored = store(segments, encoding, compression)
+    if not stored.places:
         return None
-    kind = "segmentation" if profile == "strict" else f"segmentation {profile}"
-    dataset = result_header(identity, kind, SEGMENTATION_STORAGE, modality="SEG")
-    _, rows, columns = report.loop.shape
-    _describe_image(dataset, rows, columns)
+    kind = _kind(profile, encoding)
+    storage = LABEL_MAP_STORAGE if encoding == "labelmap" else SEGMENTATION_STORAGE
+    dataset = result_header(identity, kind, storage, modality="SEG")
+    _describe_image(dataset, report, encoding)
     say_where(dataset, identity, report.procedure.anatomic_region)
     dataset.update(compression_of(report.loop, identity))
-    drawn = [_drawn(segment) for segment in segments]
-    dataset.SegmentsOverlap = "YES" if _overlap(drawn) else "NO"
-    region = anatomic_region(identity, report.procedure.anatomic_region)
-    dataset.SegmentSequence = [
-        _segment_item(number, segment, identity, region)
-        for number, segment in enumerate(segments, start=1)
-    ]
+    _describe_segments(dataset, segments, stored, report, identity)
     dataset.ReferencedSeriesSequence = referenced_series(identity.headers)
-    _index_frames(dataset, identity.uid(kind, "dimensions"))
-    _add_frames(dataset, drawn, identity)
+    organization = identity.uid(kind, "dimensions")
+    index_frames(dataset, organization, by_segment=encoding != "labelmap")
+    dataset.SharedFunctionalGroupsSequence = [Dataset()]
+    add_groups(dataset, stored.places, identity, in_nominal_plane=profile == "viewer")
     if profile == "viewer":
         _add_nominal_geometry(dataset, identity.uid(kind, "frame of reference"), report)
+    add_pixels(dataset, stored, encoding, compression)
     write_raw(dataset)
     return dataset
 
 
-def _contrast(report: Report) -> Segment | None:
-    if report.maps is None:
-        return None
-    by_frame = report.maps.region_by_frame
-    return Segment(
-        label="Contrast spread",
-        category=codes.SUBSTANCE,
-        kind=codes.CONTRAST_MEDIA,
-        frames=tuple(range(len(by_frame))),
-        draw=by_frame.__getitem__,
-        algorithm_type="AUTOMATIC",
-        algorithm_family=codes.NEIGHBORHOOD_ANALYSIS,
-        cielab=_SPREAD_YELLOW_LAB,
-    )
+def _kind(profile: SegProfile, encoding: SegEncoding) -> str:
+    """Name of the series: "segmentation", "segmentation labelmap viewer"."""
+    words = [
+        "segmentation",
+        *([] if encoding == "binary" else [encoding]),
+        *([] if profile == "strict" else [profile]),
+    ]
+    return " ".join(words)
 
 
-def _needle(report: Report) -> Segment | None:
-    needle = report.needle
-    if not isinstance(needle, Needle):
-        return None
-    given = needle.source == "given"
-    hubs, tips = needle.hub_by_frame_px, needle.tip_by_frame_px
-    width_px = needle_width_px(report.annotation.gauge, report.loop.mm_per_px)
-
-    def draw(frame: int) -> BoolArray:
-        one = slice(frame, frame + 1)
-        shape = (1, *report.loop.shape[1:])
-        picture: BoolArray = needle_mask(
-            shape, hubs[one], tips[one], width_px=width_px, sag_px=needle.sag_px
-        )[0]
-        return picture
-
-    return Segment(
-        label="Needle",
-        category=codes.PHYSICAL_OBJECT,
-        kind=codes.NEEDLE,
-        frames=tuple(range(len(tips))),
-        draw=draw,
-        # A shaft that a person marked is still followed through the loop by the algorithm.
-        algorithm_type="SEMIAUTOMATIC" if given else "AUTOMATIC",
-        algorithm_family=codes.MANUAL_PROCESSING if given else codes.EDGE_DETECTION,
-        cielab=_NEEDLE_CYAN_LAB,
-    )
-
-
-_Drawn = dict[int, npt.NDArray[np.uint8]]
-"""Frames of a segment that have a pixel, one bit per pixel, the first pixel lowest."""
-
-
-def _drawn(segment: Segment) -> _Drawn:
-    pictures = {}
-    for frame in segment.frames:
-        picture = segment.draw(frame)
-        if picture.any():
-            pictures[frame] = np.packbits(picture, bitorder="little")
-    return pictures
-
-
-def _overlap(drawn: list[_Drawn]) -> bool:
-    return len(drawn) > 1 and any(
-        (drawn[0][frame] & drawn[1][frame]).any() for frame in drawn[0].keys() & drawn[1].keys()
-    )
-
-
-def _describe_image(dataset: Dataset, rows: int, columns: int) -> None:
-    """Segmentation Image module (PS3.3 C.8.20.2) of a binary segmentation."""
-    dataset.SeriesDescription = "Research: contrast spread and needle"
+def _describe_image(dataset: Dataset, report: Report, encoding: SegEncoding) -> None:
+    """Segmentation Image module (PS3.3 C.8.20.2), but for its pixels and segments."""
+    dataset.SeriesDescription = _DESCRIPTIONS[encoding]
     dataset.ImageType = ["DERIVED", "PRIMARY"]
     dataset.PatientOrientation = []  # 2C and unknown: empty
     dataset.ContentLabel = "SEGMENTATION"
@@ -196,11 +130,48 @@ def _describe_image(dataset: Dataset, rows: int, columns: int) -> None:
     dataset.ContentCreatorName = None
     dataset.SamplesPerPixel = 1
     dataset.PhotometricInterpretation = "MONOCHROME2"
-    dataset.Rows, dataset.Columns = rows, columns
-    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 1, 1, 0
-    dataset.PixelRepresentation = 0
-    dataset.SegmentationType = "BINARY"
+    _, dataset.Rows, dataset.Columns = report.loop.shape
+    dataset.SegmentationType = encoding.upper()
+    if encoding == "fractional":
+        dataset.SegmentationFractionalType = "OCCUPANCY"
+        dataset.MaximumFractionalValue = LARGEST_FRACTION
+    if encoding == "labelmap":
+        dataset.add_new("PixelPaddingValue", "US", BACKGROUND)
     dataset.BurnedInAnnotation = "NO"
+
+
+def _describe_segments(
+    dataset: Dataset,
+    segments: tuple[Segment, ...],
+    stored: StoredFrames,
+    report: Report,
+    identity: Identity,
+) -> None:
+    """Segment Sequence (PS3.3 table C.8.20-4); in a label map every label is a segment."""
+    region = anatomic_region(identity, report.procedure.anatomic_region)
+    items = [
+        _segment_item(number, segment, identity, region)
+        for number, segment in enumerate(segments, start=1)
+    ]
+    encoding = dataset.SegmentationType
+    if encoding == "FRACTIONAL":
+        for described, segment in zip(items, segments, strict=True):
+            described.SegmentDescription = plain(segment.occupied)
+    if encoding == "LABELMAP":
+        for described in items[:-1] if stored.overlap_px else ():
+            described.SegmentDescription = _hidden(stored, segments[-1])
+        items = [_background(identity), *items]
+    dataset.SegmentSequence = items
+    apart = encoding == "LABELMAP" or not stored.overlap_px
+    dataset.SegmentsOverlap = "NO" if apart else "YES"
+
+
+def _hidden(stored: StoredFrames, last: Segment) -> str:
+    return (
+        f"A pixel of a label map is one thing only: {stored.overlap_px} pixels in "
+        f"{stored.overlap_frames} frames belong to this segment and to another, and are given to "
+        f"the later one ({last.label})."
+    )
 
 
 def _segment_item(
@@ -231,92 +202,16 @@ def _segment_item(
     return described
 
 
-def _index_frames(dataset: Dataset, organization_uid: str) -> None:
-    """Frames are indexed by segment, then by their place in time."""
-    dataset.DimensionOrganizationSequence = [item(DimensionOrganizationUID=organization_uid)]
-    dataset.DimensionIndexSequence = [
-        item(
-            DimensionIndexPointer=Tag(pointer),
-            FunctionalGroupPointer=Tag(group),
-            DimensionOrganizationUID=organization_uid,
-            DimensionDescriptionLabel=label,
-        )
-        for pointer, group, label in (
-            ("ReferencedSegmentNumber", "SegmentIdentificationSequence", "Segment"),
-            ("TemporalPositionIndex", "FrameContentSequence", "Source frame"),
-        )
-    ]
-
-
-def _add_frames(dataset: Dataset, drawn: list[_Drawn], identity: Identity) -> None:
-    groups: list[bytes] = []
-    frames: list[npt.NDArray[np.uint8]] = []
-    for number, pictures in enumerate(drawn, start=1):
-        shared = _SameInEveryFrame.of(number)
-        groups += [_frame_groups(shared, index, identity.frame(index)) for index in pictures]
-        frames += pictures.values()
-    dataset.SharedFunctionalGroupsSequence = [Dataset()]
-    per_frame = raw_sequence("PerFrameFunctionalGroupsSequence", groups)
-    dataset[per_frame.tag] = per_frame
-    dataset.NumberOfFrames = len(frames)
-    dataset.PixelData = _packed(frames, dataset.Rows * dataset.Columns)
-    dataset["PixelData"].VR = "OB"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _SameInEveryFrame:
-    """Elements that a segment's frames have in common, as bytes; made once."""
-
-    number: int
-    segment: bytes
-    purpose: bytes
-    derivation: bytes
-
-    @classmethod
-    def of(cls, number: int) -> _SameInEveryFrame:
-        return cls(
-            number=number,
-            segment=elements_of(
-                item(SegmentIdentificationSequence=[item(ReferencedSegmentNumber=number)])
-            ),
-            purpose=elements_of(item(PurposeOfReferenceCodeSequence=[coded(codes.SOURCE_IMAGE)])),
-            derivation=elements_of(item(DerivationCodeSequence=[coded(codes.SEGMENTATION)])),
-        )
-
-
-def _frame_groups(shared: _SameInEveryFrame, index: int, reference: ImageReference) -> bytes:
-    """Functional groups of one frame, as bytes (PS3.3 C.7.6.16): tags rise within an item."""
-    position = index + 1  # DICOM counts from 1
-    frame = () if reference.frame_number is None else (str(reference.frame_number),)
-    source = (
-        text("ReferencedSOPClassUID", reference.sop_class_uid),
-        text("ReferencedSOPInstanceUID", reference.sop_instance_uid),
-        *(text("ReferencedFrameNumber", number) for number in frame),
-        text("SpatialLocationsPreserved", "YES"),
-        shared.purpose,
+def _background(identity: Identity) -> Dataset:
+    """Of a label map: every value that occurs has to be described (PS3.3 C.8.20.2.3)."""
+    return item(
+        SegmentNumber=BACKGROUND,
+        SegmentLabel="Background",
+        SegmentedPropertyCategoryCodeSequence=[coded(codes.BACKGROUND)],
+        SegmentedPropertyTypeCodeSequence=[coded(codes.BACKGROUND)],
+        SegmentAlgorithmType="AUTOMATIC",
+        SegmentAlgorithmName=plain(identity.provenance.software, limit=64),
     )
-    derivation = sequence("SourceImageSequence", b"".join(source)) + shared.derivation
-    place = (
-        numbers("TemporalPositionIndex", position),
-        numbers("DimensionIndexValues", shared.number, position),
-    )
-    return b"".join(
-        (
-            sequence("DerivationImageSequence", derivation),
-            sequence("FrameContentSequence", b"".join(place)),
-            shared.segment,
-        )
-    )
-
-
-def _packed(frames: list[npt.NDArray[np.uint8]], size: int) -> bytes:
-    """Put frames of `size` pixels one after the other without gaps (PS3.5 8.1.1)."""
-    if size % 8 == 0:
-        packed = b"".join(frame.data for frame in frames)
-    else:
-        bits = [np.unpackbits(frame, count=size, bitorder="little") for frame in frames]
-        packed = np.packbits(np.concatenate(bits), bitorder="little").tobytes()
-    return packed + b"\0" * (len(packed) % 2)
 
 
 def _add_nominal_geometry(dataset: Dataset, frame_of_reference_uid: str, report: Report) -> None:
@@ -329,8 +224,7 @@ def _add_nominal_geometry(dataset: Dataset, frame_of_reference_uid: str, report:
     shared.PixelMeasuresSequence = [
         item(PixelSpacing=[spacing, spacing], SliceThickness="1", SpacingBetweenSlices="1")
     ]
-    for group in dataset.PerFrameFunctionalGroupsSequence:
-        group.PlanePositionSequence = [item(ImagePositionPatient=["0", "0", "0"])]
     dataset.FrameOfReferenceUID = frame_of_reference_uid
     dataset.PositionReferenceIndicator = ""
-    dataset.SeriesDescription = dataset.ContentDescription = NOMINAL
+    dataset.ContentDescription = NOMINAL
+    dataset.SeriesDescription = f"{_SHORT[dataset.SegmentationType]}; {NOMINAL}"

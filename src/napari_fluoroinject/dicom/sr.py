@@ -1,4 +1,4 @@
-"""The measurement report: a Comprehensive SR by template TID 1500."""
+"""The measurement report: a Comprehensive or Comprehensive 3D SR by template TID 1500."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import highdicom.sr as hd
 
 from napari_fluoroinject.dicom import codes
-from napari_fluoroinject.dicom.header import referenced_series, result_header
-from napari_fluoroinject.dicom.identity import derived_uid
-from napari_fluoroinject.dicom.items import item, plain
-from napari_fluoroinject.dicom.sr_annotation import COMPREHENSIVE_SR_STORAGE
+from napari_fluoroinject.dicom.header import result_header
+from napari_fluoroinject.dicom.observer import device_observer
+from napari_fluoroinject.dicom.sr_annotation import REPORT_CLASSES, ReportClass
+from napari_fluoroinject.dicom.sr_document import leave_open, list_evidence
 from napari_fluoroinject.dicom.sr_groups import measurement_groups
 from napari_fluoroinject.dicom.sr_statements import Omission, Statement, statements
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
     from napari_fluoroinject.dicom.identity import Identity
-    from napari_fluoroinject.model.report import Provenance, Report
+    from napari_fluoroinject.model.report import Report
 
 
 def encode_report(
@@ -29,6 +29,7 @@ def encode_report(
     *,
     evidence: Sequence[Dataset] = (),
     omissions: tuple[Omission, ...] = (),
+    sr_class: ReportClass = "comprehensive",
 ) -> Dataset:
     """Encode what was measured and what is said about it.
 
@@ -45,22 +46,19 @@ def encode_report(
         Other results of the same report, listed beside the source.
     omissions
         Results that were not made, and why: the report says so.
+    sr_class
+        See `ReportClass`. The content is the same, and so is the series.
     """
-    dataset = result_header(identity, "report", COMPREHENSIVE_SR_STORAGE, modality="SR")
+    dataset = result_header(
+        identity,
+        "report",
+        REPORT_CLASSES[sr_class],
+        modality="SR",
+        name=None if sr_class == "comprehensive" else sr_class,
+    )
     dataset.SeriesDescription = "Research: injection measurements"
-    # 2: no procedure step is known that this report belongs to.
-    dataset.ReferencedPerformedProcedureStepSequence = []
-    dataset.PerformedProcedureCodeSequence = []
-    dataset.CompletionFlag, dataset.VerificationFlag = "PARTIAL", "UNVERIFIED"
-    dataset.PreliminaryFlag = "PRELIMINARY"
-    dataset.CurrentRequestedProcedureEvidenceSequence = [
-        item(
-            StudyInstanceUID=identity.source.StudyInstanceUID,
-            ReferencedSeriesSequence=referenced_series(
-                [*identity.headers, *evidence], instances="ReferencedSOPSequence"
-            ),
-        )
-    ]
+    leave_open(dataset)
+    list_evidence(dataset, identity, evidence)
     dataset.update(_content(report, identity, omissions))
     return dataset
 
@@ -68,9 +66,7 @@ def encode_report(
 def _content(report: Report, identity: Identity, omissions: tuple[Omission, ...]) -> Dataset:
     content = hd.MeasurementReport(
         observation_context=hd.ObservationContext(
-            observer_device_context=hd.ObserverContext(
-                hd.CodedConcept.from_code(codes.DEVICE), _device(report.provenance)
-            )
+            observer_device_context=device_observer(report.provenance)
         ),
         procedure_reported=codes.IMAGING_PROCEDURE,
         imaging_measurements=measurement_groups(report, identity),
@@ -88,16 +84,6 @@ def _separate(container: Dataset) -> None:
     for child in container.ContentSequence:
         if child.ValueType == "CONTAINER":
             _separate(child)
-
-
-def _device(made: Provenance) -> hd.DeviceObserverIdentifyingAttributes:
-    return hd.DeviceObserverIdentifyingAttributes(
-        uid=derived_uid("device", made.software, made.version),
-        name=plain(made.software),
-        manufacturer_name=plain(made.software),
-        model_name=plain(made.software),
-        serial_number=plain(made.version),
-    )
 
 
 def _evaluations(said: Sequence[Statement]) -> hd.ContainerContentItem:

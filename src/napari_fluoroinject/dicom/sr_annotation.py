@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydicom.uid import UID
@@ -24,9 +24,20 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.report import Report
 
-COMPREHENSIVE_SR_STORAGE = UID("1.2.840.10008.5.1.4.1.1.88.33")
-"""All shapes are two-dimensional, so the older class does, which every archive knows."""
+ReportClass = Literal["comprehensive", "comprehensive3d"]
+"""All shapes are two-dimensional, so `comprehensive` does, the older class, which every archive
+knows; `comprehensive3d` is for archives and profiles that ask for the newer one (PS3.3 A.35.3 and
+A.35.13: it takes the same items, and more)."""
 
+REPORT_CLASSES: dict[ReportClass, UID] = {
+    "comprehensive": UID("1.2.840.10008.5.1.4.1.1.88.33"),
+    "comprehensive3d": UID("1.2.840.10008.5.1.4.1.1.88.34"),
+}
+
+_OTHER_CODES = (
+    ". If it was written with the codes of a site, they are needed to read it: give the same file "
+    "(--codes)"
+)
 _ANNOTATION, _POSE = codes.private("annotation"), codes.private("annotation-pose")
 
 
@@ -100,10 +111,11 @@ def _json(value: object) -> str:
 
 def _check_report(document: Dataset, name: str) -> None:
     seen = UID(str(document.get("SOPClassUID") or ""))
-    if seen != COMPREHENSIVE_SR_STORAGE:
+    if seen not in REPORT_CLASSES.values():
+        wanted = " or ".join(known.name for known in REPORT_CLASSES.values())
         raise AnnotationError(
-            f"{name}: seen a DICOM object of class {seen.name or 'none'}; expected a "
-            f"{COMPREHENSIVE_SR_STORAGE.name} object, a report that this software wrote"
+            f"{name}: seen a DICOM object of class {seen.name or 'none'}; expected a {wanted} "
+            "object, a report that this software wrote"
         )
 
 
@@ -115,7 +127,7 @@ def _text(document: Dataset, concept: Code, name: str) -> str:
         raise AnnotationError(
             f"{name}: seen a report with {len(found)} items {concept.meaning!r} "
             f"({concept.value}, {concept.scheme_designator}); expected one, as in every report "
-            "that this software writes"
+            f"that this software writes{'' if found else _OTHER_CODES}"
         )
     return found[0]
 
@@ -128,8 +140,8 @@ def _check_shapes(document: Dataset, expected: Sequence[DoubleArray], name: str)
             f"{name}: seen {len(seen)} marked shapes; expected {len(expected)} by the report's "
             "own annotation: its content was changed"
         )
-    for number, (shape, points) in enumerate(zip(seen, expected, strict=True), start=1):
-        if not _agree(shape, graphic_data(points)):
+    for number, (shapes, points) in enumerate(zip(seen, expected, strict=True), start=1):
+        if not all(_agree(shape, graphic_data(points)) for shape in shapes):
             raise AnnotationError(
                 f"{name}: the points of marked shape {number} are not those of the report's own "
                 "annotation: its content was changed; expected both to agree"
@@ -146,15 +158,25 @@ def _agree(seen: DoubleArray, expected: DoubleArray) -> bool:
     return bool((np.abs(seen - expected) <= last_digit).all())
 
 
-def _marked_graphics(document: Dataset) -> Iterator[DoubleArray]:
-    """Coordinates of every count of marked points, (points, 2), (column, row)."""
-    for item in _items(document):
-        if not _is_named(item, codes.private("points-marked")):
-            continue
-        for child in item.get("ContentSequence") or ():
-            if child.get("ValueType") == "SCOORD":
-                values = np.asarray(child.get("GraphicData") or (), np.float64)
-                yield values[: values.size // 2 * 2].reshape(-1, 2)
+def _marked_graphics(document: Dataset) -> Iterator[list[DoubleArray]]:
+    """Coordinates (points, 2), (column, row), of every mark: of each number that has them.
+
+    A mark is a group with a count of marked points; viewers show what its first number has.
+    """
+    for group in _items(document):
+        numbers = group.get("ContentSequence") or ()
+        counts = (one for one in numbers if _is_named(one, codes.private("points-marked")))
+        if any(_graphics(count) for count in counts):
+            yield [graphic for one in numbers for graphic in _graphics(one)]
+
+
+def _graphics(number: Dataset) -> list[DoubleArray]:
+    found = []
+    for child in number.get("ContentSequence") or ():
+        if child.get("ValueType") == "SCOORD":
+            values = np.asarray(child.get("GraphicData") or (), np.float64)
+            found.append(values[: values.size // 2 * 2].reshape(-1, 2))
+    return found
 
 
 def _items(item: Dataset) -> Iterator[Dataset]:

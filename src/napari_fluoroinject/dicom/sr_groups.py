@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.dicom import codes
+from napari_fluoroinject.dicom.graphic import cut_to_picture
 from napari_fluoroinject.dicom.maps import is_quantitative
 from napari_fluoroinject.dicom.sr_expected import expected_groups
 from napari_fluoroinject.dicom.sr_marks import (
@@ -110,6 +111,7 @@ def _needle(write: GroupWriter) -> tuple[Group | None, ...]:
     needle = write.report.needle
     if not isinstance(needle, Needle):
         return ()
+    seen = cut_to_picture([needle.hub_px, needle.tip_px], write.report.loop.shape[1:])
     trajectory = write.group(
         "needle trajectory",
         codes.NEEDLE,
@@ -117,7 +119,7 @@ def _needle(write: GroupWriter) -> tuple[Group | None, ...]:
             write.length(codes.LENGTH, length_px(needle.hub_px, needle.tip_px)),
             Number(name=codes.ANGLE, value=needle.axis_deg, unit=codes.DEGREE),
         ),
-        shape=Shape(tool="Length", points_px=[needle.hub_px, needle.tip_px], frame=needle.frame),
+        shape=Shape(tool="Length", points_px=seen, frame=needle.frame) if len(seen) else None,
     )
     tip = write.group(
         "needle tip",
@@ -160,16 +162,9 @@ def _outline(write: GroupWriter, number: int, part: Outline, frame: int) -> Grou
     return write.group(
         f"contrast outline {number}",
         codes.private("contrast-outline"),
-        (_area(write, codes.AREA, part.area_px),),
+        (write.area(codes.AREA, part.area_px),),
         shape=Shape(tool="PlanarFreehandROI", points_px=thinned(part.points_px), frame=frame),
     )
-
-
-def _area(write: GroupWriter, name: Code, px: float) -> Number:
-    scale = write.report.loop.mm_per_px
-    if scale is None:
-        return Number(name=name, value=px, unit=codes.PIXELS)
-    return Number(name=name, value=px * scale**2, unit=codes.MM2)
 
 
 def _spread(write: GroupWriter) -> Group | None:
@@ -189,7 +184,7 @@ def _spread(write: GroupWriter) -> Group | None:
         "contrast spread",
         codes.private("contrast-spread"),
         (
-            _area(write, concept("area", codes.AREA), spread.area_px),
+            write.area(concept("area", codes.AREA), spread.area_px),
             write.length(along, spread.along_px, spread.along_mm),
             write.length(across, spread.across_px, spread.across_mm),
             write.length(cranial, spread.cranial_px, spread.cranial_mm),

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.sr_writer import Number, Shape, noted
+from napari_fluoroinject.model.geometry import area_px, length_px
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,6 +72,20 @@ def points_marked(points_px: Sequence[Point]) -> Number:
     return Number(name=codes.private("points-marked"), value=len(points_px), unit=codes.POINTS)
 
 
+def shape_numbers(write: GroupWriter, shape: Shape, count: Number) -> tuple[Number, ...]:
+    """The number that a viewer shows beside a drawn shape, then the count of its points.
+
+    Viewers take the first number of a group for the length of a line and the area of a closed
+    outline: the count of points must not stand there.
+    """
+    points = np.asarray(shape.points_px, np.float64)
+    if shape.tool == "Length":
+        return write.length(codes.LENGTH, length_px(points[0], points[1])), count
+    if shape.closed:
+        return write.area(codes.AREA, area_px(points.tolist())), count
+    return (count,)
+
+
 def target_shape(report: Report, target_px: Point) -> Shape:
     """The target is given in the pose of the mask frames, so it is shown on one of them."""
     shape = _point(target_px, mark_pose(report))
@@ -83,11 +98,12 @@ def needle_mark(write: GroupWriter) -> Group | None:
     if needle is None:
         return None
     points = (needle.hub_px, needle.tip_px)
+    shape = Shape(tool="Length", points_px=points, frame=needle.frame, by_person=True)
     return write.group(
         "marked needle",
         codes.private("needle-marked"),
-        (points_marked(points),),
-        shape=Shape(tool="Length", points_px=points, frame=needle.frame, by_person=True),
+        shape_numbers(write, shape, points_marked(points)),
+        shape=shape,
     )
 
 
@@ -116,11 +132,12 @@ def landmark_notes(procedure: Procedure, landmark_id: str | None) -> list[tuple[
 
 
 def _landmark(write: GroupWriter, mark: Mark, pose: MarkPose) -> Group | None:
+    shape = _shape(write.report, mark, pose)
     return write.group(
         f"mark {mark.landmark}",
         codes.landmark(mark.landmark),
-        (points_marked(mark.points_px),),
-        shape=_shape(write.report, mark, pose),
+        shape_numbers(write, shape, points_marked(mark.points_px)),
+        shape=shape,
     )
 
 

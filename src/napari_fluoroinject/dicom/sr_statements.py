@@ -45,6 +45,7 @@ _GREY = {
 _TIP_END = {
     "moved": "the end that moved with the advance",
     "edge": "the only end that lies in the open field",
+    "hub": "the end opposite the visible hub",
     "contrast": "the end where contrast left",
     "centre": "the end nearer to the middle of the picture, the weakest evidence",
     "given": "marked by a person",

@@ -58,6 +58,12 @@ class Shape:
     frame: int
     by_person: bool = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether it ends where it began, and encloses something (PS3.3 C.18.6.1.2)."""
+        points = np.asarray(self.points_px, np.float64)
+        return len(points) > 3 and bool((points[0] == points[-1]).all())
+
 
 def thinned(points_px: DoubleArray) -> DoubleArray:
     """Leave out every other point of a closed shape until it fits; it stays closed."""
@@ -94,6 +100,13 @@ class GroupWriter:
         if scale is None or mm is None:
             return Number(name=name, value=px, unit=codes.PIXELS)
         return Number(name=name, value=mm, unit=codes.MM)
+
+    def area(self, name: Code, px: float) -> Number:
+        """Return an area in mm2 where there are mm, else in pixels."""
+        scale = self.report.loop.mm_per_px
+        if scale is None:
+            return Number(name=name, value=px, unit=codes.PIXELS)
+        return Number(name=name, value=px * scale**2, unit=codes.MM2)
 
     def group(
         self,

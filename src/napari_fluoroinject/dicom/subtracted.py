@@ -14,6 +14,7 @@ from pydicom.tag import Tag
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.cine_attributes import add_times, decimal
 from napari_fluoroinject.dicom.derived import (
+    burned_in,
     derived_image,
     describe_capture,
     describe_pixels,
@@ -78,6 +79,7 @@ def encode_subtracted(made: SubtractedLoop, identity: Identity) -> Dataset:
     timed = made.loop.times_s is not None
     as_xray = timed and is_xray(identity)
     dataset = derived_image(identity, "subtraction", made.loop, as_xray=as_xray)
+    _say_burned_in(dataset, identity)
     dataset.SeriesDescription = "Research: subtracted"
     for keyword in _CONTRAST:
         if keyword in identity.source:
@@ -99,6 +101,15 @@ def encode_subtracted(made: SubtractedLoop, identity: Identity) -> Dataset:
         dataset.PageNumberVector = list(range(1, len(made.stored) + 1))
         dataset.FrameIncrementPointer = Tag("PageNumberVector")
     return dataset
+
+
+def _say_burned_in(dataset: Dataset, identity: Identity) -> None:
+    """What is burned into the source stays where it changes from frame to frame."""
+    text = burned_in(identity)
+    if text is None:
+        del dataset.BurnedInAnnotation
+    else:
+        dataset.BurnedInAnnotation = text
 
 
 def _describe_derivation(dataset: Dataset, made: SubtractedLoop, identity: Identity) -> None:

@@ -1,4 +1,4 @@
-"""A report as DICOM objects: all of them encoded together, then written as files."""
+"""Data sets as DICOM files: sealed by a UID that depends on every byte, and written whole."""
 
 from __future__ import annotations
 
@@ -13,34 +13,21 @@ from typing import TYPE_CHECKING
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
-from napari_fluoroinject.dicom.identity import derived_uid, identify, identify_loop
-from napari_fluoroinject.dicom.maps import KINDS, encode_maps, map_kinds
-from napari_fluoroinject.dicom.seg import encode_segmentation, segments_of
-from napari_fluoroinject.dicom.sr import encode_report
-from napari_fluoroinject.dicom.sr_statements import Omission
-from napari_fluoroinject.dicom.subtracted import encode_subtracted
+from napari_fluoroinject.dicom.identity import derived_uid
 from napari_fluoroinject.errors import EncodingError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from pydicom.dataelem import DataElement
 
-    from napari_fluoroinject.dicom.seg import SegProfile
-    from napari_fluoroinject.model.report import Report
-    from napari_fluoroinject.model.subtracted import SubtractedLoop
-
-
-RESULT_FILES = frozenset(
-    f"{name}.dcm" for name in ("report", "segmentation", *(f"map_{kind.name}" for kind in KINDS))
-)
-"""Every name that a result's file can have."""
 
 _AFTER_UID = 0x00080019
 """The tag after SOP Instance UID."""
 _PIXEL_DATA = Tag(0x7FE00010)
+_UNDEFINED = 0xFFFFFFFF
+_SEQUENCE_END = struct.pack("<HHI", 0xFFFE, 0xE0DD, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -62,102 +49,6 @@ class OutputFile:
     file: str
     sop_class_uid: str
     sop_instance_uid: str
-
-
-def encode_results(
-    report: Report,
-    source_paths: Sequence[Path],
-    *,
-    seg_profile: SegProfile = "strict",
-    content_time: datetime | None = None,
-) -> tuple[EncodedObject, ...]:
-    """Encode a report as measurement report, segmentation and maps.
-
-    Same report, same source, same bytes: UIDs and dates are derived, no clock is read. What is
-    not written, and why, is told by `omissions` and stands in the measurement report.
-
-    Parameters
-    ----------
-    report
-        The analysed loop.
-    source_paths
-        The file of the loop; for a loop of single frames one file per frame, in any order.
-    seg_profile
-        `strict` without invented geometry, or `viewer` with a nominal one.
-    content_time
-        See `identity.identify`.
-
-    Raises
-    ------
-    IdentityMismatchError
-        The files are not those that the report was made from.
-    """
-    identity = identify(report, source_paths, content_time=content_time)
-    segmentation = encode_segmentation(report, identity, profile=seg_profile)
-    results = [
-        *(() if segmentation is None else (_sealed("segmentation", segmentation),)),
-        *(_sealed(f"map_{kind.name}", made) for kind, made in encode_maps(report, identity)),
-    ]
-    measured = encode_report(
-        report,
-        identity,
-        evidence=[result.dataset for result in results],
-        omissions=omissions(report),
-    )
-    return (_sealed("report", measured), *results)
-
-
-def encode_subtraction(
-    made: SubtractedLoop, source_paths: Sequence[Path], *, content_time: datetime | None = None
-) -> EncodedObject:
-    """Encode a subtracted loop, with derived UIDs and dates as above.
-
-    Parameters
-    ----------
-    made
-        The subtracted loop.
-    source_paths, content_time
-        As above.
-
-    Raises
-    ------
-    IdentityMismatchError
-        The files are not those that were subtracted.
-    EncodingError
-        There are more pixels than one object can hold.
-    """
-    identity = identify_loop(
-        made.loop,
-        source_paths,
-        provenance=made.provenance,
-        made_by=("subtraction", repr(made.masks)),
-        content_time=content_time,
-    )
-    return _sealed("subtracted", encode_subtracted(made, identity))
-
-
-def omissions(report: Report) -> tuple[Omission, ...]:
-    """Return the results that `encode_results` does not make of this report, and why."""
-    left_out = []
-    if not segments_of(report):
-        left_out.append(
-            Omission(
-                name="Segmentation",
-                reason="no contrast region and no needle was found, so there is nothing to mark",
-            )
-        )
-    given = {kind.name for kind in map_kinds(report)}
-    reason = (
-        "there are no usable frames before contrast"
-        if report.maps is None
-        else "the loop does not state when its frames were taken"
-    )
-    left_out.extend(
-        Omission(name=f"Map of {kind.name.replace('_', ' ')}", reason=reason)
-        for kind in KINDS
-        if kind.name not in given
-    )
-    return tuple(left_out)
 
 
 def encoded_bytes(dataset: Dataset) -> bytes:
@@ -197,7 +88,8 @@ def write_objects(objects: Sequence[EncodedObject], folder: Path) -> tuple[Outpu
             _replace(target, encoded.content)
         except OSError as error:
             raise StorageError(
-                f"{target} could not be written: {error}; choose a folder that can be"
+                f"{target} could not be written: {error.strerror or error}; expected a "
+                "folder that can be written to, with room on the disk"
             ) from error
         written.append(
             OutputFile(
@@ -209,7 +101,7 @@ def write_objects(objects: Sequence[EncodedObject], folder: Path) -> tuple[Outpu
     return tuple(written)
 
 
-def _sealed(name: str, dataset: Dataset) -> EncodedObject:
+def sealed(name: str, dataset: Dataset) -> EncodedObject:
     """Let the SOP Instance UID depend on every byte: other content can never have the same UID."""
     # Pixels are the most and stand last: they are copied once, into what is written.
     pixels: DataElement | None = dataset.get(_PIXEL_DATA)
@@ -230,11 +122,17 @@ def _sealed(name: str, dataset: Dataset) -> EncodedObject:
     return EncodedObject(name=name, dataset=dataset, content=content)
 
 
-def _long_element(pixels: DataElement) -> tuple[bytes, bytes]:
-    """Head and value of pixel data of even length, explicit VR little endian (PS3.5 7.1.2)."""
+def _long_element(pixels: DataElement) -> tuple[bytes, ...]:
+    """Head, value and end of pixel data of even length, explicit VR little endian.
+
+    Native pixel data state their length (PS3.5 7.1.2); encapsulated ones, a sequence of fragments,
+    end in a delimiter (PS3.5 A.4).
+    """
     value: bytes = pixels.value
     tag, vr = pixels.tag, pixels.VR.encode("ascii")
-    return struct.pack("<HH2sHI", tag.group, tag.element, vr, 0, len(value)), value
+    length = _UNDEFINED if pixels.is_undefined_length else len(value)
+    head = struct.pack("<HH2sHI", tag.group, tag.element, vr, 0, length)
+    return (head, value, _SEQUENCE_END) if pixels.is_undefined_length else (head, value)
 
 
 def _until_uid(dataset: Dataset) -> Dataset:

@@ -1,0 +1,42 @@
+"""Private codes of the landmarks that people mark; a part of the table of `codes`."""
+
+from __future__ import annotations
+
+LANDMARK_TERMS = (
+    ("pillar-anterior", "Anterior border of the articular pillar", "anterior_pillar_border"),
+    ("anterior-body", "Anterior margin of the vertebral bodies", "anterior_vertebral_line"),
+    ("pillar", "Articular pillar", "articular_pillar"),
+    ("canal-border", "Lateral border of the spinal canal", "canal_border"),
+    ("canal-middle", "Middle of the spinal canal", "canal_middle"),
+    ("disc", "Disc, between end plates", "disc"),
+    ("dorsal-sacrum", "Dorsal border of the sacrum", "dorsal_sacral_border"),
+    ("end-plates", "Upper end plates, from head to feet", "end_plates"),
+    ("facet-joint", "Facet joint", "facet_joint"),
+    ("foramen", "Foramen", "foramen"),
+    ("joint-line", "Joint line", "joint_line"),
+    ("foramen-lateral", "Lateral border of the dorsal foramen", "lateral_foramen_border"),
+    ("pedicle-lateral", "Lateral border of the pedicles", "lateral_pedicle_line"),
+    ("lateral-body", "Lateral margin of the vertebral bodies", "lateral_vertebral_line"),
+    ("longus-colli", "Longus colli muscle", "longus_colli"),
+    ("pedicle-medial", "Medial border of the pedicles", "medial_pedicle_line"),
+    ("pedicle-middle", "Middle of the pedicle (6 o'clock)", "mid_pedicle_line"),
+    ("midline", "Midline", "midline"),
+    ("pedicle", "Pedicle", "pedicle"),
+    ("pillar-midline", "Middle of the articular pillars", "pillar_midline"),
+    ("planned-path", "Planned trajectory", "planned_trajectory"),
+    ("pleura", "Pleura", "pleura"),
+    ("annulus-dorsal", "Posterior border of the annulus", "posterior_annulus"),
+    ("foramen-dorsal", "Posterior border of the foramen", "posterior_foramen_border"),
+    ("foramen-wall", "Posterior wall of the foramen", "posterior_foramen_wall"),
+    ("psoas", "Psoas muscle", "psoas"),
+    ("s3-upper-border", "Upper border of S3", "s3_upper_border"),
+    ("sacral-bone", "Bone of the sacrum", "sacral_bone"),
+    ("soft-tissue", "Soft tissue", "soft_tissue"),
+    ("spinolaminar", "Spinolaminar line", "spinolaminar_line"),
+    ("transverse-proc", "Ventral border of the transverse process", "transverse_process_front"),
+    ("uncinate-line", "Uncinate line", "uncinate_line"),
+    ("ventral-canal", "Ventral wall of the sacral canal", "ventral_canal_wall"),
+    ("vill", "Ventral interlaminar line", "ventral_interlaminar_line"),
+    ("ventral-sacrum", "Ventral border of the sacrum", "ventral_sacral_border"),
+)
+"""Code value, words, and the landmark's id in the procedures."""
