@@ -12,6 +12,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
+from napari_fluoroinject.model.annotation import Mark
+from napari_fluoroinject.model.lead import Lead
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.rendering import palette, panels
 
@@ -92,3 +94,16 @@ def test_a_panel_without_contrast_still_shows_the_needle(report: Report) -> None
         (notice,) = axes.texts
         # Below the middle: the tip of a needle is most often there.
         assert notice.get_position()[1] < 0.2
+
+
+def test_marked_landmarks_and_leads_are_drawn_with_their_names_in_the_frame_alone() -> None:
+    report = drawn_report()
+    mark = Mark(landmark="facet_joint", points_px=((30.0, 80.0), (50.0, 85.0), (45.0, 105.0)))
+    lead = Lead(contacts_px=np.array([[20.0, 20.0], [30.0, 20.0]]), sigma_px=0.1, order="unknown")
+    annotation = replace(report.annotation, marks=(mark,))
+    frame, opacity, _ = _drawn(replace(report, annotation=annotation, leads=(lead,)))
+    names = [text.get_text() for text in frame.texts]
+    assert "facet joint" in names
+    assert "lead 1" in names
+    assert palette.LANDMARK in [line.get_color() for line in frame.lines]
+    assert palette.LANDMARK not in [line.get_color() for line in opacity.lines]

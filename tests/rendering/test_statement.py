@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from drawn_reports import bare, drawn_report, finding, uncalibrated, with_run_off
 
+from napari_fluoroinject.model.measurement import Measurement
+from napari_fluoroinject.model.procedure import LandmarkRule, LimitRule
 from napari_fluoroinject.model.spread import RUN_OFF_MISSED
 from napari_fluoroinject.rendering import statement
 
@@ -125,7 +127,7 @@ def test_millimetres_are_said_only_of_a_calibrated_loop(report: Report) -> None:
 
 @pytest.mark.parametrize(
     "sentence",
-    ["No millimetres", "Display-processed", "No frame times", "Laterality unknown"],
+    ["No millimetres", "Display-processed", "No frame times", "Side: nobody said which"],
 )
 def test_what_is_unknown_is_said(report: Report, sentence: str) -> None:
     said = statement.unknowns(uncalibrated(report))
@@ -179,3 +181,19 @@ def test_no_word_reassures_advises_or_names_a_kind_of_vessel(report: Report) -> 
     for changed in (report, with_run_off(report), uncalibrated(report), bare(report)):
         for words in everything_said(changed):
             assert not re.search(FORBIDDEN, words, re.IGNORECASE), words
+
+
+def test_the_tip_and_the_lines_it_must_not_pass_have_numbers_with_their_uncertainty(
+    report: Report,
+) -> None:
+    line = LandmarkRule(id="safe", name="safe line", kind="line", views=("AP",), grade="D")
+    limit = LimitRule(landmark="safe", beyond="medial", views=("AP",), grade="D")
+    measured = (
+        Measurement(id="tip_to_line", value=-2.9, unit="mm", of="safe", sigma=0.4),
+        Measurement(id="tip_to_target", value=3.0, unit="mm", sigma=0.31),
+    )
+    procedure = replace(report.procedure, landmarks=(line,), limits=(limit,))
+    rows = statement.measured(replace(report, procedure=procedure, measured=measured))
+    told = {row.label: row.value for row in rows}
+    assert told["Tip medial of safe line"] == "-2.9 \N{PLUS-MINUS SIGN} 0.4 mm"
+    assert "\N{PLUS-MINUS SIGN} 0.3 mm" in told["Tip to target"]

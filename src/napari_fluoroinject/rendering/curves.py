@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.rendering import palette, scene
+from napari_fluoroinject.model.key_frame import shows_run_off
+from napari_fluoroinject.rendering import palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +83,7 @@ def _draw_marks(axes: Axes, report: Report, frame: int, *, named: bool) -> None:
         start, end = abscissa[min(masks)], abscissa[max(masks)]
         axes.axvspan(start, end, color=palette.MASK, alpha=0.35, linewidth=0)
         named_at.append(((start + end) / 2, "mask", palette.TEXT))
-    if scene.shows_run_off(report) and report.run_off.frames is not None:
+    if shows_run_off(report) and report.run_off.frames is not None:
         first, last = report.run_off.frames
         axes.axvspan(
             abscissa[first],

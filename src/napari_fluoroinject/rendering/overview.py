@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_fluoroinject.model.key_frame import shows_run_off
 from napari_fluoroinject.rendering import curves, palette, panels, scene, statement
 from napari_fluoroinject.rendering.canvas import drawn_png, fitted, fractions, image_axes
 from napari_fluoroinject.rendering.header import draw_header
@@ -75,7 +76,7 @@ def _draw_pictures(figure: Figure, report: Report, frame: int) -> None:
 
 def _outside(report: Report) -> str:
     """What may be bright without an outline; that something was missed is never ruled out."""
-    drawn = scene.region(report, None) is not None or scene.shows_run_off(report)
+    drawn = scene.region(report, None) is not None or shows_run_off(report)
     where = "Bright outside the outlines" if drawn else "Bright, no outline"
     return f"{where}: gas, motion, noise or missed contrast"
 
@@ -83,15 +84,9 @@ def _outside(report: Report) -> str:
 def _draw_key(figure: Figure, report: Report) -> None:
     """Which colour is what: only for what is drawn."""
     left = _FRAME.left
-    for text, colour, shown in (
-        ("+ needle", palette.NEEDLE, scene.shaft(report, None) is not None),
-        ("○ target", palette.TARGET, report.annotation.target_px is not None),
-        ("— contrast", palette.REGION, scene.region(report, None) is not None),
-        ("- - possible vascular run-off", palette.RUN_OFF, scene.shows_run_off(report)),
-    ):
-        if shown:
-            write(figure, (left, 84), text, size_pt=11, color=colour, weight="bold")
-            left += 26 + 8.6 * len(text)
+    for text, colour in panels.keys(report, None):
+        write(figure, (left, 84), text, size_pt=11, color=colour, weight="bold")
+        left += 26 + 8.6 * len(text)
 
 
 def _draw_curves(figure: Figure, report: Report, frame: int) -> None:
@@ -139,7 +134,7 @@ def _findings(report: Report) -> tuple[Entry, ...]:
 def _numbers(report: Report) -> tuple[Entry, ...]:
     entries = [_heading("Measured", gap_px=0.0)]
     for row in statement.measured(report):
-        entries.append(Entry(text=f"{row.label}: {row.value}", size_pt=9.5, gap_px=3.0))
+        entries.append(Entry(text=f"{row.label}: {row.value}", size_pt=9.5, gap_px=1.5))
         if row.note:
             entries.append(Entry(text=row.note, colour=palette.MUTED, size_pt=8.0, gap_px=0.0))
     # What nobody has signed off must not read like advice.

@@ -18,6 +18,8 @@ NEEDLE: Final = "#00E5FF"
 TARGET: Final = "#FF4FD8"
 REGION: Final = "#FFD400"
 RUN_OFF: Final = "#FF9800"
+LANDMARK: Final = "#B5F59A"
+LEAD: Final = "#E3B5FF"
 ONSET: Final = "#FFFFFF"
 MASK: Final = "#5B7FA6"
 

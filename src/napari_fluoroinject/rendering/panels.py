@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_fluoroinject.model.key_frame import shows_run_off
 from napari_fluoroinject.model.needle import bow_px
 from napari_fluoroinject.rendering import palette, scene
 from napari_fluoroinject.rendering.statement import moment, span
@@ -31,8 +32,10 @@ TARGET_PT = 26.0
 
 
 def draw_frame(axes: Axes, report: Report, frame: int) -> None:
-    """One frame in its own geometry with needle, target, contrast, run-off and scale bar."""
+    """One frame in its own geometry with all that was marked or found in it, and scale bar."""
     _show_gray(axes, scene.gray(report, frame))
+    _draw_landmarks(axes, report, frame)
+    _draw_leads(axes, report, frame)
     draw_overlays(axes, report, frame)
     draw_scale(axes, report)
     corner(axes, moment(report, frame))
@@ -46,7 +49,7 @@ def draw_opacity(axes: Axes, report: Report) -> Any:
         return None
     peak = report.maps.peak_od
     if not np.isfinite(peak).any():
-        _show_gray(axes, 0.55 * scene.gray(report, _reference_frame(report)))
+        _show_gray(axes, 0.55 * scene.gray(report, reference_frame(report)))
         draw_overlays(axes, report, None)
         _notice(axes, "no opacity above the threshold")
         return None
@@ -65,7 +68,7 @@ def draw_opacity(axes: Axes, report: Report) -> Any:
 
 def draw_arrival(axes: Axes, report: Report) -> Any:
     """Arrival times in the region, over dimmed anatomy; returns what its bar shows, or None."""
-    _show_gray(axes, 0.55 * scene.gray(report, _reference_frame(report)))
+    _show_gray(axes, 0.55 * scene.gray(report, reference_frame(report)))
     drawn, missing = None, _why_no_arrival(report)
     if missing is None:
         arrival = _arrival_in_region(report)
@@ -78,7 +81,7 @@ def draw_arrival(axes: Axes, report: Report) -> Any:
             vmax=max(high, low + 0.1),
             interpolation="nearest",
         )
-    _draw_marks(axes, report, None)
+    draw_marks(axes, report, None)
     if missing is not None:
         _notice(axes, missing)
     return drawn
@@ -91,7 +94,30 @@ def draw_overlays(axes: Axes, report: Report, frame: int | None) -> None:
         axes.contour(
             mask.astype(np.float32), levels=[0.5], colors=[palette.REGION], linewidths=1.1
         )
-    _draw_marks(axes, report, frame)
+    draw_marks(axes, report, frame)
+
+
+def draw_marks(axes: Axes, report: Report, frame: int | None) -> None:
+    """Run-off, target and needle: the tip lies on top, it must not be hidden."""
+    _draw_run_off(axes, report, frame)
+    _draw_target(axes, report, frame)
+    _draw_shaft(axes, report, frame)
+
+
+def reference_frame(report: Report) -> int:
+    """A frame in or near the reference pose: the last mask frame, else the first frame."""
+    return report.injection.mask_frames[-1] if report.injection.mask_frames else 0
+
+
+def keys(report: Report, frame: int | None) -> tuple[tuple[str, str], ...]:
+    """What is drawn over a picture, as (words, colour), in `frame` or in the reference pose."""
+    drawn = (
+        ("+ needle", palette.NEEDLE, scene.shaft(report, frame) is not None),
+        ("○ target", palette.TARGET, report.annotation.target_px is not None),
+        ("— contrast", palette.REGION, scene.region(report, frame) is not None),
+        ("- - possible vascular run-off", palette.RUN_OFF, shows_run_off(report)),
+    )
+    return tuple((words, colour) for words, colour, shown in drawn if shown)
 
 
 def draw_scale(axes: Axes, report: OfLoop) -> None:
@@ -114,7 +140,10 @@ def draw_scale(axes: Axes, report: OfLoop) -> None:
             axes.plot(
                 columns_px, rows_px, color=line, linewidth=width, solid_capstyle="projecting"
             )
-    _label(axes, (bottom - 2.4 * tick, right - bar_px / 2), label, palette.TEXT, anchor="bottom")
+    # The longer words would run out of a small picture on the right.
+    side, end = ("center", right - bar_px / 2) if mm_per_px is not None else ("right", right)
+    place = (bottom - 2.4 * tick, end)
+    _label(axes, place, label, palette.TEXT, anchor="bottom", side=side)
 
 
 def _why_no_arrival(report: Report) -> str | None:
@@ -136,11 +165,45 @@ def _arrival_in_region(report: Report) -> DoubleArray:
     return np.where(maps.region, maps.arrival_s, np.nan)
 
 
-def _draw_marks(axes: Axes, report: Report, frame: int | None) -> None:
-    """Run-off, target and needle: the tip lies on top, it must not be hidden."""
-    _draw_run_off(axes, report, frame)
-    _draw_target(axes, report, frame)
-    _draw_shaft(axes, report, frame)
+def _draw_landmarks(axes: Axes, report: Report, frame: int) -> None:
+    """Marked lines, areas and points, each with its name at its upper end."""
+    for name, points in scene.landmarks(report, frame):
+        for colour, width in ((palette.BACKGROUND, 2.4), (palette.LANDMARK, 1.1)):
+            axes.plot(
+                points[:, 1],
+                points[:, 0],
+                color=colour,
+                linewidth=width,
+                linestyle=(0, (2, 2)) if len(points) > 1 else "",
+                marker="+",
+                markersize=6,
+            )
+        top = points[points[:, 0].argmin()]
+        _label_inside(axes, report, top, name, palette.LANDMARK)
+
+
+def _draw_leads(axes: Axes, report: Report, frame: int) -> None:
+    """A ring about each contact, the number of the lead beside its first."""
+    for number, contacts in enumerate(scene.leads(report, frame), start=1):
+        for colour, width in ((palette.BACKGROUND, 2.4), (palette.LEAD, 1.2)):
+            axes.plot(
+                contacts[:, 1],
+                contacts[:, 0],
+                linestyle="",
+                marker="o",
+                markersize=9,
+                markerfacecolor="none",
+                markeredgecolor=colour,
+                markeredgewidth=width,
+            )
+        _label_inside(axes, report, contacts[0], f"lead {number}", palette.LEAD)
+
+
+def _label_inside(axes: Axes, report: Report, point: DoubleArray, text: str, colour: str) -> None:
+    """A label just above a point, and as near to it as the picture has room."""
+    size = np.array(report.loop.shape[1:], np.float64)
+    row, column = np.clip(point - size * (0.015, 0.0), size * (0.1, 0.14), size * (0.94, 0.86))
+    _label(axes, (float(row), float(column)), text, colour, anchor="bottom")
 
 
 def _draw_shaft(axes: Axes, report: Report, frame: int | None) -> None:
@@ -240,11 +303,6 @@ def _show(axes: Axes, image: Any, **look: Any) -> Any:
     return drawn
 
 
-def _reference_frame(report: Report) -> int:
-    """A frame in or near the reference pose: the last mask frame, else the first frame."""
-    return report.injection.mask_frames[-1] if report.injection.mask_frames else 0
-
-
 def _opacity_top(maps: SpreadMaps) -> float:
     inside = maps.peak_od[maps.region]
     values = inside if inside.size else maps.peak_od
@@ -288,13 +346,21 @@ def _notice(axes: Axes, text: str) -> None:
     )
 
 
-def _label(axes: Axes, point: tuple[float, float], text: str, colour: str, *, anchor: str) -> None:
+def _label(
+    axes: Axes,
+    point: tuple[float, float],
+    text: str,
+    colour: str,
+    *,
+    anchor: str,
+    side: str = "center",
+) -> None:
     axes.text(
         point[1],
         point[0],
         text,
         color=colour,
-        ha="center",
+        ha=side,
         va=anchor,
         fontsize=9.5,
         clip_on=True,

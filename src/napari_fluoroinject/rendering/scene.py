@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_fluoroinject.model.geometry import Point
+from napari_fluoroinject.model.key_frame import key_frame, shows_run_off
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.rendering.statement import in_frame
 
@@ -35,28 +36,8 @@ class Shaft:
 
 
 def shown_frame(report: Report) -> int:
-    """0-based frame to draw.
-
-    The middle of a run-off's event, else the frame that is fullest of contrast, else the last one
-    whose registration held.
-    """
-    if shows_run_off(report) and report.run_off.frames is not None:
-        first, last = report.run_off.frames
-        return (first + last) // 2
-    locked = np.flatnonzero(report.motion.locked)
-    last_locked = int(locked[-1]) if len(locked) else report.loop.shape[0] - 1
-    if report.injection.onset_frame is None or report.measurements is None:
-        return last_locked
-    load = np.nan_to_num(
-        report.measurements.area_by_frame_px * report.measurements.mean_od_by_frame
-    )
-    load = np.where(report.motion.locked, load, 0.0)
-    return int(np.argmax(load)) if load.max() > 0 else last_locked
-
-
-def shows_run_off(report: Report) -> bool:
-    """Whether a run-off is drawn: it reached the alarm threshold and has a path."""
-    return report.run_off.alarmed and len(report.run_off.path_px) >= 2
+    """0-based frame to draw, see `key_frame`."""
+    return key_frame(report)[0]
 
 
 def gray(report: Report, frame: int) -> FloatArray:
@@ -108,6 +89,24 @@ def target(report: Report, frame: int | None) -> Point | None:
     """The target in `frame`, or in the reference pose; None when nobody marked one."""
     given = report.annotation.target_px
     return given if given is None or frame is None else report.motion.in_frame(given, frame)
+
+
+def landmarks(report: Report, frame: int) -> tuple[tuple[str, DoubleArray], ...]:
+    """What a person marked, by its name in words: points (n, 2) in `frame`, an area closed."""
+    kinds = {one.id: one.kind for one in report.procedure.landmarks}
+    found = []
+    for mark in report.annotation.marks:
+        points = np.asarray(mark.points_px, np.float64)
+        if kinds.get(mark.landmark) == "area":
+            points = np.concatenate([points, points[:1]])
+        there = report.motion.all_in_frame(points, frame)
+        found.append((mark.landmark.replace("_", " "), there))
+    return tuple(found)
+
+
+def leads(report: Report, frame: int) -> tuple[DoubleArray, ...]:
+    """The contacts (n, 2) of each lead in `frame`."""
+    return tuple(report.motion.all_in_frame(one.contacts_px, frame) for one in report.leads)
 
 
 def run_off_path(report: Report, frame: int | None) -> DoubleArray | None:

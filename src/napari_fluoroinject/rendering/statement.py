@@ -143,7 +143,12 @@ def vascular_unassessed(report: Report) -> str:
 
 def measured(report: Report) -> tuple[Row, ...]:
     """The numbers of the report, each with its unit."""
-    return (*_needle_rows(report), *_spread_rows(report), *_limit_rows(report))
+    return (
+        *_needle_rows(report),
+        *_lead_rows(report),
+        *_spread_rows(report),
+        *_limit_rows(report),
+    )
 
 
 def unknowns(report: Report) -> tuple[str, ...]:
@@ -159,7 +164,7 @@ def unknowns(report: Report) -> tuple[str, ...]:
     if loop.times_s is None:
         lines.append("No frame times: seconds cannot be given.")
     if loop.laterality is None and report.annotation.side is None:
-        lines.append("Laterality unknown: the picture does not say left or right.")
+        lines.append("Side: nobody said which, and the picture does not tell left from right.")
     spread = () if report.measurements is None else report.measurements.reasons
     said = (*lines, *report.assessable.reasons, *spread, *loop.notes)
     return tuple(dict.fromkeys(line[:1].upper() + line[1:] for line in said))
@@ -222,7 +227,7 @@ def _needle_rows(report: Report) -> tuple[Row, ...]:
         value=f"{needle.axis_deg:.0f}\N{DEGREE SIGN}",
         note="hub to tip, from image right towards image bottom",
     )
-    return (tip, axis, *_target_rows(report))
+    return (tip, axis, *_target_rows(report), *_line_rows(report))
 
 
 def _target_rows(report: Report) -> tuple[Row, ...]:
@@ -230,7 +235,39 @@ def _target_rows(report: Report) -> tuple[Row, ...]:
     if distance_px is None:
         return ()
     value = _length(report.tip_target_mm, distance_px)
-    return (Row(label="Tip to target", value=value, note="in the image plane"),)
+    one = next((one for one in report.measured if one.id == "tip_to_target"), None)
+    if one is not None and one.sigma is not None:
+        number, unit = value.split()
+        value = f"{number} \N{PLUS-MINUS SIGN} {one.sigma:.1f} {unit}"
+    return (Row(label="Tip to target", value=value, note="in the image plane, 1 sigma"),)
+
+
+def _line_rows(report: Report) -> tuple[Row, ...]:
+    """How far the tip stands beyond each line that it must not pass."""
+    names = {one.id: one.name for one in report.procedure.landmarks}
+    found = (one for one in report.measured if one.id == "tip_to_line")
+    rows = []
+    for limit, one in zip(report.procedure.limits, found, strict=False):
+        if one.value is None:
+            continue
+        unit = "mm" if one.unit == "mm" else "px"
+        sigma = "" if one.sigma is None else f" \N{PLUS-MINUS SIGN} {one.sigma:.1f}"
+        margin = "" if limit.margin is None else f" (margin {limit.margin.high:g} mm)"
+        rows.append(
+            Row(
+                label=f"Tip {limit.beyond} of {names[limit.landmark]}",
+                value=f"{one.value:.1f}{sigma} {unit}{margin}",
+            )
+        )
+    return tuple(rows)
+
+
+def _lead_rows(report: Report) -> tuple[Row, ...]:
+    ends = {"distal_first": "the tip is first", "unknown": "at which end the tip is, is not known"}
+    return tuple(
+        Row(label=f"Lead {i}", value=f"{len(one.contacts_px)} contacts", note=ends[one.order])
+        for i, one in enumerate(report.leads, start=1)
+    )
 
 
 def _spread_rows(report: Report) -> tuple[Row, ...]:

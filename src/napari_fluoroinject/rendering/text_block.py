@@ -68,6 +68,24 @@ def write_block(figure: Figure, entries: tuple[Entry, ...], box: Box) -> int:
     return 0
 
 
+def block_height_px(figure: Figure, entries: tuple[Entry, ...], width: float) -> float:
+    """Height that paragraphs take up in a column of that width, with the gaps above them."""
+    return sum(
+        entry.gap_px + len(_wrapped(figure, entry, width)) * _line_px(figure, entry)
+        for entry in entries
+    )
+
+
+def fitting(figure: Figure, entries: tuple[Entry, ...], box: Box) -> int:
+    """How many of the paragraphs, from the first on, fit into `box`."""
+    height = 0.0
+    for count, entry in enumerate(entries):
+        height += block_height_px(figure, (entry,), box.width)
+        if height > box.height:
+            return count
+    return len(entries)
+
+
 def write(
     figure: Figure, place: tuple[float, float], text: str, *, size_pt: float, **look: Any
 ) -> None:
