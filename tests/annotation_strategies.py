@@ -14,7 +14,7 @@ from napari_fluoroinject.model.annotation import (
 )
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
-WORDS = st.text(min_size=1, max_size=64)
+WORDS = st.text(st.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=64)
 LEVELS = st.sampled_from(["L4", "L4-L5", "C7-T1", "S1"])
 _AMOUNTS = st.floats(min_value=1e-3, max_value=1e6)
 _AGENTS = st.builds(
@@ -58,7 +58,10 @@ def annotations(
         level=st.none() | LEVELS,
         side=st.sampled_from([None, "left", "right", "bilateral"]),
         view=st.none() | WORDS,
-        c_arm=st.none() | st.builds(CArm, primary_angle_deg=NUMBERS, secondary_angle_deg=NUMBERS),
+        c_arm=st.none()
+        | st.builds(
+            CArm, primary_angle_deg=st.floats(-180, 180), secondary_angle_deg=st.floats(-90, 90)
+        ),
         marks=st.lists(marks, max_size=4, unique_by=lambda mark: mark.landmark).map(tuple),
         agent=st.none() | _AGENTS,
         events=st.lists(_EVENTS, max_size=4).map(tuple),

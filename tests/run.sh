@@ -18,6 +18,9 @@ fi
 .venv-test/bin/python -m pip install --quiet --disable-pip-version-check --editable ".[test]"
 export PATH="$PWD/.venv-test/bin:$PATH" OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
+# Libraries of other people's viewers (dcmjs, Cornerstone3D), as the lock file names them; Node.js came with pip.
+npm ci --prefix tests/viewers --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+
 ruff check .
 ruff format --check .
 mypy

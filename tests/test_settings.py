@@ -7,7 +7,7 @@ import re
 import pytest
 
 from napari_fluoroinject.errors import SettingsError
-from napari_fluoroinject.settings import Defaults, load_settings
+from napari_fluoroinject.settings import Defaults, load_settings, parse_settings
 
 GOOD = """
 [endpoints.archive]
@@ -120,3 +120,14 @@ def test_a_percentile_that_is_none_is_told_with_its_path(tmp_path, text, fault):
     path.write_text(text)
     with pytest.raises(SettingsError, match=re.escape(fault)):
         load_settings(path)
+
+
+def test_what_is_written_besides_and_a_sites_codes_are_read_from_the_settings(tmp_path):
+    path = tmp_path / "fluoroinject.toml"
+    text = '[defaults]\nalso = "key_objects document"\ncodes = "codes.toml"\n'
+    settings = parse_settings(text + 'report_class = "comprehensive3d"\n', path=path)
+    assert settings.defaults.also.split() == ["key_objects", "document"]
+    assert settings.site_codes == tmp_path / "codes.toml"
+    assert settings.defaults.report_class == "comprehensive3d"
+    with pytest.raises(SettingsError, match="report_class"):
+        parse_settings('[defaults]\nreport_class = "4d"\n', path=path)

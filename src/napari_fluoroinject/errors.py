@@ -5,6 +5,7 @@
   x UncalibratedError          millimetres were asked of a loop that has no calibration
   x ProcedureError             an unknown procedure key, or a procedure file that is not valid
   x AnnotationError            marks of a person that cannot be used
+  x PresentationError          a presentation state that cannot be used on a loop
   x AnalysisError              a loop that can be read but not analysed
   x BackendUnavailableError    the compute backend that was asked for is not there
   x BackendFailedError         the device ran out of memory or failed in the middle of the work
@@ -43,9 +44,7 @@ class UnreadableObjectError(FluoroinjectError):
         self.source = source
         self.seen = seen
         self.expected = expected
-        super().__init__(
-            f"{source}: cannot be read as a cine loop: seen {seen}; expected {expected}"
-        )
+        super().__init__(f"{source}: cannot be read: seen {seen}; expected {expected}")
 
 
 class UncalibratedError(FluoroinjectError):
@@ -58,6 +57,10 @@ class ProcedureError(FluoroinjectError):
 
 class AnnotationError(FluoroinjectError):
     """Marks of a person that cannot be used."""
+
+
+class PresentationError(FluoroinjectError):
+    """A presentation state that cannot be read, is about another loop, or says nothing of use."""
 
 
 class AnalysisError(FluoroinjectError):

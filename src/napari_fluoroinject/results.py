@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from napari_fluoroinject.spool.folder import replaced_folder
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_fluoroinject.dicom.seg import SegProfile
+    from napari_fluoroinject.dicom.outputs import Outputs, Pictures
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.model.subtracted import SubtractedLoop
 
@@ -37,20 +38,23 @@ class LoopResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubtractionResult:
-    """What a subtraction left behind: the folder, its DICOM object and its picture.
+    """What a subtraction left behind: the folder, its DICOM objects and its picture.
 
-    `sources` are the files of the loop; `told` says in words what was subtracted from what.
+    `sources` are the files of the loop; `masks` is the presentation state of the loop that
+    subtracts in the same way, None where none may speak of it; `told` says in words what was
+    subtracted from what.
     """
 
     sources: tuple[Path, ...]
     folder: Path
     file: Path
+    masks: Path | None
     picture: Path
     told: str
 
 
 def save(
-    report: Report, source_paths: Sequence[Path], *, out: Path, seg_profile: SegProfile = "strict"
+    report: Report, source_paths: Sequence[Path], *, out: Path, outputs: Outputs | None = None
 ) -> LoopResult:
     """Write picture, DICOM objects and summary of a report under `out`.
 
@@ -65,8 +69,8 @@ def save(
         The files it was read from; identity is copied from them once their hash was checked.
     out
         Folder for the results; a folder named by the loop's SOP Instance UID is made in it.
-    seg_profile
-        `strict` (no invented geometry) or `viewer` (nominal geometry, marked as such).
+    outputs
+        Which DICOM objects, and how; None = the usual ones.
 
     Raises
     ------
@@ -75,10 +79,13 @@ def save(
     StorageError
         The folder cannot be written; what was there before is there still.
     """
-    from napari_fluoroinject.dicom.write import encode_results, write_objects
+    from napari_fluoroinject.dicom.encode import encode_results
+    from napari_fluoroinject.dicom.write import write_objects
     from napari_fluoroinject.rendering.overview import draw_overview
 
-    objects = encode_results(report, source_paths, seg_profile=seg_profile)
+    objects = encode_results(
+        report, source_paths, outputs=outputs, pictures=_pictures(report, outputs)
+    )
     picture = draw_overview(report)
     folder = out / report.loop.reference.sop_instance_uid
     with replaced_folder(folder, ours=is_result) as fresh:
@@ -123,28 +130,50 @@ def save_subtraction(
     StorageError
         The folder cannot be written.
     """
-    from napari_fluoroinject.dicom.write import encode_subtraction, write_objects
+    from napari_fluoroinject.dicom.encode import encode_subtraction
+    from napari_fluoroinject.dicom.write import write_objects
     from napari_fluoroinject.rendering.contact_sheet import draw_sheet
 
     encoded = encode_subtraction(made, source_paths)
     sheet = draw_sheet(made)
     folder = out / made.loop.reference.sop_instance_uid
-    picture = folder / "subtracted.png"
-    try:  # never an earlier picture beside a new object
+    picture, earlier = folder / "subtracted.png", folder / "subtracted_masks.dcm"
+    try:  # never an earlier picture, or earlier masks, beside a new object
         picture.unlink(missing_ok=True)
-        (written,) = write_objects((encoded,), folder)
+        earlier.unlink(missing_ok=True)
+        written, *masks = write_objects(encoded, folder)
         write_whole(picture, sheet)
-    except OSError as error:
+    except (OSError, StorageError) as error:
+        with suppress(OSError):  # a folder that holds nothing says that something was done
+            folder.rmdir()
+        if isinstance(error, StorageError):
+            raise
         raise StorageError(
             f"{folder} could not be written: {error.strerror or error}; expected a folder that "
-            "can be, with room on the disk"
+            "can be written to, with room on the disk"
         ) from error
     return SubtractionResult(
         sources=tuple(source_paths),
         folder=folder,
         file=folder / written.file,
+        masks=folder / masks[0].file if masks else None,
         picture=picture,
         told=f"{made.told()}; {made.moved()}",
+    )
+
+
+def _pictures(report: Report, outputs: Outputs | None) -> Pictures:
+    """Draw what objects are to hold."""
+    from napari_fluoroinject.dicom.outputs import Pictures
+    from napari_fluoroinject.rendering.color_map import draw_color_map
+    from napari_fluoroinject.rendering.key_image import draw_key_image
+    from napari_fluoroinject.rendering.pdf import draw_pdf
+
+    asked = outputs is not None and "document" in outputs.also
+    return Pictures(
+        key_image=draw_key_image(report),
+        color_map=draw_color_map(report),
+        document=draw_pdf(report) if asked else None,
     )
 
 
@@ -156,7 +185,7 @@ def is_result(name: str) -> bool:
     name
         Of a file in a folder of results.
     """
-    from napari_fluoroinject.dicom.write import RESULT_FILES
+    from napari_fluoroinject.dicom.outputs import RESULT_FILES
 
     half = name.startswith(".") and name.endswith((".part", ".partial"))
     return half or name in RESULT_FILES or name in ("overview.png", "summary.json")

@@ -20,6 +20,7 @@ ENVIRONMENT = "FLUOROINJECT_CONFIG"
 Device = Literal["auto", "cpu", "cuda"]
 Decoder = Literal["auto", "cpu", "nvimgcodec"]
 SegProfile = Literal["strict", "viewer"]
+ReportClass = Literal["comprehensive", "comprehensive3d"]
 
 _SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
 """Of the nodes that can be named; `analyze` takes folders only in this version, and says so."""
@@ -32,6 +33,7 @@ _CHOICES = {
     "on": get_args(Device),
     "decoder": get_args(Decoder),
     "seg_profile": get_args(SegProfile),
+    "report_class": get_args(ReportClass),
 }
 
 
@@ -39,7 +41,9 @@ _CHOICES = {
 class Defaults:
     """What `analyze` uses where the command line says nothing; `procedure` None = `generic`.
 
-    `procedures` is a folder with the site's own, which add to those that ship or take their place.
+    `procedures` is a folder with the site's own, which add to those that ship or take their place;
+    `codes` a file with its codes, `also` what is written beside the usual objects, with blanks
+    between.
     """
 
     procedure: str | None = None
@@ -47,6 +51,9 @@ class Defaults:
     on: Device = "auto"
     decoder: Decoder = "auto"
     seg_profile: SegProfile = "strict"
+    report_class: ReportClass = "comprehensive"
+    codes: str | None = None
+    also: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -70,7 +77,14 @@ class Settings:
     @property
     def site_procedures(self) -> Path | None:
         """The folder of the site's own procedures; a relative path begins at the settings file."""
-        named = self.defaults.procedures
+        return self._beside(self.defaults.procedures)
+
+    @property
+    def site_codes(self) -> Path | None:
+        """The file of the site's codes; a relative path begins at the settings file."""
+        return self._beside(self.defaults.codes)
+
+    def _beside(self, named: str | None) -> Path | None:
         if named is None:
             return None
         return Path(named) if self.path is None else self.path.parent / named
@@ -115,7 +129,7 @@ def parse_settings(text: str, *, path: Path) -> Settings:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     faults = [
         *_unknown(document, ("endpoints", "defaults", "dose"), at=""),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,9 +15,14 @@ from napari_fluoroinject.analysis.study import study_of
 from napari_fluoroinject.compute.backend import Wish, choose
 from napari_fluoroinject.dicom.annotation_file import annotation_from
 from napari_fluoroinject.dicom.decoder import DecoderWish, check_decoder
+from napari_fluoroinject.dicom.outputs import Extra, Outputs
 from napari_fluoroinject.dicom.read import LoopFiles, read_loop
+from napari_fluoroinject.dicom.read_presentation import masks_presented
 from napari_fluoroinject.dicom.seg import SegProfile
+from napari_fluoroinject.dicom.site_codes import CodeBook, site_codes
+from napari_fluoroinject.dicom.sr_annotation import ReportClass
 from napari_fluoroinject.errors import (
+    PresentationError,
     UnreadableObjectError,
 )
 from napari_fluoroinject.model.annotation import (
@@ -29,6 +35,7 @@ from napari_fluoroinject.model.annotation import (
     check_landmarks,
 )
 from napari_fluoroinject.model.geometry import Point, Side
+from napari_fluoroinject.model.on_loop import check_on_loop
 from napari_fluoroinject.model.study import DoseReference, DoseReport, Recorded, Study
 from napari_fluoroinject.procedures.checklist import checklist, evidence_of, of_agent
 from napari_fluoroinject.results import (
@@ -55,8 +62,11 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.two_views.triangulate import NoTriangulation
     from napari_fluoroinject.dicom.cine_object import Kind, Packing
     from napari_fluoroinject.model.cine import CineLoop, LoopReference
+    from napari_fluoroinject.model.drawn import Presentation
+    from napari_fluoroinject.model.patient import Patient
     from napari_fluoroinject.model.procedure import Procedure
     from napari_fluoroinject.model.report import Report
+    from napari_fluoroinject.model.subtracted import SubtractedLoop
     from napari_fluoroinject.phantom import PhantomSettings
 
 log = logging.getLogger(__name__)
@@ -74,7 +84,8 @@ class AnalysisRequest:
     """What a person asked for; None = not said, and never guessed.
 
     `site_procedures` is a folder with procedures of the site's own, `dose_reference` its own
-    75th percentiles for this one.
+    75th percentiles for this one, `codes_file` its codes in place of the private ones. `also`
+    names the objects that are written beside the usual ones.
     """
 
     procedure: str | None = None
@@ -90,25 +101,56 @@ class AnalysisRequest:
     on: Wish = "auto"
     decoder: DecoderWish = "auto"
     seg_profile: SegProfile = "strict"
+    report_class: ReportClass = "comprehensive"
+    also: frozenset[Extra] = frozenset()
+    codes_file: Path | None = None
 
-    def annotation(self, loops: Iterable[LoopReference] = ()) -> Annotation:
+    def annotation(
+        self, loops: Iterable[LoopReference] = (), patient: Patient | None = None
+    ) -> Annotation:
         """Return what was marked: the annotation file, overridden by what stands beside it.
 
         Parameters
         ----------
         loops
             On which it is used.
+        patient
+            Who lay there; None = not compared.
 
         Raises
         ------
         AnnotationError
-            The file is not a valid annotation, or a report on another loop.
+            The file is not a valid annotation, or a report on another loop, study or patient.
         """
         annotation = Annotation()
         if self.annotation_file is not None:
-            annotation = annotation_from(self.annotation_file, loops=loops)
+            annotation = annotation_from(
+                self.annotation_file, loops=loops, patient=patient, codes=self.codes()
+            )
         said = {name: getattr(self, name) for name in _SAID_BESIDE}
         return replace(annotation, **{name: v for name, v in said.items() if v is not None})
+
+    def codes(self) -> CodeBook:
+        """Return the site's codes.
+
+        Raises
+        ------
+        SettingsError
+            The file is not valid.
+        """
+        if self.codes_file is None:
+            return CodeBook()
+        keys = procedures.all_keys(site=self.site_procedures)
+        return site_codes(self.codes_file, procedures=keys)
+
+    def outputs(self) -> Outputs:
+        """Return which objects are written, and how; raises as `codes`."""
+        return Outputs(
+            also=self.also,
+            seg_profile=self.seg_profile,
+            report_class=self.report_class,
+            codes=self.codes(),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +186,14 @@ def analyze_sources(
     check_annotation(annotation, region=procedure.region)
     check_landmarks(annotation, procedure)
     checklist(site=request.site_procedures)
+    request.codes()
     doses: list[DoseReport] = []
     loops = list(loops_in(sources, doses))
     found_loops = [found for found in loops if isinstance(found, LoopFiles)]
     request.annotation([found.reference for found in found_loops])
     check_one_for_all(annotation, found_loops)
+    if len(found_loops) == 1:
+        _check_marked(annotation, found_loops[0], request)
     if found_loops:
         check_writable(out)
     studies = _studies(found_loops, doses, request, annotation)
@@ -159,6 +204,17 @@ def analyze_sources(
 
     results, failures = for_each(loops, work, progress)
     return Outcome(results=results, failures=failures)
+
+
+def _check_marked(annotation: Annotation, found: LoopFiles, request: AnalysisRequest) -> None:
+    """Points that cannot stand in the loop are wrong before any work, not a loop that failed."""
+    if annotation.needle is None and annotation.target_px is None and not annotation.marks:
+        return
+    try:
+        loop = read_loop(*found.paths, decoder=_decoder(request))
+    except UnreadableObjectError:
+        return  # the work on it says so
+    check_on_loop(annotation, loop)
 
 
 def analyze_files(
@@ -182,13 +238,13 @@ def analyze_files(
     report = analyze(
         loop,
         _asked_for(request),
-        request.annotation([loop.reference]),
+        request.annotation([loop.reference], loop.patient),
         on=request.on,
         study=study,
         progress=progress,
     )
     report = _reminded(report, site=request.site_procedures)
-    return save(report, paths, out=out, seg_profile=request.seg_profile)
+    return save(report, paths, out=out, outputs=request.outputs())
 
 
 def _asked_for(request: AnalysisRequest) -> Procedure:
@@ -229,8 +285,9 @@ def analyze(
     """
     known = procedures.get(procedure) if isinstance(procedure, str) else procedure
     given = annotation or Annotation()
-    check_annotation(given, region=known.region, picture=loop.shape[1:])
+    check_annotation(given, region=known.region)
     check_landmarks(given, known)
+    check_on_loop(given, loop)
     report = analyze_loop(
         loop,
         known,
@@ -303,8 +360,8 @@ def triangulate(
     first, second = map(only_loop, sources)
     marked = []
     for loop, file in zip((first, second), annotations, strict=True):
-        annotation = annotation_from(file, loops=[loop.reference])
-        check_annotation(annotation, picture=loop.shape[1:])
+        annotation = annotation_from(file, loops=[loop.reference], patient=loop.patient)
+        check_on_loop(annotation, loop)
         marked.append(annotation)
     return see_twice((first, second), (marked[0], marked[1]), stated=stated)
 
@@ -332,10 +389,13 @@ class SubtractionRequest:
 
     `mask` is whose masks are subtracted; None = those found in the picture, but the header's where
     frames are left as stored. `as_stored` corrects no motion: masks are moved as the header says.
+    `presentation` is the file of a presentation state whose masks, ranges and shifts are used in
+    place of all that: frames are left as stored.
     """
 
     mask: MaskSource | None = None
     as_stored: bool = False
+    presentation: Path | None = None
     on: Wish = "auto"
     decoder: DecoderWish = "auto"
 
@@ -360,30 +420,48 @@ def subtract_sources(
     Raises
     ------
     FluoroinjectError
-        The backend or decoder is not there, or nothing can be written to `out`.
+        The backend or decoder is not there, or nothing can be written to `out`; masks were asked
+        for both of a presentation state and of another source.
     """
     from napari_fluoroinject.analysis.subtract import subtract_loop
 
     backend = choose(request.on)
     check_decoder(request.decoder)
-    mask = request.mask or ("header" if request.as_stored else "found")
+    presentation = request.presentation
+    if presentation is not None and request.mask is not None:
+        raise PresentationError(
+            f"seen {presentation.name} and masks of {request.mask!r}; expected one or the other: "
+            "a presentation state says which masks are subtracted"
+        )
+    as_stored = request.as_stored or presentation is not None
+    mask = request.mask or ("header" if as_stored else "found")
     loops = list(loops_in(sources))
     if any(isinstance(found, LoopFiles) for found in loops):
         check_writable(out)
 
     def work(found: LoopFiles, share: Progress) -> SubtractionResult:
         share("reading", 0.0)
-        made = subtract_loop(
-            read_loop(*found.paths, decoder=_decoder(request)),
-            on=backend,
-            mask=mask,
-            as_stored=request.as_stored,
-            progress=share,
-        )
+        loop = read_loop(*found.paths, decoder=_decoder(request))
+        presented = None if presentation is None else masks_presented(loop, presentation)
+        if presented is not None:
+            loop = replace(loop, masks=presented.masks, notes=(*loop.notes, *presented.notes))
+        made = subtract_loop(loop, on=backend, mask=mask, as_stored=as_stored, progress=share)
+        if presented is not None:
+            made = _by_presentation(made, presented)
         return save_subtraction(made, found.paths, out=out)
 
     results, failures = for_each(loops, work, progress)
     return SubtractionOutcome(results=results, failures=failures)
+
+
+def _by_presentation(made: SubtractedLoop, presented: Presentation) -> SubtractedLoop:
+    """The same subtraction, saying whose masks those were."""
+    parameters = (
+        ("presentation", presented.sop_instance_uid),
+        *(pair for pair in made.provenance.parameters if pair[0] != "mask"),
+    )
+    provenance = replace(made.provenance, parameters=parameters)
+    return replace(made, mask_source="presentation", provenance=provenance)
 
 
 def make_phantom_files(
@@ -424,7 +502,9 @@ def make_phantom_files(
     write_cine(encoded, loop_path)
     truth = (json.dumps(phantom.truth.to_json(), indent=1) + "\n").encode()
     write_whole(out / "truth.json", truth)
-    np.savez_compressed(out / "truth.npz", allow_pickle=False, **phantom.truth.to_npz())
+    arrays = BytesIO()
+    np.savez_compressed(arrays, allow_pickle=False, **phantom.truth.to_npz())
+    write_whole(out / "truth.npz", arrays.getvalue())
     annotation = annotation_text(phantom.truth.annotation).encode()
     write_whole(out / "annotation.json", annotation)
     return loop_path, out / "truth.json", out / "truth.npz", out / "annotation.json"

@@ -221,7 +221,13 @@ def test_a_sites_own_procedures_are_listed_and_written_as_pages(tmp_path):
     (own / "ours.toml").write_text(fields)
     settings = tmp_path / "fluoroinject.toml"
     settings.write_text('[defaults]\nprocedures = "ours"\n')
-    assert "Ours\n" in run("procedures", "--config", str(settings)).stdout
+    (line,) = [
+        line
+        for line in run("procedures", "--config", str(settings)).stdout.splitlines()
+        if line.split()[:1] == ["ours"]
+    ]
+    assert "Ours" in line
+    assert "the site's" in line
     result = run("procedures", "--config", str(settings), "--pages", str(tmp_path / "pages"))
     assert result.exit_code == 0
     assert (tmp_path / "pages" / "ours.md").read_text().startswith("# Ours\n")

@@ -148,8 +148,9 @@ def test_results_of_another_procedure_are_not_replaced_without_a_word(loop, tmp_
 
 def test_a_target_outside_the_picture_is_told(loop, tmp_path):
     result = run("analyze", str(loop), "--target", "500,1", "--out", str(tmp_path / "out"))
-    assert result.exit_code == 1
-    assert "outside the picture; expected rows 0 to 159" in result.stderr
+    assert result.exit_code == 2
+    told = " ".join(result.stderr.replace("│", " ").split())
+    assert "outside the picture; expected rows 0 to 159" in told
 
 
 def test_what_a_person_marked_and_a_site_set_up_reaches_the_summary(loop, tmp_path):

@@ -60,11 +60,29 @@ def test_a_lateral_view_may_tell_the_depth(tmp_path):
     assert "expected LAT" in " ".join(wrong.output.replace("│", " ").split())
 
 
+def test_one_summary_given_twice_is_wrong_usage(tmp_path):
+    path = written(tmp_path, "1.json")
+    told = CliRunner().invoke(app, ["migration", path, path])
+    assert told.exit_code == 2
+    assert "was given twice" in " ".join(told.output.replace("│", " ").split())
+
+
+def test_json_nested_without_end_is_wrong_usage(tmp_path):
+    deep = tmp_path / "deep.json"
+    deep.write_text("[" * 100_000)
+    told = CliRunner().invoke(app, ["migration", str(deep), written(tmp_path, "1.json")])
+    assert told.exit_code == 2
+    assert "seen no JSON object" in " ".join(told.output.replace("│", " ").split())
+
+
 def test_summaries_that_cannot_be_compared_are_wrong_usage(tmp_path):
     lead, none = written(tmp_path, "1.json"), written(tmp_path, "2.json", leads=False)
     other = tmp_path / "3.json"
     other.write_text("{}")
-    for path, said in ((none, "no lead was found"), (str(other), "expected a summary.json")):
+    for path, said in (
+        (none, "no lead was found"),
+        (str(other), "expected the summary.json"),
+    ):
         told = CliRunner().invoke(app, ["migration", lead, path])
         assert told.exit_code == 2
         assert said in " ".join(told.output.replace("│", " ").split())

@@ -300,3 +300,26 @@ def test_reminders_are_told_as_such():
     assert "Reminders" not in statement(told, title="")
     told["reminders"] = ["Gadolinium in place of iodine [S: CONTRADV21]"]
     assert "Reminders\n  checklist                 Gadolinium" in statement(told, title="")
+
+
+def test_each_lead_is_named_and_its_contacts_are_counted_whole():
+    lead = {"contacts_px": [[1.0, 1.0]] * 8, "sigma_px": 0.1, "order": "distal_first"}
+    one = {"of": None, "sigma": None, "unit": "1", "view": "LAT", "reason": None}
+    counts = [one | {"id": "contact_positions", "value": count} for count in (8.0, 8.0)]
+    told = statement(summary() | {"leads": [lead, lead], "measured": counts}, title="x")
+    words = " ".join(told.split())
+    assert "lead 1 8 contacts in LAT lead 2 8 contacts in LAT" in words
+    assert "8.00" not in words
+
+
+def test_the_distance_to_the_target_has_its_uncertainty_and_levels_have_no_braces():
+    target = {"target_px": [1.0, 2.0], "tip_distance_px": 12.0, "tip_distance_mm": 3.0}
+    one = {"of": None, "view": "AP", "reason": None}
+    measured = [
+        one | {"id": "tip_to_target", "value": 3.0, "sigma": 0.31, "unit": "mm"},
+        one | {"id": "levels_seen", "value": 0.9, "sigma": 0.02, "unit": "{levels}"},
+    ]
+    told = statement(summary() | {"target": target, "measured": measured}, title="x")
+    words = " ".join(told.split())
+    assert "tip to target 3.0 mm (1 sigma 0.3 mm)" in words
+    assert "levels seen 0.9 levels (1 sigma 0.02 levels)" in words

@@ -8,6 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from napari_fluoroinject.cli import app
+from napari_fluoroinject.dicom.identity import identify_loop
+from napari_fluoroinject.dicom.mask_presentation import encode_subtraction_masks
+from napari_fluoroinject.dicom.read import read_loop
+from napari_fluoroinject.dicom.write import encoded_bytes
+from napari_fluoroinject.model.masks import HeaderMask
+from napari_fluoroinject.model.report import Provenance
+from napari_fluoroinject.model.subtracted import SubtractedLoop
 from napari_fluoroinject.phantom import PhantomSettings
 from napari_fluoroinject.workflow import make_phantom_files
 
@@ -46,7 +53,11 @@ def test_object_and_picture_stand_in_the_folder_of_the_loop(loop_path, tmp_path)
     result = run("subtract", loop_path, "--out", tmp_path)
     assert result.exit_code == 0, result.output
     folder = folder_of(loop_path, tmp_path)
-    assert {path.name for path in folder.iterdir()} == {"subtracted.dcm", "subtracted.png"}
+    assert {path.name for path in folder.iterdir()} == {
+        "subtracted.dcm",
+        "subtracted_masks.dcm",
+        "subtracted.png",
+    }
     assert "found before contrast" in result.stdout
     assert str(folder / "subtracted.dcm") in result.stdout
     assert pydicom.dcmread(folder / "subtracted.dcm").NumberOfFrames == FRAMES
@@ -59,7 +70,7 @@ def test_results_of_an_analysis_of_the_same_loop_stay_and_so_does_the_subtractio
     assert run("analyze", loop_path, "--out", tmp_path).exit_code == 0
     analysed = {path.name for path in folder.iterdir()}
     assert run("subtract", loop_path, "--out", tmp_path).exit_code == 0
-    both = analysed | {"subtracted.dcm", "subtracted.png"}
+    both = analysed | {"subtracted.dcm", "subtracted_masks.dcm", "subtracted.png"}
     assert {path.name for path in folder.iterdir()} == both
     assert run("analyze", loop_path, "--out", tmp_path).exit_code == 0
     assert {path.name for path in folder.iterdir()} == both
@@ -91,6 +102,83 @@ def test_as_stored_is_the_difference_of_the_stored_values_logarithms(masked_path
     assert defined.mean() > 0.5
     assert error.max() < 0.51 * mapping.RealWorldValueSlope
     assert (pixels[:2] == 0).all()
+
+
+@pytest.fixture(scope="module")
+def presentation_path(loop_path, tmp_path_factory):
+    """A presentation state of the loop: two ranges, and a shift of whole pixels in one of them."""
+    loop = read_loop(loop_path)
+    mask = HeaderMask(
+        operation="AVG_SUB",
+        mask_frames=(1, 2),
+        frame_ranges=((6, 11), (14, 20)),
+        frame_shifts_px=tuple((frame, (2.0, -3.0)) for frame in range(14, 21)),
+    )
+    made = SubtractedLoop(
+        loop=loop,
+        stored=np.zeros(loop.shape, np.uint16),
+        subtracted=np.ones(FRAMES, bool),
+        masks=(mask,),
+        mask_source="header",
+        motion=None,
+        onset_frame=None,
+        window_ln=0.3,
+        provenance=Provenance(
+            software="s", version="1", backend="reference", device="d", backend_version="2"
+        ),
+    )
+    identity = identify_loop(loop, [loop_path], provenance=made.provenance, made_by=())
+    path = tmp_path_factory.mktemp("states") / "masks.dcm"
+    path.write_bytes(encoded_bytes(encode_subtraction_masks(made, identity)))
+    return path
+
+
+def test_a_loop_is_subtracted_as_its_presentation_state_says(
+    loop_path, presentation_path, tmp_path
+):
+    result = run("subtract", loop_path, "--presentation", presentation_path, "--out", tmp_path)
+    assert result.exit_code == 0, result.output
+    said = "mean of frames 2-3 from frames 7-12, 15-21 (of the presentation state); motion not"
+    assert said in " ".join(result.stdout.split())
+    written = pydicom.dcmread(folder_of(loop_path, tmp_path) / "subtracted.dcm")
+    assert "shifts of the presentation state applied" in written.DerivationDescription
+    assert f"presentation={pydicom.dcmread(presentation_path).SOPInstanceUID}" in str(
+        written.ImageComments
+    )
+    pixels = written.pixel_array.astype(float)
+    shown = np.isin(np.arange(FRAMES), [*range(6, 12), *range(14, 21)])
+    assert not pixels[~shown].any()
+    source = np.log(np.maximum(pydicom.dcmread(loop_path).pixel_array, 0.5))
+    mask = source[1:3].mean(axis=0)
+    moved = np.roll(mask, (2, -3), axis=(0, 1))  # down, and to the left
+    (mapping,) = written.RealWorldValueMappingSequence
+    ln = mapping.RealWorldValueIntercept + mapping.RealWorldValueSlope * pixels
+    for frame, taken_off in ((8, mask), (17, moved)):
+        inside = (pixels[frame] > 0)[8:-8, 8:-8]
+        error = (ln[frame] - (source[frame] - taken_off))[8:-8, 8:-8][inside]
+        assert inside.mean() > 0.3
+        assert np.abs(error).max() < 1e-3
+
+
+def test_a_presentation_state_of_another_loop_or_beside_other_masks_is_refused(
+    loop_path, masked_path, presentation_path, tmp_path
+):
+    given = ("--presentation", presentation_path, "--out", tmp_path)
+    result = run("subtract", masked_path, *given)
+    assert result.exit_code == 1
+    assert "it is used on no other" in " ".join(result.stderr.split())
+    result = run("subtract", loop_path, "--mask", "found", *given)
+    assert result.exit_code == 2
+    result = run("subtract", loop_path, "--presentation", loop_path, "--out", tmp_path)
+    assert result.exit_code == 1
+    assert "presentation state" in result.stderr
+    state = pydicom.dcmread(presentation_path)
+    state.MaskSubtractionSequence[0].MaskOperation = "EVIL"
+    state.save_as(tmp_path / "evil.dcm")
+    options = ("--presentation", tmp_path / "evil.dcm", "--out", tmp_path)
+    result = run("subtract", loop_path, *options)
+    assert result.exit_code == 1
+    assert "no mask that can be subtracted" in " ".join(result.stderr.split())
 
 
 def test_what_fails_is_named_and_the_rest_is_done(loop_path, masked_path, tmp_path):

@@ -111,7 +111,7 @@ def test_the_page_says_bound_gap_and_what_it_rests_on(tmp_path, loop):
 def test_no_number_is_given_where_views_are_too_near_or_the_table_moved(tmp_path, loop):
     first = write_view(tmp_path, loop, 0)
     near = run([first, write_view(tmp_path, loop, 20)], "--json")
-    assert near.exit_code == 0
+    assert near.exit_code == 1
     assert "20 degrees apart" in json.loads(near.stdout)["reason"]
     moved = run([first, write_view(tmp_path, loop, 60, table=15.0)], "--table-still")
     assert "the table moved" in moved.stdout

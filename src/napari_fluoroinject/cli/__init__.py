@@ -11,19 +11,25 @@ import typer
 from napari_fluoroinject import __version__
 from napari_fluoroinject.cli.analyze import analyze
 from napari_fluoroinject.cli.benchmark import benchmark
+from napari_fluoroinject.cli.check import check
 from napari_fluoroinject.cli.checklist import checklist
-from napari_fluoroinject.cli.console import printable
+from napari_fluoroinject.cli.codes import codes
+from napari_fluoroinject.cli.console import Commands, printable
+from napari_fluoroinject.cli.deidentify import deidentify
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
+from napari_fluoroinject.cli.grow_forest import grow_forest
 from napari_fluoroinject.cli.matrix import matrix
 from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
 from napari_fluoroinject.cli.process import settle
+from napari_fluoroinject.cli.read import read
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
 from napari_fluoroinject.cli.subtract import subtract
 from napari_fluoroinject.cli.triangulate import triangulate
+from napari_fluoroinject.cli.write_matrix import write_matrix
 from napari_fluoroinject.errors import FluoroinjectError
 
 if TYPE_CHECKING:
@@ -34,6 +40,7 @@ app = typer.Typer(
     help="Needle, target and contrast spread in fluoroscopy-guided injections. "
     "Research software, not a medical device: no warning is not a clearance.",
     no_args_is_help=True,
+    cls=Commands,
     add_completion=False,
     # a traceback with local values would show patient data
     pretty_exceptions_enable=False,
@@ -44,12 +51,18 @@ for _command in (
     subtract,
     triangulate,
     migration,
+    read,
+    deidentify,
+    codes,
     phantom,
     procedures,
     checklist,
+    check,
     doctor,
     benchmark,
     matrix,
+    write_matrix,
+    grow_forest,
     speed,
     replay,
 ):

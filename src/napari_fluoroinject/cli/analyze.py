@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +12,19 @@ import typer
 from napari_fluoroinject.cli.console import (
     ConfigOption,
     check_folder,
+    check_regular,
     finish,
     printable,
     progress,
     settings_from,
     wrong_usage,
 )
-from napari_fluoroinject.errors import AnnotationError, ProcedureError, StorageError
+from napari_fluoroinject.errors import (
+    AnnotationError,
+    ProcedureError,
+    SettingsError,
+    StorageError,
+)
 from napari_fluoroinject.model.annotation import MaskWish, NeedleTrajectory
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
@@ -25,17 +32,26 @@ from napari_fluoroinject.model.geometry import (
 from napari_fluoroinject.settings import (
     Decoder,
     Device,
+    ReportClass,
     SegProfile,
     Settings,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_fluoroinject.dicom.outputs import Extra
     from napari_fluoroinject.model.geometry import Point
     from napari_fluoroinject.model.study import DoseReference
     from napari_fluoroinject.results import LoopResult
     from napari_fluoroinject.workflow import Outcome
 
 
+_MOST_DIGITS = 9
+_FRAME = re.compile(rf"[0-9]{{1,{_MOST_DIGITS}}}")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+"""As JSON and people write numbers: Python would also take 1_0, other scripts, and nan."""
+_LONGEST_TOLD = 60
 _MOST_FAILED = 20
 """Failures that the list of all sources names; the rest is counted."""
 _Sources = Annotated[
@@ -73,6 +89,7 @@ _AnnotationOption = Annotated[
     typer.Option(
         exists=True,
         dir_okay=False,
+        callback=check_regular,
         help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, marks, "
         "gauge, level, side, mask and more; or a report.dcm of the same loop, which holds what "
         "was marked for it. An option goes before what stands there.",
@@ -89,6 +106,37 @@ _ProfileOption = Annotated[
     SegProfile | None,
     typer.Option(help="Segmentation without invented geometry, or with nominal geometry."),
 ]
+_ReportOption = Annotated[
+    ReportClass | None,
+    typer.Option(help="SOP class of the measurement report; archives know the first longest."),
+]
+_AlsoOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|all",
+        help="Write this too; may be repeated: segmentation_fractional, segmentation_labelmap, "
+        "parametric_maps, key_objects, document (PDF).",
+    ),
+]
+_CodesOption = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True, dir_okay=False, help="The site's codes, as `codes --mapping-template` makes."
+    ),
+]
+
+
+def parse_also(names: Iterable[str]) -> frozenset[Extra]:
+    """Read which objects are written beside the usual ones; wrong usage where there is no such."""
+    from napari_fluoroinject.dicom.outputs import EXTRAS
+
+    asked = set(names)
+    unknown = sorted(asked - {*EXTRAS, "all"})
+    if unknown:
+        raise typer.BadParameter(
+            f"--also {unknown[0]!r}: no such object; expected all, or one of {', '.join(EXTRAS)}"
+        )
+    return frozenset(name for name in EXTRAS if "all" in asked or name in asked)
 
 
 def parse_point(text: str | None) -> Point | None:
@@ -107,8 +155,11 @@ def parse_needle(text: str | None) -> NeedleTrajectory | None:
     points, frame = text, "0"
     if text.count(",") == 4:
         points, _, frame = text.rpartition(",")
-    if not frame.strip().isdecimal():
-        raise typer.BadParameter(f"{text!r} is not {form}: frames are whole numbers from 0")
+    if not _FRAME.fullmatch(frame.strip()):
+        raise typer.BadParameter(
+            f"{_short(text)} is not {form}: frames are whole numbers from 0, of "
+            f"{_MOST_DIGITS} digits at most"
+        )
     hub_row, hub_column, tip_row, tip_column = _numbers(points, 4, form)
     return NeedleTrajectory(
         hub_px=(hub_row, hub_column), tip_px=(tip_row, tip_column), frame=int(frame)
@@ -116,15 +167,18 @@ def parse_needle(text: str | None) -> NeedleTrajectory | None:
 
 
 def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
-    try:
-        values = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        values = ()
+    parts = [part.strip() for part in text.split(",")]
+    plain = all(map(_NUMBER.fullmatch, parts))
+    values = tuple(map(float, parts)) if plain else ()
     if len(values) != count or not all(isfinite(value) for value in values):
         raise typer.BadParameter(
-            f"{text!r} is not {form}: expected {count} numbers with commas between"
+            f"{_short(text)} is not {form}: expected {count} numbers with commas between"
         )
     return values
+
+
+def _short(text: str) -> str:
+    return repr(text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}...")
 
 
 def analyze(  # noqa: PLR0913 - one parameter per option of the command
@@ -142,6 +196,9 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     decoder: _DecoderOption = None,
     seg_profile: _ProfileOption = None,
+    report_class: _ReportOption = None,
+    also: _AlsoOption = None,
+    codes: _CodesOption = None,
     config: ConfigOption = None,
 ) -> None:
     """Measure needle and contrast spread in cine loops; write pictures, numbers and DICOM."""
@@ -165,8 +222,14 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         on=on or settings.defaults.on,
         decoder=decoder or settings.defaults.decoder,
         seg_profile=seg_profile or settings.defaults.seg_profile,
+        report_class=report_class or settings.defaults.report_class,
+        also=parse_also(also or settings.defaults.also.split()),
+        codes_file=codes or settings.site_codes,
     )
-    with wrong_usage(ProcedureError, AnnotationError, StorageError), progress() as tell:
+    with (
+        wrong_usage(ProcedureError, AnnotationError, SettingsError, StorageError),
+        progress() as tell,
+    ):
         outcome = analyze_sources(
             [settings.resolve(source) for source in sources], request, out=out, progress=tell
         )

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.benchmark import Case
 
+_SIZE, _FRAMES = 512, 90
+"""Of the loops of `--vascular`; those of the other tables are as their scenes are."""
 Families = Literal["first", "second", "both"]
 
 
@@ -36,6 +38,8 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
             help="nGy per frame; may be repeated. Default: 5, 20, 50; with --vascular 20, 5."
         ),
     ] = None,
+    size: Annotated[int, typer.Option(help="With --vascular: rows and columns.")] = _SIZE,
+    frames: Annotated[int, typer.Option(help="With --vascular: number of frames.")] = _FRAMES,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 2,
     out: Annotated[Path | None, typer.Option(help="Write every loop's errors here, JSON.")] = None,
     two_views: Annotated[
@@ -57,6 +61,8 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
     The defaults are 225 loops: about half an hour on two processors.
     A first look: --seeds 2 --dose 20.
     """
+    if not vascular and (size, frames) != (_SIZE, _FRAMES):
+        raise typer.BadParameter("--size and --frames apply with --vascular only")
     if two_views:
         typer.echo(_two_views(first_seed))
         return
@@ -67,21 +73,39 @@ def benchmark(  # noqa: PLR0913 - one parameter per option of the command
         from napari_fluoroinject.benchmark.vascular import scene_keys, vascular_cases
 
         listed = tuple(scene or scene_keys(family))
-        chosen = tuple(vascular_cases(listed, seeds=seeds, first_seed=first_seed))
+        cases = vascular_cases(
+            listed, seeds=seeds, first_seed=first_seed, size=size, frames=frames
+        )
+        chosen = tuple(cases)
         typer.echo(_vascular(chosen, tuple(dose or ()), jobs, out))
         return
+    chosen_scenes = tuple(scene or ())
+    typer.echo(_accuracy(chosen_scenes, family, seeds, first_seed, dose=dose, jobs=jobs, out=out))
+
+
+def _accuracy(  # noqa: PLR0913 - the options of the command that this table takes
+    scenes: tuple[str, ...],
+    family: Families,
+    seeds: int,
+    first_seed: int,
+    *,
+    dose: list[float] | None,
+    jobs: int,
+    out: Path | None,
+) -> str:
+    """The table of errors of the whole analysis, in Markdown."""
     from napari_fluoroinject.benchmark import DOSES_NGY, SCENES, cases, run_benchmark, table
 
     doses = tuple(dose or DOSES_NGY)
     if out is not None:  # fail before the work and not after it
         out.touch()
     keys = [key for name, listed in SCENES.items() if family in (name, "both") for key in listed]
-    todo = tuple(cases(tuple(scene or keys), seeds=seeds, first_seed=first_seed))
+    todo = tuple(cases(tuple(scenes or keys), seeds=seeds, first_seed=first_seed))
     with progress() as tell:
         scores = run_benchmark(todo, doses_ngy=doses, jobs=jobs, progress=tell)
     if out is not None:
         out.write_text(json.dumps([asdict(score) for score in scores], indent=1), "utf-8")
-    typer.echo(_printed(table(scores, doses_ngy=doses)))
+    return _printed(table(scores, doses_ngy=doses))
 
 
 def _leads(

@@ -27,7 +27,7 @@ def checklist(
     config: ConfigOption = None,
 ) -> None:
     """Show what to ask before a procedure: reminders with their sources, which block nothing."""
-    from napari_fluoroinject.procedures import GENERIC, get
+    from napari_fluoroinject.procedures import GENERIC, get, whose
     from napari_fluoroinject.procedures.checklist import checklist as every
     from napari_fluoroinject.procedures.checklist import sections
     from napari_fluoroinject.workflow import recorded_in
@@ -36,7 +36,10 @@ def checklist(
     site = settings.site_procedures
     with wrong_usage(ProcedureError):
         blocks = sections(every(site=site), get(key or GENERIC, site=site))
+        origin = whose(key or GENERIC, site=site)
     told = [section(one.title, [line(*labelled) for labelled in one.lines]) for one in blocks]
+    if origin:
+        told.insert(0, line("origin of the procedure", origin))
     if loop is not None:
         told.insert(1, _headers(recorded_in(settings.resolve(loop))))
     typer.echo("\n\n".join(told))

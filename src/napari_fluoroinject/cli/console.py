@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from contextlib import contextmanager
+from math import isfinite
 from pathlib import Path  # typer reads it off the option
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from napari_fluoroinject.settings import Settings, load_settings
 
@@ -71,6 +73,44 @@ def wrong_usage(*kinds: type[FluoroinjectError]) -> Iterator[None]:
         yield
     except kinds as error:
         raise typer.BadParameter(printable(str(error))) from error
+
+
+def finite(value: float | None) -> float | None:
+    """Refuse what compares with no limit (nan): for the callback of an option."""
+    if value is not None and not isfinite(value):
+        raise typer.BadParameter(f"seen {value}; expected a finite number")
+    return value
+
+
+class Commands(TyperGroup):
+    """The commands; a word that is empty is wrong usage, as of a variable that was not set."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Check the words before anything obeys them."""
+        for before, word in zip(["", *args], args, strict=False):
+            name, given, value = word.partition("=")
+            if not word.strip() or (given and name.startswith("--") and not value.strip()):
+                where = f" after {before}" if before else ""
+                where = f" in {word}" if given else where
+                raise typer.BadParameter(
+                    f"seen an empty word{where}; expected a value: was a variable not set? Leave "
+                    "out what is not to be said"
+                )
+        return super().parse_args(ctx, args)
+
+
+def check_regular(path: Path | None) -> Path | None:
+    """Refuse what is no plain file, and would wait for somebody to write: for a callback."""
+    if path is not None and not path.is_file():
+        raise typer.BadParameter(f"{printable(str(path))} is no plain file; expected one")
+    return path
+
+
+def check_each_regular(paths: list[Path]) -> list[Path]:
+    """`check_regular`, where an option may be given several times."""
+    for path in paths:
+        check_regular(path)
+    return paths
 
 
 def settings_from(path: Path | None) -> Settings:

@@ -25,6 +25,12 @@ _Lateral = Annotated[
 ]
 
 
+_EXPECTED = (
+    "expected the summary.json that `fluoroinject analyze` wrote of a loop with leads and marked "
+    "end plates"
+)
+
+
 def migration(
     first: _First,
     second: _Second,
@@ -42,6 +48,10 @@ def migration(
     from napari_fluoroinject.analysis.leads.migration import migration as compared
 
     with wrong_usage(AnalysisError):
+        if first.resolve() == second.resolve():
+            raise AnalysisError(
+                f"{first} was given twice; expected the summaries of two examinations"
+            )
         depth = _depth(lateral)
         pairs = zip(_examinations(first), _examinations(second), strict=False)
         moved = [compared(one, other, depth=depth) for one, other in pairs]
@@ -74,9 +84,12 @@ def _examinations(path: Path) -> list[Examination]:
     try:
         summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         source, plates, leads = summary["source"], summary["end_plates"], summary["leads"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        why = f"{path}: seen {type(error).__name__}; expected a summary.json with leads"
-        raise AnalysisError(why) from error
+    except OSError as error:
+        raise AnalysisError(f"{path}: {error.strerror}; {_EXPECTED}") from error
+    except KeyError as error:
+        raise AnalysisError(f"{path}: seen no {error.args[0]!r} in it; {_EXPECTED}") from error
+    except (ValueError, RecursionError, TypeError) as error:
+        raise AnalysisError(f"{path}: seen no JSON object; {_EXPECTED}") from error
     if not leads or plates is None or source["mm_per_px"] is None:
         missing = (
             ("no lead was found", not leads),

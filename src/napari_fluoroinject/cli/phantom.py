@@ -24,8 +24,13 @@ def phantom(  # noqa: PLR0913 - one parameter per option of the command
         Path, typer.Option(help="Folder for the loop, truth.json, truth.npz and annotation.json.")
     ],
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 0,
-    twin: Annotated[str, typer.Option(help="What goes wrong in the scene.")] = "none",
-    view: Annotated[str | None, typer.Option(help="View; without it the usual one.")] = None,
+    twin: Annotated[
+        str, typer.Option(help="What goes wrong in the scene; a wrong name lists those there are.")
+    ] = "none",
+    view: Annotated[
+        str | None,
+        typer.Option(help="View; without it the usual one. A wrong name lists those there are."),
+    ] = None,
     dose: Annotated[float, typer.Option(help="Dose in nGy per frame.")] = 20.0,
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 90,
     size: Annotated[int, typer.Option(help="Rows and columns.")] = 512,

@@ -32,7 +32,7 @@ def procedures(
     config: ConfigOption = None,
 ) -> None:
     """List the procedures, or show one in full with its sources."""
-    from napari_fluoroinject.procedures import every, get
+    from napari_fluoroinject.procedures import every, get, whose
 
     site = settings_from(config).site_procedures
     if pages is not None:
@@ -43,11 +43,19 @@ def procedures(
     if key is None:
         with wrong_usage(ProcedureError):
             listed = every(site=site)
-        typer.echo(_json([asdict(one) for one in listed]) if as_json else _list(listed))
+        typer.echo(
+            _json([asdict(one) for one in listed])
+            if as_json
+            else _list(listed, {one.key: whose(one.key, site=site) for one in listed})
+        )
         return
     with wrong_usage(ProcedureError):
         procedure = get(key, site=site)
-    typer.echo(_json(asdict(procedure)) if as_json else page(procedure))
+    if as_json:
+        typer.echo(_json(asdict(procedure)))
+        return
+    origin = whose(key, site=site)
+    typer.echo((f"{line('origin', origin)}\n\n" if origin else "") + page(procedure))
 
 
 def page(procedure: Procedure) -> str:
@@ -66,23 +74,26 @@ def page(procedure: Procedure) -> str:
 def _write(listed: tuple[Procedure, ...], folder: Path) -> int:
     """Write the pages and an index of them; returns how many."""
     from napari_fluoroinject.procedures.page import index, markdown
+    from napari_fluoroinject.spool.disk import write_whole
 
     check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for procedure in listed:
-        (folder / f"{procedure.key}.md").write_text(markdown(procedure), encoding="utf-8")
-    (folder / "README.md").write_text(index(listed), encoding="utf-8")
+        write_whole(folder / f"{procedure.key}.md", markdown(procedure).encode())
+    write_whole(folder / "README.md", index(listed).encode())
     return len(listed)
 
 
-def _list(listed: tuple[Procedure, ...]) -> str:
+def _list(listed: tuple[Procedure, ...], origins: dict[str, str]) -> str:
     width = max(len(one.key) for one in listed)
-    lines = [f"  {one.key:<{width}}  {one.name}{_unsigned(one)}" for one in listed]
+    lines = [f"  {one.key:<{width}}  {one.name}{_told(one, origins[one.key])}" for one in listed]
     return section("Procedures", lines) + "\n\nOne in full: fluoroinject procedures KEY"
 
 
-def _unsigned(procedure: Procedure) -> str:
-    return "" if procedure.clinician_signed_off else " (not reviewed by a clinician)"
+def _told(procedure: Procedure, origin: str) -> str:
+    unsigned = "" if procedure.clinician_signed_off else "not reviewed by a clinician"
+    told = "; ".join(one for one in (origin, unsigned) if one)
+    return f" ({told})" if told else ""
 
 
 def _json(value: object) -> str:

@@ -20,6 +20,7 @@ _BASES = {
 _TIP_ENDS = {
     "moved": "told from the hub because it moved",
     "edge": "told from the hub because the other end leaves the open field",
+    "hub": "told from the hub, which is seen at the other end",
     "contrast": "told from the hub because contrast left it",
     "centre": "told from the hub because it lies nearer the centre, the weakest sign",
     "given": "given by a person",
@@ -33,6 +34,14 @@ _TOLD_ELSEWHERE = (
     "tubularity",
 )
 """Measures of a procedure that the loop's own numbers say in other words."""
+
+_SPOKEN_UNITS = {
+    "{pixels}": " pixels",
+    "{levels}": " levels",
+    "{levels}/mL": " levels/mL",
+    "1": "",
+}
+"""Units (UCUM) as people write them."""
 
 _SHOWN = {"shown": "features shown", "not shown": "not all shown", "not judged": "not judged"}
 """How much of an expected pattern a view shows; none of them clears anything."""
@@ -114,7 +123,8 @@ def _warnings(summary: Summary) -> str:
         lines.append(line("vascular uptake", f"{unassessed}: {summary['run_off']['reason']}"))
     if warnings:
         return section("Warnings", [*lines, line("", seen)])
-    if summary["contrast_onset_frame"] is None and summary["mask_frames"]:
+    looked = summary["mask_frames"] and judged["frames"]
+    if summary["contrast_onset_frame"] is None and looked:
         lines.append(line("contrast", "none was seen: where any went is not known"))
     quiet = line("none raised", f"{seen} This is not a clearance: see what is not known.")
     return section("Warnings", [*lines, quiet])
@@ -160,30 +170,62 @@ def _needle_lines(summary: Summary) -> Iterator[str]:
     )
     target = summary["target"]
     if target is not None:
-        yield line("tip to target", _length(target, "tip_distance") or "not known")
+        yield line("tip to target", _to_target(summary) or "not known")
+
+
+def _to_target(summary: Summary) -> str | None:
+    value = _length(summary["target"], "tip_distance")
+    found = (one for one in summary["measured"] if one["id"] == "tip_to_target")
+    one = next(found, None)
+    if value is None or one is None or one["sigma"] is None:
+        return value
+    return f"{value} (1 sigma {_in_unit(one['sigma'], one['unit'])})"
 
 
 def _procedure_lines(summary: Summary) -> Iterator[str]:
     """What was measured against marked landmarks, and else for the procedure."""
     known = {one["id"] for one in summary["measured"] if one["value"] is not None}
     elsewhere = (*_TOLD_ELSEWHERE, *(["levels_seen"] if "levels" in known else []))
+    leads = _lead_names(summary)
     for one in summary["measured"]:
+        name = next(leads[one["id"]], "") if one["id"] in leads else ""
         if one["value"] is None or one["id"] in elsewhere:
+            continue
+        if one["id"] == "contact_positions":
+            yield line(name or "lead", f"{one['value']:.0f} contacts{_in_view(one)}")
             continue
         of = f": {_words(one['of'])}" if one["of"] else ""
         sigma = "" if one["sigma"] is None else f" (1 sigma {_in_unit(one['sigma'], one['unit'])})"
-        view = f" in {one['view']}" if one["view"] else ""
         yield line(
-            f"{_words(one['id'])}{of}", f"{_in_unit(one['value'], one['unit'])}{sigma}{view}"
+            f"{_words(one['id'])}{f', {name}' if name else ''}{of}",
+            f"{_in_unit(one['value'], one['unit'])}{sigma}{_in_view(one)}",
         )
+
+
+def _in_view(one: Summary) -> str:
+    return f" in {one['view']}" if one["view"] else ""
+
+
+def _lead_names(summary: Summary) -> dict[str, Iterator[str]]:
+    """Which lead, and contact, each value of a measure of leads is of, in their order."""
+    leads = [
+        (i, len(one["contacts_px"])) for i, one in enumerate(summary.get("leads", ()), start=1)
+    ]
+    contacts = (f"lead {i}, contact {n}" for i, count in leads for n in range(1, count + 1))
+    return {
+        "contact_positions": (f"lead {i}" for i, _ in leads),
+        "lead_level": (f"lead {i}" for i, _ in leads),
+        "lead_midline_offset": contacts,
+    }
 
 
 def _in_unit(value: float, unit: str) -> str:
     """A measured number with its UCUM unit as people write it."""
     if unit == "%":
         return f"{value:.0f} %"
-    spoken = {"{pixels}": " pixels", "1": ""}.get(unit, f" {unit}")
-    return f"{value:.2f}" if not spoken else f"{value:.1f}{spoken}"
+    spoken = _SPOKEN_UNITS.get(unit, f" {unit}")
+    fine = not spoken or 0 < abs(value) < 0.05
+    return f"{value:.2f}{spoken}" if fine else f"{value:.1f}{spoken}"
 
 
 def _words(name: str) -> str:

@@ -23,6 +23,9 @@ def speed(
     decode: Annotated[
         bool, typer.Option("--decode", help="Decoding alone: a frame in every transfer syntax.")
     ] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Writing alone: a segmentation in every encoding.")
+    ] = False,
 ) -> None:
     """Print what the analysis of a synthetic loop costs: processor time and memory.
 
@@ -32,6 +35,11 @@ def speed(
         from napari_fluoroinject.decode_speed import few_frames, measure_decoding, printed
 
         typer.echo(printed(measure_decoding(few_frames(size))))
+        return
+    if write:
+        from napari_fluoroinject.write_speed import measure_writing, table
+
+        typer.echo(table(measure_writing(size, frames), size, frames))
         return
     from napari_fluoroinject.compute.backend import choose
     from napari_fluoroinject.speed import measure_cost, measure_maps, synthetic_loop

@@ -16,7 +16,7 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
-from napari_fluoroinject.errors import StorageError
+from napari_fluoroinject.errors import PresentationError, StorageError
 from napari_fluoroinject.model.annotation import (
     MaskSource,  # noqa: TC001 - typer reads annotations when it runs
 )
@@ -53,6 +53,15 @@ def subtract(  # noqa: PLR0913 - one parameter per option of the command
             "shifts alone.",
         ),
     ] = False,
+    presentation: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="A presentation state (GSPS or XA/XRF) of the loop: its masks, frame ranges and "
+            "shifts are used, and no motion is corrected.",
+        ),
+    ] = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     decoder: Annotated[Decoder | None, typer.Option(help="As for `analyze`.")] = None,
     config: ConfigOption = None,
@@ -68,10 +77,11 @@ def subtract(  # noqa: PLR0913 - one parameter per option of the command
     request = SubtractionRequest(
         mask=mask,
         as_stored=as_stored,
+        presentation=presentation,
         on=on or settings.defaults.on,
         decoder=decoder or settings.defaults.decoder,
     )
-    with wrong_usage(StorageError), progress() as tell:
+    with wrong_usage(StorageError, PresentationError), progress() as tell:
         outcome = subtract_sources(
             [settings.resolve(source) for source in sources], request, out=out, progress=tell
         )
@@ -85,5 +95,7 @@ def subtract(  # noqa: PLR0913 - one parameter per option of the command
 def _told(result: SubtractionResult) -> str:
     first, *others = result.sources
     more = f" and {len(others)} more files" if others else ""
-    lines = [f"{first}{more}: subtracted {result.told}", f"  {result.file}", f"  {result.picture}"]
+    files = (result.file, result.masks, result.picture)
+    lines = [f"{first}{more}: subtracted {result.told}"]
+    lines += [f"  {file}" for file in files if file is not None]
     return "\n".join(map(printable, lines))

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_fluoroinject.cli.console import printable, wrong_usage
+from napari_fluoroinject.cli.console import check_each_regular, finite, printable, wrong_usage
 from napari_fluoroinject.cli.readable import line, section
 from napari_fluoroinject.errors import AnnotationError
-from napari_fluoroinject.model.pose import ZeroSide  # noqa: TC001 - typer reads it when it runs
+from napari_fluoroinject.model.pose import ZeroSide
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.two_views.shaft import Way
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _Loop = Annotated[str, typer.Argument(help="A file, or a folder that holds one loop.")]
 _MARK_PX = 1.0
 """As marks are taken elsewhere (analysis.measures.seen), which loads too much for `--help`."""
+_FARTHEST_MM, _MOST_PX = 500.0, 1000.0
+"""Larger errors leave nothing known: farther than a detector, or than most of a picture."""
 _CAUTION = (
     "Research software, never tried on patients. Bounds hold 95 % of the cases if the errors you "
     "stated are the true ones and nothing moved; pictures are taken to stand head up, as seen "
@@ -29,39 +31,68 @@ _CAUTION = (
 )
 
 
+_Annotations = Annotated[
+    list[Path],
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        callback=check_each_regular,
+        help="Marks of the first loop; given again: of the second. Needle, target, "
+        "planned_trajectory; five or more other points refine the poses.",
+    ),
+]
+_AngleSigma = Annotated[
+    float,
+    typer.Option(
+        min=0, max=90, callback=finite, help="Error of the C-arm's angles, degrees (1 sigma)."
+    ),
+]
+_IsocentreSigma = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=_FARTHEST_MM,
+        callback=finite,
+        help="Error of the isocentre's place, mm per axis (1 sigma).",
+    ),
+]
+_RollSigma = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=90,
+        callback=finite,
+        help="Error of the picture's turn, degrees; else as the angles'.",
+    ),
+]
+_MarkSigma = Annotated[
+    float,
+    typer.Option(
+        min=0.01,
+        max=_MOST_PX,
+        callback=finite,
+        help="Error of a mark, pixels per axis (1 sigma).",
+    ),
+]
+_Zero = Annotated[
+    ZeroSide,
+    typer.Option(
+        help="Side of the patient on which the detector stands at angle 0. The standard says "
+        "ventral; devices that were not told that the patient lies prone count from dorsal."
+    ),
+]
+
+
 def triangulate(  # noqa: PLR0913 - one parameter per option of the command
     first: _Loop,
     second: _Loop,
     *,
-    annotation: Annotated[
-        list[Path],
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="Marks of the first loop; given again: of the second. Needle, target, "
-            "planned_trajectory; five or more other points refine the poses.",
-        ),
-    ],
-    angle_sigma: Annotated[
-        float, typer.Option(min=0, help="Error of the C-arm's angles, degrees (1 sigma).")
-    ],
-    isocentre_sigma: Annotated[
-        float, typer.Option(min=0, help="Error of the isocentre's place, mm per axis (1 sigma).")
-    ],
-    roll_sigma: Annotated[
-        float | None,
-        typer.Option(min=0, help="Error of the picture's turn, degrees; else as the angles'."),
-    ] = None,
-    mark_sigma: Annotated[
-        float, typer.Option(min=0.01, help="Error of a mark, pixels per axis (1 sigma).")
-    ] = _MARK_PX,
-    zero: Annotated[
-        ZeroSide,
-        typer.Option(
-            help="Side of the patient on which the detector stands at angle 0. The standard says "
-            "ventral; devices that were not told that the patient lies prone count from dorsal."
-        ),
-    ] = "ventral",
+    annotation: _Annotations,
+    angle_sigma: _AngleSigma,
+    isocentre_sigma: _IsocentreSigma,
+    roll_sigma: _RollSigma = None,
+    mark_sigma: _MarkSigma = _MARK_PX,
+    zero: _Zero = "ventral",
     table_still: Annotated[
         bool,
         typer.Option("--table-still", help="You say that table and patient did not move."),
@@ -72,7 +103,7 @@ def triangulate(  # noqa: PLR0913 - one parameter per option of the command
 
     Errors of the poses must be stated: no file tells them. There is no number where the views
     are less than 30 degrees apart, where the table moved, or where the rays miss each other by
-    more than 3 mm.
+    more than 3 mm; the status is 1 where there is no number at all.
     """
     if len(annotation) != 2:
         raise typer.BadParameter(
@@ -96,8 +127,10 @@ def triangulate(  # noqa: PLR0913 - one parameter per option of the command
     if not isinstance(found, SeenTwice):
         told = json.dumps({"reason": found.reason}) if as_json else _refused(found.reason)
         typer.echo(told)
-        return
+        raise typer.Exit(1)
     typer.echo(json.dumps(document(found), indent=1) if as_json else _page(found))
+    if not found.located.points:
+        raise typer.Exit(1)
 
 
 def document(found: SeenTwice) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -48,7 +49,18 @@ def write_whole(path: Path, content: bytes) -> None:
     ----------
     path, content
         Where to, and what.
+
+    Raises
+    ------
+    OSError
+        It cannot be written; nothing is left of it, and the error names the file.
     """
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        error.filename = str(path)
+        raise

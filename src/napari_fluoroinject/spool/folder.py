@@ -64,7 +64,7 @@ def replaced_folder(folder: Path, *, ours: Callable[[str], bool]) -> Iterator[Pa
     except OSError as error:
         raise StorageError(
             f"{folder} could not be written: {error.strerror or error}; expected a folder that "
-            "can be, with room on the disk"
+            "can be written to, with room on the disk"
         ) from error
 
 
