@@ -37,7 +37,7 @@ def test_endpoints_have_names_and_defaults_are_read(tmp_path):
     path = tmp_path / "site.toml"
     path.write_text(GOOD)
     settings = load_settings(path)
-    assert settings.endpoints["share"] == "/data/loops"
+    assert settings.endpoints["share"].url == "/data/loops"
     assert settings.defaults == Defaults(procedure="esi_il_lumbar", seg_profile="viewer")
     assert settings.path == path
 
@@ -131,3 +131,47 @@ def test_what_is_written_besides_and_a_sites_codes_are_read_from_the_settings(tm
     assert settings.defaults.report_class == "comprehensive3d"
     with pytest.raises(SettingsError, match="report_class"):
         parse_settings('[defaults]\nreport_class = "4d"\n', path=path)
+
+
+def test_listener_service_and_endpoints_have_their_tables(tmp_path):
+    path = tmp_path / "site.toml"
+    path.write_text(
+        '[endpoints.pacs]\nurl = "pacs://A:B@h:1"\nverify = "commitment"\n'
+        'tls = {ca = "ca.pem", certificate = "own.pem", key = "own.key"}\n'
+        '[listen]\nallow = ["CARM@10.0.0.7"]\nspool = "spool"\n'
+        '[service]\nanalyze = "auto"\nsend_to = "pacs"\ntime_limit_s = 60\n'
+        '[service.protocols]\n"epidural" = "esi_il_lumbar"\n'
+    )
+    settings = load_settings(path)
+    pacs = settings.endpoint("pacs")
+    assert pacs.tls is not None
+    assert pacs.tls.ca == tmp_path / "ca.pem"
+    assert pacs.verify == "commitment"
+    assert settings.listen.allow == ("CARM@10.0.0.7",)
+    assert settings.listen.spool == tmp_path / "spool"
+    assert settings.service.time_limit_s == 60.0
+    assert settings.service.protocols == {"epidural": "esi_il_lumbar"}
+    assert settings.endpoint("pacs://A:B@h:1").tls is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[listen]\nport = "104"', "listen.port: seen '104'; expected a whole number"),
+        ("[listen]\nport = true", "listen.port: seen True; expected a whole number"),
+        ("[listen]\nport = -1", "listen.port: seen -1; expected a number of 0 or more"),
+        ('[listen]\nallow = "CARM"', "listen.allow: seen 'CARM'; expected a list of texts"),
+        ("listen = 3", "listen: seen 3; expected a table"),
+        ('[listen.tls]\ncertificate = "a"', "listen.tls.ca: not there"),
+        ('[listen.tls]\nca = "c"\ncertificate = "a"', "listen.tls.key: a certificate without"),
+        ('[service]\nspool = "x"', "service.spool: unknown key"),
+        ("[service.protocols]\na = 1", "service.protocols: seen {'a': 1}; expected a table"),
+        ('[endpoints.a]\nurl = "/x"\nverify = "maybe"', "endpoints.a.verify: seen 'maybe'"),
+    ],
+)
+def test_each_fault_of_the_network_is_told_with_its_path(tmp_path, text, told):
+    path = tmp_path / "site.toml"
+    path.write_text(text)
+    with pytest.raises(SettingsError) as error:
+        load_settings(path)
+    assert told in str(error.value)

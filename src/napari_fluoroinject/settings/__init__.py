@@ -12,6 +12,9 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.settings.network import Endpoint, ListenSettings, ServiceSettings
+from napari_fluoroinject.settings.table import read_table, table_faults
+from napari_fluoroinject.settings.table import unknown_keys as _unknown
 
 FILE_NAME = "fluoroinject.toml"
 ENVIRONMENT = "FLUOROINJECT_CONFIG"
@@ -21,9 +24,6 @@ Device = Literal["auto", "cpu", "cuda"]
 Decoder = Literal["auto", "cpu", "nvimgcodec"]
 SegProfile = Literal["strict", "viewer"]
 ReportClass = Literal["comprehensive", "comprehensive3d"]
-
-_SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
-"""Of the nodes that can be named; `analyze` takes folders only in this version, and says so."""
 
 _DOSES = ("kap_p75_gycm2", "time_p75_s", "kerma_p75_mgy")
 """A site's own 75th percentiles of a procedure: kerma-area product, fluoroscopy time, air kerma at
@@ -58,14 +58,16 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
-    """Endpoint URLs by name, and defaults; `path` is the file they come from, None without one.
+    """Endpoints by name, defaults, listener and service; `path` is their file, if there is one.
 
     `dose` holds the site's own 75th percentiles by procedure, each a number by its name:
     `kap_p75_gycm2`, `time_p75_s`, `kerma_p75_mgy`.
     """
 
-    endpoints: Mapping[str, str] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     defaults: Defaults = field(default_factory=Defaults)
+    listen: ListenSettings = field(default_factory=ListenSettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
     dose: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     path: Path | None = None
 
@@ -95,7 +97,22 @@ class Settings:
         A query (`name?StudyInstanceUID=...`) is kept.
         """
         name, mark, query = source.partition("?")
-        return self.endpoints[name] + mark + query if name in self.endpoints else source
+        return self.endpoints[name].url + mark + query if name in self.endpoints else source
+
+    def endpoint(self, named: str) -> Endpoint:
+        """Return the endpoint of this name, or that of this URL or folder.
+
+        Raises
+        ------
+        SettingsError
+            A URL that nobody answers to.
+        """
+        if named in self.endpoints:
+            return self.endpoints[named]
+        try:
+            return Endpoint(url=named)
+        except ValueError as error:
+            raise SettingsError(f"{named}: {error}") from error
 
 
 def load_settings(path: Path | None = None) -> Settings:
@@ -132,15 +149,22 @@ def parse_settings(text: str, *, path: Path) -> Settings:
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     faults = [
-        *_unknown(document, ("endpoints", "defaults", "dose"), at=""),
+        *_unknown(document, ("endpoints", "defaults", "dose", "listen", "service"), at=""),
         *_endpoint_faults(document.get("endpoints", {})),
         *_default_faults(document.get("defaults", {})),
         *_dose_faults(document.get("dose", {})),
+        *table_faults(ListenSettings, document.get("listen", {}), at="listen"),
+        *table_faults(ServiceSettings, document.get("service", {}), at="service"),
     ]
     if faults:
         raise SettingsError(f"{path}: {'; '.join(faults)}")
     return Settings(
-        endpoints={name: one["url"] for name, one in document.get("endpoints", {}).items()},
+        endpoints={
+            name: read_table(Endpoint, one, folder=path.parent)
+            for name, one in document.get("endpoints", {}).items()
+        },
+        listen=read_table(ListenSettings, document.get("listen", {}), folder=path.parent),
+        service=read_table(ServiceSettings, document.get("service", {}), folder=path.parent),
         defaults=Defaults(**document.get("defaults", {})),
         dose=document.get("dose", {}),
         path=path,
@@ -155,16 +179,8 @@ def _endpoint_faults(endpoints: Any) -> list[str]:
         at = f"endpoints.{name}"
         if not isinstance(endpoint, dict):
             faults.append(f'{at}: seen {endpoint!r}; expected a table such as {{url = "..."}}')
-            continue
-        faults += _unknown(endpoint, ("url",), at=at)
-        url = endpoint.get("url")
-        if not isinstance(url, str) or not url:
-            faults.append(f"{at}.url: seen {url!r}; expected a URL or a folder")
-        elif "://" in url and not url.startswith(_SCHEMES):
-            faults.append(
-                f"{at}.url: seen {url!r}; expected a folder, or a URL that begins with one of "
-                f"{', '.join(_SCHEMES)}"
-            )
+        else:
+            faults += table_faults(Endpoint, {"url": ""} | endpoint, at=at)
     return faults
 
 
@@ -200,12 +216,3 @@ def _dose_faults(doses: Any) -> list[str]:
             if name in _DOSES and not (number and isfinite(value) and value > 0):
                 faults.append(f"{at}.{name}: seen {value!r}; expected a number above 0")
     return faults
-
-
-def _unknown(table: Mapping[str, Any], known: tuple[str, ...], *, at: str) -> list[str]:
-    prefix = f"{at}." if at else ""
-    return [
-        f"{prefix}{key}: unknown key; expected one of {', '.join(known)}"
-        for key in table
-        if key not in known
-    ]
