@@ -176,7 +176,7 @@ class Jobs:
         """How many jobs are in each state, 0 too."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT state, count(*) FROM job GROUP BY state").fetchall()
-        return dict.fromkeys(STATES, 0) | dict(rows)
+        return {**dict.fromkeys(STATES, 0), **dict(rows)}
 
     def every(self, state: str | None = None) -> tuple[Job, ...]:
         """Every job, or those in one state, as their objects arrived."""

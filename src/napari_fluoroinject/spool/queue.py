@@ -333,7 +333,7 @@ class Queue:
             rows = connection.execute(
                 "SELECT state, count(*) FROM outgoing GROUP BY state"
             ).fetchall()
-        return dict.fromkeys(STATES, 0) | dict(rows)
+        return {**dict.fromkeys(STATES, 0), **dict(rows)}
 
     def every(self, state: str | None = None) -> tuple[Entry, ...]:
         """Every entry, or those in one state, in the order of their numbers."""
