@@ -131,6 +131,11 @@ class Index:
             row = connection.execute(f"{_SELECT} WHERE sop_instance_uid = ?", (uid,)).fetchone()
         return None if row is None else self._arrival(row)
 
+    def sha256_of(self, uid: str) -> str | None:
+        """Digest of the object with this UID, None where it was never received; see `Spool`."""
+        found = self.get(uid)
+        return None if found is None else found.sha256
+
     def series(self, series_uid: str) -> tuple[Arrival, ...]:
         """Objects of a series, as they arrived."""
         with self._database.reading() as connection:
