@@ -186,7 +186,8 @@ class Spool:
         Parameters
         ----------
         part
-            A file in `incoming`; it stays there, and its owner removes it.
+            A file in `incoming`; its owner removes it and never writes it again, for it and the
+            kept object are one file with two names.
         uid
             SOP Instance UID; never part of a path itself.
 
