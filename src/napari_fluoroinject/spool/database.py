@@ -241,10 +241,10 @@ def _make_file(path: Path) -> None:
     with _making:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-            fsync(path.parent)
         for ending in _BESIDE:
             with suppress(FileNotFoundError):
                 tighten_file(path.with_name(path.name + ending))
+        fsync(path.parent)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -126,9 +126,7 @@ def refusals(root: Path) -> tuple[Refusal, ...]:
 
 
 def _write_note(path: Path, *, uid: str, reason: str, conflict: bool) -> None:
-    if not path.parent.exists():
-        make_inside(path.parent)
-        fsync(path.parent.parent)
+    make_inside(path.parent)
     at = f"{_AT}{time.time():.3f} s since 1970\n"
     kind = f"{_KIND}{_CONFLICT}\n" if conflict else ""
     write_whole(path, f"{_line(reason)}\n{_UID}{_line(uid)}\n{at}{kind}".encode())

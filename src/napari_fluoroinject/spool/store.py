@@ -269,7 +269,6 @@ class Spool:
         folder = path.parent
         if folder not in self._durable_folders or not folder.exists():
             make_inside(folder)
-            fsync(folder.parent)
             self._durable_folders.add(folder)
         fsync(part)
         try:
