@@ -358,6 +358,14 @@ def test_a_person_can_have_it_sent_again_at_once(state, queue):
     assert only(queue).next_try_s == 5
 
 
+def test_a_retry_concerns_one_entry_alone_and_is_asked_about_anew(queue):
+    asked(queue, "2.1", "2.2")
+    queue.retry(1)
+    assert states(queue) == {"2.1": "new", "2.2": "sent"}
+    queue.sent(taken(queue).number, status=0, now_s=300)
+    assert [one.number for one in queue.unasked(destination="pacs", limit=9)] == [1]
+
+
 ACTS: dict[str, tuple[Callable[[Queue, int], object], set[str]]] = {
     "sent": (lambda queue, number: queue.sent(number, status=0, now_s=1), {"sending"}),
     "failed": (
