@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from napari_fluoroinject.errors import ConflictError, StorageError
 from napari_fluoroinject.spool.quarantine import refusals
-from napari_fluoroinject.spool.store import Spool, kept_path
+from napari_fluoroinject.spool.store import Spool, file_sha256, kept_path
 
 UID = "1.2.840.99.1"
 
@@ -105,6 +105,19 @@ def test_nothing_is_admitted_while_space_is_short(tmp_path):
         with pytest.raises(StorageError, match="make room"):
             spool.admit(part(spool, b"loop"), uid=UID)
         assert spool.objects() == ()
+
+
+@given(content=st.binary(max_size=100), start=st.integers(0, 120))
+def test_a_digest_begins_where_it_is_told_to(tmp_path_factory, content, start):
+    path = tmp_path_factory.mktemp("digest") / "file"
+    path.write_bytes(content)
+    assert file_sha256(path, start=start) == hashlib.sha256(content[start:]).hexdigest()
+
+
+def test_the_digest_of_a_long_file_is_that_of_all_its_blocks(tmp_path):
+    content = os.urandom((2 << 20) + 3)
+    (tmp_path / "file").write_bytes(content)
+    assert file_sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
 
 
 def test_an_object_that_was_never_admitted_has_no_path(tmp_path):
@@ -361,7 +374,7 @@ KILLED = """
 import os, sys
 from pathlib import Path  # noqa: TC003 - hypothesis reads annotations
 from napari_fluoroinject.spool.quarantine import refusals
-from napari_fluoroinject.spool.store import Spool, kept_path
+from napari_fluoroinject.spool.store import Spool, file_sha256, kept_path
 spool = Spool(Path(sys.argv[1]))
 for index in range(10_000):
     part = spool.incoming / "x.part"
