@@ -6,6 +6,7 @@ import errno
 import hashlib
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from napari_fluoroinject.errors import ConflictError, StorageError
 from napari_fluoroinject.spool.quarantine import refusals
-from napari_fluoroinject.spool.store import Spool, file_sha256, kept_path
+from napari_fluoroinject.spool.store import RESERVE_BYTES, Spool, file_sha256, kept_path
 
 UID = "1.2.840.99.1"
 
@@ -118,6 +119,22 @@ def test_the_digest_of_a_long_file_is_that_of_all_its_blocks(tmp_path):
     content = os.urandom((2 << 20) + 3)
     (tmp_path / "file").write_bytes(content)
     assert file_sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_the_reserve_is_kept_to_the_byte(short, tmp_path, monkeypatch):
+    free = RESERVE_BYTES - short
+    assert RESERVE_BYTES == 64 * 1024 * 1024
+    with Spool(tmp_path / "s") as spool:
+        usage = shutil.disk_usage(tmp_path)._replace(free=free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        kept = spool.quarantine(part(spool, b"odd"), uid="1.1", reason="odd")
+        assert (kept is None) == short
+        if short:
+            with pytest.raises(StorageError, match=f"{free} bytes are free.*{RESERVE_BYTES}"):
+                spool.admit(part(spool, b"loop", "b.part"), uid=UID)
+        else:
+            spool.admit(part(spool, b"loop", "b.part"), uid=UID)
 
 
 def test_an_object_that_was_never_admitted_has_no_path(tmp_path):
@@ -374,7 +391,7 @@ KILLED = """
 import os, sys
 from pathlib import Path  # noqa: TC003 - hypothesis reads annotations
 from napari_fluoroinject.spool.quarantine import refusals
-from napari_fluoroinject.spool.store import Spool, file_sha256, kept_path
+from napari_fluoroinject.spool.store import RESERVE_BYTES, Spool, file_sha256, kept_path
 spool = Spool(Path(sys.argv[1]))
 for index in range(10_000):
     part = spool.incoming / "x.part"
