@@ -245,6 +245,7 @@ def test_folders_and_links_left_in_incoming_are_swept_and_their_targets_stay(tmp
         (tmp_path / "of_others").mkdir()
         (tmp_path / "of_others" / "file").write_bytes(b"theirs")
         (spool.incoming / "link").symlink_to(tmp_path / "of_others")
+        (spool.incoming / "probe-link").write_bytes(b"of a crash at start")
     with Spool(tmp_path / "s") as spool:
         assert not list(spool.incoming.iterdir())
     assert (tmp_path / "of_others" / "file").read_bytes() == b"theirs"
@@ -385,6 +386,20 @@ def test_the_file_is_on_disk_before_its_name_and_its_name_before_the_answer(tmp_
         spool.admit(path, uid=UID)
         # a name that is taken may not be on disk yet: its owner may have been killed before
         assert order[-1] == "fsync folder"
+
+
+def test_the_folders_of_a_new_spool_are_on_disk_with_all_above_them(tmp_path, monkeypatch):
+    synced: set[Path] = set()
+
+    def fsync(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").resolve())
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("no /proc to ask")
+    monkeypatch.setattr(os, "fsync", fsync)
+    root = tmp_path.resolve() / "a" / "b"
+    Spool(root).close()
+    assert {tmp_path.resolve(), tmp_path.resolve() / "a", root} <= synced
 
 
 KILLED = """
