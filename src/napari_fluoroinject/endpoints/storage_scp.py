@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_fluoroinject.endpoints.allow import (
@@ -31,13 +29,15 @@ from napari_fluoroinject.endpoints.parts import Part, dataset_start, meta_inform
 from napari_fluoroinject.endpoints.pdu import PeerError, Role
 from napari_fluoroinject.endpoints.tls import server_context
 from napari_fluoroinject.errors import EndpointError, StorageError
+from napari_fluoroinject.settings.network import Tls
 from napari_fluoroinject.spool.store import Spool, file_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from napari_fluoroinject.endpoints.association import Message
-    from napari_fluoroinject.settings.network import Tls
 
 log = logging.getLogger(__name__)
 
@@ -143,9 +143,7 @@ class StorageScp:
         self.roles[model] = role
 
     def handlers(self) -> list[Any]:
-        """What else is answered, C-FIND and N-EVENT-REPORT: pairs of a pynetdicom event and a
-        function that takes such an event.
-        """
+        """What else is answered (C-FIND, N-EVENT-REPORT): pynetdicom event and function."""
         return []
 
     def refused(self, refused: Refused) -> None:
@@ -268,8 +266,12 @@ class StorageScp:
     def _tell_refusal(self, status: int, comment: str, uid: str, peer: Peer) -> None:
         level = logging.ERROR if status == CONFLICT else logging.WARNING
         log.log(
-            level, "%s: object of %s refused with 0x%04X: %s",
-            self.ae_title, peer.ae_title, status, comment,
+            level,
+            "%s: object of %s refused with 0x%04X: %s",
+            self.ae_title,
+            peer.ae_title,
+            status,
+            comment,
         )
         try:
             self.refused(
@@ -282,4 +284,4 @@ class StorageScp:
                 )
             )
         except StorageError as error:
-            log.error("%s: a refusal could not be noted: %s", self.ae_title, error)  # noqa: TRY400
+            log.error("%s: a refusal could not be noted: %s", self.ae_title, error)
