@@ -6,7 +6,6 @@ import queue
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.dicom.same_content import same_content
 from napari_fluoroinject.endpoints.arrivals import found_arrival
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
 from napari_fluoroinject.endpoints.judge import Shelf
@@ -20,6 +19,7 @@ from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.settings.network import ListenSettings
@@ -122,7 +122,7 @@ def receiving(
         spool = Spool(
             root,
             digest=dataset_sha256,
-            same=same_content,
+            same=_same_content,
             noted=index.sha256_of,
             reserve_bytes=reserve,
             quarantine_bytes=settings.quarantine_mb << 20,
@@ -132,3 +132,10 @@ def receiving(
         receiver = Receiver(spool, station, index=index, job=job, refused=refused, limits=limits)
         with receiver:
             yield receiver
+
+
+def _same_content(kept: Path, new: Path) -> bool:
+    # imported when two files differ: decoders would make every start slower
+    from napari_fluoroinject.dicom.same_content import same_content
+
+    return same_content(kept, new)
