@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from pydicom.sr.codedict import codes as known_codes
@@ -14,6 +15,7 @@ from napari_fluoroinject.dicom.content import inflate, mapped, open_content
 from napari_fluoroinject.dicom.opened import CINE_CLASSES, header_before, one_error
 from napari_fluoroinject.dicom.scan import scan_content
 from napari_fluoroinject.errors import UnreadableObjectError
+from napari_fluoroinject.model.geometry import Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
     from pydicom.dataset import Dataset
 
-    from napari_fluoroinject.model.geometry import Side
 
 _T = TypeVar("_T")
 
@@ -143,9 +144,8 @@ def requested_of(header: Dataset, *, cine: bool = True, single_frame: bool = Fal
 def levels() -> dict[str, str]:
     """Levels of the spine by SNOMED CT code (PS3.16 CID 1000, 7603, 7604): `L4`, `L4-L5`."""
     found = {}
-    pairs = zip(_SPINE, _SPINE[1:], strict=False)
     named = [(f"{one}Vertebra", one) for one in _SPINE]
-    for upper, lower in pairs:
+    for upper, lower in pairwise(_SPINE):
         named += [
             (f"{upper}{lower}Disc", f"{upper}-{lower}"),
             (f"LevelOf{upper}{lower}IntervertebralDisc", f"{upper}-{lower}"),

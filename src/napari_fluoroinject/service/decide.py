@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from napari_fluoroinject import procedures
 from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.model.geometry import Side
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from napari_fluoroinject.dicom.requested import Requested
-    from napari_fluoroinject.model.geometry import Side
     from napari_fluoroinject.settings.network import ServiceSettings
 
 _T = TypeVar("_T")
