@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,9 @@ from hypothesis import strategies as st
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.audit import Trail, verify
 from napari_fluoroinject.spool.audit_check import entries, trail_files
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def trail_of(folder: Path, lines: int, *, file_bytes: int = 1 << 20) -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.service.numbers import Numbers
 
 UNSENT_S = 86400.0
-"""Age of a result that is still not sent, or not confirmed, from which on a person is called."""
+"""Age of a result that is not sent, or not confirmed, from which on a person is called."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ def _stops(numbers: Numbers) -> Iterator[Alarm]:
     if numbers.free_bytes is not None and numbers.free_bytes < numbers.reserve_bytes:
         yield Alarm(
             id="disk",
-            text=f"{megabytes(numbers.free_bytes)} are free on the disk of the spool; "
+            text=f"{megabytes(numbers.free_bytes)} are free on the spool's disk; "
             f"{megabytes(numbers.reserve_bytes)} are kept in reserve.",
             answer="Nothing is received; the senders keep their objects. Make room; receiving goes "
             "on by itself, then send again from the C-arm.",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -60,6 +62,37 @@ def entries(folder: Path) -> Iterator[Entry]:
             yield entry
         elif isinstance(entry, str):
             raise StorageError(f"{folder}: the audit trail is broken at {where}: {entry}")
+
+
+def recent(folder: Path, *, most_bytes: int = 1 << 18) -> tuple[Entry, ...]:
+    """The last lines of a trail, oldest first; those that cannot be read are left to `verify`.
+
+    Raises
+    ------
+    StorageError
+        The files cannot be read.
+    """
+    found: list[Entry] = []
+    left = most_bytes
+    for path in reversed(trail_files(folder)):
+        if left <= 0:
+            break
+        try:
+            with path.open("rb") as file:
+                start = max(0, file.seek(0, os.SEEK_END) - left)
+                file.seek(start)
+                content = file.read()
+        except OSError as error:
+            raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
+        left -= len(content)
+        found[:0] = _readable(content)
+    return tuple(found)
+
+
+def _readable(content: bytes) -> Iterator[Entry]:
+    for line in content.splitlines():
+        with suppress(ValueError):
+            yield parsed(line)
 
 
 def verify(folder: Path, *, reached: str | None = None) -> Checked:

@@ -9,7 +9,8 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.spool.database import Database
 
-_TABLE = """CREATE TABLE IF NOT EXISTS counters (
+TABLE = "counters"
+_MAKE = """CREATE TABLE IF NOT EXISTS counters (
     name TEXT NOT NULL, label TEXT NOT NULL, value REAL NOT NULL, changed_s REAL NOT NULL,
     PRIMARY KEY (name, label)) WITHOUT ROWID"""
 _ADD = """INSERT INTO counters VALUES (?, ?, ?, ?) ON CONFLICT (name, label)
@@ -43,7 +44,7 @@ class Counters:
     def __init__(self, database: Database) -> None:
         self._database = database
         with database.transaction() as connection:
-            connection.execute(_TABLE)
+            connection.execute(_MAKE)
 
     def add(self, name: str, by: float = 1, *, label: str = "", now_s: float) -> None:
         """Count up.
@@ -67,7 +68,7 @@ class Counters:
 
     def every(self) -> Mapping[str, Mapping[str, float]]:
         """All numbers: by name, then by label (empty where there is none)."""
-        with self._database.transaction() as connection:
+        with self._database.reading() as connection:
             rows = connection.execute("SELECT name, label, value FROM counters").fetchall()
         found: dict[str, dict[str, float]] = {}
         for name, label, value in rows:
