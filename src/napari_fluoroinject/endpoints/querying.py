@@ -155,7 +155,9 @@ class _Walk:
             values = text_of(answer, source=str(self._peer))
             # some archives leave out what they were told
             filled = {key: text for key, text in given.items() if _is_one(text)}
-            told.append(filled | {key: text for key, text in values.items() if text or key in keys})
+            told.append(
+                filled | {key: text for key, text in values.items() if text or key in keys}
+            )
         return told
 
 

@@ -84,7 +84,10 @@ def _waited_for(
                     reason=f"the analysis took longer than {time_s:g} s (service.time_limit_s)",
                 )
     answer = read_answer(process.stdout.read(_LONGEST_ANSWER))  # type: ignore[union-attr]
-    return answer or NotWorked(fault="broken", reason=f"the analysis {_end(status)}")
+    killed = sys.platform != "win32" and -status in (signal.SIGKILL, signal.SIGTERM)
+    return answer or NotWorked(
+        fault="killed" if killed else "broken", reason=f"the analysis {_end(status)}"
+    )
 
 
 def _end(status: int) -> str:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from napari_fluoroinject import procedures
-from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.errors import AnnotationError, SettingsError
 from napari_fluoroinject.model.geometry import Side
+from napari_fluoroinject.model.levels import check_level
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -41,6 +42,7 @@ def decide(
     settings: ServiceSettings,
     *,
     scheduled: Requested | None = None,
+    site: Path | None = None,
 ) -> Decision:
     """Decide by what was set, the worklist, the header's codes, its descriptions; else `generic`.
 
@@ -55,15 +57,20 @@ def decide(
         `analyze`, and the site's codes and texts.
     scheduled
         The worklist item of the same study; None = there is none, or nobody was asked.
+    site
+        Folder of the site's own procedures.
     """
     key, basis = _procedure(header, settings, scheduled)
     told = [one for one in (scheduled, header) if one is not None]
-    return Decision(
-        procedure=key,
-        basis=basis,
-        level=_agreed(one.level for one in told),
-        side=_agreed(one.side for one in told),
-    )
+    level = _agreed(one.level for one in told)
+    try:
+        if level is not None:
+            check_level(level, region=procedures.get(key, site=site).region)
+    except AnnotationError:
+        basis += f"; level {level} is coded, does not belong to its region and is left out"
+        level = None
+    side = _agreed(one.side for one in told)
+    return Decision(procedure=key, basis=basis, level=level, side=side)
 
 
 def check_settings(settings: ServiceSettings, *, site: Path | None) -> None:

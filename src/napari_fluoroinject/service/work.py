@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from napari_fluoroinject.model.geometry import Side
 
-Fault = Literal["refused", "storage", "broken"]
-"""Of the loop for good; of the disk for now; of the process, whose end tells nothing."""
+Fault = Literal["refused", "storage", "broken", "killed"]
+"""Of the loop for good; of the disk for now; of the process; of somebody who ended it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +68,14 @@ class ResultFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worked:
-    """A loop that was analysed; `source_uid` is its SOP Instance UID, of the first frame."""
+    """A loop that was analysed.
+
+    `source_uid` is its SOP Instance UID, of the first frame; `warnings` is how many were raised.
+    """
 
     source_uid: str
     folder: Path
+    warnings: int
     files: tuple[ResultFile, ...]
 
     def text(self) -> str:
@@ -105,6 +109,6 @@ def read_answer(line: str | bytes) -> Worked | NotWorked | None:
             return NotWorked(**told["not_worked"])
         one = told["worked"]
         files = tuple(ResultFile(**file | {"path": Path(file["path"])}) for file in one["files"])
-        return Worked(source_uid=one["source_uid"], folder=Path(one["folder"]), files=files)
+        return Worked(**one | {"folder": Path(one["folder"]), "files": files})
     except (ValueError, KeyError, TypeError):
         return None

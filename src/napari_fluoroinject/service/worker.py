@@ -71,6 +71,7 @@ def work(order: WorkOrder) -> Worked:
     return Worked(
         source_uid=result.summary["source"]["sop_instance_uid"],
         folder=result.folder,
+        warnings=len(result.summary["warnings"]),
         files=tuple(
             ResultFile(
                 path=result.folder / one["file"],
