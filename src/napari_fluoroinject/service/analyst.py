@@ -64,7 +64,7 @@ class Analyst:
         Asks for the worklist item of what a header requests; None where there is none.
     """
 
-    def __init__(  # noqa: PLR0913 - one of each that the service is made of
+    def __init__(
         self,
         root: Path,
         database: Database,

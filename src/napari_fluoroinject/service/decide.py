@@ -69,7 +69,7 @@ def decide(
     except AnnotationError:
         basis += f"; level {level} is coded, does not belong to its region and is left out"
         level = None
-    side = _agreed(one.side for one in told)
+    side: Side | None = _agreed(one.side for one in told)
     return Decision(procedure=key, basis=basis, level=level, side=side)
 
 

@@ -72,7 +72,7 @@ class Delivery:
         self._index = Index(database)
         self._settings = settings
         self._trail = trail
-        self._sink_of = sink_of
+        self.open = sink_of
         self._now_s = now_s
 
     def round(self) -> int:
@@ -86,7 +86,7 @@ class Delivery:
         """Send entries of one destination; what becomes of one is not the others' matter."""
         try:
             endpoint = self._settings.endpoint(entries[0].destination)
-            sink = self._sink_of(endpoint)
+            sink = self.open(endpoint)
         except FluoroinjectError as error:
             for entry in entries:
                 self._not_sent(entry, error)
