@@ -29,7 +29,7 @@ def main() -> None:
     try:
         serve(orders, stop)
     except FluoroinjectError as error:  # started again, it takes up what it was doing
-        log.error("the service stops: %s", error)  # noqa: TRY400 - our errors speak for themselves
+        log.error("the service stops: %s", error)
         sys.exit(1)
 
 
@@ -94,7 +94,7 @@ def _work(analyst: Analyst, stop: threading.Event) -> None:
             if not analyst.step():
                 stop.wait(_POLL_S)
         except FluoroinjectError as error:
-            log.error("the spool cannot be used now: %s", error)  # noqa: TRY400 - it speaks
+            log.error("the spool cannot be used now: %s", error)
             stop.wait(_AFTER_FAULT_S)
         except Exception:  # the edge of a worker
             log.exception("an analyst stumbled")

@@ -25,7 +25,7 @@ def main() -> None:
     try:
         send(orders, stop)
     except FluoroinjectError as error:  # started again, it takes up what it was doing
-        log.error("the sender stops: %s", error)  # noqa: TRY400 - our errors speak for themselves
+        log.error("the sender stops: %s", error)
         sys.exit(1)
 
 
