@@ -14,7 +14,6 @@ from pynetdicom.presentation import build_context
 
 from napari_fluoroinject.dicom.opened import one_error
 from napari_fluoroinject.endpoints.association import associated
-from napari_fluoroinject.endpoints.base import Query
 from napari_fluoroinject.endpoints.dimse import (
     PENDING,
     STUDY_ROOT_FIND,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from pynetdicom.association import Association
 
-    from napari_fluoroinject.endpoints.base import Level
+    from napari_fluoroinject.endpoints.base import Level, Query
     from napari_fluoroinject.endpoints.pacs import Pacs
 
 log = logging.getLogger(__name__)
@@ -155,7 +154,9 @@ class _Walk:
             values = text_of(answer, source=str(self._peer))
             # some archives leave out what they were told
             filled = {key: text for key, text in given.items() if _is_one(text)}
-            told.append(filled | {key: text for key, text in values.items() if text or key in keys})
+            told.append(
+                filled | {key: text for key, text in values.items() if text or key in keys}
+            )
         return told
 
 
