@@ -16,7 +16,7 @@ from pynetdicom import dimse_messages, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext, build_context, build_role
 
-from napari_fluoroinject.endpoints.association import associated
+from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.dimse import (
     CINE_CLASSES,
     CONTEXTS_PER_ASSOCIATION,

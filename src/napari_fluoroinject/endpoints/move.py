@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pynetdicom.presentation import build_context
 
-from napari_fluoroinject.endpoints.association import associated
+from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.dimse import (
     CINE_CLASSES,
     RESULT_CLASSES,

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pynetdicom.presentation import build_context
 
-from napari_fluoroinject.endpoints.association import associated
+from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.base import Query, Receipt, Storable, Wanted
 from napari_fluoroinject.endpoints.dimse import SUCCESS, VERIFICATION, refusal, status_of
 from napari_fluoroinject.endpoints.landing import loop_in_memory, scratch

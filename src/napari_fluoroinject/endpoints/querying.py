@@ -13,7 +13,7 @@ from pydicom.valuerep import STR_VR
 from pynetdicom.presentation import build_context
 
 from napari_fluoroinject.dicom.opened import one_error
-from napari_fluoroinject.endpoints.association import associated
+from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.dimse import (
     PENDING,
     STUDY_ROOT_FIND,
