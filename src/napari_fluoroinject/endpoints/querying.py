@@ -13,8 +13,7 @@ from pydicom.valuerep import STR_VR
 from pynetdicom.presentation import build_context
 
 from napari_fluoroinject.dicom.opened import one_error
-from napari_fluoroinject.endpoints.association import associated
-from napari_fluoroinject.endpoints.base import Query
+from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.dimse import (
     PENDING,
     STUDY_ROOT_FIND,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from pynetdicom.association import Association
 
-    from napari_fluoroinject.endpoints.base import Level
+    from napari_fluoroinject.endpoints.base import Level, Query
     from napari_fluoroinject.endpoints.pacs import Pacs
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.presentation import PresentationContext, build_context
 
-from napari_fluoroinject.endpoints.association import associated
+from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.base import Receipt, Storable
 from napari_fluoroinject.endpoints.dimse import (
     CONTEXTS_PER_ASSOCIATION,
