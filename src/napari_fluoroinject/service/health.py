@@ -18,8 +18,7 @@ UNSENT_S = 86400.0
 class Alarm:
     """Something that needs a person.
 
-    `id` is fixed, for counters and programs; `stops` says that the service does not do its work, so
-    that a supervisor may restart it or call somebody.
+    `id` is fixed, for counters and programs; `stops` says that the service does not do its work.
     """
 
     id: str
@@ -39,8 +38,8 @@ def _stops(numbers: Numbers) -> Iterator[Alarm]:
         yield Alarm(
             id="database",
             text=f"The spool's database cannot be read: {numbers.database_fault}.",
-            answer="Nothing can be received or returned. See the disk and the log, then start the "
-            "service again; docs/service.md, backup and restore.",
+            answer="Nothing can be received or returned. See the disk and the log, then start "
+            "the service again; docs/service.md, backup and restore.",
             stops=True,
         )
     if numbers.free_bytes is not None and numbers.free_bytes < numbers.reserve_bytes:
@@ -48,8 +47,8 @@ def _stops(numbers: Numbers) -> Iterator[Alarm]:
             id="disk",
             text=f"{megabytes(numbers.free_bytes)} are free on the spool's disk; "
             f"{megabytes(numbers.reserve_bytes)} are kept in reserve.",
-            answer="Nothing is received; the senders keep their objects. Make room; receiving goes "
-            "on by itself, then send again from the C-arm.",
+            answer="Nothing is received; the senders keep their objects. Make room; receiving "
+            "goes on by itself, then send again from the C-arm.",
             stops=True,
         )
     if numbers.echoes is False:
@@ -107,8 +106,8 @@ def _objects(numbers: Numbers) -> Iterator[Alarm]:
             id="quarantine",
             text=f"{counted(numbers.quarantined, 'refused object')} kept in quarantine "
             f"({megabytes(numbers.quarantined_bytes)}).",
-            answer="Each was damaged or bore the UID of another object. Read the .txt beside it in "
-            "quarantine/, clear it up with the sender, then remove both files.",
+            answer="Each was damaged or bore the UID of another object. Read the .txt beside it "
+            "in quarantine/, settle it with the sender, then remove both files.",
         )
 
 
