@@ -24,6 +24,7 @@ from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
 from napari_fluoroinject.cli.process import settle
+from napari_fluoroinject.cli.queue import queue
 from napari_fluoroinject.cli.read import read
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
@@ -55,6 +56,7 @@ for _command in (
     deidentify,
     codes,
     phantom,
+    queue,
     procedures,
     checklist,
     check,

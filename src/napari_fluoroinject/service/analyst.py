@@ -21,7 +21,7 @@ from napari_fluoroinject.service.gather import (
 from napari_fluoroinject.service.work import NotWorked, Worked, WorkOrder
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.jobs import Jobs
-from napari_fluoroinject.spool.queue import Outgoing, back_off_s
+from napari_fluoroinject.spool.outgoing import Outgoing, back_off_s
 
 if TYPE_CHECKING:
     from collections.abc import Callable
