@@ -37,7 +37,7 @@ _AgainOption = Annotated[
 ]
 
 
-def queue(  # noqa: PLR0913 - one parameter per option of the command
+def queue(
     *,
     spool: _SpoolOption = None,
     dead: Annotated[bool, typer.Option("--dead", help="Only what was given up.")] = False,
