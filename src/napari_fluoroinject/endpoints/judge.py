@@ -72,14 +72,16 @@ def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
         raise NotKeptError(MISMATCH, "SOP Instance UID is not a valid UID")
     try:
         structure = scan(part.path)
-        if (structure.sop_instance_uid, structure.sop_class_uid) != (instance, asked.sop_class_uid):
+        if (structure.sop_instance_uid, structure.sop_class_uid) != (
+            instance,
+            asked.sop_class_uid,
+        ):
             raise NotKeptError(MISMATCH, "UIDs of command and data set differ")
         _require_series(structure)
         if structure.fault:
             spool.quarantine(part.path, uid=instance, reason=structure.fault)
             raise NotKeptError(MISMATCH, structure.fault)
         admission = spool.admit(part.path, uid=instance)
-        size = admission.path.stat().st_size
     except UnreadableObjectError as error:
         raise NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
     except ConflictError as error:
@@ -93,7 +95,7 @@ def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
         study_instance_uid=structure.text(STUDY_UID),
         series_instance_uid=structure.text(SERIES_UID),
         sha256=admission.sha256,
-        size_bytes=size,
+        size_bytes=admission.size_bytes,
         caller=peer.ae_title,
         address=peer.address,
         new=admission.new,
