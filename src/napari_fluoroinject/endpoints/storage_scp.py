@@ -154,9 +154,7 @@ class StorageScp:
         self.roles[model] = role
 
     def handlers(self) -> list[Any]:
-        """What else is answered, C-FIND and N-EVENT-REPORT: pairs of a pynetdicom event and a
-        function that takes such an event.
-        """
+        """What else is answered (C-FIND, N-EVENT-REPORT): pynetdicom event and function."""
         return []
 
     def refused(self, refused: Refused) -> None:
