@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -87,20 +88,27 @@ def _link(part: Path, path: Path) -> Path:
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
+def scratch(inside: Path | None = None) -> Iterator[Path]:
     """Give a folder that only its owner can read and that is gone afterwards.
 
     What a killed process left of such folders is removed first.
+
+    Parameters
+    ----------
+    inside
+        Where it is made, under a hidden name; None = the system's folder for temporary files.
 
     Raises
     ------
     StorageError
         There is no place for temporary files.
     """
-    root = Path(tempfile.gettempdir())
-    _sweep(root)
+    root, prefix = (Path(tempfile.gettempdir()), _SCRATCH)
+    if inside is not None:
+        root, prefix = inside, f".{_SCRATCH}"
+    _sweep(root, prefix)
     try:
-        folder = tempfile.TemporaryDirectory(prefix=_SCRATCH, ignore_cleanup_errors=True)
+        folder = tempfile.TemporaryDirectory(prefix=prefix, dir=root, ignore_cleanup_errors=True)
     except OSError as error:
         raise StorageError(f"{root}: no temporary folder: {error.strerror or error}") from error
     with folder as name, (Path(name) / _HELD).open("wb") as held:
@@ -108,14 +116,12 @@ def scratch() -> Iterator[Path]:
         yield Path(name)
 
 
-def _sweep(root: Path) -> None:
-    for left in root.glob(f"{_SCRATCH}*"):
+def _sweep(root: Path, prefix: str) -> None:
+    for left in root.glob(f"{prefix}*"):
         with suppress(OSError):  # of somebody else, held by a process that lives, or gone by now
             with (left / _HELD).open("r+b") as held:
                 lock(held)
-            for file in left.iterdir():
-                file.unlink()
-            left.rmdir()
+            shutil.rmtree(left)
 
 
 def loop_in_memory(paths: Iterable[Path]) -> CineLoop:
