@@ -99,3 +99,10 @@ def test_a_loop_in_memory_outlives_its_files(tmp_path):
     path.unlink()
     assert np.array_equal(loop.frames.every(), dataset.pixel_array)
     assert np.array_equal(loop.frames.frame(2), dataset.pixel_array[2])
+
+
+def test_a_preamble_that_may_be_a_program_lands_zeroed(tmp_path):
+    loop = make_loop()
+    loop.preamble = b"MZ" + bytes(126)
+    path = land(write(loop, tmp_path / "part"), tmp_path)
+    assert path.read_bytes()[:132] == bytes(128) + b"DICM"

@@ -130,4 +130,4 @@ class Preview(Protocol):
 
 
 class Counterpart(Source, Sink, Queries, Retrieves, Protocol):
-    """What `connect` returns: source and sink, asked and answering by the same words everywhere."""
+    """What `connect` returns: a source and sink that is asked and answers in the same words."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.model.cine import CineLoop
 
+_PREAMBLE_BYTES = 128
 _SCRATCH, _HELD = "fluoroinject-fetched-", "held"
 
 
@@ -55,12 +56,21 @@ def land(part: Path, folder: Path, *, uid: str | None = None) -> Path:
             raise UnreadableObjectError(uid, seen="another object", expected="the one asked for")
         if structure.fault:
             raise UnreadableObjectError(own, seen=structure.fault, expected="whole pixel data")
+        _zero_preamble(part)
         return _link(part, folder / f"{own}.dcm")
     except OSError as error:
         raise StorageError(f"{folder}: cannot be written to: {error.strerror or error}") from error
     finally:
         with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def _zero_preamble(part: Path) -> None:
+    """Nobody needs it, and it may be the start of a program (CVE-2019-11687)."""
+    with part.open("r+b") as file:
+        if any(file.read(_PREAMBLE_BYTES)):
+            file.seek(0)
+            file.write(bytes(_PREAMBLE_BYTES))
 
 
 def _link(part: Path, path: Path) -> Path:

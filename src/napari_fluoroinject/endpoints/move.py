@@ -23,12 +23,7 @@ from napari_fluoroinject.endpoints.dimse import (
     is_warning,
 )
 from napari_fluoroinject.endpoints.landing import land
-from napari_fluoroinject.endpoints.storage_scp import (
-    Received,
-    Station,
-    StorageScp,
-    dataset_sha256,
-)
+from napari_fluoroinject.endpoints.storage_scp import Station, StorageScp, dataset_sha256
 from napari_fluoroinject.endpoints.suboperations import (
     Events,
     Final,
@@ -43,6 +38,7 @@ from napari_fluoroinject.spool.store import Spool, kept_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.endpoints.order import Order
     from napari_fluoroinject.endpoints.pacs import Pacs
 
@@ -135,7 +131,11 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
     """
     inbound = peer.inbound
     station = Station(
-        ae_title=peer.calling, host=inbound.host, port=inbound.port, callers=(peer.called,)
+        ae_title=peer.calling,
+        host=inbound.host,
+        port=inbound.port,
+        callers=(peer.called,),
+        tls=inbound.tls,
     )
     with Spool(room / "spool", digest=dataset_sha256) as spool:
         scp = StorageScp(
