@@ -10,6 +10,7 @@ import typer
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.cli.analyze import analyze
+from napari_fluoroinject.cli.audit import audit
 from napari_fluoroinject.cli.benchmark import benchmark
 from napari_fluoroinject.cli.check import check
 from napari_fluoroinject.cli.checklist import checklist
@@ -61,6 +62,7 @@ for _command in (
     checklist,
     check,
     doctor,
+    audit,
     benchmark,
     matrix,
     write_matrix,

@@ -73,7 +73,7 @@ def _aged(numbers: Numbers) -> Iterator[Alarm]:
     if unsent is not None and unsent > UNSENT_S:
         yield Alarm(
             id="unsent",
-            text=f"A result waits to be sent since {duration(unsent)}.",
+            text=f"A result has waited to be sent for {duration(unsent)}.",
             answer="See whether the archive runs and takes our AE title; "
             "fluoroinject queue shows the last error.",
             stops=True,
@@ -81,7 +81,7 @@ def _aged(numbers: Numbers) -> Iterator[Alarm]:
     if unconfirmed is not None and unconfirmed > UNSENT_S:
         yield Alarm(
             id="uncommitted",
-            text=f"The archive has not said since {duration(unconfirmed)} that it keeps a result.",
+            text=f"For {duration(unconfirmed)} the archive has not said that it keeps a result.",
             answer="Ask whether it answers storage commitment or queries; "
             "fluoroinject queue shows which.",
         )
@@ -98,7 +98,7 @@ def _objects(numbers: Numbers) -> Iterator[Alarm]:
     if failed := numbers.jobs.get("failed", 0):
         yield Alarm(
             id="failed",
-            text=f"{counted(failed, 'object')} could not be analysed.",
+            text=f"{counted(failed, 'object')} not analysed: the analysis failed.",
             answer="The run itself is kept. See the reason below; look at the run as usual.",
         )
     if numbers.quarantined:

@@ -181,6 +181,7 @@ class _Request(BaseHTTPRequestHandler):
         self.send_response(status)
         inline = (
             f"; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'"
+            "; img-src data:"
             if nonce
             else ""
         )

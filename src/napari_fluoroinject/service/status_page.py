@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from napari_fluoroinject.service.numbers import Latest, Numbers
 
 REFRESH_S = 10
-NOT_A_DEVICE = (
-    "Research software, not a medical device. A run without a warning is one in which nothing was "
-    "detected in the frames that could be assessed: never a clearance."
+NOT_A_DEVICE = "Research software, not a medical device."
+NEVER = (
+    "A run without a warning is one in which nothing was detected in the frames that could be "
+    "assessed: never a clearance."
 )
 _WAYS = {
     "received": "○ received",
@@ -52,8 +53,9 @@ def page(numbers: Numbers, *, nonce: str) -> str:
         '<div id="lost" class="lost" role="alert" hidden>▲ The service does not answer: what '
         "stands below is out of date.</div>"
         f'<header><h1>fluoroinject</h1><p id="state" class="state">{_state(numbers, found)}</p>'
-        f'</header><main id="content">{_alarms(found)}{_counts(numbers)}{_latest(numbers)}'
-        f"{_parts(numbers)}</main><footer><p>{escape(NOT_A_DEVICE)}</p><p>fluoroinject "
+        f'<p class="device">{NOT_A_DEVICE}</p></header><main id="content" data-title="{title}">'
+        f"{_alarms(found)}{_counts(numbers)}{_latest(numbers)}{_parts(numbers)}</main><footer>"
+        f"<p>{NEVER}</p><p>fluoroinject "
         f"{escape(numbers.version)}</p></footer>"
         f'<script nonce="{nonce}">{_text("status_page.js")}</script></body></html>\n'
     )
@@ -107,7 +109,7 @@ def _counts(numbers: Numbers) -> str:
             f"oldest {duration(oldest)}" if oldest is not None else "nothing waits",
             False,
         ),
-        ("Failed", failed + dead, f"{failed} analyses, {dead} results", bool(failed + dead)),
+        ("Failed", failed + dead, f"analyses {failed}, results {dead}", bool(failed + dead)),
     )
     return f'<dl class="counts">{"".join(_card(*one) for one in cards)}</dl>'
 
@@ -153,7 +155,7 @@ def _row(one: Latest, now_s: float) -> tuple[str, str, str, str, str]:
     procedure = escape(one.procedure or "not decided")
     if one.basis:
         procedure += f'<br><span class="soft">by {escape(one.basis)}</span>'
-    age = f"{duration(now_s - one.received_s)} ago, from {one.caller}"
+    age = f"{duration(now_s - one.received_s)} ago, {one.caller or 'unknown sender'}"
     came = f'{_clock(one.received_s, now_s)}<br><span class="soft">{escape(age)}</span>'
     return f"…{escape(end)}", came, procedure, state, _warnings(one.warnings)
 
@@ -171,7 +173,7 @@ def _parts(numbers: Numbers) -> str:
     if numbers.echoes is not None:
         told.append(f"receiver {'answers' if numbers.echoes else 'does not answer'} an echo")
     if numbers.associations is not None:
-        told.append(f"{numbers.associations} associations open")
+        told.append(f"associations open: {numbers.associations}")
     if numbers.free_bytes is not None:
         told.append(f"{megabytes(numbers.free_bytes)} free on the disk")
     if numbers.last_analysis_s is not None:
