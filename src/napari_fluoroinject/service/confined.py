@@ -76,8 +76,9 @@ def leave_network() -> None:
 
 
 def _wait_for_end(lifeline: IO[bytes]) -> None:
+    # not through its buffer, whose lock a thread that waits would keep at the end
     with suppress(OSError, ValueError):
-        while lifeline.read(1):
+        while os.read(lifeline.fileno(), 1):
             pass
     os._exit(1)
 

@@ -52,6 +52,7 @@ def serve(orders: Orders, stop: threading.Event) -> None:
     """
     from napari_fluoroinject.service.analyst import Analyst
     from napari_fluoroinject.service.decide import check_settings
+    from napari_fluoroinject.service.scheduled import Schedule
     from napari_fluoroinject.service.supervised import Supervised
     from napari_fluoroinject.spool.audit import Trail
     from napari_fluoroinject.spool.database import Database
@@ -68,7 +69,14 @@ def serve(orders: Orders, stop: threading.Event) -> None:
     ):
         again = Jobs(database).recover()
         trail.note("started", what="service", count=again)
-        analyst = Analyst(orders.root, database, settings, trail, stopping=stop.is_set)
+        analyst = Analyst(
+            orders.root,
+            database,
+            settings,
+            trail,
+            stopping=stop.is_set,
+            scheduled=Schedule(settings),
+        )
         threads = _started(analyst, stop, count=settings.service.workers)
         while not stop.wait(_POLL_S):
             sender.check()

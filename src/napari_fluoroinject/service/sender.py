@@ -56,7 +56,7 @@ def send(orders: Orders, stop: threading.Event) -> None:
         Trail(orders.root / "audit") as trail,
     ):
         delivery = Delivery(database, settings, trail)
-        confirmation = Confirmation(delivery, settings, trail)
+        confirmation = Confirmation(delivery)
         delivery.queue.recover()
         while not stop.is_set():
             busy = delivery.round()
