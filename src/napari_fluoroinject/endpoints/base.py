@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy.typing as npt
 from pydicom import Dataset
 
+from napari_fluoroinject.errors import FluoroinjectError
 from napari_fluoroinject.model.cine import LoopReference
 
 if TYPE_CHECKING:
@@ -60,8 +61,23 @@ class Receipt:
     status: int = 0x0000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """An object that the counterpart does not keep, and why."""
+
+    item: Storable
+    error: FluoroinjectError
+
+
 Wanted = LoopReference | Query
 """What is to be retrieved: one loop that was found, or everything that a query matches."""
+
+
+def uids_of(wanted: Wanted) -> tuple[str, ...]:
+    """SOP Instance UIDs of a loop that is wanted; none for a query, which does not say them."""
+    if isinstance(wanted, Query):
+        return ()
+    return wanted.frame_instance_uids or (wanted.sop_instance_uid,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,6 +103,10 @@ class Source(Protocol):
 
 class Sink(Protocol):
     """Whoever keeps objects; `store` keeps every one of them or raises."""
+
+    def send(self, objects: Iterable[Storable], /) -> Iterator[Receipt | NotSent]:
+        """Tell of every object whether it is kept; one that is refused does not end the rest."""
+        ...
 
     def store(self, objects: Iterable[Storable], /) -> Sequence[Receipt]:
         """Keep every object, or raise."""
@@ -119,6 +139,16 @@ class Retrieves(Protocol):
         a file with other content is never replaced.
         """
         ...
+
+
+def all_kept(told: Iterable[Receipt | NotSent]) -> tuple[Receipt, ...]:
+    """Return the receipts of what was sent; raises the error of the first that is not kept."""
+    receipts = []
+    for one in told:
+        if isinstance(one, NotSent):
+            raise one.error
+        receipts.append(one)
+    return tuple(receipts)
 
 
 class Preview(Protocol):

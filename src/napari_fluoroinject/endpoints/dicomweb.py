@@ -12,7 +12,15 @@ from dicomweb_client import DICOMwebClient
 from napari_fluoroinject.dicom.content import is_uid
 from napari_fluoroinject.dicom.grey import native_samples, stored_values
 from napari_fluoroinject.endpoints import qido, stow, wado
-from napari_fluoroinject.endpoints.base import Query, Receipt, Storable, Wanted
+from napari_fluoroinject.endpoints.base import (
+    NotSent,
+    Query,
+    Receipt,
+    Storable,
+    Wanted,
+    all_kept,
+    uids_of,
+)
 from napari_fluoroinject.endpoints.found import LOOP_KEYS, references
 from napari_fluoroinject.endpoints.landing import loop_in_memory, scratch
 from napari_fluoroinject.endpoints.web_answers import frame_format
@@ -174,8 +182,12 @@ class DicomWeb:
         single: npt.NDArray[Any] = stored_values(native_samples(samples, pixels), pixels)[0]
         return single
 
+    def send(self, objects: Iterable[Storable]) -> Iterator[Receipt | NotSent]:
+        """Tell of every object whether it is kept; several go in one request. See `stow.send`."""
+        return stow.send(self._session, self._root, objects)
+
     def store(self, objects: Iterable[Storable]) -> tuple[Receipt, ...]:
-        """Send every object, several in one request; files are read while they are sent.
+        """Send every object; files are read while they are sent.
 
         Raises
         ------
@@ -184,19 +196,12 @@ class DicomWeb:
         UnreadableObjectError
             An object is none.
         """
-        receipts = []
-        for batch in stow.batches(stow.prepared(item) for item in objects):
-            kept = stow.send(self._session, f"{self._root}/studies", batch)
-            receipts += [
-                Receipt(sop_instance_uid=one.uid, destination=self._root, status=kept[one.uid])
-                for one in batch
-            ]
-        return tuple(receipts)
+        return all_kept(self.send(objects))
 
     def _listed(self, wanted: Wanted) -> Iterator[tuple[str, str, str]]:
         if isinstance(wanted, LoopReference):
             study, series = wanted.study_instance_uid, wanted.series_instance_uid
-            for uid in wanted.frame_instance_uids or (wanted.sop_instance_uid,):
+            for uid in uids_of(wanted):
                 yield study, series, uid
             return
         keys = {key: text for key, text in wanted.keys.items() if text}

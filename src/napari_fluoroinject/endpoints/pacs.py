@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pynetdicom.presentation import build_context
 
-from napari_fluoroinject.endpoints.base import Query, Receipt, Storable, Wanted
+from napari_fluoroinject.endpoints.base import NotSent, Query, Receipt, Storable, Wanted, all_kept
 from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.commitment import holds
 from napari_fluoroinject.endpoints.dimse import SUCCESS, VERIFICATION, refusal, status_of
@@ -16,7 +16,7 @@ from napari_fluoroinject.endpoints.landing import loop_in_memory, scratch
 from napari_fluoroinject.endpoints.move import Inbound
 from napari_fluoroinject.endpoints.querying import query_levels
 from napari_fluoroinject.endpoints.retrieval import retrieve
-from napari_fluoroinject.endpoints.sending import NotSent, send
+from napari_fluoroinject.endpoints.sending import send
 from napari_fluoroinject.endpoints.worklist import WorklistQuery, worklist
 from napari_fluoroinject.errors import EndpointError
 from napari_fluoroinject.model.cine import LoopReference
@@ -128,12 +128,7 @@ class Pacs:
         UnreadableObjectError
             If a file is not a DICOM file.
         """
-        receipts = []
-        for told in send(self, objects):
-            if isinstance(told, NotSent):
-                raise told.error
-            receipts.append(told)
-        return tuple(receipts)
+        return all_kept(self.send(objects))
 
 
 def parse_pacs(url: str) -> Pacs:

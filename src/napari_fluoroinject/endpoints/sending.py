@@ -12,7 +12,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID
 from pynetdicom.presentation import PresentationContext, build_context
 
-from napari_fluoroinject.endpoints.base import Receipt, Storable
+from napari_fluoroinject.endpoints.base import NotSent, Receipt, Storable
 from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.dimse import (
     CONTEXTS_PER_ASSOCIATION,
@@ -39,14 +39,6 @@ if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.pacs import Pacs
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotSent:
-    """An object that the peer does not keep, and why."""
-
-    item: Storable
-    error: FluoroinjectError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,14 @@ from pydicom import dcmwrite
 
 from napari_fluoroinject.dicom.opened import one_error
 from napari_fluoroinject.dicom.scan import scan
+from napari_fluoroinject.endpoints.base import NotSent, Receipt, Storable
 from napari_fluoroinject.endpoints.multipart import Body, size_bytes
-from napari_fluoroinject.endpoints.web_answers import check_kept, outcome
-from napari_fluoroinject.errors import UnreadableObjectError
+from napari_fluoroinject.endpoints.web_answers import fault, outcome
+from napari_fluoroinject.errors import RefusedError, UnreadableObjectError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from napari_fluoroinject.endpoints.base import Storable
     from napari_fluoroinject.endpoints.web_session import WebSession
 
 BATCH_BYTES = 64 << 20
@@ -28,8 +28,9 @@ BATCH_OBJECTS = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """An object ready to be sent: its file or its bytes, and its SOP Instance UID."""
+    """An object ready to be sent: what was given, its file or bytes, its SOP Instance UID."""
 
+    item: Storable
     content: Path | bytes
     uid: str
 
@@ -44,7 +45,7 @@ def prepared(item: Storable) -> Outgoing:
     """
     if isinstance(item, Path):
         try:
-            return Outgoing(content=item, uid=scan(item).sop_instance_uid)
+            return Outgoing(item=item, content=item, uid=scan(item).sop_instance_uid)
         except OSError as error:
             raise UnreadableObjectError(
                 item.name, seen=error.strerror or "no file", expected="a DICOM file"
@@ -52,7 +53,7 @@ def prepared(item: Storable) -> Outgoing:
     with one_error("an object in memory"):
         buffer = io.BytesIO()
         dcmwrite(buffer, item, enforce_file_format=True)
-        return Outgoing(content=buffer.getvalue(), uid=str(item.SOPInstanceUID))
+        return Outgoing(item=item, content=buffer.getvalue(), uid=str(item.SOPInstanceUID))
 
 
 def batches(items: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
@@ -70,19 +71,42 @@ def batches(items: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
         yield batch
 
 
-def send(session: WebSession, url: str, batch: Sequence[Outgoing]) -> Mapping[str, int]:
-    """Send objects in one request; returns 0x0000 or a warning for the UID of each.
+def send(
+    session: WebSession, root: str, objects: Iterable[Storable]
+) -> Iterator[Receipt | NotSent]:
+    """Send objects, several in one request, and tell of each whether it is kept.
 
     Raises
     ------
-    UnreachableError, RefusedError
-        Nobody answers, or an object is not kept, or nothing is said about it. The status of the
-        answer alone is no proof: 202 says that some failed, and 200 with an empty body nothing.
+    UnreachableError
+        Nobody answers: what was not told of was perhaps not sent.
     """
+    ready = []
+    for item in objects:
+        try:
+            ready.append(prepared(item))
+        except UnreadableObjectError as error:
+            yield NotSent(item=item, error=error)
+    for batch in batches(ready):
+        yield from _sent(session, root, batch)
+
+
+def _sent(
+    session: WebSession, root: str, batch: Sequence[Outgoing]
+) -> Iterator[Receipt | NotSent]:
     body = Body(objects=[one.content for one in batch])
     headers = {"Content-Type": body.content_type, "Accept": "application/dicom+json"}
-    response = session.request("POST", url, data=body, headers=headers)
-    answers = session.datasets(response.json) if response.content else []
+    try:
+        response = session.request("POST", f"{root}/studies", data=body, headers=headers)
+        answers = session.datasets(response.json) if response.content else []
+    except RefusedError as refused:
+        yield from (NotSent(item=one.item, error=refused) for one in batch)
+        return
     found = outcome(answers[0] if answers else {})
-    check_kept(found, [one.uid for one in batch], status=response.status_code, peer=session.peer)
-    return found.kept
+    for one in batch:
+        error = fault(found, one.uid, status=response.status_code, peer=session.peer)
+        if error is not None:
+            yield NotSent(item=one.item, error=error)
+        else:
+            status = found.kept[one.uid]
+            yield Receipt(sop_instance_uid=one.uid, destination=root, status=status)

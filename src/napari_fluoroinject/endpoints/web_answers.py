@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydicom.datadict import keyword_for_tag
 
 from napari_fluoroinject.dicom.pixels import PixelFormat
 from napari_fluoroinject.errors import RefusedError, UnreadableObjectError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 _REFERENCED_UID = "00081155"
 _WARNING_REASON, _FAILURE_REASON = "00081196", "00081197"
@@ -94,7 +91,7 @@ class Outcome:
 
 
 def outcome(answer: Mapping[str, Any]) -> Outcome:
-    """Read the answer to a STOW request (PS3.18 10.5.3): every item of both sequences."""
+    """Read the answer to a STOW request (PS3.18 10.5.3): every item of both its sequences."""
     kept = {
         uid: _number(item, _WARNING_REASON) or 0x0000
         for item in _items(answer, _STORED)
@@ -108,40 +105,36 @@ def outcome(answer: Mapping[str, Any]) -> Outcome:
     return Outcome(kept=kept, failed=failed)
 
 
-def check_kept(found: Outcome, sent: Sequence[str], *, status: int, peer: str) -> None:
-    """Check that every object that was sent is kept, in so many words.
+def fault(found: Outcome, uid: str, *, status: int, peer: str) -> RefusedError | None:
+    """Why the server is not known to keep an object; None where it says, in so many words, it is.
+
+    The HTTP status alone is no proof: 202 says that some failed, and 200 with an empty body
+    nothing at all.
 
     Parameters
     ----------
     found
         What the server says.
-    sent
-        SOP Instance UIDs.
+    uid
+        SOP Instance UID of the object.
     status
         Of the HTTP answer.
     peer
         Who says it.
-
-    Raises
-    ------
-    RefusedError
-        One failed, or is not named.
     """
-    if found.failed:
-        uid, reason = next(iter(found.failed.items()))
+    reason = found.failed.get(uid, found.failed.get(""))
+    if reason is not None:
         why = _REASONS.get(reason) or _ranged(reason)
-        count = "" if len(found.failed) == 1 else f" and {len(found.failed) - 1} more"
-        raise RefusedError(
-            f"{peer} did not keep {uid or 'an object that it does not name'}{count}: HTTP status "
-            f"{status}, failure reason 0x{reason:04X}: {why}; expected success: see its log"
+        return RefusedError(
+            f"{peer} did not keep {uid}: HTTP status {status}, failure reason 0x{reason:04X}: "
+            f"{why}; expected success: see its log"
         )
-    missing = [uid for uid in sent if uid not in found.kept]
-    if missing:
-        raise RefusedError(
-            f"{peer} does not say that it keeps {missing[0]} ({len(missing)} of {len(sent)} "
-            f"objects; HTTP status {status}); expected its word for every one (PS3.18 10.5.3): "
-            "see its log"
+    if uid not in found.kept:
+        return RefusedError(
+            f"{peer} does not say that it keeps {uid} (HTTP status {status}); expected its word "
+            "for every object (PS3.18 10.5.3): see its log"
         )
+    return None
 
 
 def _ranged(reason: int) -> str:
