@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pynetdicom.presentation import build_context
 
+from napari_fluoroinject.endpoints.allow import is_loopback
 from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.dimse import (
     CINE_CLASSES,
@@ -132,7 +133,7 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
     inbound = peer.inbound
     station = Station(
         ae_title=peer.calling,
-        host=inbound.host,
+        host=_host(peer),
         port=inbound.port,
         callers=(peer.called,),
         tls=inbound.tls,
@@ -153,6 +154,12 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
             yield peer.calling, spool.root
         finally:
             scp.close()
+
+
+def _host(peer: Pacs) -> str:
+    """The address to listen on: from elsewhere nobody reaches loopback."""
+    inbound = peer.inbound
+    return "0.0.0.0" if is_loopback(inbound.host) and not is_loopback(peer.host) else inbound.host  # noqa: S104 - only the archive is answered
 
 
 def _late(keep: _Keeper, events: Events) -> Iterator[Path | Refused]:
