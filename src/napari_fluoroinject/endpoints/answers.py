@@ -66,7 +66,7 @@ def _results(function: Callable[[Any], Any], event: evt.Event) -> Iterator[tuple
     try:
         result = function(event)
         several = result if isinstance(result, Iterator) else iter([result])
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the edge of a worker: the peer gets a status
         yield error, None
         return
     while True:
@@ -74,7 +74,7 @@ def _results(function: Callable[[Any], Any], event: evt.Event) -> Iterator[tuple
             status, data = next(several)
         except StopIteration:
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - as above
             yield error, None
             return
         yield (int(status.Status) if isinstance(status, Dataset) else int(status)), data
