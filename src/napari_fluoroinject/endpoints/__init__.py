@@ -66,7 +66,12 @@ def _counterpart(url: str, endpoint: Endpoint, settings: Settings) -> Counterpar
             spool=listen.spool,
             tls=listen.tls,
         )
-        return replace(parse_pacs(url), tls=endpoint.tls, inbound=inbound)
+        return replace(
+            parse_pacs(url),
+            tls=endpoint.tls,
+            retrieve_by=endpoint.retrieve,
+            inbound=inbound,
+        )
     if url.startswith("dicomweb+"):
         try:
             from napari_fluoroinject.endpoints.dicomweb import DicomWeb

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 from napari_fluoroinject.endpoints import command as commands
 from napari_fluoroinject.endpoints import pdu
 from napari_fluoroinject.endpoints.allow import Peer
+from napari_fluoroinject.endpoints.command import Command
+from napari_fluoroinject.endpoints.parts import Part
 from napari_fluoroinject.endpoints.pdu import Agreed, PeerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from napari_fluoroinject.endpoints.command import Command
     from napari_fluoroinject.endpoints.limits import Limits
-    from napari_fluoroinject.endpoints.parts import Part
     from napari_fluoroinject.endpoints.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -43,6 +43,11 @@ class Entity(Protocol):
     """Whom the caller talks to: what it offers, whom it admits, how it answers."""
 
     ae_title: str
+
+    @property
+    def callers_known(self) -> int:
+        """How many titles are on the list of callers; 0 where everyone may call."""
+        ...
 
     @property
     def offered(self) -> Mapping[str, Sequence[str]]:
@@ -113,15 +118,15 @@ class Association:
                     pass
         except PeerError as error:
             log.info("%s: aborted %s: %s", self._entity.ae_title, self.peer.address, error)
-            self._wire.send_last(pdu.aborted(error.reason))
+            self._end(pdu.aborted(error.reason))
         except OSError as error:
             why = error.strerror or str(error)
             log.info("%s: ended with %s: %s", self._entity.ae_title, self.peer.address, why)
-            self._wire.send_last(pdu.aborted(pdu.NOT_SPECIFIED))
+            self._end(pdu.aborted(pdu.NOT_SPECIFIED))
         except Exception:
             # the edge of a worker: the caller gets an end, and the listener goes on
             log.exception("%s: an association broke off", self._entity.ae_title)
-            self._wire.send_last(pdu.aborted(pdu.NOT_SPECIFIED))
+            self._end(pdu.aborted(pdu.NOT_SPECIFIED))
         finally:
             self._forget()
 
@@ -143,7 +148,7 @@ class Association:
                 self.peer.address,
                 *rejection,
             )
-            self._wire.send_last(pdu.rejected(*rejection))
+            self._end(pdu.rejected(*rejection))
             return False
         agreed, answer = pdu.agree(
             request,
@@ -171,7 +176,7 @@ class Association:
                 self._take(context, control, fragment)
             return True
         if kind == pdu.RELEASE_RQ and self._message is None:
-            self._wire.send_last(pdu.framed(pdu.RELEASE_RP, bytes(4)))
+            self._end(pdu.framed(pdu.RELEASE_RP, bytes(4)))
             return False
         if kind == pdu.ABORT:
             return False
@@ -283,6 +288,12 @@ class Association:
         if commands.read_command(said).field != commands.C_CANCEL:
             raise PeerError("another request before the last answer")
         return True
+
+    def _end(self, last: bytes) -> None:
+        """Say the last word; the place is free for others from here on."""
+        self._forget()
+        self.idle_since_s = 0.0
+        self._wire.send_last(last)
 
     def _forget(self) -> None:
         if self._message is not None and self._message.part is not None:

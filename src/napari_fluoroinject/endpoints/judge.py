@@ -79,7 +79,6 @@ def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
             spool.quarantine(part.path, uid=instance, reason=structure.fault)
             raise NotKeptError(MISMATCH, structure.fault)
         admission = spool.admit(part.path, uid=instance)
-        size = admission.path.stat().st_size
     except UnreadableObjectError as error:
         raise NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
     except ConflictError as error:
@@ -93,7 +92,7 @@ def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
         study_instance_uid=structure.text(STUDY_UID),
         series_instance_uid=structure.text(SERIES_UID),
         sha256=admission.sha256,
-        size_bytes=size,
+        size_bytes=admission.size_bytes,
         caller=peer.ae_title,
         address=peer.address,
         new=admission.new,

@@ -6,7 +6,6 @@ import ipaddress
 import logging
 import selectors
 import socket
-import ssl
 import threading
 import time
 from contextlib import suppress
@@ -18,6 +17,8 @@ from napari_fluoroinject.endpoints.tls import certificate_names
 from napari_fluoroinject.endpoints.wire import Wire
 
 if TYPE_CHECKING:
+    import ssl
+
     from napari_fluoroinject.endpoints.limits import Limits
 
 log = logging.getLogger(__name__)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pynetdicom.presentation import build_context
 
+from napari_fluoroinject.endpoints.allow import is_loopback
 from napari_fluoroinject.endpoints.calling import associated
 from napari_fluoroinject.endpoints.dimse import (
     CINE_CLASSES,
@@ -23,12 +24,7 @@ from napari_fluoroinject.endpoints.dimse import (
     is_warning,
 )
 from napari_fluoroinject.endpoints.landing import land
-from napari_fluoroinject.endpoints.storage_scp import (
-    Received,
-    Station,
-    StorageScp,
-    dataset_sha256,
-)
+from napari_fluoroinject.endpoints.storage_scp import Station, StorageScp, dataset_sha256
 from napari_fluoroinject.endpoints.suboperations import (
     Events,
     Final,
@@ -43,6 +39,7 @@ from napari_fluoroinject.spool.store import Spool, kept_path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.endpoints.order import Order
     from napari_fluoroinject.endpoints.pacs import Pacs
 
@@ -135,7 +132,11 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
     """
     inbound = peer.inbound
     station = Station(
-        ae_title=peer.calling, host=inbound.host, port=inbound.port, callers=(peer.called,)
+        ae_title=peer.calling,
+        host=_host(peer),
+        port=inbound.port,
+        callers=(peer.called,),
+        tls=inbound.tls,
     )
     with Spool(room / "spool", digest=dataset_sha256) as spool:
         scp = StorageScp(
@@ -153,6 +154,12 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
             yield peer.calling, spool.root
         finally:
             scp.close()
+
+
+def _host(peer: Pacs) -> str:
+    """The address to listen on: from elsewhere nobody reaches loopback."""
+    inbound = peer.inbound
+    return "0.0.0.0" if is_loopback(inbound.host) and not is_loopback(peer.host) else inbound.host  # noqa: S104 - only the archive is answered
 
 
 def _late(keep: _Keeper, events: Events) -> Iterator[Path | Refused]:

@@ -10,12 +10,14 @@ from pynetdicom.presentation import build_context
 
 from napari_fluoroinject.endpoints.base import NotSent, Query, Receipt, Storable, Wanted, all_kept
 from napari_fluoroinject.endpoints.calling import associated
+from napari_fluoroinject.endpoints.commitment import holds
 from napari_fluoroinject.endpoints.dimse import SUCCESS, VERIFICATION, refusal, status_of
 from napari_fluoroinject.endpoints.landing import loop_in_memory, scratch
 from napari_fluoroinject.endpoints.move import Inbound
 from napari_fluoroinject.endpoints.querying import query_levels
 from napari_fluoroinject.endpoints.retrieval import retrieve
 from napari_fluoroinject.endpoints.sending import send
+from napari_fluoroinject.endpoints.worklist import WorklistQuery, worklist
 from napari_fluoroinject.errors import EndpointError
 from napari_fluoroinject.model.cine import LoopReference
 from napari_fluoroinject.settings.network import Retrieve, Tls
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.scheduled import ScheduledProcedure
 
 _LOOP_KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 
@@ -98,6 +101,14 @@ class Pacs:
         """
         with scratch() as folder:
             return loop_in_memory(tuple(retrieve(self, reference, folder)))
+
+    def worklist(self, query: WorklistQuery | None = None) -> tuple[ScheduledProcedure, ...]:
+        """Return what is scheduled; see `worklist.worklist`."""
+        return worklist(self, query or WorklistQuery())
+
+    def holds(self, uids: Iterable[str], *, study: str = "") -> frozenset[str]:
+        """Return which of these objects the peer finds; see `commitment.holds`."""
+        return holds(self, uids, study=study)
 
     def retrieve(self, wanted: Wanted, folder: Path) -> Iterator[Path]:
         """Bring objects into a folder; see `retrieval.retrieve`."""

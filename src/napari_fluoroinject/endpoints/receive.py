@@ -7,12 +7,13 @@ import time
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
-from napari_fluoroinject.endpoints.storage_scp import Received, Refused, Station, StorageScp
+from napari_fluoroinject.endpoints.storage_scp import Refused, Station, StorageScp
 from napari_fluoroinject.spool.index import Arrival, Index
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.endpoints.limits import Limits
     from napari_fluoroinject.spool.store import Spool
 

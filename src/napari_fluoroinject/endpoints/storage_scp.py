@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_fluoroinject.endpoints.allow import (
@@ -31,13 +29,15 @@ from napari_fluoroinject.endpoints.parts import Part, dataset_start, meta_inform
 from napari_fluoroinject.endpoints.pdu import PeerError, Role
 from napari_fluoroinject.endpoints.tls import server_context
 from napari_fluoroinject.errors import EndpointError, StorageError
+from napari_fluoroinject.settings.network import Tls
 from napari_fluoroinject.spool.store import Spool, file_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from napari_fluoroinject.endpoints.association import Message
-    from napari_fluoroinject.settings.network import Tls
 
 log = logging.getLogger(__name__)
 
@@ -119,6 +119,7 @@ class StorageScp:
         self.ae_title = station.ae_title
         self.limits = limits or Limits()
         self.roles: dict[str, Role] = {}
+        self._answered: list[Any] = []
         self.offered: Mapping[str, Sequence[str]] = {
             VERIFICATION: _UNCOMPRESSED,
             **dict.fromkeys(classes, TRANSFER_SYNTAXES),
@@ -129,7 +130,13 @@ class StorageScp:
         )
         self._listener: Listener | None = None
 
-    def support(self, model: str, *, role: Role = (1, 0)) -> None:
+    def support(
+        self,
+        model: str,
+        *,
+        role: Role = (1, 0),
+        answered: tuple[Any, Callable[[Any], Any]] | None = None,
+    ) -> None:
         """Accept one more SOP class, uncompressed; its handler comes from `handlers`.
 
         Parameters
@@ -138,14 +145,16 @@ class StorageScp:
             Its UID.
         role
             What the caller may be, SCU and SCP: (0, 1) for reports of a storage commitment.
+        answered
+            Its handler, where `handlers` has none: a pair as there.
         """
+        if answered is not None:
+            self._answered = [*self._answered, answered]
         self.offered = {**self.offered, model: _UNCOMPRESSED}
         self.roles[model] = role
 
     def handlers(self) -> list[Any]:
-        """What else is answered, C-FIND and N-EVENT-REPORT: pairs of a pynetdicom event and a
-        function that takes such an event.
-        """
+        """What else is answered (C-FIND, N-EVENT-REPORT): pynetdicom event and function."""
         return []
 
     def refused(self, refused: Refused) -> None:
@@ -259,7 +268,9 @@ class StorageScp:
             If there is none.
         """
         asked = message.command
-        functions = {event: function for event, function, *_ in self.handlers()}
+        functions = {
+            event: function for event, function, *_ in [*self.handlers(), *self._answered]
+        }
         event = EVENTS.get(asked.field) if asked is not None else None
         if event not in functions:
             raise PeerError("a request that is not served here")
