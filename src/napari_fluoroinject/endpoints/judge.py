@@ -72,7 +72,10 @@ def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
         raise NotKeptError(MISMATCH, "SOP Instance UID is not a valid UID")
     try:
         structure = scan(part.path)
-        if (structure.sop_instance_uid, structure.sop_class_uid) != (instance, asked.sop_class_uid):
+        if (structure.sop_instance_uid, structure.sop_class_uid) != (
+            instance,
+            asked.sop_class_uid,
+        ):
             raise NotKeptError(MISMATCH, "UIDs of command and data set differ")
         _require_series(structure)
         if structure.fault:

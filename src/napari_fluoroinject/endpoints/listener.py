@@ -132,7 +132,7 @@ class Listener:
                 except BlockingIOError:  # the caller has gone meanwhile
                     pass
                 except (OSError, RuntimeError, MemoryError) as error:
-                    log.error("%s: cannot accept: %s", self._entity.ae_title, error)  # noqa: TRY400
+                    log.error("%s: cannot accept: %s", self._entity.ae_title, error)
                     self._make_way()
                     time.sleep(_PAUSE_S)
 

@@ -55,9 +55,7 @@ class Receiver(StorageScp):
         self._index = index
         self._job = job
         self._tell = refused
-        super().__init__(
-            spool, station, classes=CINE_CLASSES, received=self._note, limits=limits
-        )
+        super().__init__(spool, station, classes=CINE_CLASSES, received=self._note, limits=limits)
 
     def wait(self, timeout_s: float) -> Received | None:
         """Return the next object that is new here, as they arrived; None after `timeout_s`."""

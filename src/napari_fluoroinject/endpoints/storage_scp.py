@@ -279,8 +279,12 @@ class StorageScp:
     def _tell_refusal(self, status: int, comment: str, uid: str, peer: Peer) -> None:
         level = logging.ERROR if status == CONFLICT else logging.WARNING
         log.log(
-            level, "%s: object of %s refused with 0x%04X: %s",
-            self.ae_title, peer.ae_title, status, comment,
+            level,
+            "%s: object of %s refused with 0x%04X: %s",
+            self.ae_title,
+            peer.ae_title,
+            status,
+            comment,
         )
         try:
             self.refused(
@@ -293,4 +297,4 @@ class StorageScp:
                 )
             )
         except StorageError as error:
-            log.error("%s: a refusal could not be noted: %s", self.ae_title, error)  # noqa: TRY400
+            log.error("%s: a refusal could not be noted: %s", self.ae_title, error)
