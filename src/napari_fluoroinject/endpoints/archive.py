@@ -19,8 +19,9 @@ from napari_fluoroinject.endpoints.dimse import (
     RESULT_CLASSES,
     STUDY_ROOT_FIND,
 )
+from napari_fluoroinject.endpoints.judge import MISMATCH, Received
 from napari_fluoroinject.endpoints.matching import matches, texts
-from napari_fluoroinject.endpoints.storage_scp import MISMATCH, Received, Station, StorageScp
+from napari_fluoroinject.endpoints.storage_scp import Station, StorageScp
 from napari_fluoroinject.errors import UnreadableObjectError
 
 if TYPE_CHECKING:
