@@ -1,10 +1,10 @@
-"""`fluoroinject audit`: read the audit trail of a spool, and check that nothing of it was changed."""
+"""`fluoroinject audit`: read the audit trail of a spool, and check it against its hashes."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from pathlib import Path  # typer reads it off the option
+from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
 from typing import TYPE_CHECKING, Annotated
 
 import typer
