@@ -23,6 +23,7 @@ from napari_fluoroinject.endpoints.dimse import (
     SUCCESS,
     is_warning,
 )
+from napari_fluoroinject.endpoints.judge import Shelf
 from napari_fluoroinject.endpoints.landing import land
 from napari_fluoroinject.endpoints.storage_scp import Station, StorageScp, dataset_sha256
 from napari_fluoroinject.endpoints.suboperations import (
@@ -140,7 +141,10 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
     )
     with Spool(room / "spool", digest=dataset_sha256) as spool:
         scp = StorageScp(
-            spool, station, classes=(*CINE_CLASSES, *RESULT_CLASSES), received=keep.received
+            Shelf(spool=spool),
+            station,
+            classes=(*CINE_CLASSES, *RESULT_CLASSES),
+            received=keep.received,
         )
         try:
             scp.start()
