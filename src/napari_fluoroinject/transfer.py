@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.find import OTHER_DOCUMENTS, files_of
 from napari_fluoroinject.endpoints import connect
-from napari_fluoroinject.endpoints.base import NotSent, Query
+from napari_fluoroinject.endpoints.base import NotSent, Query, Receipt
 from napari_fluoroinject.errors import (
     EndpointError,
     FluoroinjectError,
@@ -20,7 +20,7 @@ from napari_fluoroinject.errors import (
 )
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.endpoints.base import Counterpart, Level, Receipt
+    from napari_fluoroinject.endpoints.base import Counterpart, Level
     from napari_fluoroinject.settings import Settings
     from napari_fluoroinject.sources import Progress
 

@@ -58,7 +58,7 @@ _Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE",
-        help="Files, folders, endpoints (pacs://..., dicomweb+https://..., names from the settings "
+        help="Files, folders, endpoints (pacs://..., dicomweb+https://..., names of the settings "
         "file); an endpoint may be followed by ?StudyInstanceUID=...",
     ),
 ]
