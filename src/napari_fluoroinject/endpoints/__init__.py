@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
+from napari_fluoroinject.errors import EndpointError
+
 if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.base import Counterpart, Query
     from napari_fluoroinject.settings import Settings
@@ -71,8 +73,13 @@ def _counterpart(url: str, endpoint: Endpoint, settings: Settings) -> Counterpar
             inbound=inbound,
         )
     if url.startswith("dicomweb+"):
-        from napari_fluoroinject.endpoints.dicomweb import DicomWeb
-
+        try:
+            from napari_fluoroinject.endpoints.dicomweb import DicomWeb
+        except ModuleNotFoundError as error:
+            raise EndpointError(
+                f"{url}: DICOMweb needs the Python package {error.name}, which is not installed; "
+                "expected it: pip install 'napari-fluoroinject[dicomweb]'"
+            ) from error
         return DicomWeb(url, tls=endpoint.tls, token_file=endpoint.token_file)
     from napari_fluoroinject.endpoints.folder import Folder
 
@@ -80,8 +87,6 @@ def _counterpart(url: str, endpoint: Endpoint, settings: Settings) -> Counterpar
 
 
 def _keys(text: str, address: str) -> dict[str, str]:
-    from napari_fluoroinject.errors import EndpointError
-
     keys = dict(parse_qsl(text, keep_blank_values=True))
     unknown = sorted(keys.keys() - set(_KEYS))
     if unknown:

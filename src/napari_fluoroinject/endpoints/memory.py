@@ -43,9 +43,19 @@ class Memory:
         return "memory"
 
     def __iter__(self) -> Iterator[Frame]:
-        """The frames of every loop; time goes on from the last frame of the one before."""
+        """The frames of every loop; time goes on from the last frame of the one before.
+
+        Raises
+        ------
+        EndpointError
+            If a loop does not tell when its frames were taken.
+        """
         index, before_s = 0, 0.0
         for loop in self._loops.values():
+            if loop.times_s is None:
+                raise EndpointError(
+                    f"{loop.reference.sop_instance_uid} has no times; expected those of its frames"
+                )
             time_s = before_s
             for number, own_s in enumerate(loop.times_s):
                 time_s = before_s + float(own_s)

@@ -73,8 +73,8 @@ def _page(client: DICOMwebClient, session: WebSession, query: Query, offset: int
         # a service that does not look at a key gives everything: told, not handed on
         if any(one.get(keyword, asked[0]) not in asked for one in page) and "*" not in asked:
             raise RefusedError(
-                f"{session.peer} answered with other objects than those of the {keyword} asked for; "
-                "expected it to match that key"
+                f"{session.peer} answered with other objects than those of the {keyword} asked "
+                "for; expected it to match that key"
             )
     return page
 
