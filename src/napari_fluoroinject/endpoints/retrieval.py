@@ -126,7 +126,7 @@ class _Run:
             return
         error = refusal(final.response, peer=str(self._peer), request=f"C-{how.__name__.upper()}")
         if how is move:
-            raise RefusedError(f"{error}: {what_it_must_know(self._peer)}")
+            raise RefusedError(f"{error}; to send to us, {what_it_must_know(self._peer)}")
         raise error
 
 
@@ -166,10 +166,16 @@ def _reason(final: Final | None, uid: str) -> str:
 
 
 def _told(peer: Pacs, failures: Mapping[str, str], *, of: int) -> str:
-    some = [f"{uid}: {why}" for uid, why in list(failures.items())[:_MOST_NAMED]]
-    more = len(failures) - len(some)
-    rest = f"; and {more} more" if more > 0 else ""
+    """What did not come, those of one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for uid, why in failures.items():
+        reasons.setdefault(why, []).append(uid)
+    told = []
+    for why, uids in reasons.items():
+        more = len(uids) - _MOST_NAMED
+        named = ", ".join(uids[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        told.append(f"{named}: {why}")
     return (
         f"{len(failures)} of {of} objects did not come from {peer}; expected all: "
-        f"{'; '.join(some)}{rest}"
+        f"{'; '.join(told)}"
     )
