@@ -101,11 +101,12 @@ def test_what_a_repository_did_not_finish_reading_is_sent_again(tmp_path, tls):
     assert lines_in(server.messages) == [*range(1, 11), *range(1, 41)]
 
 
-def test_a_server_without_the_farewell_of_tls_is_taken_too(tmp_path, tls):
+def test_what_a_server_drops_without_the_farewell_of_tls_stays_due(tmp_path, tls):
+    """RFC 5425 4.4 demands it; without it nobody knows what was read."""
     note(tmp_path, 3)
-    with AuditRepository(tls[1], farewell=False) as server:
-        assert send_new(tmp_path, at(server, tls), source="X") == 3
-    assert lines_in(server.messages) == [1, 2, 3]
+    with AuditRepository(tls[1], farewell=False) as server, pytest.raises(EndpointError):
+        send_new(tmp_path, at(server, tls), source="X")
+    assert unsent(tmp_path) == 3
 
 
 def test_a_place_that_was_lost_or_damaged_sends_again_rather_than_not_at_all(tmp_path, tls):

@@ -8,7 +8,7 @@ import os
 import socket
 import ssl
 import threading
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -155,6 +155,9 @@ def _forward(folder: Path, repository: Repository, source: str, end: threading.E
 def _connection(repository: Repository) -> Iterator[ssl.SSLSocket]:
     where = f"{repository.host}:{repository.port}"
     context = client_context(repository.tls)
+    # with 1.2 both sides have accepted each other when the handshake ends; a client of 1.3 learns
+    # later that it was refused, and OpenSSL takes the refusal for an orderly close
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
     name = repository.tls.name or repository.host
     try:
         with (
@@ -172,12 +175,12 @@ def _connection(repository: Repository) -> Iterator[ssl.SSLSocket]:
 
 
 def _finish(connection: ssl.SSLSocket) -> None:
-    """Say that this was all, and wait until the other side has read it and closes too.
+    """Say that this was all, and wait until the other side has read it and says so too.
 
-    TCP alone does not tell what was read; a connection that is reset raises.
+    RFC 5425 4.4: the receiver answers with a close_notify of its own. TCP alone does not tell what
+    was read, so that everything else raises.
     """
-    with suppress(ssl.SSLEOFError, ssl.SSLZeroReturnError):  # closed, without TLS's own farewell
-        connection.unwrap().close()
+    connection.unwrap().close()
 
 
 def _due(folder: Path) -> Iterator[Entry]:
