@@ -20,11 +20,13 @@ from napari_fluoroinject.cli.deidentify import deidentify
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
 from napari_fluoroinject.cli.grow_forest import grow_forest
+from napari_fluoroinject.cli.listen import listen
 from napari_fluoroinject.cli.matrix import matrix
 from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
 from napari_fluoroinject.cli.process import settle
+from napari_fluoroinject.cli.queue import queue
 from napari_fluoroinject.cli.read import read
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
@@ -56,7 +58,9 @@ for _command in (
     deidentify,
     codes,
     phantom,
+    queue,
     procedures,
+    listen,
     checklist,
     check,
     doctor,

@@ -27,6 +27,13 @@ _NO_SUCH_SOP_CLASS, _CANNOT_UNDERSTAND = 0x0122, 0xC000
 VERIFICATION = "1.2.840.10008.1.1"
 
 
+_REJECTIONS = {
+    pdu.CALLED_UNKNOWN: "it called another AE title",
+    pdu.CALLING_UNKNOWN: "it is not on the list of callers",
+    pdu.BUSY: "every place is taken",
+}
+
+
 @dataclass(slots=True, kw_only=True)
 class Message:
     """A request as it comes: its command, then its data set in a file or in memory."""
@@ -61,6 +68,10 @@ class Entity(Protocol):
 
     def admits(self, peer: Peer) -> bool:
         """Whether this caller may call."""
+        ...
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
         ...
 
     def new_part(self, message: Message, peer: Peer) -> Part:
@@ -142,12 +153,7 @@ class Association:
         if rejection is None and not take_place(self):
             rejection = pdu.BUSY
         if rejection is not None:
-            log.warning(
-                "%s: rejected a caller at %s: result %d, source %d, reason %d",
-                self._entity.ae_title,
-                self.peer.address,
-                *rejection,
-            )
+            self._entity.rejected(self.peer, _REJECTIONS.get(rejection, "no DICOM request"))
             self._end(pdu.rejected(*rejection))
             return False
         agreed, answer = pdu.agree(

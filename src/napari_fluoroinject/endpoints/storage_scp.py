@@ -21,6 +21,7 @@ from napari_fluoroinject.endpoints.judge import (
     OUT_OF_RESOURCES,
     NotKeptError,
     Received,
+    Shelf,
     keep,
 )
 from napari_fluoroinject.endpoints.limits import Limits
@@ -29,8 +30,8 @@ from napari_fluoroinject.endpoints.parts import Part, dataset_start, meta_inform
 from napari_fluoroinject.endpoints.pdu import PeerError, Role
 from napari_fluoroinject.endpoints.tls import server_context
 from napari_fluoroinject.errors import EndpointError, StorageError
-from napari_fluoroinject.settings.network import Tls
-from napari_fluoroinject.spool.store import Spool, file_sha256
+from napari_fluoroinject.settings.network import ListenSettings, Tls
+from napari_fluoroinject.spool.store import file_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -87,13 +88,32 @@ class Station:
             )
 
 
+def station_of(settings: ListenSettings) -> Station:
+    """Where and as whom to answer, by the settings of `listen`.
+
+    Raises
+    ------
+    EndpointError
+        They are not valid, or a certificate cannot be used.
+    """
+    if settings.tls is not None:
+        server_context(settings.tls)
+    return Station(
+        ae_title=settings.ae_title,
+        host=settings.host,
+        port=settings.port,
+        callers=settings.allow,
+        tls=settings.tls,
+    )
+
+
 class StorageScp:
     """A listener for C-STORE and C-ECHO, and for whatever `handlers` answer; a context manager.
 
     Parameters
     ----------
-    spool
-        Keeps what is acknowledged; must tell content by `dataset_sha256`.
+    shelf
+        Keeps what is acknowledged; its spool must tell content by `dataset_sha256`.
     station
         Where and as whom it answers; another called AE title is refused.
     classes
@@ -107,18 +127,20 @@ class StorageScp:
 
     def __init__(
         self,
-        spool: Spool,
+        shelf: Shelf,
         station: Station,
         *,
         classes: Sequence[str],
         received: Callable[[Received], None],
         limits: Limits | None = None,
     ) -> None:
-        self.spool = spool
+        self.spool = shelf.spool
+        self._shelf = shelf
         self.station = station
         self.ae_title = station.ae_title
         self.limits = limits or Limits()
         self.roles: dict[str, Role] = {}
+        self._answered: list[Any] = []
         self.offered: Mapping[str, Sequence[str]] = {
             VERIFICATION: _UNCOMPRESSED,
             **dict.fromkeys(classes, TRANSFER_SYNTAXES),
@@ -129,7 +151,13 @@ class StorageScp:
         )
         self._listener: Listener | None = None
 
-    def support(self, model: str, *, role: Role = (1, 0)) -> None:
+    def support(
+        self,
+        model: str,
+        *,
+        role: Role = (1, 0),
+        answered: tuple[Any, Callable[[Any], Any]] | None = None,
+    ) -> None:
         """Accept one more SOP class, uncompressed; its handler comes from `handlers`.
 
         Parameters
@@ -138,7 +166,11 @@ class StorageScp:
             Its UID.
         role
             What the caller may be, SCU and SCP: (0, 1) for reports of a storage commitment.
+        answered
+            Its handler, where `handlers` has none: a pair as there.
         """
+        if answered is not None:
+            self._answered = [*self._answered, answered]
         self.offered = {**self.offered, model: _UNCOMPRESSED}
         self.roles[model] = role
 
@@ -193,10 +225,11 @@ class StorageScp:
             self._listener = Listener(
                 station.host, station.port, entity=self, limits=self.limits, context=context
             )
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
             raise EndpointError(
                 f"{self.ae_title} cannot listen on {station.host}:{station.port}: "
-                f"{error.strerror or error}; expected a free port: choose another, or 0 for any"
+                f"{why}; expected a free port: choose another, or 0 for any"
             ) from error
         self._listener.start()
 
@@ -209,6 +242,10 @@ class StorageScp:
     def admits(self, peer: Peer) -> bool:
         """Whether this caller may call."""
         return not self._callers or any(caller.is_(peer) for caller in self._callers)
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
+        log.warning("%s: rejected a caller at %s: %s", self.ae_title, peer.address, why)
 
     def new_part(self, message: Message, peer: Peer) -> Part:
         """Open the file of an object that begins to arrive, and write what comes before it."""
@@ -231,7 +268,7 @@ class StorageScp:
         if message.part is None or message.command is None:
             raise TypeError("an object that did not arrive; expected a part and its command")
         try:
-            self._received(keep(message.part, message.command, self.spool, peer))
+            self._received(keep(message.part, message.command, self._shelf, peer))
         except NotKeptError as refused:
             status, comment = refused.status, refused.comment
         except (StorageError, MemoryError) as error:
@@ -257,7 +294,9 @@ class StorageScp:
             If there is none.
         """
         asked = message.command
-        functions = {event: function for event, function, *_ in self.handlers()}
+        functions = {
+            event: function for event, function, *_ in [*self.handlers(), *self._answered]
+        }
         event = EVENTS.get(asked.field) if asked is not None else None
         if event not in functions:
             raise PeerError("a request that is not served here")
