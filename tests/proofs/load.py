@@ -194,7 +194,9 @@ def measure(folder: Path, asked: argparse.Namespace, told: Callable[[str, bool],
     ):
         start = echo(ours.port)
         since = time.monotonic() - ours.began_s
-        told(f"first C-ECHO {since:.2f} s after the process began ({start * 1e3:.0f} ms)", since < 2)
+        told(
+            f"first C-ECHO {since:.2f} s after the process began ({start * 1e3:.0f} ms)", since < 2
+        )
         count, rates, theirs, all_stored = asked.associations, [], [], []
         for turn in range(asked.rounds):
             took, stored = at_once(ours.port, count, "FLUOROINJECT", first=turn * count)
@@ -219,7 +221,9 @@ def measure(folder: Path, asked: argparse.Namespace, told: Callable[[str, bool],
         ]
         share = max(ours_ for ours_, _ in pairs) / max(theirs_ for _, theirs_ in pairs)
         each = "; ".join(f"{ours_:.0f} against {theirs_:.0f}" for ours_, theirs_ in pairs)
-        told(f"one association, MB/s with syncing: {each}: {share:.0%}", share >= LEAST_SHARE_OF_ONE)
+        told(
+            f"one association, MB/s with syncing: {each}: {share:.0%}", share >= LEAST_SHARE_OF_ONE
+        )
         rate = long_loop(ours, asked.frames)
         peak = ours.status("VmHWM") / 1024
         told(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 UNDISCLOSED = "not disclosed"
 """Stands where a message asks for a patient: the trail knows none."""
-_MEANINGS = {
+MEANINGS = {
     "110100": "Application Activity",
     "110103": "DICOM Instances Accessed",
     "110104": "DICOM Instances Transferred",
@@ -36,6 +36,7 @@ _MEANINGS = {
     "110180": "Study Instance UID",
     "110182": "Node ID",
 }
+"""Meanings of the codes of PS3.16 annex D that are used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +190,7 @@ def _object(root: Xml.Element, name: str, *, kind: str, role: str) -> Xml.Elemen
 
 
 def _code(parent: Xml.Element, name: str, value: str) -> None:
-    attributes = {"csd-code": value, "codeSystemName": "DCM", "originalText": _MEANINGS[value]}
+    attributes = {"csd-code": value, "codeSystemName": "DCM", "originalText": MEANINGS[value]}
     Xml.SubElement(parent, name, attributes)
 
 
