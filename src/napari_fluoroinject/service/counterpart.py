@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.errors import FluoroinjectError
+from napari_fluoroinject.errors import FluoroinjectError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping, Sequence
 
     from napari_fluoroinject.endpoints.base import Counterpart, Receipt
 
 
-def send_each(sink: Counterpart, files: Sequence[Path]) -> Iterator[Receipt | FluoroinjectError]:
-    """Send files one after the other; what is refused does not hold up the rest.
+def send_each(
+    sink: Counterpart, files: Mapping[str, Path]
+) -> Iterator[tuple[str, Receipt | FluoroinjectError]]:
+    """Send files; what is refused does not hold up the rest.
 
-    Yields for each file, in order, the receipt or why it is not kept. Where the destination is not
-    there, that holds for all that are left.
+    Yields for each the SOP Instance UID, and the receipt or why it is not kept. Where the
+    destination is not there, that holds for all that are left.
 
     Parameters
     ----------
     sink
         The destination.
     files
-        What it is to keep.
+        What it is to keep, by SOP Instance UID.
     """
     from napari_fluoroinject.endpoints.base import NotSent
 
-    told = 0
+    left, uids = dict(files), {file: uid for uid, file in files.items()}
+    fault: FluoroinjectError = UnreachableError(f"{sink} gave no answer; expected one for each")
     try:
-        for answer in sink.send(files):
-            yield answer.error if isinstance(answer, NotSent) else answer
-            told += 1
+        for answer in sink.send(list(files.values())):
+            if isinstance(answer, NotSent):
+                uid = uids.get(answer.item, "") if isinstance(answer.item, Path) else ""
+            else:
+                uid = answer.sop_instance_uid
+            if left.pop(uid, None) is not None:
+                yield uid, answer.error if isinstance(answer, NotSent) else answer
     except FluoroinjectError as error:
-        yield from [error] * (len(files) - told)
+        fault = error
+    for uid in left:
+        yield uid, fault
 
 
 def kept_of(sink: Counterpart, files: Sequence[Path]) -> frozenset[str]:

@@ -93,15 +93,14 @@ class Delivery:
             for entry in entries:
                 self._not_sent(entry, error)
             return
-        ready = [entry for entry in entries if self._may_go(entry)]
+        ready = {one.sop_instance_uid: one for one in entries if self._may_go(one)}
         sent = []
-        answers = send_each(sink, [one.path for one in ready])
-        for entry, answer in zip(ready, answers, strict=True):
+        for uid, answer in send_each(sink, {uid: one.path for uid, one in ready.items()}):
             if isinstance(answer, FluoroinjectError):
-                self._not_sent(entry, answer)
+                self._not_sent(ready[uid], answer)
             else:
-                self._sent(entry, answer)
-                sent.append(entry)
+                self._sent(ready[uid], answer)
+                sent.append(ready[uid])
         if endpoint.verify != "commitment":
             self._verify_now(sent, endpoint, sink)
 

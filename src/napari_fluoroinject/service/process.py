@@ -42,6 +42,26 @@ def begin() -> tuple[Orders, threading.Event]:
     return orders, stop
 
 
+def is_running(root: Path, name: str) -> bool:
+    """Whether a process of this name works on a spool.
+
+    Parameters
+    ----------
+    root
+        Folder of the spool.
+    name
+        As given to `alone`.
+    """
+    try:
+        with (root / f"{name}.lock").open("r+b") as file:
+            lock(file)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 @contextmanager
 def alone(root: Path, name: str) -> Iterator[None]:
     """Be the only process of this name on a spool; one that is ending is waited for.
