@@ -226,6 +226,14 @@ def test_a_file_that_was_emptied_or_renamed_is_found(written, tmp_path):
     assert check_altered(tmp_path, renamed) is not None
 
 
+@pytest.mark.parametrize("file_bytes", [1, 700, 5000, 1 << 20])
+def test_reading_can_begin_behind_any_line(tmp_path, file_bytes):
+    trail_of(tmp_path, 30, file_bytes=file_bytes)
+    for after in range(32):
+        found = [one.number for one in entries(tmp_path, after=after)]
+        assert found == list(range(after + 1, 31))
+
+
 def test_only_the_owner_can_read_the_trail(tmp_path):
     trail_of(tmp_path / "audit", 1)
     assert (tmp_path / "audit").stat().st_mode & 0o077 == 0
