@@ -118,7 +118,7 @@ class Caller:
         self.read()
 
     def hears(self, patience_s: float) -> str:
-        """What the listener does: `abort`, `reject`, `closed`, another PDU's type, or `silence`."""
+        """What the listener does: `abort`, `reject`, `closed`, `silence`, or another PDU."""
         self.socket.settimeout(patience_s)
         try:
             kind, _ = self.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_JUDGED_AT_ONCE = 4
+"""Objects that are scanned, hashed and synced side by side: more take memory, not less time."""
 _UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 
 
@@ -150,6 +153,7 @@ class StorageScp:
             station.callers, tls=station.tls is not None
         )
         self._listener: Listener | None = None
+        self._judging = threading.BoundedSemaphore(_JUDGED_AT_ONCE)
 
     def support(
         self,
@@ -185,6 +189,11 @@ class StorageScp:
     def callers_known(self) -> int:
         """How many are on the list of callers."""
         return len({caller.ae_title for caller in self._callers})
+
+    @property
+    def associations(self) -> int:
+        """How many are open now."""
+        return 0 if self._listener is None else self._listener.associations
 
     @property
     def port(self) -> int:
@@ -243,6 +252,9 @@ class StorageScp:
         """Whether this caller may call."""
         return not self._callers or any(caller.is_(peer) for caller in self._callers)
 
+    def accepted(self, peer: Peer) -> None:
+        """Take note of a caller whose association is established."""
+
     def rejected(self, peer: Peer, why: str) -> None:
         """Take note of a caller that is turned away."""
         log.warning("%s: rejected a caller at %s: %s", self.ae_title, peer.address, why)
@@ -268,7 +280,9 @@ class StorageScp:
         if message.part is None or message.command is None:
             raise TypeError("an object that did not arrive; expected a part and its command")
         try:
-            self._received(keep(message.part, message.command, self._shelf, peer))
+            with self._judging:
+                received = keep(message.part, message.command, self._shelf, peer)
+            self._received(received)
         except NotKeptError as refused:
             status, comment = refused.status, refused.comment
         except (StorageError, MemoryError) as error:
