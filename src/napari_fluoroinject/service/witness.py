@@ -54,8 +54,9 @@ def witnessed(root: Path) -> Iterator[SpoolWitness]:
 class SpoolWitness:
     """Notes into a trail and counters; any thread may call.
 
-    Every object is in the trail before its sender is answered. Counts are gathered for a second, so
-    that a flood of callers costs no write each; a crash may lose the last second's.
+    Every object is in the trail before its sender is answered. Counts are gathered for a second,
+    and of callers who are turned away one a second has a line of its own, the rest a line together:
+    a flood of them fills no disk. A crash may lose the last second's.
 
     Parameters
     ----------
@@ -74,6 +75,8 @@ class SpoolWitness:
         self._lock = threading.Lock()
         self._gathered: dict[tuple[str, str], int] = {}
         self._flushed = time.monotonic()
+        self._turned_away = -_FLUSH_S
+        self._unnamed = 0
 
     def accepted(self, peer: Peer) -> None:
         """Note an association that is established."""
@@ -82,7 +85,14 @@ class SpoolWitness:
 
     def rejected(self, peer: Peer, why: str) -> None:
         """Note a caller that was turned away."""
-        self._note("association refused", peer, reason=why)
+        with self._lock:
+            alone = time.monotonic() - self._turned_away >= _FLUSH_S
+            if alone:
+                self._turned_away = time.monotonic()
+            else:
+                self._unnamed += 1
+        if alone:
+            self._note("association refused", peer, reason=why)
         self._count("associations_refused", label=why)
 
     def received(self, received: Received) -> None:
@@ -124,7 +134,11 @@ class SpoolWitness:
         """Write the counts that were gathered."""
         with self._lock:
             gathered, self._gathered = self._gathered, {}
+            unnamed, self._unnamed = self._unnamed, 0
             self._flushed = time.monotonic()
+        if unnamed:
+            with suppress(StorageError):
+                self._trail.note("association refused", count=unnamed, reason="many at once")
         for (name, label), number in gathered.items():
             try:
                 self._counters.add(name, number, label=label, now_s=self._now_s())
