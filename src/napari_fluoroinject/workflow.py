@@ -48,6 +48,7 @@ from napari_fluoroinject.sources import (
     Progress,
     check_one_for_all,
     check_writable,
+    fetched,
     for_each,
     loops_in,
     only_loop,
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.model.subtracted import SubtractedLoop
     from napari_fluoroinject.phantom import PhantomSettings
+    from napari_fluoroinject.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -166,12 +168,27 @@ def analyze_sources(
     request: AnalysisRequest,
     *,
     out: Path,
+    settings: Settings | None = None,
     progress: Progress = _silent,
 ) -> Outcome:
-    """Analyse every loop that files and folders hold; what fails is named, the rest is done.
+    """Analyse every loop that the sources hold; what fails is named, the rest is done.
 
     The headers of all are read first: what a study shows and records is in the results of each of
     its loops.
+
+    Parameters
+    ----------
+    sources
+        Files, folders, URLs and names of endpoints, with UIDs behind a `?` or without. What lies
+        at an endpoint is fetched into a private folder below `out`, which is gone afterwards.
+    request
+        What is asked for.
+    out
+        Folder for the results.
+    settings
+        Endpoints by name, certificates, tokens; None = nothing is set up.
+    progress
+        Told of each step.
 
     Raises
     ------
@@ -187,8 +204,21 @@ def analyze_sources(
     check_landmarks(annotation, procedure)
     checklist(site=request.site_procedures)
     request.codes()
-    doses: list[DoseReport] = []
-    loops = list(loops_in(sources, doses))
+    with fetched(sources, settings=settings, inside=out, progress=progress) as (here, missing):
+        doses: list[DoseReport] = []
+        loops = [*missing, *loops_in(here, doses)]
+        return _analyze_found(loops, doses, request, out=out, progress=progress)
+
+
+def _analyze_found(
+    loops: Sequence[LoopFiles | UnreadableObjectError],
+    doses: Sequence[DoseReport],
+    request: AnalysisRequest,
+    *,
+    out: Path,
+    progress: Progress,
+) -> Outcome:
+    annotation = request.annotation()
     found_loops = [found for found in loops if isinstance(found, LoopFiles)]
     request.annotation([found.reference for found in found_loops])
     check_one_for_all(annotation, found_loops)

@@ -157,12 +157,17 @@ class DicomWeb:
 
         Raises
         ------
+        EndpointError
+            The loop has no such frame.
         UnreachableError, RefusedError
             Nobody answers, or not with that frame.
         UnreadableObjectError
             Pixels of a kind that is not read.
         """
         several = reference.frame_instance_uids
+        number = 1 if several else index + 1
+        if index < 0 or (several and index >= len(several)):
+            raise _no_such_frame(reference, index, len(several) or None)
         place = (
             reference.study_instance_uid,
             reference.series_instance_uid,
@@ -171,7 +176,9 @@ class DicomWeb:
         url = self._url(*place)
         told = self._session.datasets(lambda: self._client.retrieve_instance_metadata(*place))
         pixels = frame_format(told[0], source=place[-1])
-        raw = wado.frame(self._session, f"{url}/frames/{1 if several else index + 1}")
+        if number > pixels.frames:
+            raise _no_such_frame(reference, index, pixels.frames)
+        raw = wado.frame(self._session, f"{url}/frames/{number}")
         size = pixels.frame_samples * pixels.sample_dtype.itemsize
         if not size <= len(raw) <= size + 1:  # one byte makes the length even
             raise RefusedError(
@@ -215,6 +222,13 @@ class DicomWeb:
                 "dots (PS3.5 9.1): nothing is asked for by it"
             )
         return f"{self._root}/studies/{study}/series/{series}/instances/{instance}"
+
+
+def _no_such_frame(reference: LoopReference, index: int, count: int | None) -> EndpointError:
+    of = "" if count is None else f" of {count}"
+    return EndpointError(
+        f"{reference.sop_instance_uid} has no frame {index}{of}; expected one from 0 on"
+    )
 
 
 _URL_FORM = "expected dicomweb+https://host[:port]/root, or dicomweb+http:// to a loopback address"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from pydicom.uid import XRayRadiationDoseSRStorage
 
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, scan
+from napari_fluoroinject.endpoints.answering import PROBE
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
 from napari_fluoroinject.endpoints.judge import Shelf
 from napari_fluoroinject.endpoints.limits import Limits
@@ -108,11 +109,13 @@ class Receiver(StorageScp):
 
     def accepted(self, peer: Peer) -> None:
         """Take note of a caller whose association is established."""
-        if self.witness is not None:
+        if self.witness is not None and peer.ae_title != PROBE:
             self.witness.accepted(peer)
 
     def rejected(self, peer: Peer, why: str) -> None:
         """Take note of a caller that is turned away."""
+        if peer.ae_title == PROBE:
+            return
         super().rejected(peer, why)
         if self.witness is not None:
             self.witness.rejected(peer, why)

@@ -252,7 +252,8 @@ class WebSession(requests.Session):
             "timeout": (self.limits.connect_s, self.limits.silence_s),
         }
         try:
-            return super().request(method, url, **(dict(options) | own))
+            return super().request(method, _unescaped(url), **(dict(options) | own))
+
         except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
             told = unreachable(self.peer, error)
             raise told from told.__cause__
@@ -299,6 +300,14 @@ def _origin(url: str) -> tuple[str, str, int]:
     except ValueError as error:
         raise RefusedError("seen a URL that is none; expected https://host[:port]/path") from error
     return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def _unescaped(url: str) -> str:
+    """Write `*` and what else may stand in a query as it is: some servers decode nothing."""
+    place, mark, query = url.partition("?")
+    for escaped, plain in (("+", "%20"), ("%2A", "*"), ("%2C", ","), ("%3A", ":"), ("%3F", "?")):
+        query = query.replace(escaped, plain)
+    return place + mark + query
 
 
 def _token(path: Path) -> str:

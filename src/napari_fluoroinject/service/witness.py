@@ -55,8 +55,8 @@ class SpoolWitness:
     """Notes into a trail and counters; any thread may call.
 
     Every object is in the trail before its sender is answered. Counts are gathered for a second,
-    and of callers who are turned away one a second has a line of its own, the rest a line together:
-    a flood of them fills no disk. A crash may lose the last second's.
+    and of callers who are turned away one a second has a line of its own, the rest a line
+    together: a flood of them fills no disk. A crash may lose the last second's.
 
     Parameters
     ----------
