@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
-from napari_fluoroinject.settings.network import Tls
+from certificates import Authority
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from napari_fluoroinject.settings.network import Tls
+
 
 def certificates(folder: Path, *, name: str = "repository.test") -> tuple[Tls, Tls]:
     """Make an authority, and return what the client and the server show and trust."""
-    folder.mkdir(exist_ok=True)
-
-    def openssl(*words: str) -> None:
-        subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=CA")
-    for who in ("client", name):
-        openssl("req", *key, "-keyout", f"{who}.key", "-out", f"{who}.csr", "-subj", f"/CN={who}")
-        (folder / "names").write_text(f"subjectAltName=DNS:{who}\n")
-        openssl(
-            *("x509", "-req", "-in", f"{who}.csr", "-CA", "ca.pem", "-CAkey", "ca.key"),
-            *("-extfile", "names", "-out", f"{who}.pem", "-days", "30"),
-        )
-    ca = folder / "ca.pem"
-    mine = Tls(ca=ca, certificate=folder / "client.pem", key=folder / "client.key", name=name)
-    return mine, Tls(ca=ca, certificate=folder / f"{name}.pem", key=folder / f"{name}.key")
+    authority = Authority(folder)
+    return replace(authority.tls("client"), name=name), authority.tls(name)
 
 
 class AuditRepository:

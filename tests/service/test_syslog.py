@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -42,8 +41,6 @@ SYSLOG = re.compile(
 
 @pytest.fixture(scope="module")
 def tls(tmp_path_factory) -> tuple[Tls, Tls]:
-    if shutil.which("openssl") is None:
-        pytest.skip("no openssl (Debian: apt-get install openssl)")
     return certificates(tmp_path_factory.mktemp("certificates"))
 
 

@@ -54,9 +54,7 @@ def find(
     *,
     level: Annotated[
         LevelName | None,
-        typer.Option(
-            help="Else objects with --json or a UID, and studies without."
-        ),
+        typer.Option(help="Else objects with --json or a UID, and studies without."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     config: ConfigOption = None,

@@ -14,6 +14,7 @@ from napari_fluoroinject.dicom.header import (
 )
 from napari_fluoroinject.endpoints import dimse, judge, pdu
 from napari_fluoroinject.endpoints.limits import Limits
+from napari_fluoroinject.endpoints.receive import RECEIVED_CLASSES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -74,7 +75,7 @@ def accepted_contexts() -> dict[str, tuple[str, ...]]:
     """Transfer syntaxes by SOP class that `listen` accepts, when results are sent too."""
     return {
         dimse.VERIFICATION: dimse.UNCOMPRESSED,
-        **dict.fromkeys(dimse.CINE_CLASSES, dimse.TRANSFER_SYNTAXES),
+        **dict.fromkeys(RECEIVED_CLASSES, dimse.TRANSFER_SYNTAXES),
         COMMITMENT_REPORT: dimse.UNCOMPRESSED,
     }
 
