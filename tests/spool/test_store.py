@@ -255,15 +255,15 @@ def test_another_encoding_of_the_same_content_is_no_conflict(tmp_path):
 
 
 def test_other_content_than_was_noted_is_refused_though_its_file_is_gone(tmp_path, caplog):
-    noted = {UID: hashlib.sha256(b"loop").hexdigest()}
-    with Spool(tmp_path / "s", noted=noted.get) as spool:
+    noted = hashlib.sha256(b"loop").hexdigest()
+    with Spool(tmp_path / "s") as spool:
         with pytest.raises(ConflictError, match="already known with other content"):
-            spool.admit(part(spool, b"pool"), uid=UID)
+            spool.admit(part(spool, b"pool"), uid=UID, noted=noted)
         assert spool.objects() == ()
         assert len(spool.quarantined()) == 1
         assert f"{UID} came again with other content" in caplog.text
-        assert spool.admit(part(spool, b"loop", "b.part"), uid=UID).new
-        assert spool.admit(part(spool, b"pool", "c.part"), uid="1.2.3").new
+        assert spool.admit(part(spool, b"loop", "b.part"), uid=UID, noted=noted).new
+        assert not spool.admit(part(spool, b"loop", "c.part"), uid=UID, noted="of another").new
 
 
 def test_a_conflict_is_an_error_in_the_log_without_a_word_of_the_content(tmp_path, caplog):

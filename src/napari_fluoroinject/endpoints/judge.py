@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, Structure, check_series, scan
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
-from napari_fluoroinject.spool.index import Arrival, Index
+from napari_fluoroinject.spool.index import Index
+from napari_fluoroinject.spool.keep import Facts
+from napari_fluoroinject.spool.keep import keep as admit
 from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
@@ -72,25 +74,57 @@ class Shelf:
         Raises
         ------
         ConflictError, StorageError
-            As `Spool.admit` and `Index.add`.
+            As `spool.keep.keep`.
         """
-        admission = self.spool.admit(part, uid=structure.sop_instance_uid)
-        received = Received(
-            path=admission.path,
+        facts = Facts(
             sop_instance_uid=structure.sop_instance_uid,
             sop_class_uid=structure.sop_class_uid,
             study_instance_uid=structure.text(STUDY_UID),
             series_instance_uid=structure.text(SERIES_UID),
-            sha256=admission.sha256,
-            size_bytes=admission.size_bytes,
             caller=peer.ae_title,
             address=peer.address,
+            received_s=time.time(),
+        )
+        if self.index is None:
+            admission = self.spool.admit(part, uid=facts.sop_instance_uid)
+        else:
+            admission = admit(part, facts, spool=self.spool, index=self.index, job=self.job)
+        values = asdict(facts)
+        del values["received_s"]
+        return Received(
+            **values,
+            path=admission.path,
+            sha256=admission.sha256,
+            size_bytes=admission.size_bytes,
             new=admission.new,
         )
-        if self.index is not None:
-            # also what is not new: a crash may have come between its file and its row
-            self.index.add(_row(received), job=self.job)
-        return received
+
+
+def keep(self, part: Path, structure: Structure, peer: Peer) -> Received:
+    """Keep a file durably, with its row where there is an index.
+
+    Raises
+    ------
+    ConflictError, StorageError
+        As `spool.keep.keep`.
+    """
+    admission = self.spool.admit(part, uid=structure.sop_instance_uid)
+    received = Received(
+        path=admission.path,
+        sop_instance_uid=structure.sop_instance_uid,
+        sop_class_uid=structure.sop_class_uid,
+        study_instance_uid=structure.text(STUDY_UID),
+        series_instance_uid=structure.text(SERIES_UID),
+        sha256=admission.sha256,
+        size_bytes=admission.size_bytes,
+        caller=peer.ae_title,
+        address=peer.address,
+        new=admission.new,
+    )
+    if self.index is not None:
+        # also what is not new: a crash may have come between its file and its row
+        self.index.add(_row(received), job=self.job)
+    return received
 
 
 def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
@@ -125,12 +159,6 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
         raise NotKeptError(CONFLICT, "this UID is kept with other content") from error
     except (StorageError, OSError, MemoryError) as error:
         raise NotKeptError(OUT_OF_RESOURCES, "cannot be kept durably now") from error
-
-
-def _row(received: Received) -> Arrival:
-    values = asdict(received)
-    del values["new"]
-    return Arrival(**values, received_s=time.time())
 
 
 def _require_series(structure: Structure) -> None:
