@@ -68,66 +68,7 @@ class Shelf:
     index: Index | None = None
     job: bool = False
 
-    def keep(self, part: Path, structure: Structure, peer: Peer) -> Received:
-        """Keep a file durably, with its row where there is an index.
-
-        Raises
-        ------
-        ConflictError, StorageError
-            As `spool.keep.keep`.
-        """
-        facts = Facts(
-            sop_instance_uid=structure.sop_instance_uid,
-            sop_class_uid=structure.sop_class_uid,
-            study_instance_uid=structure.text(STUDY_UID),
-            series_instance_uid=structure.text(SERIES_UID),
-            caller=peer.ae_title,
-            address=peer.address,
-            received_s=time.time(),
-        )
-        if self.index is None:
-            admission = self.spool.admit(part, uid=facts.sop_instance_uid)
-        else:
-            admission = admit(part, facts, spool=self.spool, index=self.index, job=self.job)
-        values = asdict(facts)
-        del values["received_s"]
-        return Received(
-            **values,
-            path=admission.path,
-            sha256=admission.sha256,
-            size_bytes=admission.size_bytes,
-            new=admission.new,
-        )
-
-
-def keep(self, part: Path, structure: Structure, peer: Peer) -> Received:
-    """Keep a file durably, with its row where there is an index.
-
-    Raises
-    ------
-    ConflictError, StorageError
-        As `spool.keep.keep`.
-    """
-    admission = self.spool.admit(part, uid=structure.sop_instance_uid)
-    received = Received(
-        path=admission.path,
-        sop_instance_uid=structure.sop_instance_uid,
-        sop_class_uid=structure.sop_class_uid,
-        study_instance_uid=structure.text(STUDY_UID),
-        series_instance_uid=structure.text(SERIES_UID),
-        sha256=admission.sha256,
-        size_bytes=admission.size_bytes,
-        caller=peer.ae_title,
-        address=peer.address,
-        new=admission.new,
-    )
-    if self.index is not None:
-        # also what is not new: a crash may have come between its file and its row
-        self.index.add(_row(received), job=self.job)
-    return received
-
-
-def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
+    def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
     """Bring an object that has arrived into the spool, if it is what its command announced.
 
     Raises
