@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.command import Command
     from napari_fluoroinject.endpoints.parts import Part
+    from napari_fluoroinject.spool.store import Admission
 
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
@@ -68,7 +69,20 @@ class Shelf:
     index: Index | None = None
     job: bool = False
 
-    def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
+    def admit(self, part: Path, facts: Facts) -> Admission:
+        """Keep a file durably, with its row where there is an index.
+
+        Raises
+        ------
+        ConflictError, StorageError
+            As `spool.keep.keep`.
+        """
+        if self.index is None:
+            return self.spool.admit(part, uid=facts.sop_instance_uid)
+        return admit(part, facts, spool=self.spool, index=self.index, job=self.job)
+
+
+def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
     """Bring an object that has arrived into the spool, if it is what its command announced.
 
     Raises
@@ -93,13 +107,44 @@ class Shelf:
         if structure.fault:
             shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault)
             raise NotKeptError(MISMATCH, structure.fault)
-        return shelf.keep(part.path, structure, peer)
+        facts = _facts(structure, peer)
+        admission = shelf.admit(part.path, facts)
     except UnreadableObjectError as error:
-        raise NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
+        raise _unreadable(error) from error
     except ConflictError as error:
         raise NotKeptError(CONFLICT, "this UID is kept with other content") from error
     except (StorageError, OSError, MemoryError) as error:
         raise NotKeptError(OUT_OF_RESOURCES, "cannot be kept durably now") from error
+    return Received(
+        path=admission.path,
+        sop_instance_uid=instance,
+        sop_class_uid=structure.sop_class_uid,
+        study_instance_uid=facts.study_instance_uid,
+        series_instance_uid=facts.series_instance_uid,
+        sha256=admission.sha256,
+        size_bytes=admission.size_bytes,
+        caller=peer.ae_title,
+        address=peer.address,
+        new=admission.new,
+    )
+
+
+def _facts(structure: Structure, peer: Peer) -> Facts:
+    return Facts(
+        sop_instance_uid=structure.sop_instance_uid,
+        sop_class_uid=structure.sop_class_uid,
+        study_instance_uid=structure.text(STUDY_UID),
+        series_instance_uid=structure.text(SERIES_UID),
+        caller=peer.ae_title,
+        address=peer.address,
+        received_s=time.time(),
+    )
+
+
+def _unreadable(error: UnreadableObjectError) -> NotKeptError:
+    if isinstance(error.__cause__, OSError):  # our disk's fault: the sender is to try again
+        return NotKeptError(OUT_OF_RESOURCES, "cannot be read back now")
+    return NotKeptError(CANNOT_UNDERSTAND, error.seen)
 
 
 def _require_series(structure: Structure) -> None:
