@@ -84,6 +84,13 @@ def echo(endpoint: str, *, settings: Settings | None = None) -> str:
     return str(counterpart)
 
 
+def check_keywords(keys: Mapping[str, str]) -> None:
+    """Check what is to be asked for; raises EndpointError as `querying.check_keys`."""
+    from napari_fluoroinject.endpoints.querying import check_keys
+
+    check_keys(keys)
+
+
 def find_objects(
     endpoint: str,
     keys: Mapping[str, str],

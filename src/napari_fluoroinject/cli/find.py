@@ -13,7 +13,7 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
-from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.errors import EndpointError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,9 +54,7 @@ def find(
     *,
     level: Annotated[
         LevelName | None,
-        typer.Option(
-            help="Else objects with --json or a UID, and studies without."
-        ),
+        typer.Option(help="Else objects with --json or a UID, and studies without."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
     config: ConfigOption = None,
@@ -65,6 +63,8 @@ def find(
     from napari_fluoroinject import transfer
 
     wanted = _keys(keys or [])
+    with wrong_usage(EndpointError):
+        transfer.check_keywords(wanted)
     chosen = transfer.LEVELS[level or "image"] if level or as_json else None
     with wrong_usage(SettingsError):
         at, found = transfer.find_objects(

@@ -5,25 +5,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pynetdicom import evt
-
 from napari_fluoroinject.endpoints.dimse import new_ae
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Iterator, Sequence
 
+    from pynetdicom import AE
     from pynetdicom.association import Association
-    from pynetdicom.events import Event
     from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
     from pynetdicom.presentation import PresentationContext
+    from pynetdicom.transport import AssociationSocket
 
     from napari_fluoroinject.endpoints.pacs import Pacs
-
-Handlers = list[Any]
-"""(event, function) and (event, function, arguments) tuples, as pynetdicom takes them."""
 
 
 @contextmanager
@@ -52,29 +47,27 @@ def associated(
     UnreachableError, RefusedError
         Nobody answers, or the peer does not want us or what is proposed.
     """
-    opened: list[socket.socket] = []
+    ae = new_ae(peer.calling)
+    _close_for_good(ae)
+    association = ae.associate(
+        peer.host,
+        peer.port,
+        list(contexts),
+        ae_title=peer.called,
+        ext_neg=list(roles),
+        evt_handlers=list(handlers),
+        tls_args=_tls_arguments(peer),
+    )
+    if not association.is_established:
+        raise _not_established(peer, association)
     try:
-        association = new_ae(peer.calling).associate(
-            peer.host,
-            peer.port,
-            list(contexts),
-            ae_title=peer.called,
-            ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, _note_socket, [opened]), *handlers],
-            tls_args=_tls_arguments(peer),
-        )
-        if not association.is_established:
-            raise _not_established(peer, association)
-        try:
-            yield association
-        except BaseException:
+        yield association
+    except BaseException:
+        if association.is_established:
             association.abort()
-            raise
+        raise
+    if association.is_established:
         association.release()
-    finally:
-        # pynetdicom forgets to close a socket that its peer has already shut down
-        for connection in opened:
-            connection.close()
 
 
 def _tls_arguments(peer: Pacs) -> tuple[ssl.SSLContext, str] | None:
@@ -105,7 +98,24 @@ def _not_established(peer: Pacs, association: Association) -> EndpointError:
     )
 
 
-def _note_socket(event: Event, opened: list[socket.socket]) -> None:
-    connection = event.assoc.dul.socket
-    if connection is not None and connection.socket is not None:
-        opened.append(connection.socket)
+def _close_for_good(ae: AE) -> None:
+    """Let sockets be closed where pynetdicom leaves them open.
+
+    It forgets those that were refused, or that the peer has shut down.
+    """
+    make = ae._create_socket  # noqa: SLF001 - the one place where sockets are made
+
+    def made(*arguments: Any) -> AssociationSocket:
+        held = make(*arguments)
+        shut = held._shutdown_socket  # noqa: SLF001 - as above
+
+        def shut_and_close() -> None:
+            connection = held.socket
+            shut()
+            if connection is not None:
+                connection.close()
+
+        held._shutdown_socket = shut_and_close  # type: ignore[method-assign] # noqa: SLF001
+        return held
+
+    ae._create_socket = made  # type: ignore[method-assign,assignment] # noqa: SLF001 - as above
