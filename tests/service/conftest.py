@@ -10,7 +10,7 @@ import pytest
 from received import Received, open_received
 
 from napari_fluoroinject.phantom import PhantomSettings
-from napari_fluoroinject.workflow import AnalysisRequest, analyze_files, make_phantom_files
+from napari_fluoroinject.workflow import AnalysisRequest, analyze_received, make_phantom_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ class Analysed:
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> Analysed:
     out = tmp_path_factory.mktemp("analysed")
     loop, *_ = make_phantom_files("mbb_lumbar", PhantomSettings(size=128, frames=16), out=out)
-    result = analyze_files((loop,), AnalysisRequest(procedure="mbb_lumbar"), out=out / "results")
+    result = analyze_received((loop,), AnalysisRequest(procedure="mbb_lumbar"), out=out / "results")
     uid = result.summary["source"]["sop_instance_uid"]
     return Analysed(loop=loop, uid=uid, files=result.files)
 
