@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -238,3 +240,33 @@ def test_only_the_owner_can_read_the_trail(tmp_path):
     trail_of(tmp_path / "audit", 1)
     assert (tmp_path / "audit").stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in trail_files(tmp_path / "audit"))
+
+
+NOTING = """
+import sys
+from pathlib import Path
+from napari_fluoroinject.spool.audit import Trail
+with Trail(Path(sys.argv[1]), file_bytes=20_000) as trail:
+    for number in range(1_000_000):
+        trail.note("received", sop_instance_uid=f"1.2.{number}", number=number)
+        print(number, flush=True)
+"""
+
+
+def test_a_process_killed_at_any_moment_leaves_every_line_that_it_told_of(tmp_path):
+    told = 0
+    for kill in range(12):
+        process = subprocess.Popen(
+            [sys.executable, "-c", NOTING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            for _ in range(1 + 17 * kill):
+                process.stdout.readline()
+            process.kill()
+            last = process.stdout.read().split("\n")
+        process.wait()
+        told += 1 + 17 * kill + sum(bool(line) for line in last[:-1])
+        checked = verify(tmp_path)
+        assert checked.broken_at is None
+        assert checked.lines - checked.repairs >= told
