@@ -70,6 +70,23 @@ def test_long_text_and_control_characters_do_not_break_a_line(tmp_path):
     assert entry.facts["caller"] == "A?[31m?B"
 
 
+def test_a_line_that_is_noted_soon_comes_to_disk_with_the_next(tmp_path, monkeypatch):
+    import napari_fluoroinject.spool.audit as module
+
+    synced: list[int] = []
+    with Trail(tmp_path) as trail:
+        trail.note("started")
+        monkeypatch.setattr(module, "fsync", lambda path: synced.append(path.stat().st_size))
+        trail.note_soon("association accepted", caller="CARM")
+        assert synced == []
+        assert [one.event for one in entries(tmp_path)] == ["started", "association accepted"]
+        trail.note("received")
+        (path,) = trail_files(tmp_path)
+        assert synced == [path.stat().st_size]
+        trail.note_soon("association accepted", caller="CARM")
+    assert synced[-1] == path.stat().st_size
+
+
 @pytest.mark.parametrize("cut", [1, 7, 60])
 def test_a_torn_last_line_is_moved_aside_and_told(tmp_path, cut):
     trail_of(tmp_path, 3)
@@ -270,3 +287,49 @@ def test_a_process_killed_at_any_moment_leaves_every_line_that_it_told_of(tmp_pa
         checked = verify(tmp_path)
         assert checked.broken_at is None
         assert checked.lines - checked.repairs >= told
+
+
+class Synced:
+    """Stands in for fsync, and notes up to which line the trail is on disk."""
+
+    def __init__(self, real) -> None:
+        self.real = real
+        self.number = 0
+
+    def __call__(self, path: Path) -> None:
+        count = path.read_bytes().count(b"\n") if path.suffix == ".jsonl" else 0
+        self.real(path)
+        if count:
+            self.number = max(self.number, int(path.stem) - 1 + count)
+
+
+class Watched(Trail):
+    """Knows the number of the line that each thread wrote last."""
+
+    mine = threading.local()
+
+    def _write(self, event, facts):
+        self.mine.number = super()._write(event, facts)
+        return self.mine.number
+
+
+def test_no_thread_returns_before_its_own_line_is_on_disk(tmp_path, monkeypatch):
+    import napari_fluoroinject.spool.audit as module
+
+    synced, late = Synced(module.fsync), []
+    monkeypatch.setattr(module, "fsync", synced)
+    with Watched(tmp_path, file_bytes=3000) as trail:
+
+        def work() -> None:
+            for number in range(60):
+                trail.note("sent", number=number)
+                if synced.number < trail.mine.number:
+                    late.append(trail.mine.number)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert late == []
+    assert verify(tmp_path).lines == 480
