@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from napari_fluoroinject.compute.backend import Wish, choose
 from napari_fluoroinject.dicom.find import FETCHED_CLASSES
 from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
 from napari_fluoroinject.errors import (
@@ -25,6 +26,7 @@ from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.spool.folder import recover_folders
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.dicom.decoder import DecoderWish
     from napari_fluoroinject.model.annotation import Annotation
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.study import DoseReport
@@ -41,6 +43,16 @@ _MOST_NAMED = 5
 Result = TypeVar("Result")
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction that is done."""
+
+
+def silent(_step: str, _fraction: float) -> None:
+    """Report progress to nobody."""
+
+
+def decoder_for(on: Wish, decoder: DecoderWish) -> DecoderWish:
+    """Return the decoder: only where the array work is on a device may it be there unasked."""
+    elsewhere = decoder == "auto" and choose(on).name != "cuda"
+    return "cpu" if elsewhere else decoder
 
 
 def loops_in(

@@ -29,7 +29,8 @@ class Analysed:
 def analysed(tmp_path_factory: pytest.TempPathFactory) -> Analysed:
     out = tmp_path_factory.mktemp("analysed")
     loop, *_ = make_phantom_files("mbb_lumbar", PhantomSettings(size=128, frames=16), out=out)
-    result = analyze_received((loop,), AnalysisRequest(procedure="mbb_lumbar"), out=out / "results")
+    request = AnalysisRequest(procedure="mbb_lumbar")
+    result = analyze_received((loop,), request, out=out / "results")
     uid = result.summary["source"]["sop_instance_uid"]
     return Analysed(loop=loop, uid=uid, files=result.files)
 

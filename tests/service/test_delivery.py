@@ -167,6 +167,8 @@ def test_a_destination_that_cannot_be_asked_now_is_asked_again(ready):
     follow.round()
     assert states(ready) == {"sent"}
     del sink.query
+    follow.round()
+    assert states(ready) == {"sent"}
     ready.clock_s += 120.0
     follow.round()
     assert states(ready) == {"committed"}

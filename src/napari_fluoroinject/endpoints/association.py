@@ -106,11 +106,16 @@ class Association:
         Of the listener.
     peer
         Address and certificate names; the title is not known yet.
+
+    Attributes
+    ----------
+    quiet_since_s
+        When a PDU was last waited for (monotonic clock); None while one is being answered.
     """
 
     def __init__(self, wire: Wire, entity: Entity, limits: Limits, peer: Peer) -> None:
         self.peer = peer
-        self.idle_since_s: float | None = time.monotonic()
+        self.quiet_since_s: float | None = None
         self._wire = wire
         self._entity = entity
         self._limits = limits
@@ -179,9 +184,9 @@ class Association:
 
     def _serve_one(self) -> bool:
         """Serve the next PDU; False when it was the last."""
-        self.idle_since_s = time.monotonic() if self._message is None else None
+        self.quiet_since_s = time.monotonic()
         kind, body = self._wire.read()
-        self.idle_since_s = None
+        self.quiet_since_s = None
         if kind == pdu.P_DATA:
             for context, control, fragment in pdu.values(body):
                 self._take(context, control, fragment)
@@ -303,7 +308,7 @@ class Association:
     def _end(self, last: bytes) -> None:
         """Say the last word; the place is free for others from here on."""
         self._forget()
-        self.idle_since_s = 0.0
+        self.quiet_since_s = 0.0
         self._wire.send_last(last)
 
     def _forget(self) -> None:
