@@ -88,6 +88,8 @@ def test_everything_that_happens_to_objects_is_in_the_trail_and_counted(tmp_path
         assert push(receiver, other) == 0xC111
         assert push(receiver, loop, calling="STRANGER") is None
         wait_until(lambda: "associations_open 0" in ask(port, "/metrics")[1])
+        refused = 'associations_refused_total{cause="it is not on the list of callers"} 1'
+        wait_until(lambda: refused in ask(port, "/metrics")[1])
         status, text = ask(port, "/healthz")
         assert status == 200, text
         assert [one["id"] for one in json.loads(text)["notices"]] == ["quarantine"]

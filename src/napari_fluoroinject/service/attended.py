@@ -69,5 +69,9 @@ def attended(
         def parts() -> Mapping[str, bool]:
             return {"worker": service.runs, "sender": is_running(orders.root, "sender")}
 
-        stack.enter_context(observed(receiver, settings, orders.settings().service, parts=parts))
+        stack.enter_context(
+            observed(
+                receiver, settings, orders.settings().service, parts=parts, flush=witness.flush
+            )
+        )
         yield receiver, service.check

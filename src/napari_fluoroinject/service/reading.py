@@ -75,6 +75,8 @@ class Reader:
     def _gather(self) -> Numbers:
         fault: str | None = None
         found: Overview | None = None
+        if self._sources.flush is not None:
+            self._sources.flush()
         try:
             if self._database is None:
                 self._database = Database(self._root)
