@@ -122,13 +122,26 @@ def test_everything_that_happens_to_objects_is_in_the_trail_and_counted(tmp_path
     assert 'cause="it is not on the list of callers"} 1' in counted
 
 
+def test_other_settings_than_before_are_noted_once(tmp_path):
+    for memory in (100, 100, 200, 200):
+        with running(tmp_path, ServiceSettings(memory_limit_mb=memory)):
+            pass
+    told = [one.event for one in entries(tmp_path / "audit")]
+    assert told.count("started") == 4
+    assert told.count("settings changed") == 2
+
+
 def test_the_probe_of_health_leaves_no_trace(tmp_path, caplog):
     with running(tmp_path, ServiceSettings()) as receiver:
         for _ in range(3):
             assert answers(receiver.station, receiver.port)
         station, port = receiver.station, receiver.port
     assert not answers(station, port)
-    assert {one.event for one in entries(tmp_path / "audit")} == {"started", "stopped"}
+    assert {one.event for one in entries(tmp_path / "audit")} == {
+        "started",
+        "stopped",
+        "settings changed",
+    }
     assert PROBE not in caplog.text
 
 

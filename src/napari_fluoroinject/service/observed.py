@@ -34,7 +34,7 @@ def alone(
     from napari_fluoroinject.endpoints.receive import receiving
     from napari_fluoroinject.service.witness import witnessed
 
-    with witnessed(listen.spool.absolute()) as witness:
+    with witnessed(listen.spool.absolute(), settings=(listen, service)) as witness:
 
         def prepare(receiver: Receiver) -> None:
             receiver.witness = witness
