@@ -175,7 +175,6 @@ def receiving(
             root,
             digest=dataset_sha256,
             same=same_content,
-            noted=index.sha256_of,
             reserve_bytes=reserve,
             quarantine_bytes=settings.quarantine_mb << 20,
         )
