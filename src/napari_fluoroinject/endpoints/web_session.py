@@ -101,6 +101,10 @@ class WebSession(requests.Session):
         else:
             self.mount("http://", HTTPAdapter(max_retries=0))
 
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Name none: requests would read the body of a redirect without limit to follow it."""
+        return None
+
     def request(  # type: ignore[override] # options go through as they come
         self, method: str, url: str, **options: Any
     ) -> requests.Response:
