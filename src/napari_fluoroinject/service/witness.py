@@ -146,9 +146,10 @@ class SpoolWitness:
                 log.warning("%s %s by %d could not be counted: %s", name, label, number, error)
 
     def _note(self, event: str, peer: Peer, reason: str | None = None) -> None:
+        """Note a caller; whatever it then does is noted on disk, and this line with it."""
         certificate = " ".join(peer.names) or None
         try:
-            self._trail.note(
+            self._trail.note_soon(
                 event,
                 caller=peer.ae_title,
                 address=peer.address,
