@@ -84,7 +84,7 @@ def fetched(
     *,
     settings: Settings | None = None,
     inside: Path,
-    progress: Progress = lambda _step, _fraction: None,
+    progress: Progress = silent,
 ) -> Iterator[tuple[list[str], list[UnreadableObjectError]]]:
     """Bring loops and dose reports that lie at endpoints into a private folder, gone afterwards.
 

@@ -18,11 +18,11 @@ from napari_fluoroinject.errors import (
     StorageError,
     UnreachableError,
 )
+from napari_fluoroinject.sources import Progress, silent
 
 if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.base import Counterpart, Level
     from napari_fluoroinject.settings import Settings
-    from napari_fluoroinject.sources import Progress
 
 LEVELS: dict[str, Level] = {"study": "STUDY", "series": "SERIES", "image": "IMAGE"}
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
@@ -84,6 +84,13 @@ def echo(endpoint: str, *, settings: Settings | None = None) -> str:
     return str(counterpart)
 
 
+def check_keywords(keys: Mapping[str, str]) -> None:
+    """Check what is to be asked for; raises EndpointError as `querying.check_keys`."""
+    from napari_fluoroinject.endpoints.querying import check_keys
+
+    check_keys(keys)
+
+
 def find_objects(
     endpoint: str,
     keys: Mapping[str, str],
@@ -124,7 +131,7 @@ def fetch_objects(
     *,
     out: Path,
     settings: Settings | None = None,
-    progress: Progress = lambda _step, _fraction: None,
+    progress: Progress = silent,
 ) -> Fetched:
     """Bring studies, series or objects into a folder; what is there is kept, the rest is named.
 
@@ -172,7 +179,7 @@ def store_objects(
     paths: Sequence[Path],
     *,
     settings: Settings | None = None,
-    progress: Progress = lambda _step, _fraction: None,
+    progress: Progress = silent,
 ) -> Stored:
     """Send files, and all DICOM files below folders; one that is refused does not end the rest.
 

@@ -46,7 +46,7 @@ def taker(*syntaxes: str, got: list[Dataset]) -> Iterator[Pacs]:
 
     def store(event: evt.Event) -> int:
         kept = dcmread(event.dataset_path)
-        kept.load()
+        list(kept.iterall())  # read before the file goes
         got.append(kept)
         return 0x0000
 

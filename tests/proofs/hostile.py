@@ -43,8 +43,9 @@ while not ended.wait(0.02):
 class Verdict:
     """What was seen, line by line, and whether every promise was kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, short: bool = False) -> None:
         self.kept = True
+        self.most_s = math.inf if short else MOST_P99_S
         self.took: list[float] = []
 
     def tell(self, line: str, kept: bool = True) -> None:
@@ -85,7 +86,7 @@ def under(receiver: Listening, name: str, verdict: Verdict, *steps) -> None:  # 
     verdict.tell(
         f"{name:20} {len(took):4} echoes, {len(refused)} refused, p99 {p99(took):.3f} s, "
         f"longest {took[-1]:.3f} s",
-        p99(took) <= MOST_P99_S,
+        p99(took) <= verdict.most_s,
     )
 
 
@@ -132,7 +133,7 @@ def silent_handshakes(receiver: Listening, authority: Authority, verdict: Verdic
         took += [echo(receiver.port, context=context) for _ in range(50)]
     verdict.tell(
         f"200 silent handshakes: {len(took)} echoes over TLS, p99 {p99(took):.3f} s",
-        p99(took) <= MOST_P99_S,
+        p99(took) <= verdict.most_s,
     )
 
 
@@ -172,11 +173,11 @@ def aftermath(receiver: Listening, folder: Path, verdict: Verdict, before_mib: f
 def main(arguments: list[str] | None = None) -> int:
     """Attack, print, and say by the status whether every promise was kept."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--short", action="store_true", help="times are told, not judged")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each flood")
     asked = parser.parse_args(arguments)
     seconds = 2.0 if asked.short else asked.seconds
-    verdict = Verdict()
+    verdict = Verdict(short=asked.short)
     with tempfile.TemporaryDirectory(prefix="fluoroinject-hostile-") as name:
         folder = Path(name)
         (folder / "tmp").mkdir()
@@ -211,7 +212,7 @@ def plain(
     verdict.tell(
         f"in all {len(verdict.took)} echoes, p99 {p99(verdict.took):.3f} s, "
         f"{verdict.took.count(math.inf)} refused",
-        p99(verdict.took) <= MOST_P99_S,
+        p99(verdict.took) <= verdict.most_s,
     )
     aftermath(receiver, folder, verdict, before_mib)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pydicom
 
-from napari_fluoroinject.endpoints.receive import read_arrival
+from napari_fluoroinject.endpoints.arrivals import found_arrival
 from napari_fluoroinject.endpoints.storage_scp import dataset_sha256
 from napari_fluoroinject.service.delivery import Delivery
 from napari_fluoroinject.settings import Settings, parse_settings
@@ -52,7 +52,7 @@ class Received:
         part.write_bytes(path.read_bytes())
         kept = self.spool.admit(part, uid=uid).path
         part.unlink()
-        arrival = read_arrival(kept)
+        arrival = found_arrival(kept)
         fields = {name: getattr(arrival, name) for name in arrival.__slots__}
         fields["received_s"] = time.time() if received_s is None else received_s
         Index(self.database).add(type(arrival)(**fields), job=job)

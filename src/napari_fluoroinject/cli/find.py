@@ -13,7 +13,7 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
-from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.errors import EndpointError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,6 +63,8 @@ def find(
     from napari_fluoroinject import transfer
 
     wanted = _keys(keys or [])
+    with wrong_usage(EndpointError):
+        transfer.check_keywords(wanted)
     chosen = transfer.LEVELS[level or "image"] if level or as_json else None
     with wrong_usage(SettingsError):
         at, found = transfer.find_objects(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import queue
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 from pydicom.uid import XRayRadiationDoseSRStorage
 
-from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, scan
+from napari_fluoroinject.dicom.same_content import same_content
 from napari_fluoroinject.endpoints.answering import PROBE
+from napari_fluoroinject.endpoints.arrivals import found_arrival
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
 from napari_fluoroinject.endpoints.judge import Shelf
 from napari_fluoroinject.endpoints.limits import Limits
@@ -17,12 +18,11 @@ from napari_fluoroinject.endpoints.self_test import check_guards
 from napari_fluoroinject.endpoints.storage_scp import Refused, Station, StorageScp, dataset_sha256
 from napari_fluoroinject.endpoints.tls import server_context
 from napari_fluoroinject.spool.database import Database
-from napari_fluoroinject.spool.index import Arrival, Index
+from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.judge import Received
@@ -169,41 +169,19 @@ def receiving(
     limits = Limits(least_free_bytes=reserve)
     check_guards(limits, None if station.tls is None else server_context(station.tls))
     root = settings.spool.absolute()
-    spool = Spool(
-        root,
-        digest=dataset_sha256,
-        reserve_bytes=reserve,
-        quarantine_bytes=settings.quarantine_mb << 20,
-    )
-    with spool, Database(root) as database:
+    with Database(root) as database, ExitStack() as stack:
         index = Index(database)
-        index.reconcile(spool, read=read_arrival, job=job)
+        spool = Spool(
+            root,
+            digest=dataset_sha256,
+            same=same_content,
+            reserve_bytes=reserve,
+            quarantine_bytes=settings.quarantine_mb << 20,
+        )
+        stack.enter_context(spool)
+        index.reconcile(spool, read=found_arrival, job=job)
         receiver = Receiver(spool, station, index=index, job=job, refused=refused, limits=limits)
         if prepare is not None:
             prepare(receiver)
         with receiver:
             yield receiver
-
-
-def read_arrival(path: Path) -> Arrival:
-    """What a file of the spool says of itself; nobody noted who sent it.
-
-    Raises
-    ------
-    UnreadableObjectError
-        It is no whole DICOM object.
-    """
-    structure = scan(path)
-    found = path.stat()
-    return Arrival(
-        sop_instance_uid=structure.sop_instance_uid,
-        sop_class_uid=structure.sop_class_uid,
-        study_instance_uid=structure.text(STUDY_UID),
-        series_instance_uid=structure.text(SERIES_UID),
-        sha256=dataset_sha256(path),
-        size_bytes=found.st_size,
-        caller="",
-        address="",
-        received_s=found.st_mtime,
-        path=path,
-    )

@@ -99,7 +99,11 @@ class WebSession(requests.Session):
         if self._origin[0] == "https":
             self.mount("https://", _TlsAdapter(tls))
         else:
-            self.mount("http://", HTTPAdapter(max_retries=0))
+            self.mount("http://", _Adapter(max_retries=0))
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - no look
+        """Name none: requests would read the body of a redirect without limit to follow it."""
+        return None
 
     def request(  # type: ignore[override] # options go through as they come
         self, method: str, url: str, **options: Any
@@ -117,7 +121,7 @@ class WebSession(requests.Session):
         whole = not options.pop("stream", False)
         response = self._persist(method, url, options)
         judged = (method, response.status_code) == ("POST", 409)
-        if not response.ok and not judged:
+        if not 200 <= response.status_code < 300 and not judged:
             with response:
                 raise refusal(self.peer, method, response.status_code)
         if whole:
@@ -259,7 +263,18 @@ class WebSession(requests.Session):
             raise told from told.__cause__
 
 
-class _TlsAdapter(HTTPAdapter):
+class _Adapter(HTTPAdapter):
+    """Closes its connections when it is closed, and not when the last answer is forgotten."""
+
+    def close(self) -> None:
+        """Close every connection."""
+        pools = self.poolmanager.pools
+        for pool in [pools[key] for key in pools.keys()]:  # noqa: SIM118 - iterating it is refused
+            pool.close()
+        super().close()
+
+
+class _TlsAdapter(_Adapter):
     """Checks certificates by our own context alone, not by the list that comes with requests."""
 
     def __init__(self, tls: Tls | None) -> None:
@@ -334,6 +349,6 @@ def _asked_wait_s(response: requests.Response) -> float | None:
 
 
 def _keep_urls_out_of_logs() -> None:
-    """Queries hold names and numbers of patients, and both libraries log URLs."""
-    for name in ("urllib3", "dicomweb_client"):
+    """Queries hold names and numbers of patients, and these libraries log URLs and requests."""
+    for name in ("urllib3", "dicomweb_client", "retrying"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

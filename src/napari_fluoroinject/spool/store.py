@@ -121,7 +121,6 @@ class Spool:
             for folder in (self.incoming, self._objects, *self._objects.glob("*")):
                 make_inside(folder)
             self._quarantine = Quarantine(root / FOLDER_NAME, limit_bytes=quarantine_bytes)
-            fsync(root)
             self._held = _hold(root / "receiver.lock")
         except OSError as error:
             raise _unusable(root, error) from error
