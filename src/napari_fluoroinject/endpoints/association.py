@@ -27,6 +27,13 @@ _NO_SUCH_SOP_CLASS, _CANNOT_UNDERSTAND = 0x0122, 0xC000
 VERIFICATION = "1.2.840.10008.1.1"
 
 
+_REJECTIONS = {
+    pdu.CALLED_UNKNOWN: "it called another AE title",
+    pdu.CALLING_UNKNOWN: "it is not on the list of callers",
+    pdu.BUSY: "every place is taken",
+}
+
+
 @dataclass(slots=True, kw_only=True)
 class Message:
     """A request as it comes: its command, then its data set in a file or in memory."""
@@ -63,6 +70,10 @@ class Entity(Protocol):
         """Whether this caller may call."""
         ...
 
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
+        ...
+
     def new_part(self, message: Message, peer: Peer) -> Part:
         """Open the file of an object that begins to arrive."""
         ...
@@ -91,11 +102,16 @@ class Association:
         Of the listener.
     peer
         Address and certificate names; the title is not known yet.
+
+    Attributes
+    ----------
+    quiet_since_s
+        When a PDU was last waited for (monotonic clock); None while one is being answered.
     """
 
     def __init__(self, wire: Wire, entity: Entity, limits: Limits, peer: Peer) -> None:
         self.peer = peer
-        self.idle_since_s: float | None = time.monotonic()
+        self.quiet_since_s: float | None = None
         self._wire = wire
         self._entity = entity
         self._limits = limits
@@ -142,12 +158,7 @@ class Association:
         if rejection is None and not take_place(self):
             rejection = pdu.BUSY
         if rejection is not None:
-            log.warning(
-                "%s: rejected a caller at %s: result %d, source %d, reason %d",
-                self._entity.ae_title,
-                self.peer.address,
-                *rejection,
-            )
+            self._entity.rejected(self.peer, _REJECTIONS.get(rejection, "no DICOM request"))
             self._end(pdu.rejected(*rejection))
             return False
         agreed, answer = pdu.agree(
@@ -168,9 +179,9 @@ class Association:
 
     def _serve_one(self) -> bool:
         """Serve the next PDU; False when it was the last."""
-        self.idle_since_s = time.monotonic() if self._message is None else None
+        self.quiet_since_s = time.monotonic()
         kind, body = self._wire.read()
-        self.idle_since_s = None
+        self.quiet_since_s = None
         if kind == pdu.P_DATA:
             for context, control, fragment in pdu.values(body):
                 self._take(context, control, fragment)
@@ -292,7 +303,7 @@ class Association:
     def _end(self, last: bytes) -> None:
         """Say the last word; the place is free for others from here on."""
         self._forget()
-        self.idle_since_s = 0.0
+        self.quiet_since_s = 0.0
         self._wire.send_last(last)
 
     def _forget(self) -> None:

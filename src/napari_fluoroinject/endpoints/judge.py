@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, Structure, check_series, scan
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
+from napari_fluoroinject.spool.index import Arrival, Index
+from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.command import Command
     from napari_fluoroinject.endpoints.parts import Part
-    from napari_fluoroinject.spool.store import Spool
 
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
@@ -56,7 +58,42 @@ class Received:
     new: bool
 
 
-def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where objects are kept: the spool, its index if there is one, whether they are jobs too."""
+
+    spool: Spool
+    index: Index | None = None
+    job: bool = False
+
+    def keep(self, part: Path, structure: Structure, peer: Peer) -> Received:
+        """Keep a file durably, with its row where there is an index.
+
+        Raises
+        ------
+        ConflictError, StorageError
+            As `Spool.admit` and `Index.add`.
+        """
+        admission = self.spool.admit(part, uid=structure.sop_instance_uid)
+        received = Received(
+            path=admission.path,
+            sop_instance_uid=structure.sop_instance_uid,
+            sop_class_uid=structure.sop_class_uid,
+            study_instance_uid=structure.text(STUDY_UID),
+            series_instance_uid=structure.text(SERIES_UID),
+            sha256=admission.sha256,
+            size_bytes=admission.size_bytes,
+            caller=peer.ae_title,
+            address=peer.address,
+            new=admission.new,
+        )
+        if self.index is not None:
+            # also what is not new: a crash may have come between its file and its row
+            self.index.add(_row(received), job=self.job)
+        return received
+
+
+def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
     """Bring an object that has arrived into the spool, if it is what its command announced.
 
     Raises
@@ -79,27 +116,21 @@ def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
             raise NotKeptError(MISMATCH, "UIDs of command and data set differ")
         _require_series(structure)
         if structure.fault:
-            spool.quarantine(part.path, uid=instance, reason=structure.fault)
+            shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault)
             raise NotKeptError(MISMATCH, structure.fault)
-        admission = spool.admit(part.path, uid=instance)
+        return shelf.keep(part.path, structure, peer)
     except UnreadableObjectError as error:
         raise NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
     except ConflictError as error:
         raise NotKeptError(CONFLICT, "this UID is kept with other content") from error
     except (StorageError, OSError, MemoryError) as error:
         raise NotKeptError(OUT_OF_RESOURCES, "cannot be kept durably now") from error
-    return Received(
-        path=admission.path,
-        sop_instance_uid=instance,
-        sop_class_uid=structure.sop_class_uid,
-        study_instance_uid=structure.text(STUDY_UID),
-        series_instance_uid=structure.text(SERIES_UID),
-        sha256=admission.sha256,
-        size_bytes=admission.size_bytes,
-        caller=peer.ae_title,
-        address=peer.address,
-        new=admission.new,
-    )
+
+
+def _row(received: Received) -> Arrival:
+    values = asdict(received)
+    del values["new"]
+    return Arrival(**values, received_s=time.time())
 
 
 def _require_series(structure: Structure) -> None:

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from napari_fluoroinject.dicom.header import (
+from napari_fluoroinject.dicom.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.endpoints.limits import Limits
 
-_BUFFER_BYTES = 64 << 10
+_BUFFER_BYTES = 16 << 10
 _LOOK_BYTES = 16 << 20
 """How much may come between two looks at the free space."""
 

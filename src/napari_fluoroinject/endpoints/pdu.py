@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from napari_fluoroinject.dicom.header import (
+from napari_fluoroinject.dicom.implementation import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
 )
@@ -114,6 +114,17 @@ def read_request(body: bytes) -> AssociateRequest:
         longest_pdu_bytes=int.from_bytes(lengths[0], "big") if lengths else 0,
         roles=dict(_role(value) for kind, value in user if kind == 0x54),
     )
+
+
+def request_of(called: str, calling: str, abstract_syntax: str, transfer_syntax: str) -> bytes:
+    """An A-ASSOCIATE-RQ for one presentation context, numbered 1."""
+    titles = called.encode().ljust(16) + calling.encode().ljust(16) + bytes(32)
+    syntaxes = _item(0x30, abstract_syntax.encode()) + _item(0x40, transfer_syntax.encode())
+    user = _item(0x51, (16_384).to_bytes(4, "big")) + _item(
+        0x52, IMPLEMENTATION_CLASS_UID.encode()
+    )
+    items = _item(0x10, _APPLICATION) + _item(0x20, b"\1\0\0\0" + syntaxes) + _item(0x50, user)
+    return framed(ASSOCIATE_RQ, b"\0\1\0\0" + titles + items)
 
 
 def agree(

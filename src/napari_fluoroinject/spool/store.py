@@ -88,6 +88,9 @@ class Spool:
     same
         Tells whether two files (kept, new) of other digests hold the same content all the same,
         encoded in another way; False whenever it cannot tell. None: they never do.
+    noted
+        Digest that was noted for a UID, `Index.sha256_of`: it tells other content also where the
+        file itself was purged.
     reserve_bytes
         Free space below which nothing is kept.
     quarantine_bytes
@@ -106,6 +109,7 @@ class Spool:
         *,
         digest: Callable[[Path], str] = file_sha256,
         same: Callable[[Path, Path], bool] | None = None,
+        noted: Callable[[str], str | None] | None = None,
         reserve_bytes: int = RESERVE_BYTES,
         quarantine_bytes: int = LIMIT_BYTES,
     ) -> None:
@@ -114,6 +118,7 @@ class Spool:
         self._objects = root / "objects"
         self._digest = digest
         self._same = same
+        self._noted = noted
         self._reserve_bytes = reserve_bytes
         self._durable_folders: set[Path] = set()
         try:
@@ -181,7 +186,8 @@ class Spool:
         Parameters
         ----------
         part
-            A file in `incoming`; it stays there, and its owner removes it.
+            A file in `incoming`; its owner removes it and never writes it again, for it and the
+            kept object are one file with two names.
         uid
             SOP Instance UID; never part of a path itself.
 
@@ -198,45 +204,16 @@ class Spool:
             _clear_preamble(part)
             sha256 = self._digest(part)
             path = self._path(uid)
+            if self._is_other(uid, sha256, path):
+                self._refuse(part, uid=uid)
             new = self._link(part, path)
             kept = sha256 if new else self._digest(path)
-            same = kept == sha256 or (self._same is not None and self._same(path, part))
+            if kept != sha256 and not (self._same is not None and self._same(path, part)):
+                self._refuse(part, uid=uid)
             size_bytes = path.stat().st_size
         except OSError as error:
             raise self._not_kept("an object", error) from error
-        if not same:
-            self.refuse(part, uid=uid)
         return Admission(path=path, sha256=kept, size_bytes=size_bytes, new=new)
-
-    def refuse(self, part: Path, *, uid: str) -> NoReturn:
-        """Put an object into quarantine whose UID is known with other content.
-
-        Raises
-        ------
-        ConflictError
-            Always; or StorageError if the bytes cannot be kept.
-        """
-        log.error("%s came again with other content: refused, see the quarantine", uid)
-        self._put_aside(part, uid=uid, reason=CONFLICT, conflict=True)
-        raise ConflictError(
-            f"{uid} is already known with other content; expected the same bytes or a new UID: "
-            "the new object is in quarantine, the old one untouched"
-        )
-
-    def withdraw(self, admission: Admission) -> None:
-        """Take back an object that was new and could not be noted; nobody was told of it.
-
-        Raises
-        ------
-        StorageError
-            If it cannot be removed.
-        """
-        try:
-            if admission.new:
-                admission.path.unlink(missing_ok=True)
-                fsync(admission.path.parent)
-        except OSError as error:
-            raise self._not_kept("an object without a row", error) from error
 
     def quarantine(self, part: Path, *, uid: str, reason: str) -> Path | None:
         """Keep refused bytes with the reason beside them; None when there is no room for them.
@@ -247,6 +224,19 @@ class Spool:
             If the bytes cannot be kept.
         """
         return self._put_aside(part, uid=uid, reason=reason, conflict=False)
+
+    def _is_other(self, uid: str, sha256: str, path: Path) -> bool:
+        """Whether only a row remembers this UID, its file purged or lost, with other content."""
+        noted = None if self._noted is None or path.exists() else self._noted(uid)
+        return noted not in (None, sha256)
+
+    def _refuse(self, part: Path, *, uid: str) -> NoReturn:
+        log.error("%s came again with other content: refused, see the quarantine", uid)
+        self._put_aside(part, uid=uid, reason=CONFLICT, conflict=True)
+        raise ConflictError(
+            f"{uid} is already known with other content; expected the same bytes or a new UID: "
+            "the new object is in quarantine, the old one untouched"
+        )
 
     def _put_aside(self, part: Path, *, uid: str, reason: str, conflict: bool) -> Path | None:
         try:
@@ -277,9 +267,8 @@ class Spool:
     def _link(self, part: Path, path: Path) -> bool:
         """Give `part` its final name durably; False where that name is taken."""
         folder = path.parent
-        if folder not in self._durable_folders:
+        if folder not in self._durable_folders or not folder.exists():
             make_inside(folder)
-            fsync(folder.parent)
             self._durable_folders.add(folder)
         fsync(part)
         try:
