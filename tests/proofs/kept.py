@@ -1,0 +1,73 @@
+"""What a spool keeps, looked at from outside: is it whole, is it all, is there anything else."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection
+from pathlib import Path
+
+from tests.proofs.objects import dataset_digest, expected_digest, number_of
+from tests.proofs.table import Table
+
+
+class Kept:
+    """Looks at the folders of a spool as any program may, and remembers what was wrong.
+
+    Parameters
+    ----------
+    root
+        Of the spool.
+    frames_of
+        Frames of the object with a number.
+    """
+
+    def __init__(self, root: Path, frames_of: Callable[[int], int] = lambda _: 12) -> None:
+        self.root = root
+        self.half: set[str] = set()
+        self._frames_of = frames_of
+        self._whole: set[Path] = set()
+
+    def look(self) -> None:
+        """Check that every object that is visible, and was not before, is whole."""
+        for path in self.visible():
+            if path not in self._whole:
+                if self._is_whole(path):
+                    self._whole.add(path)
+                else:
+                    self.half.add(path.name)
+
+    def visible(self) -> list[Path]:
+        """Every object under its final name."""
+        return sorted((self.root / "objects").rglob("*.dcm"))
+
+    def lost(self, uids: Collection[str]) -> set[str]:
+        """Those that are not there, whole."""
+        there = {path.stem for path in self.visible() if self._is_whole(path)}
+        return {uid for uid in uids if hashlib.sha256(uid.encode()).hexdigest() not in there}
+
+    def judge(self, table: Table, acknowledged: Collection[str]) -> None:
+        """Add what is there at the end; the spool's process must have been stopped."""
+        self._whole.clear()
+        self.look()
+        table.none("acknowledged and lost", self.lost(acknowledged))
+        table.none("half visible", self.half)
+        table.figure("visible", len(self.visible()))
+        table.none("leftovers in incoming", list((self.root / "incoming").iterdir()))
+        table.none("in quarantine", list((self.root / "quarantine").rglob("*.dcm")))
+
+    def _is_whole(self, path: Path) -> bool:
+        file = path.read_bytes()
+        uid = _uid(file)
+        if uid is None or hashlib.sha256(uid.encode()).hexdigest() != path.stem:
+            return False
+        number = number_of(uid)
+        return dataset_digest(file) == expected_digest(number, frames=self._frames_of(number))
+
+
+def _uid(file: bytes) -> str | None:
+    """SOP Instance UID of the data set: explicit VR, little endian, as the C-arms of proofs send."""
+    at = file.find(b"\x08\x00\x18\x00UI")
+    if at < 0:
+        return None
+    length = int.from_bytes(file[at + 6 : at + 8], "little")
+    return file[at + 8 : at + 8 + length].rstrip(b"\0").decode("ascii", "replace")

@@ -1,0 +1,90 @@
+"""Programs that a proof starts, kills and asks whether they answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60.0
+
+
+def free_port() -> int:
+    """A port on loopback that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def start(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a Python module in a session of its own; what it says is added to `log`."""
+    with log.open("ab") as told:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            stdout=told,
+            stderr=told,
+            start_new_session=True,
+            env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )
+
+
+def kill(program: subprocess.Popen[bytes]) -> None:
+    """kill -9, of its whole session: nothing that it started lives on."""
+    try:
+        os.killpg(program.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+    program.wait()
+
+
+def stop(program: subprocess.Popen[bytes]) -> int:
+    """End a program as systemd does; its exit status."""
+    if program.poll() is None:
+        program.send_signal(signal.SIGTERM)
+    try:
+        return program.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        kill(program)
+        return -9
+
+
+def until(condition: Callable[[], object], *, within_s: float = PATIENCE_S) -> float:
+    """Wait for a condition; how long it took.
+
+    Raises
+    ------
+    TimeoutError
+        It did not come.
+    """
+    began = time.monotonic()
+    while not condition():
+        if time.monotonic() - began > within_s:
+            raise TimeoutError(f"{condition} within {within_s} s")
+        time.sleep(0.005)
+    return time.monotonic() - began
+
+
+def echoes(port: int, *, called: str = "FLUOROINJECT") -> bool:
+    """Whether a C-ECHO is answered now."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            pass
+    except OSError:
+        return False
+    from pynetdicom import AE
+
+    ae = AE("CARM")
+    ae.connection_timeout = ae.acse_timeout = ae.dimse_timeout = 5
+    ae.add_requested_context("1.2.840.10008.1.1")
+    association = ae.associate("127.0.0.1", port, ae_title=called)
+    if not association.is_established:
+        return False
+    answer = association.send_c_echo()
+    association.release()
+    return bool(answer) and answer.Status == 0
