@@ -31,7 +31,7 @@ def main() -> None:
 
     def changed(data: bytes, most_bytes: int, seed: int) -> bytes:
         if seed % 3 == 0:
-            return bytes(atheris.Mutate(data, len(data)))
+            return bytes(atheris.Mutate(data, len(data)))[:most_bytes]
         return mutate(data, most_bytes, seed)
 
     own = {} if name == "settings" else {"custom_mutator": changed}
