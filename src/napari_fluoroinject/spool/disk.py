@@ -42,6 +42,18 @@ def lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def unlock(file: IO[bytes]) -> None:
+    """Let go of a file that `lock` holds."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Write a whole file or none: a reader never sees half of it.
 

@@ -1,0 +1,41 @@
+"""Folders and files that their owner alone can read, whatever the umask says."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_FOLDER, _FILE = 0o700, 0o600
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder for its owner alone, or tighten one that is there.
+
+    Raises
+    ------
+    OSError
+        It cannot be made, is no folder, or belongs to somebody else.
+    """
+    folder.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+    _tighten(folder, _FOLDER)
+
+
+def tighten_file(path: Path) -> None:
+    """Take from everyone but its owner what they may do with a file.
+
+    Raises
+    ------
+    OSError
+        It belongs to somebody else.
+    """
+    _tighten(path, _FILE)
+
+
+def _tighten(path: Path, mode: int) -> None:
+    # Windows has no such modes; folders there inherit the rights of their parent
+    if sys.platform != "win32" and stat.S_IMODE(path.stat().st_mode) != mode:
+        path.chmod(mode)
