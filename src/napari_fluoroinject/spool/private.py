@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import stat
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from napari_fluoroinject.spool.disk import fsync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,14 +16,19 @@ _FOLDER, _FILE = 0o700, 0o600
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder for its owner alone, or tighten one that is there.
+    """Make a folder for its owner alone, or tighten one that is there; its name is on disk then.
 
     Raises
     ------
     OSError
         It cannot be made, is no folder, or belongs to somebody else.
     """
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
     folder.mkdir(mode=_FOLDER, parents=True, exist_ok=True)
+    # what is synced in a folder is lost with it where its own name was not
+    for one in new or [folder]:
+        with suppress(PermissionError):  # a parent that only others may read: they made the folder
+            fsync(one.parent)
     _tighten(folder, _FOLDER)
 
 

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Self
 
 from napari_fluoroinject.errors import ConflictError, StorageError
 from napari_fluoroinject.spool.disk import fsync, lock
+from napari_fluoroinject.spool.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +83,7 @@ class Spool:
         self._durable_folders: set[Path] = set()
         try:
             for folder in (root, self.incoming, self._objects, self._quarantine):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fsync(root)
+                make_private(folder)
             self._held = _hold(root / "receiver.lock")
             for part in self.incoming.iterdir():
                 part.unlink()
