@@ -23,6 +23,7 @@ _HANGS_S = 60
 """Of the wall; the promise of 2 s is measured on the processor, which others may be using too."""
 _RUNS = re.compile(r"stat::number_of_executed_units:\s*(\d+)|^#(\d+)\s", re.MULTILINE)
 _COVERED = re.compile(r" cov: (\d+) ")
+_UNCAUGHT = "=== Uncaught Python exception"
 _FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\S+)')
 
 
@@ -86,12 +87,14 @@ def _libfuzzer(
 def _keep(outcome: Outcome, told: str, found: Path) -> None:
     """Name a fault by its last words and where it was raised; the first input of each is kept."""
     lines = told.splitlines()
-    ends = [n for n, line in enumerate(lines) if line.startswith("==") or "SUMMARY" in line]
-    frames = [match for match in _FRAME.finditer(told) if "/tests/fuzz/" not in match[1]]
-    where = f"{Path(frames[-1][1]).name}:{frames[-1][2]} {frames[-1][3]}" if frames else "-"
-    last = next((lines[n - 1] for n in ends if n and lines[n - 1].strip()), lines[-1])
+    said = [lines[n + 1] for n, line in enumerate(lines[:-1]) if _UNCAUGHT in line]
+    said += [line for line in lines if line.startswith("SUMMARY")]
+    frames = [one for one in _FRAME.finditer(told) if not one[1].startswith("<")]
+    ours = [one for one in frames if "/tests/fuzz/" not in one[1]]
+    where = f"{Path(ours[-1][1]).name}:{ours[-1][2]} {ours[-1][3]}" if ours else "-"
     path = max(found.iterdir(), key=lambda one: one.stat().st_mtime, default=found)
-    outcome.faults.setdefault(f"{last.strip()[:120]} ({where})", path)
+    what = (said or lines[-1:] or ["nothing said"])[0].strip()[:120]
+    outcome.faults.setdefault(f"{what} ({where})", path)
 
 
 def main() -> int:
