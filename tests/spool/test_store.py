@@ -107,9 +107,8 @@ def test_a_folder_that_cannot_be_made_is_a_storage_error(tmp_path):
         Spool(tmp_path / "file")
 
 
-def test_a_full_quarantine_keeps_no_more(tmp_path, monkeypatch):
-    monkeypatch.setattr("napari_fluoroinject.spool.store.QUARANTINE_BYTES", 3)
-    with Spool(tmp_path / "s") as spool:
+def test_a_full_quarantine_keeps_no_more(tmp_path):
+    with Spool(tmp_path / "s", quarantine_bytes=3) as spool:
         assert spool.quarantine(part(spool, b"loop"), uid=UID, reason="odd") is None
         assert spool.quarantined() == ()
 

@@ -1,8 +1,9 @@
-"""What keeping bytes asks of the system: bring them to disk, hold a file alone."""
+"""What keeping bytes asks of the system: bring them to disk, link them, hold a file alone."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING
@@ -52,6 +53,37 @@ def unlock(file: IO[bytes]) -> None:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def sweep(folder: Path) -> None:
+    """Remove all that is in a folder.
+
+    Raises
+    ------
+    OSError
+        Something cannot be removed.
+    """
+    for left in folder.iterdir():
+        if left.is_dir() and not left.is_symlink():
+            shutil.rmtree(left)
+        else:
+            left.unlink()
+
+
+def require_links(folder: Path) -> None:
+    """Try a hard link in a folder of ours, which is empty afterwards.
+
+    Raises
+    ------
+    OSError
+        Its file system knows none.
+    """
+    probe = folder / "probe"
+    probe.touch(mode=0o600)
+    try:
+        os.link(probe, folder / "probe-link")
+    finally:
+        sweep(folder)
 
 
 def write_whole(path: Path, content: bytes) -> None:

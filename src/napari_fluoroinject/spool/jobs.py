@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from napari_fluoroinject.errors import StorageError
-from napari_fluoroinject.spool.queue import insert
+from napari_fluoroinject.spool.outgoing import insert
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping, Sequence
 
     from napari_fluoroinject.spool.database import Database
-    from napari_fluoroinject.spool.queue import Outgoing
+    from napari_fluoroinject.spool.outgoing import Outgoing
 
 JobState = Literal["waiting", "working", "done", "failed", "skipped"]
 STATES: tuple[JobState, ...] = get_args(JobState)

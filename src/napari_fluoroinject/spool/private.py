@@ -32,6 +32,19 @@ def make_private(folder: Path) -> None:
     _tighten(folder, _FOLDER)
 
 
+def make_inside(folder: Path) -> None:
+    """Make a folder inside a private one; a link, which may lead anywhere, is refused.
+
+    Raises
+    ------
+    OSError
+        As `make_private`.
+    """
+    if folder.is_symlink():
+        raise NotADirectoryError(None, "a link where a folder was expected", str(folder))
+    make_private(folder)
+
+
 def tighten_file(path: Path) -> None:
     """Take from everyone but its owner what they may do with a file.
 

@@ -8,11 +8,18 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING, NoReturn, Self
 
 from napari_fluoroinject.errors import ConflictError, StorageError
-from napari_fluoroinject.spool.disk import fsync, lock
-from napari_fluoroinject.spool.private import make_private
+from napari_fluoroinject.spool.disk import fsync, lock, require_links, sweep
+from napari_fluoroinject.spool.private import make_inside, make_private, tighten_file
+from napari_fluoroinject.spool.quarantine import (
+    FOLDER_NAME,
+    LIMIT_BYTES,
+    Quarantine,
+    Refusal,
+    refusals,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,17 +29,31 @@ log = logging.getLogger(__name__)
 
 RESERVE_BYTES = 64 << 20
 """Admission stops while less is free: the host goes on working, the sender keeps its copy."""
-QUARANTINE_BYTES = 8 << 30
-"""What is kept of refused objects for inspection; beyond it their bytes are not kept."""
+CONFLICT = "the same SOP Instance UID with other content"
 _BLOCK_BYTES = 1 << 20
+_PREAMBLE_BYTES, _PREFIX = 128, b"DICM"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """Bytes that are safe on disk; `new` is False when the same content was there already."""
+    """Bytes that are safe on disk.
+
+    Attributes
+    ----------
+    path
+        Where they are.
+    sha256
+        Of their content, as the spool tells it; of what was kept before when it counts as the
+        same.
+    size_bytes
+        Of the file that is kept.
+    new
+        False when the same content was there already.
+    """
 
     path: Path
     sha256: str
+    size_bytes: int
     new: bool
 
 
@@ -50,7 +71,8 @@ class Spool:
     """Folders of one receiver: `incoming` (parts), `objects` (acknowledged), `quarantine`.
 
     A process holds its spool alone; what an earlier process left in `incoming` was never
-    acknowledged and is removed when the spool is opened.
+    acknowledged and is removed when the spool is opened. Folders and files are for their owner
+    alone, whatever the umask says.
 
     Parameters
     ----------
@@ -58,13 +80,19 @@ class Spool:
         Folder of the spool; made with mode 0700 if absent.
     digest
         What counts as content when the same UID comes twice (the whole file by default).
+    same
+        Tells whether two files (kept, new) of other digests hold the same content all the same,
+        encoded in another way; False whenever it cannot tell. None: they never do.
     reserve_bytes
-        Free space below which nothing is admitted.
+        Free space below which nothing is kept.
+    quarantine_bytes
+        Largest sum of what is kept of refused objects.
 
     Raises
     ------
     StorageError
-        If the folders cannot be made, or another process receives into them.
+        If the folders cannot be made or are not ours, their file system has no hard links, or
+        another process receives into them.
     """
 
     def __init__(
@@ -72,23 +100,32 @@ class Spool:
         root: Path,
         *,
         digest: Callable[[Path], str] = file_sha256,
+        same: Callable[[Path, Path], bool] | None = None,
         reserve_bytes: int = RESERVE_BYTES,
+        quarantine_bytes: int = LIMIT_BYTES,
     ) -> None:
         self.root = root
         self.incoming = root / "incoming"
         self._objects = root / "objects"
-        self._quarantine = root / "quarantine"
         self._digest = digest
+        self._same = same
         self._reserve_bytes = reserve_bytes
         self._durable_folders: set[Path] = set()
         try:
-            for folder in (root, self.incoming, self._objects, self._quarantine):
-                make_private(folder)
+            make_private(root)
+            for folder in (self.incoming, self._objects, *self._objects.glob("*")):
+                make_inside(folder)
+            self._quarantine = Quarantine(root / FOLDER_NAME, limit_bytes=quarantine_bytes)
+            fsync(root)
             self._held = _hold(root / "receiver.lock")
-            for part in self.incoming.iterdir():
-                part.unlink()
         except OSError as error:
-            raise StorageError(f"{root}: cannot be used as a spool: {error.strerror}") from error
+            raise _unusable(root, error) from error
+        try:
+            sweep(self.incoming)
+            require_links(self.incoming)
+        except OSError as error:
+            self.close()
+            raise _unusable(root, error) from error
 
     def __enter__(self) -> Self:
         return self
@@ -123,13 +160,18 @@ class Spool:
         return path
 
     def quarantined(self) -> tuple[Path, ...]:
-        """Every refused object that was kept, in a fixed order."""
-        return tuple(sorted(self._quarantine.rglob("*.dcm")))
+        """Every refused object that was kept, in a fixed order; `refusals` tells more."""
+        return tuple(sorted(self._quarantine.folder.rglob("*.dcm")))
+
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Every refusal that was noted, oldest first."""
+        return refusals(self.root)
 
     def admit(self, part: Path, *, uid: str) -> Admission:
         """Keep a complete file so that it survives a crash right after this returns.
 
         Order: bytes to disk, link under sha256(uid) (a link never overwrites), folder to disk.
+        A preamble before the DICM prefix becomes zeros: it may hold a program (CVE-2019-11687).
 
         Parameters
         ----------
@@ -147,43 +189,74 @@ class Spool:
         """
         try:
             self._require_space()
+            tighten_file(part)
+            _clear_preamble(part)
             sha256 = self._digest(part)
             path = self._path(uid)
             new = self._link(part, path)
-            same = new or self._digest(path) == sha256
+            kept = sha256 if new else self._digest(path)
+            same = kept == sha256 or (self._same is not None and self._same(path, part))
+            size_bytes = path.stat().st_size
         except OSError as error:
-            raise StorageError(
-                f"an object could not be kept in {self.root}: {error.strerror}"
-            ) from error
+            raise self._not_kept("an object", error) from error
         if not same:
-            self.quarantine(part, uid=uid, reason="the same SOP Instance UID with other content")
-            raise ConflictError(
-                f"{uid} is already kept with other content; expected the same bytes or a new UID: "
-                "the new object is in quarantine, the old one untouched"
-            )
-        return Admission(path=path, sha256=sha256, new=new)
+            self.refuse(part, uid=uid)
+        return Admission(path=path, sha256=kept, size_bytes=size_bytes, new=new)
+
+    def refuse(self, part: Path, *, uid: str) -> NoReturn:
+        """Put an object into quarantine whose UID is known with other content.
+
+        Raises
+        ------
+        ConflictError
+            Always; or StorageError if the bytes cannot be kept.
+        """
+        log.error("%s came again with other content: refused, see the quarantine", uid)
+        self._put_aside(part, uid=uid, reason=CONFLICT, conflict=True)
+        raise ConflictError(
+            f"{uid} is already known with other content; expected the same bytes or a new UID: "
+            "the new object is in quarantine, the old one untouched"
+        )
+
+    def withdraw(self, admission: Admission) -> None:
+        """Take back an object that was new and could not be noted; nobody was told of it.
+
+        Raises
+        ------
+        StorageError
+            If it cannot be removed.
+        """
+        try:
+            if admission.new:
+                admission.path.unlink(missing_ok=True)
+                fsync(admission.path.parent)
+        except OSError as error:
+            raise self._not_kept("an object without a row", error) from error
 
     def quarantine(self, part: Path, *, uid: str, reason: str) -> Path | None:
-        """Keep refused bytes with the reason beside them; None when the quarantine is full.
+        """Keep refused bytes with the reason beside them; None when there is no room for them.
 
         Raises
         ------
         StorageError
             If the bytes cannot be kept.
         """
+        return self._put_aside(part, uid=uid, reason=reason, conflict=False)
+
+    def _put_aside(self, part: Path, *, uid: str, reason: str, conflict: bool) -> Path | None:
         try:
-            if _size(self._quarantine) + part.stat().st_size > QUARANTINE_BYTES:
-                log.warning("quarantine %s is full: a refused object is not kept", self.root)
+            if shutil.disk_usage(self.incoming).free < self._reserve_bytes:
+                log.warning("%s is short of space: a refused object is not kept", self.root)
                 return None
-            name = f"{_name(uid)}-{self._digest(part)[:16]}"
-            path = self._quarantine / name[:2] / f"{name}.dcm"
-            if self._link(part, path):
-                path.with_suffix(".txt").write_text(reason + "\n", encoding="utf-8")
+            _clear_preamble(part)
+            return self._quarantine.keep(
+                part, uid=uid, digest=self._digest(part), reason=reason, conflict=conflict
+            )
         except OSError as error:
-            raise StorageError(
-                f"a refused object could not be kept in {self.root}: {error.strerror}"
-            ) from error
-        return path
+            raise self._not_kept("a refused object", error) from error
+
+    def _not_kept(self, what: str, error: OSError) -> StorageError:
+        return StorageError(f"{what} could not be kept in {self.root}: {error.strerror or error}")
 
     def _path(self, uid: str) -> Path:
         return self._objects / _name(uid)[:2] / f"{_name(uid)}.dcm"
@@ -200,7 +273,7 @@ class Spool:
         """Give `part` its final name durably; False where that name is taken."""
         folder = path.parent
         if folder not in self._durable_folders:
-            folder.mkdir(mode=0o700, exist_ok=True)
+            make_inside(folder)
             fsync(folder.parent)
             self._durable_folders.add(folder)
         fsync(part)
@@ -219,14 +292,26 @@ def _name(uid: str) -> str:
     return hashlib.sha256(uid.encode()).hexdigest()
 
 
-def _size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+def _clear_preamble(part: Path) -> None:
+    with part.open("r+b") as file:
+        head = file.read(_PREAMBLE_BYTES + len(_PREFIX))
+        if head.endswith(_PREFIX) and any(head[:_PREAMBLE_BYTES]):
+            file.seek(0)
+            file.write(bytes(_PREAMBLE_BYTES))
+
+
+def _unusable(root: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"{root}: cannot be used as a spool: {error.strerror or error}; expected a folder of the "
+        "user who runs this, on a file system that knows hard links"
+    )
 
 
 def _hold(path: Path) -> IO[bytes]:
     """Lock a file until the process ends or the file is closed, whichever comes first."""
     file = path.open("a+b")
     try:
+        tighten_file(path)
         lock(file)
     except OSError as error:
         file.close()
