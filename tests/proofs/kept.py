@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 from collections.abc import Callable, Collection
+from contextlib import closing
 from pathlib import Path
 
 from tests.proofs.objects import dataset_digest, expected_digest, number_of
@@ -45,12 +47,29 @@ class Kept:
         there = {path.stem for path in self.visible() if self._is_whole(path)}
         return {uid for uid in uids if hashlib.sha256(uid.encode()).hexdigest() not in there}
 
+    def has_row(self, uid: str) -> bool:
+        """Whether the index has an object, and its analysis is planned."""
+        return uid in self.rows()
+
+    def rows(self) -> set[str]:
+        """UIDs of objects that the index has, with a job each."""
+        file = self.root / "state.sqlite"
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
+            found = database.execute(
+                "SELECT sop_instance_uid FROM object JOIN job USING (sop_instance_uid)"
+            ).fetchall()
+        return {uid for (uid,) in found}
+
     def judge(self, table: Table, acknowledged: Collection[str]) -> None:
         """Add what is there at the end; the spool's process must have been stopped."""
         self._whole.clear()
         self.look()
         table.none("acknowledged and lost", self.lost(acknowledged))
         table.none("half visible", self.half)
+        rows = self.rows()
+        table.none("acknowledged without row or job", set(acknowledged) - rows)
+        names = {hashlib.sha256(uid.encode()).hexdigest() for uid in rows}
+        table.none("rows without object", names - {path.stem for path in self.visible()})
         table.figure("visible", len(self.visible()))
         table.none("leftovers in incoming", list((self.root / "incoming").iterdir()))
         table.none("in quarantine", list((self.root / "quarantine").rglob("*.dcm")))

@@ -145,15 +145,23 @@ def received(root: Path, promised: Promised) -> list[str]:
     """What is wrong with a spool after a receiver lost its power."""
     from napari_fluoroinject.endpoints.storage_scp import dataset_sha256
     from napari_fluoroinject.errors import FluoroinjectError
+    from napari_fluoroinject.spool.database import Database
+    from napari_fluoroinject.spool.index import Index
+    from napari_fluoroinject.spool.jobs import Jobs
     from napari_fluoroinject.spool.store import Spool
 
     faults = []
     kept = Kept(root, lambda _: FRAMES)
     try:
-        with Spool(root, digest=dataset_sha256):
-            pass
+        with Spool(root, digest=dataset_sha256), Database(root) as database:
+            rows = {one.sop_instance_uid for one in Index(database).every()}
+            jobs = {one.sop_instance_uid for one in Jobs(database).every()}
     except FluoroinjectError as error:
         return [f"the spool does not open: {error}"]
+    if promised.acknowledged - rows or promised.acknowledged - jobs:
+        faults.append("an acknowledged object has no row or no job")
+    if kept.lost(rows):
+        faults.append("a row without its object")
     kept.look()
     if kept.half:
         faults.append("an object is half visible")
