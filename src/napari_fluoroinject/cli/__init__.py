@@ -19,6 +19,7 @@ from napari_fluoroinject.cli.deidentify import deidentify
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
 from napari_fluoroinject.cli.grow_forest import grow_forest
+from napari_fluoroinject.cli.listen import listen
 from napari_fluoroinject.cli.matrix import matrix
 from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
@@ -56,6 +57,7 @@ for _command in (
     codes,
     phantom,
     procedures,
+    listen,
     checklist,
     check,
     doctor,

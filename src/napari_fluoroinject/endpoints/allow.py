@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import EndpointError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _LONGEST_TITLE = 16
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

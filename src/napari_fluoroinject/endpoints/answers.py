@@ -16,6 +16,7 @@ from pynetdicom.dsutils import encode
 from pynetdicom.presentation import PresentationContextTuple
 
 from napari_fluoroinject.endpoints import command as commands
+from napari_fluoroinject.endpoints.pdu import PeerError
 
 if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.allow import Peer
@@ -24,18 +25,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+EVENTS = {commands.C_FIND: evt.EVT_C_FIND, commands.N_EVENT_REPORT: evt.EVT_N_EVENT_REPORT}
+"""What can be answered so, by command field."""
 _PENDING = (0xFF00, 0xFF01)
 _UNABLE = {commands.C_FIND: 0xC001, commands.N_EVENT_REPORT: 0x0110}
 """Status when the function itself fails (PS3.4 C.4.1.1.4, PS3.7 annex C)."""
-EVENTS = {commands.C_FIND: evt.EVT_C_FIND, commands.N_EVENT_REPORT: evt.EVT_N_EVENT_REPORT}
-"""What can be answered so, by command field."""
-
-Answer = tuple[int, bytes | None]
 
 
 def answers(
     function: Callable[[Any], Any], message: Message, peer: Peer, cancelled: Callable[[], bool]
-) -> Iterator[Answer]:
+) -> Iterator[tuple[int, bytes | None]]:
     """Status and encoded data set of each response.
 
     Parameters
@@ -52,30 +51,33 @@ def answers(
     asked = message.command
     if asked is None:
         raise TypeError("a message without a command; expected it to be read before")
-    status = 0x0000
-    for status, data in _results(function, _event(asked, message, peer, cancelled)):
-        if isinstance(status, BaseException):
-            log.error("a request of %s failed", peer.ae_title, exc_info=status)
-            status = _UNABLE[asked.field]
+    event = _event(asked, message, peer, cancelled)
+    last = _PENDING[0]  # that nothing was found is told by the final response alone
+    for status, data in _results(function, event, _UNABLE[asked.field]):
+        last = status
         yield status, _encoded(data, message.context.transfer_syntax)
-    if status in _PENDING:
+    if last in _PENDING:
         yield 0x0000, None
 
 
-def _results(function: Callable[[Any], Any], event: evt.Event) -> Iterator[tuple[Any, Any]]:
-    try:
-        result = function(event)
-        several = result if isinstance(result, Iterator) else iter([result])
-    except Exception as error:  # noqa: BLE001 - the edge of a worker: the peer gets a status
-        yield error, None
-        return
+def _results(
+    function: Callable[[Any], Any], event: evt.Event, unable: int
+) -> Iterator[tuple[int, Dataset | None]]:
+    several: Iterator[Any] | None = None
     while True:
         try:
+            if several is None:
+                result = function(event)
+                several = result if isinstance(result, Iterator) else iter([result])
             status, data = next(several)
         except StopIteration:
             return
-        except Exception as error:  # noqa: BLE001 - as above
-            yield error, None
+        except (PeerError, OSError):  # of the connection, which a look for C-CANCEL reads
+            raise
+        except Exception:
+            # the edge of a worker: the peer gets a status
+            log.exception("a request could not be answered")
+            yield unable, None
             return
         yield (int(status.Status) if isinstance(status, Dataset) else int(status)), data
 
@@ -99,12 +101,11 @@ def _event(
         UID(message.context.abstract_syntax),
         UID(message.context.transfer_syntax),
     )
-    requestor = SimpleNamespace(ae_title=peer.ae_title, address=peer.address)
-    return evt.Event(
-        SimpleNamespace(requestor=requestor),
-        EVENTS[asked.field],
-        {"request": request, "context": context, "_is_cancelled": lambda _: cancelled()},
+    association: Any = SimpleNamespace(
+        requestor=SimpleNamespace(ae_title=peer.ae_title, address=peer.address)
     )
+    attributes = {"request": request, "context": context, "_is_cancelled": lambda _: cancelled()}
+    return evt.Event(association, EVENTS[asked.field], attributes)
 
 
 def _encoded(data: Dataset | None, transfer_syntax: str) -> bytes | None:

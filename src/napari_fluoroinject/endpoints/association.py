@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 from napari_fluoroinject.endpoints import command as commands
 from napari_fluoroinject.endpoints import pdu
 from napari_fluoroinject.endpoints.allow import Peer
+from napari_fluoroinject.endpoints.command import Command
+from napari_fluoroinject.endpoints.parts import Part
 from napari_fluoroinject.endpoints.pdu import Agreed, PeerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from napari_fluoroinject.endpoints.command import Command
     from napari_fluoroinject.endpoints.limits import Limits
-    from napari_fluoroinject.endpoints.parts import Part
     from napari_fluoroinject.endpoints.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -25,6 +25,13 @@ log = logging.getLogger(__name__)
 _COMMAND, _LAST = 0x01, 0x02  # message control header (PS3.8 annex E)
 _NO_SUCH_SOP_CLASS, _CANNOT_UNDERSTAND = 0x0122, 0xC000
 VERIFICATION = "1.2.840.10008.1.1"
+
+
+_REJECTIONS = {
+    pdu.CALLED_UNKNOWN: "it called another AE title",
+    pdu.CALLING_UNKNOWN: "it is not on the list of callers",
+    pdu.BUSY: "every place is taken",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,6 +52,11 @@ class Entity(Protocol):
     ae_title: str
 
     @property
+    def callers_known(self) -> int:
+        """How many titles are on the list of callers; 0 where everyone may call."""
+        ...
+
+    @property
     def offered(self) -> Mapping[str, Sequence[str]]:
         """Transfer syntaxes by SOP class."""
         ...
@@ -56,6 +68,10 @@ class Entity(Protocol):
 
     def admits(self, peer: Peer) -> bool:
         """Whether this caller may call."""
+        ...
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
         ...
 
     def new_part(self, message: Message, peer: Peer) -> Part:
@@ -113,15 +129,15 @@ class Association:
                     pass
         except PeerError as error:
             log.info("%s: aborted %s: %s", self._entity.ae_title, self.peer.address, error)
-            self._wire.send_last(pdu.aborted(error.reason))
+            self._end(pdu.aborted(error.reason))
         except OSError as error:
             why = error.strerror or str(error)
             log.info("%s: ended with %s: %s", self._entity.ae_title, self.peer.address, why)
-            self._wire.send_last(pdu.aborted(pdu.NOT_SPECIFIED))
+            self._end(pdu.aborted(pdu.NOT_SPECIFIED))
         except Exception:
             # the edge of a worker: the caller gets an end, and the listener goes on
             log.exception("%s: an association broke off", self._entity.ae_title)
-            self._wire.send_last(pdu.aborted(pdu.NOT_SPECIFIED))
+            self._end(pdu.aborted(pdu.NOT_SPECIFIED))
         finally:
             self._forget()
 
@@ -137,13 +153,8 @@ class Association:
         if rejection is None and not take_place(self):
             rejection = pdu.BUSY
         if rejection is not None:
-            log.warning(
-                "%s: rejected a caller at %s: result %d, source %d, reason %d",
-                self._entity.ae_title,
-                self.peer.address,
-                *rejection,
-            )
-            self._wire.send_last(pdu.rejected(*rejection))
+            self._entity.rejected(self.peer, _REJECTIONS.get(rejection, "no DICOM request"))
+            self._end(pdu.rejected(*rejection))
             return False
         agreed, answer = pdu.agree(
             request,
@@ -171,7 +182,7 @@ class Association:
                 self._take(context, control, fragment)
             return True
         if kind == pdu.RELEASE_RQ and self._message is None:
-            self._wire.send_last(pdu.framed(pdu.RELEASE_RP, bytes(4)))
+            self._end(pdu.framed(pdu.RELEASE_RP, bytes(4)))
             return False
         if kind == pdu.ABORT:
             return False
@@ -283,6 +294,12 @@ class Association:
         if commands.read_command(said).field != commands.C_CANCEL:
             raise PeerError("another request before the last answer")
         return True
+
+    def _end(self, last: bytes) -> None:
+        """Say the last word; the place is free for others from here on."""
+        self._forget()
+        self.idle_since_s = 0.0
+        self._wire.send_last(last)
 
     def _forget(self) -> None:
         if self._message is not None and self._message.part is not None:

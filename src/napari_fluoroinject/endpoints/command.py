@@ -54,6 +54,19 @@ def read_command(data: bytes) -> Command:
     )
 
 
+def echo_request(message: int) -> bytes:
+    """The command set of a C-ECHO."""
+    body = b"".join(
+        (
+            _element(_SOP_CLASS, _uid("1.2.840.10008.1.1")),
+            _element(_FIELD, struct.pack("<H", C_ECHO)),
+            _element(_MESSAGE, struct.pack("<H", message)),
+            _element(_DATA_SET_TYPE, struct.pack("<H", _NO_DATA_SET)),
+        )
+    )
+    return _element(0x0000, struct.pack("<I", len(body))) + body
+
+
 def response(command: Command, status: int, *, comment: str = "", data_set: bool = False) -> bytes:
     """The command set that answers a request."""
     elements = [

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, Structure, check_series, scan
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
+from napari_fluoroinject.spool.index import Index
+from napari_fluoroinject.spool.keep import Facts
+from napari_fluoroinject.spool.keep import keep as admit
+from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.command import Command
     from napari_fluoroinject.endpoints.parts import Part
-    from napari_fluoroinject.spool.store import Spool
+    from napari_fluoroinject.spool.store import Admission
 
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
@@ -56,7 +61,28 @@ class Received:
     new: bool
 
 
-def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """Where objects are kept: the spool, its index if there is one, whether they are jobs too."""
+
+    spool: Spool
+    index: Index | None = None
+    job: bool = False
+
+    def admit(self, part: Path, facts: Facts) -> Admission:
+        """Keep a file durably, with its row where there is an index.
+
+        Raises
+        ------
+        ConflictError, StorageError
+            As `spool.keep.keep`.
+        """
+        if self.index is None:
+            return self.spool.admit(part, uid=facts.sop_instance_uid)
+        return admit(part, facts, spool=self.spool, index=self.index, job=self.job)
+
+
+def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
     """Bring an object that has arrived into the spool, if it is what its command announced.
 
     Raises
@@ -72,14 +98,17 @@ def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
         raise NotKeptError(MISMATCH, "SOP Instance UID is not a valid UID")
     try:
         structure = scan(part.path)
-        if (structure.sop_instance_uid, structure.sop_class_uid) != (instance, asked.sop_class_uid):
+        if (structure.sop_instance_uid, structure.sop_class_uid) != (
+            instance,
+            asked.sop_class_uid,
+        ):
             raise NotKeptError(MISMATCH, "UIDs of command and data set differ")
         _require_series(structure)
         if structure.fault:
-            spool.quarantine(part.path, uid=instance, reason=structure.fault)
+            shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault)
             raise NotKeptError(MISMATCH, structure.fault)
-        admission = spool.admit(part.path, uid=instance)
-        size = admission.path.stat().st_size
+        facts = _facts(structure, peer)
+        admission = shelf.admit(part.path, facts)
     except UnreadableObjectError as error:
         raise NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
     except ConflictError as error:
@@ -90,13 +119,25 @@ def keep(part: Part, asked: Command, spool: Spool, peer: Peer) -> Received:
         path=admission.path,
         sop_instance_uid=instance,
         sop_class_uid=structure.sop_class_uid,
-        study_instance_uid=structure.text(STUDY_UID),
-        series_instance_uid=structure.text(SERIES_UID),
+        study_instance_uid=facts.study_instance_uid,
+        series_instance_uid=facts.series_instance_uid,
         sha256=admission.sha256,
-        size_bytes=size,
+        size_bytes=admission.size_bytes,
         caller=peer.ae_title,
         address=peer.address,
         new=admission.new,
+    )
+
+
+def _facts(structure: Structure, peer: Peer) -> Facts:
+    return Facts(
+        sop_instance_uid=structure.sop_instance_uid,
+        sop_class_uid=structure.sop_class_uid,
+        study_instance_uid=structure.text(STUDY_UID),
+        series_instance_uid=structure.text(SERIES_UID),
+        caller=peer.ae_title,
+        address=peer.address,
+        received_s=time.time(),
     )
 
 

@@ -6,7 +6,6 @@ import ipaddress
 import logging
 import selectors
 import socket
-import ssl
 import threading
 import time
 from contextlib import suppress
@@ -18,6 +17,8 @@ from napari_fluoroinject.endpoints.tls import certificate_names
 from napari_fluoroinject.endpoints.wire import Wire
 
 if TYPE_CHECKING:
+    import ssl
+
     from napari_fluoroinject.endpoints.limits import Limits
 
 log = logging.getLogger(__name__)
@@ -131,7 +132,7 @@ class Listener:
                 except BlockingIOError:  # the caller has gone meanwhile
                     pass
                 except (OSError, RuntimeError, MemoryError) as error:
-                    log.error("%s: cannot accept: %s", self._entity.ae_title, error)  # noqa: TRY400
+                    log.error("%s: cannot accept: %s", self._entity.ae_title, error)
                     self._make_way()
                     time.sleep(_PAUSE_S)
 

@@ -7,17 +7,21 @@ import shutil
 import struct
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
+
+from napari_fluoroinject.dicom.header import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_fluoroinject.endpoints.limits import Limits
 
-_BUFFER_BYTES = 64 << 10
+_BUFFER_BYTES = 16 << 10
 _LOOK_BYTES = 16 << 20
 """How much may come between two looks at the free space."""
-_IMPLEMENTATION, _VERSION = b"1.2.826.0.1.3680043.10.1624.1", b"FLUOROINJECT"
 
 
 class Part:
@@ -39,10 +43,8 @@ class Part:
         self.path = folder / "none.part"
         self._limits = limits
         self._looked = -_LOOK_BYTES
-        self._descriptor: int | None = None
+        self._open: IO[bytes] | None = None
         self._try(self._create)
-        if self._descriptor is not None:
-            self._open = os.fdopen(self._descriptor, "wb", buffering=_BUFFER_BYTES)
 
     def write(self, data: bytes | memoryview) -> None:
         """Append."""
@@ -56,24 +58,30 @@ class Part:
             self._looked = self.size_bytes
             self._try(self._require_space)
         if self.failure is None:
-            self._try(lambda: self._open.write(data))
+            self._try(lambda: self._file().write(data))
 
     def complete(self) -> None:
         """Bring everything that came into the file; `failure` tells whether that worked."""
         if self.failure is None:
-            self._try(self._open.flush)
+            self._try(self._file().flush)
 
     def discard(self) -> None:
         """Close and remove the file; once more does nothing."""
-        if self._descriptor is None:
+        if self._open is None:
             return
-        self._descriptor = None
-        self._try(self._open.close)
+        file, self._open = self._open, None
+        self._try(file.close)
         self._try(lambda: self.path.unlink(missing_ok=True))
 
     def _create(self) -> None:
-        self._descriptor, name = tempfile.mkstemp(suffix=".part", dir=self.path.parent)
+        descriptor, name = tempfile.mkstemp(suffix=".part", dir=self.path.parent)
+        self._open = os.fdopen(descriptor, "wb", buffering=_BUFFER_BYTES)
         self.path = Path(name)
+
+    def _file(self) -> IO[bytes]:
+        if self._open is None:
+            raise OSError("closed")
+        return self._open
 
     def _require_space(self) -> None:
         if shutil.disk_usage(self.path.parent).free < self._limits.least_free_bytes:
@@ -104,8 +112,8 @@ def meta_information(
             _short(0x0002, b"UI", sop_class_uid.encode("ascii", "replace")),
             _short(0x0003, b"UI", sop_instance_uid.encode("ascii", "replace")),
             _short(0x0010, b"UI", transfer_syntax.encode("ascii", "replace")),
-            _short(0x0012, b"UI", _IMPLEMENTATION),
-            _short(0x0013, b"SH", _VERSION),
+            _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID.encode()),
+            _short(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode()),
             _short(0x0016, b"AE", caller.encode("ascii", "replace")),
         )
     )

@@ -6,6 +6,11 @@ import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from napari_fluoroinject.dicom.header import (
+    IMPLEMENTATION_CLASS_UID,
+    IMPLEMENTATION_VERSION_NAME,
+)
+
 ASSOCIATE_RQ, ASSOCIATE_AC, ASSOCIATE_RJ = 0x01, 0x02, 0x03
 P_DATA, RELEASE_RQ, RELEASE_RP, ABORT = 0x04, 0x05, 0x06, 0x07
 HEADER_BYTES = 6
@@ -19,8 +24,6 @@ NO_SUCH_APPLICATION, NO_SUCH_VERSION, BUSY = (1, 1, 2), (1, 2, 2), (2, 3, 2)
 _APPLICATION = b"1.2.840.10008.3.1.1.1"
 _MOST_CONTEXTS = 128  # odd identifiers, one byte
 _TAKEN, _NO_ABSTRACT_SYNTAX, _NO_TRANSFER_SYNTAX = 0, 3, 4
-_IMPLEMENTATION = b"1.2.826.0.1.3680043.10.1624.1"
-_VERSION = b"FLUOROINJECT"
 
 Role = tuple[int, int]
 """Of the requestor: may be SCU, may be SCP (PS3.7 D.3.3.4)."""
@@ -113,6 +116,17 @@ def read_request(body: bytes) -> AssociateRequest:
     )
 
 
+def request_of(called: str, calling: str, abstract_syntax: str, transfer_syntax: str) -> bytes:
+    """An A-ASSOCIATE-RQ for one presentation context, numbered 1."""
+    titles = called.encode().ljust(16) + calling.encode().ljust(16) + bytes(32)
+    syntaxes = _item(0x30, abstract_syntax.encode()) + _item(0x40, transfer_syntax.encode())
+    user = _item(0x51, (16_384).to_bytes(4, "big")) + _item(
+        0x52, IMPLEMENTATION_CLASS_UID.encode()
+    )
+    items = _item(0x10, _APPLICATION) + _item(0x20, b"\1\0\0\0" + syntaxes) + _item(0x50, user)
+    return framed(ASSOCIATE_RQ, b"\0\1\0\0" + titles + items)
+
+
 def agree(
     request: AssociateRequest,
     offered: Mapping[str, Sequence[str]],
@@ -152,9 +166,9 @@ def agree(
         answers.append(_item(0x21, head + _item(0x40, syntax.encode())))
     user = [
         _item(0x51, longest_pdu_bytes.to_bytes(4, "big")),
-        _item(0x52, _IMPLEMENTATION),
+        _item(0x52, IMPLEMENTATION_CLASS_UID.encode()),
         *_role_items(request, roles),
-        _item(0x55, _VERSION),
+        _item(0x55, IMPLEMENTATION_VERSION_NAME.encode()),
     ]
     body = b"".join((_item(0x10, _APPLICATION), *answers, _item(0x50, b"".join(user))))
     return tuple(agreed), framed(ASSOCIATE_AC, b"\0\1\0\0" + request.titles + body)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import queue
-import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, scan
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
-from napari_fluoroinject.endpoints.storage_scp import Received, Refused, Station, StorageScp
+from napari_fluoroinject.endpoints.judge import Shelf
+from napari_fluoroinject.endpoints.limits import Limits
+from napari_fluoroinject.endpoints.self_test import check_guards
+from napari_fluoroinject.endpoints.storage_scp import Refused, Station, StorageScp, dataset_sha256
+from napari_fluoroinject.endpoints.tls import server_context
+from napari_fluoroinject.spool.database import Database
 from napari_fluoroinject.spool.index import Arrival, Index
+from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from napari_fluoroinject.endpoints.limits import Limits
-    from napari_fluoroinject.spool.store import Spool
+    from napari_fluoroinject.endpoints.judge import Received
+    from napari_fluoroinject.settings.network import ListenSettings
 
 
 HERE = Station(ae_title="FLUOROINJECT")
@@ -51,11 +59,13 @@ class Receiver(StorageScp):
         limits: Limits | None = None,
     ) -> None:
         self._arrivals: queue.SimpleQueue[Received] = queue.SimpleQueue()
-        self._index = index
-        self._job = job
         self._tell = refused
         super().__init__(
-            spool, station, classes=CINE_CLASSES, received=self._note, limits=limits
+            Shelf(spool=spool, index=index, job=job),
+            station,
+            classes=CINE_CLASSES,
+            received=self._note,
+            limits=limits,
         )
 
     def wait(self, timeout_s: float) -> Received | None:
@@ -71,24 +81,75 @@ class Receiver(StorageScp):
             self._tell(refused)
 
     def _note(self, received: Received) -> None:
-        # also what is not new: a crash may have come between its file and its row
-        if self._index is not None:
-            self._index.add(arrival(received, at_s=time.time()), job=self._job)
         if received.new:
             self._arrivals.put(received)
 
 
-def arrival(received: Received, *, at_s: float) -> Arrival:
-    """The row of a received object; `at_s` in seconds since the epoch."""
+@contextmanager
+def receiving(
+    settings: ListenSettings,
+    station: Station,
+    *,
+    job: bool = False,
+    refused: Callable[[Refused], None] | None = None,
+) -> Iterator[Receiver]:
+    """Receive durably while the context lasts: spool, index, guards tried, then the port.
+
+    Parameters
+    ----------
+    settings
+        Where the spool is, and its limits.
+    station
+        Where and as whom it answers.
+    job
+        Whether each new object is to be analysed.
+    refused
+        Called with every object that is refused.
+
+    Raises
+    ------
+    StorageError
+        The spool cannot be used.
+    EndpointError
+        The port cannot be had, or a guard does not act.
+    """
+    reserve = settings.reserve_mb << 20
+    limits = Limits(least_free_bytes=reserve)
+    check_guards(limits, None if station.tls is None else server_context(station.tls))
+    root = settings.spool.absolute()
+    spool = Spool(
+        root,
+        digest=dataset_sha256,
+        reserve_bytes=reserve,
+        quarantine_bytes=settings.quarantine_mb << 20,
+    )
+    with spool, Database(root) as database:
+        index = Index(database)
+        index.reconcile(spool, read=read_arrival, job=job)
+        receiver = Receiver(spool, station, index=index, job=job, refused=refused, limits=limits)
+        with receiver:
+            yield receiver
+
+
+def read_arrival(path: Path) -> Arrival:
+    """What a file of the spool says of itself; nobody noted who sent it.
+
+    Raises
+    ------
+    UnreadableObjectError
+        It is no whole DICOM object.
+    """
+    structure = scan(path)
+    found = path.stat()
     return Arrival(
-        sop_instance_uid=received.sop_instance_uid,
-        sop_class_uid=received.sop_class_uid,
-        study_instance_uid=received.study_instance_uid,
-        series_instance_uid=received.series_instance_uid,
-        sha256=received.sha256,
-        size_bytes=received.size_bytes,
-        caller=received.caller,
-        address=received.address,
-        received_s=at_s,
-        path=received.path,
+        sop_instance_uid=structure.sop_instance_uid,
+        sop_class_uid=structure.sop_class_uid,
+        study_instance_uid=structure.text(STUDY_UID),
+        series_instance_uid=structure.text(SERIES_UID),
+        sha256=dataset_sha256(path),
+        size_bytes=found.st_size,
+        caller="",
+        address="",
+        received_s=found.st_mtime,
+        path=path,
     )

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from napari_fluoroinject.endpoints.allow import (
@@ -23,6 +22,7 @@ from napari_fluoroinject.endpoints.judge import (
     OUT_OF_RESOURCES,
     NotKeptError,
     Received,
+    Shelf,
     keep,
 )
 from napari_fluoroinject.endpoints.limits import Limits
@@ -31,16 +31,20 @@ from napari_fluoroinject.endpoints.parts import Part, dataset_start, meta_inform
 from napari_fluoroinject.endpoints.pdu import PeerError, Role
 from napari_fluoroinject.endpoints.tls import server_context
 from napari_fluoroinject.errors import EndpointError, StorageError
-from napari_fluoroinject.spool.store import Spool, file_sha256
+from napari_fluoroinject.settings.network import ListenSettings, Tls
+from napari_fluoroinject.spool.store import file_sha256
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from napari_fluoroinject.endpoints.association import Message
-    from napari_fluoroinject.settings.network import Tls
 
 log = logging.getLogger(__name__)
 
+_JUDGED_AT_ONCE = 4
+"""Objects that are scanned, hashed and synced side by side: more take memory, not less time."""
 _UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 
 
@@ -87,13 +91,32 @@ class Station:
             )
 
 
+def station_of(settings: ListenSettings) -> Station:
+    """Where and as whom to answer, by the settings of `listen`.
+
+    Raises
+    ------
+    EndpointError
+        They are not valid, or a certificate cannot be used.
+    """
+    if settings.tls is not None:
+        server_context(settings.tls)
+    return Station(
+        ae_title=settings.ae_title,
+        host=settings.host,
+        port=settings.port,
+        callers=settings.allow,
+        tls=settings.tls,
+    )
+
+
 class StorageScp:
     """A listener for C-STORE and C-ECHO, and for whatever `handlers` answer; a context manager.
 
     Parameters
     ----------
-    spool
-        Keeps what is acknowledged; must tell content by `dataset_sha256`.
+    shelf
+        Keeps what is acknowledged; its spool must tell content by `dataset_sha256`.
     station
         Where and as whom it answers; another called AE title is refused.
     classes
@@ -107,14 +130,15 @@ class StorageScp:
 
     def __init__(
         self,
-        spool: Spool,
+        shelf: Shelf,
         station: Station,
         *,
         classes: Sequence[str],
         received: Callable[[Received], None],
         limits: Limits | None = None,
     ) -> None:
-        self.spool = spool
+        self.spool = shelf.spool
+        self._shelf = shelf
         self.station = station
         self.ae_title = station.ae_title
         self.limits = limits or Limits()
@@ -128,6 +152,7 @@ class StorageScp:
             station.callers, tls=station.tls is not None
         )
         self._listener: Listener | None = None
+        self._judging = threading.BoundedSemaphore(_JUDGED_AT_ONCE)
 
     def support(self, model: str, *, role: Role = (1, 0)) -> None:
         """Accept one more SOP class, uncompressed; its handler comes from `handlers`.
@@ -143,9 +168,7 @@ class StorageScp:
         self.roles[model] = role
 
     def handlers(self) -> list[Any]:
-        """What else is answered, C-FIND and N-EVENT-REPORT: pairs of a pynetdicom event and a
-        function that takes such an event.
-        """
+        """What else is answered (C-FIND, N-EVENT-REPORT): pynetdicom event and function."""
         return []
 
     def refused(self, refused: Refused) -> None:
@@ -195,10 +218,11 @@ class StorageScp:
             self._listener = Listener(
                 station.host, station.port, entity=self, limits=self.limits, context=context
             )
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
             raise EndpointError(
                 f"{self.ae_title} cannot listen on {station.host}:{station.port}: "
-                f"{error.strerror or error}; expected a free port: choose another, or 0 for any"
+                f"{why}; expected a free port: choose another, or 0 for any"
             ) from error
         self._listener.start()
 
@@ -211,6 +235,10 @@ class StorageScp:
     def admits(self, peer: Peer) -> bool:
         """Whether this caller may call."""
         return not self._callers or any(caller.is_(peer) for caller in self._callers)
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
+        log.warning("%s: rejected a caller at %s: %s", self.ae_title, peer.address, why)
 
     def new_part(self, message: Message, peer: Peer) -> Part:
         """Open the file of an object that begins to arrive, and write what comes before it."""
@@ -233,7 +261,9 @@ class StorageScp:
         if message.part is None or message.command is None:
             raise TypeError("an object that did not arrive; expected a part and its command")
         try:
-            self._received(keep(message.part, message.command, self.spool, peer))
+            with self._judging:
+                received = keep(message.part, message.command, self._shelf, peer)
+            self._received(received)
         except NotKeptError as refused:
             status, comment = refused.status, refused.comment
         except (StorageError, MemoryError) as error:
@@ -268,8 +298,12 @@ class StorageScp:
     def _tell_refusal(self, status: int, comment: str, uid: str, peer: Peer) -> None:
         level = logging.ERROR if status == CONFLICT else logging.WARNING
         log.log(
-            level, "%s: object of %s refused with 0x%04X: %s",
-            self.ae_title, peer.ae_title, status, comment,
+            level,
+            "%s: object of %s refused with 0x%04X: %s",
+            self.ae_title,
+            peer.ae_title,
+            status,
+            comment,
         )
         try:
             self.refused(
@@ -282,4 +316,4 @@ class StorageScp:
                 )
             )
         except StorageError as error:
-            log.error("%s: a refusal could not be noted: %s", self.ae_title, error)  # noqa: TRY400
+            log.error("%s: a refusal could not be noted: %s", self.ae_title, error)

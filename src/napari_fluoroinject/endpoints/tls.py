@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.errors import EndpointError
 
@@ -25,7 +25,8 @@ def server_context(tls: Tls) -> ssl.SSLContext:
     """
     if tls.certificate is None:
         raise EndpointError(
-            "a listener with TLS shows a certificate; expected `certificate` and `key` in [listen.tls]"
+            "a listener with TLS shows a certificate; expected `certificate` and `key` in "
+            "[listen.tls]"
         )
     return _loaded(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), tls)
 
@@ -51,10 +52,10 @@ def server_name(tls: Tls, host: str) -> str:
 def certificate_names(connection: ssl.SSLSocket) -> tuple[str, ...]:
     """Names in the peer's certificate, in lower case: subject alternative names, common names."""
     shown = connection.getpeercert() or {}
-    subject = shown.get("subject", ())
+    subject: Any = shown.get("subject", ())
     common = [value for part in subject for key, value in part if key == "commonName"]
-    also = [str(value) for _, value in shown.get("subjectAltName", ())]
-    return tuple(str(name).lower() for name in (*also, *common))
+    alternatives: Any = shown.get("subjectAltName", ())
+    return tuple(str(name).lower() for name in (*(one for _, one in alternatives), *common))
 
 
 def _loaded(context: ssl.SSLContext, tls: Tls) -> ssl.SSLContext:

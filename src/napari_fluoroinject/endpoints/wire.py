@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import selectors
 import socket
 import ssl
@@ -33,7 +34,7 @@ class Wire:
     def __init__(self, connection: socket.socket, limits: Limits) -> None:
         self._connection = connection
         self._limits = limits
-        self._buffer: bytearray | None = None
+        self._buffer: mmap.mmap | None = None
 
     def read_first(self) -> tuple[int, bytes]:
         """Type and body of the first PDU, which is due at once.
@@ -66,7 +67,8 @@ class Wire:
             If it is too slow, or the peer has gone (ConnectionError).
         """
         if self._buffer is None:
-            self._buffer = bytearray(self._limits.longest_pdu_bytes)
+            # not of the heap: pages that no PDU touched cost nothing, and all go back at the end
+            self._buffer = mmap.mmap(-1, self._limits.longest_pdu_bytes)
         begin = bytearray(pdu.HEADER_BYTES)
         got = self._some(memoryview(begin), time.monotonic() + self._limits.idle_s)
         deadline = time.monotonic() + self._limits.pdu_s

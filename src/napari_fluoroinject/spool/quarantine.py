@@ -8,13 +8,10 @@ import os
 import threading
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from napari_fluoroinject.spool.disk import fsync, write_whole
 from napari_fluoroinject.spool.private import make_inside, tighten_file
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
