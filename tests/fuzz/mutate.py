@@ -30,7 +30,7 @@ def mutate(content: bytes, most_bytes: int, seed: int) -> bytes:
     for _ in range(choose.randint(1, 4)):
         heads = elements(data)
         if not heads:
-            return bytes(data)
+            break
         choose.choice(_CHANGES)(data, choose.choice(heads), choose)
     return bytes(data[:most_bytes])
 

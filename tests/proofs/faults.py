@@ -24,8 +24,8 @@ from pathlib import Path
 from tests.proofs import carm, ledger
 from tests.proofs.kept import Kept
 from tests.proofs.objects import uid_of
-from tests.proofs.power_loss import RECEIVER, Promised, noted
-from tests.proofs.programs import echoes, free_port, start, stop, until
+from tests.proofs.power_loss import Promised, noted
+from tests.proofs.programs import LISTEN, echoes, free_port, start, stop, until
 from tests.proofs.table import Table
 
 FULL = ("write", "pwrite64", "fsync", "fdatasync", "openat", "link", "linkat", "mkdir", "ftruncate")
@@ -83,7 +83,7 @@ def every_fault(most: int) -> Iterator[tuple[str, str, bool, range]]:
 def failing(pid: int, fault: Fault, trace: Path) -> Iterator[None]:
     """Let a call of a running program fail; counted anew in each of its threads."""
     trace.unlink(missing_ok=True)
-    arguments = ["-f", "-p", str(pid), "-o", str(trace), "-e", f"trace={fault.call}"]
+    arguments = ["-f", "-y", "-p", str(pid), "-o", str(trace), "-e", f"trace={fault.call}"]
     program = subprocess.Popen(
         ["strace", *arguments, "-e", fault.expression],
         stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
@@ -125,7 +125,7 @@ def push(port: int, number: int, folder: Path) -> int | None:
 def fail_receiver(folder: Path, most: int) -> Outcome:
     """Let every call of the receiver fail while it takes an object."""
     port, outcome, kept = free_port(), Outcome(), Kept(folder / "spool")
-    words = [word.format(spool=folder / "spool", port=port) for word in RECEIVER]
+    words = [word.format(spool=folder / "spool", port=port) for word in LISTEN]
     said = folder / "receiver.txt"
     program, number = start(words, said), 0
     until(lambda: echoes(port))
@@ -136,8 +136,8 @@ def fail_receiver(folder: Path, most: int) -> Outcome:
             trace = folder / "trace.txt"
             with failing(program.pid, fault, trace):
                 status = push(port, number, folder)
-            met = trace.read_text().count("(INJECTED)")
-            _judge_receiver(outcome, fault, status, met, kept, number)
+            met = [line for line in trace.read_text().splitlines() if "(INJECTED)" in line]
+            _judge_receiver(outcome, fault, status, met, kept)
             again = None
             for _ in range(3):  # a caller that was turned away calls again
                 again = again if again == 0 else push(port, number, folder)
@@ -159,8 +159,9 @@ def fail_receiver(folder: Path, most: int) -> Outcome:
 
 
 def _judge_receiver(
-    outcome: Outcome, fault: Fault, status: int | None, met: int, kept: Kept, number: int
+    outcome: Outcome, fault: Fault, status: int | None, met: list[str], kept: Kept
 ) -> None:
+    number = outcome.tried + 1
     outcome.tried += 1
     if not met:
         if status != 0:
@@ -174,7 +175,8 @@ def _judge_receiver(
             outcome.breach("success without a whole object", fault)
         if not kept.has_row(uid_of(number)):
             outcome.breach("success without a row", fault)
-        if fault.call in _SYNCS:
+        # SQLite syncs the name of its log once more for each connection, and asks no answer
+        if fault.call in _SYNCS and not all(f"<{kept.root}>)" in line for line in met):
             outcome.breach(f"success though {fault.call} failed", fault)
     elif status is not None and status != A700:
         outcome.breach(f"answered {_word(status)}", fault)

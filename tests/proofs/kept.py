@@ -48,16 +48,14 @@ class Kept:
         return {uid for uid in uids if hashlib.sha256(uid.encode()).hexdigest() not in there}
 
     def has_row(self, uid: str) -> bool:
-        """Whether the index has an object, and its analysis is planned."""
+        """Whether the index has an object."""
         return uid in self.rows()
 
     def rows(self) -> set[str]:
-        """UIDs of objects that the index has, with a job each."""
+        """UIDs of objects that the index has."""
         file = self.root / "state.sqlite"
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as database:
-            found = database.execute(
-                "SELECT sop_instance_uid FROM object JOIN job USING (sop_instance_uid)"
-            ).fetchall()
+            found = database.execute("SELECT sop_instance_uid FROM object").fetchall()
         return {uid for (uid,) in found}
 
     def judge(self, table: Table, acknowledged: Collection[str]) -> None:
@@ -67,9 +65,11 @@ class Kept:
         table.none("acknowledged and lost", self.lost(acknowledged))
         table.none("half visible", self.half)
         rows = self.rows()
-        table.none("acknowledged without row or job", set(acknowledged) - rows)
+        table.none("acknowledged without row", set(acknowledged) - rows)
         names = {hashlib.sha256(uid.encode()).hexdigest() for uid in rows}
-        table.none("rows without object", names - {path.stem for path in self.visible()})
+        visible = {path.stem for path in self.visible()}
+        table.none("rows without object", names - visible)
+        table.none("objects without row", visible - names)
         table.figure("visible", len(self.visible()))
         table.none("leftovers in incoming", list((self.root / "incoming").iterdir()))
         table.none("in quarantine", list((self.root / "quarantine").rglob("*.dcm")))

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.proofs.kept import Kept
-from tests.proofs.programs import echoes, free_port, kill, start, stop, until
+from tests.proofs.programs import LISTEN, echoes, free_port, kill, start, stop, until
 from tests.proofs.table import Table
 
 SENDERS = 3
@@ -105,7 +105,7 @@ def kill_receiver(kills: int, folder: Path, command: Sequence[str]) -> Table:
     return table
 
 
-COMMANDS = {"receiver": ["-m", "tests.proofs.receiver", "{spool}", "{port}"]}
+COMMANDS = {"receiver": LISTEN}
 
 
 def main() -> int:

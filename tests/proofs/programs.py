@@ -13,6 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 60.0
+LISTEN = ("-m", "napari_fluoroinject", "listen", "--spool", "{spool}", "--port", "{port}")
+"""The receiver as a site starts it."""
 
 
 def free_port() -> int:

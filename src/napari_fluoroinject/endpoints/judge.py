@@ -110,6 +110,8 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
         facts = _facts(structure, peer)
         admission = shelf.admit(part.path, facts)
     except UnreadableObjectError as error:
+        if isinstance(error.__cause__, OSError):  # our disk's fault: the sender is to try again
+            raise NotKeptError(OUT_OF_RESOURCES, "cannot be read back now") from error
         raise NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
     except ConflictError as error:
         raise NotKeptError(CONFLICT, "this UID is kept with other content") from error

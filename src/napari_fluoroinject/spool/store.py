@@ -274,7 +274,6 @@ class Spool:
         folder = path.parent
         if folder not in self._durable_folders:
             make_inside(folder)
-            fsync(folder.parent)
             self._durable_folders.add(folder)
         fsync(part)
         try:
