@@ -6,6 +6,8 @@ import queue
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pydicom.uid import XRayRadiationDoseSRStorage
+
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, scan
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
 from napari_fluoroinject.endpoints.judge import Shelf
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.settings.network import ListenSettings
 
 
+RECEIVED_CLASSES = (*CINE_CLASSES, XRayRadiationDoseSRStorage)
+"""Loops, and the dose reports of their studies."""
 HERE = Station(ae_title="FLUOROINJECT")
 """On loopback, for everyone on this machine, at a free port."""
 
@@ -63,7 +67,7 @@ class Receiver(StorageScp):
         super().__init__(
             Shelf(spool=spool, index=index, job=job),
             station,
-            classes=CINE_CLASSES,
+            classes=RECEIVED_CLASSES,
             received=self._note,
             limits=limits,
         )
@@ -92,6 +96,7 @@ def receiving(
     *,
     job: bool = False,
     refused: Callable[[Refused], None] | None = None,
+    prepare: Callable[[Receiver], None] | None = None,
 ) -> Iterator[Receiver]:
     """Receive durably while the context lasts: spool, index, guards tried, then the port.
 
@@ -105,6 +110,8 @@ def receiving(
         Whether each new object is to be analysed.
     refused
         Called with every object that is refused.
+    prepare
+        Called with the receiver before it listens, to let it take more than objects.
 
     Raises
     ------
@@ -127,6 +134,8 @@ def receiving(
         index = Index(database)
         index.reconcile(spool, read=read_arrival, job=job)
         receiver = Receiver(spool, station, index=index, job=job, refused=refused, limits=limits)
+        if prepare is not None:
+            prepare(receiver)
         with receiver:
             yield receiver
 

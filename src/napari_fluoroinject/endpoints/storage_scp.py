@@ -143,6 +143,7 @@ class StorageScp:
         self.ae_title = station.ae_title
         self.limits = limits or Limits()
         self.roles: dict[str, Role] = {}
+        self._answered: list[Any] = []
         self.offered: Mapping[str, Sequence[str]] = {
             VERIFICATION: _UNCOMPRESSED,
             **dict.fromkeys(classes, TRANSFER_SYNTAXES),
@@ -154,7 +155,13 @@ class StorageScp:
         self._listener: Listener | None = None
         self._judging = threading.BoundedSemaphore(_JUDGED_AT_ONCE)
 
-    def support(self, model: str, *, role: Role = (1, 0)) -> None:
+    def support(
+        self,
+        model: str,
+        *,
+        role: Role = (1, 0),
+        answered: tuple[Any, Callable[[Any], Any]] | None = None,
+    ) -> None:
         """Accept one more SOP class, uncompressed; its handler comes from `handlers`.
 
         Parameters
@@ -163,7 +170,11 @@ class StorageScp:
             Its UID.
         role
             What the caller may be, SCU and SCP: (0, 1) for reports of a storage commitment.
+        answered
+            Its handler, where `handlers` has none: a pair as there.
         """
+        if answered is not None:
+            self._answered = [*self._answered, answered]
         self.offered = {**self.offered, model: _UNCOMPRESSED}
         self.roles[model] = role
 
@@ -289,7 +300,9 @@ class StorageScp:
             If there is none.
         """
         asked = message.command
-        functions = {event: function for event, function, *_ in self.handlers()}
+        functions = {
+            event: function for event, function, *_ in [*self.handlers(), *self._answered]
+        }
         event = EVENTS.get(asked.field) if asked is not None else None
         if event not in functions:
             raise PeerError("a request that is not served here")

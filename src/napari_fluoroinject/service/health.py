@@ -18,8 +18,7 @@ UNSENT_S = 86400.0
 class Alarm:
     """Something that needs a person.
 
-    `id` is fixed, for counters and programs; `stops` says that the service does not do its work, so
-    that a supervisor may restart it or call somebody.
+    `id` is fixed, for counters and programs; `stops` says that the service does not do its work.
     """
 
     id: str
@@ -39,8 +38,8 @@ def _stops(numbers: Numbers) -> Iterator[Alarm]:
         yield Alarm(
             id="database",
             text=f"The spool's database cannot be read: {numbers.database_fault}.",
-            answer="Nothing can be received or returned. See the disk and the log, then start the "
-            "service again; docs/service.md, backup and restore.",
+            answer="Nothing can be received or returned. See the disk and the log, then start "
+            "the service again; docs/service.md, backup and restore.",
             stops=True,
         )
     if numbers.free_bytes is not None and numbers.free_bytes < numbers.reserve_bytes:
@@ -48,8 +47,8 @@ def _stops(numbers: Numbers) -> Iterator[Alarm]:
             id="disk",
             text=f"{megabytes(numbers.free_bytes)} are free on the spool's disk; "
             f"{megabytes(numbers.reserve_bytes)} are kept in reserve.",
-            answer="Nothing is received; the senders keep their objects. Make room; receiving goes "
-            "on by itself, then send again from the C-arm.",
+            answer="Nothing is received; the senders keep their objects. Make room; receiving "
+            "goes on by itself, then send again from the C-arm.",
             stops=True,
         )
     if numbers.echoes is False:
@@ -74,7 +73,7 @@ def _aged(numbers: Numbers) -> Iterator[Alarm]:
     if unsent is not None and unsent > UNSENT_S:
         yield Alarm(
             id="unsent",
-            text=f"A result waits to be sent since {duration(unsent)}.",
+            text=f"A result has waited to be sent for {duration(unsent)}.",
             answer="See whether the archive runs and takes our AE title; "
             "fluoroinject queue shows the last error.",
             stops=True,
@@ -82,7 +81,7 @@ def _aged(numbers: Numbers) -> Iterator[Alarm]:
     if unconfirmed is not None and unconfirmed > UNSENT_S:
         yield Alarm(
             id="uncommitted",
-            text=f"The archive has not said since {duration(unconfirmed)} that it keeps a result.",
+            text=f"For {duration(unconfirmed)} the archive has not said that it keeps a result.",
             answer="Ask whether it answers storage commitment or queries; "
             "fluoroinject queue shows which.",
         )
@@ -99,7 +98,7 @@ def _objects(numbers: Numbers) -> Iterator[Alarm]:
     if failed := numbers.jobs.get("failed", 0):
         yield Alarm(
             id="failed",
-            text=f"{counted(failed, 'object')} could not be analysed.",
+            text=f"{counted(failed, 'object')} not analysed: the analysis failed.",
             answer="The run itself is kept. See the reason below; look at the run as usual.",
         )
     if numbers.quarantined:
@@ -107,8 +106,8 @@ def _objects(numbers: Numbers) -> Iterator[Alarm]:
             id="quarantine",
             text=f"{counted(numbers.quarantined, 'refused object')} kept in quarantine "
             f"({megabytes(numbers.quarantined_bytes)}).",
-            answer="Each was damaged or bore the UID of another object. Read the .txt beside it in "
-            "quarantine/, clear it up with the sender, then remove both files.",
+            answer="Each was damaged or bore the UID of another object. Read the .txt beside it "
+            "in quarantine/, settle it with the sender, then remove both files.",
         )
 
 

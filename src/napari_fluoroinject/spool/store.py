@@ -67,6 +67,11 @@ def file_sha256(path: Path, *, start: int = 0) -> str:
     return digest.hexdigest()
 
 
+def kept_path(root: Path, uid: str) -> Path:
+    """Where the spool at `root` keeps the object with this UID, whether it is there or not."""
+    return root / "objects" / _name(uid)[:2] / f"{_name(uid)}.dcm"
+
+
 class Spool:
     """Folders of one receiver: `incoming` (parts), `objects` (acknowledged), `quarantine`.
 
@@ -259,7 +264,7 @@ class Spool:
         return StorageError(f"{what} could not be kept in {self.root}: {error.strerror or error}")
 
     def _path(self, uid: str) -> Path:
-        return self._objects / _name(uid)[:2] / f"{_name(uid)}.dcm"
+        return kept_path(self.root, uid)
 
     def _require_space(self) -> None:
         free = shutil.disk_usage(self.incoming).free
