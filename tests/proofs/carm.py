@@ -12,14 +12,15 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pynetdicom import AE, _config
 from pynetdicom.association import Association
 
-from tests.proofs.objects import content, uid_of
+from tests.proofs.objects import content, from_file, uid_of
 
 XA, EXPLICIT = "1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.1.2.1"
 _PAUSE_S = 0.03
@@ -35,11 +36,15 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=1_000_000)
     parser.add_argument("--called", default="FLUOROINJECT")
     parser.add_argument("--frames", type=int, default=12)
+    parser.add_argument("--like", type=Path, help="a file that all are like")
     asked = parser.parse_args()
     _config.STORE_SEND_CHUNKED_DATASET = True
     ended: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: ended.append(number))
     log = os.open(asked.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    file_of = partial(content, frames=asked.frames)
+    if asked.like is not None:
+        file_of = partial(from_file, asked.like)
     numbers = range(asked.first, asked.first + asked.step * asked.count, asked.step)
     with tempfile.TemporaryDirectory() as folder:
         waiting = list(numbers[:_PER_ASSOCIATION])
@@ -47,7 +52,7 @@ def main() -> None:
         while waiting and not ended:
             with _associated(asked.port, asked.called) as association:
                 while waiting and association.is_established and not ended:
-                    if not _push(association, waiting[0], Path(folder), log, asked.frames):
+                    if not _push(association, waiting[0], Path(folder), log, file_of):
                         break
                     waiting.pop(0)
             if not waiting:
@@ -56,12 +61,16 @@ def main() -> None:
 
 
 def _push(
-    association: Association, number: int, folder: Path, log: int, frames: int
+    association: Association,
+    number: int,
+    folder: Path,
+    log: int,
+    file_of: Callable[[int], bytes],
 ) -> bool:
     """Send one object; whether it was acknowledged."""
     path = folder / f"{number}.dcm"
     if not path.exists():
-        path.write_bytes(content(number, frames=frames))
+        path.write_bytes(file_of(number))
     try:
         answer = association.send_c_store(path)
     except (RuntimeError, OSError, ValueError):

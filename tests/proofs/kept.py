@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from contextlib import closing
 from pathlib import Path
 
-from tests.proofs.objects import dataset_digest, expected_digest, number_of
+from tests.proofs.objects import content, dataset_digest, number_of
 from tests.proofs.table import Table
 
 
@@ -19,14 +19,15 @@ class Kept:
     ----------
     root
         Of the spool.
-    frames_of
-        Frames of the object with a number.
+    file_of
+        Gives the file of the object with a number, as it was sent.
     """
 
-    def __init__(self, root: Path, frames_of: Callable[[int], int] = lambda _: 12) -> None:
+    def __init__(self, root: Path, file_of: Callable[[int], bytes] = content) -> None:
         self.root = root
         self.half: set[str] = set()
-        self._frames_of = frames_of
+        self._file_of = file_of
+        self._expected: dict[int, str] = {}
         self._whole: set[Path] = set()
 
     def look(self) -> None:
@@ -80,7 +81,9 @@ class Kept:
         if uid is None or hashlib.sha256(uid.encode()).hexdigest() != path.stem:
             return False
         number = number_of(uid)
-        return dataset_digest(file) == expected_digest(number, frames=self._frames_of(number))
+        if number not in self._expected:
+            self._expected[number] = dataset_digest(self._file_of(number))
+        return dataset_digest(file) == self._expected[number]
 
 
 def _uid(file: bytes) -> str | None:

@@ -1,7 +1,9 @@
 """kill -9 at random moments: `python -m tests.proofs.kills [--kills 200] [--role receiver]`.
 
 Three senders, each a process of its own, push distinct objects without a pause and push again what
-was not acknowledged. What is promised is checked after every kill and once more at the end.
+was not acknowledged. Killed is `fluoroinject listen`; the sender of results; or, in a service that
+analyses and returns, its workers and now and then the processes above them. What is promised is
+checked after every kill of the receiver, and of all at the end.
 """
 
 from __future__ import annotations
@@ -9,21 +11,28 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from tests.proofs import returned
 from tests.proofs.kept import Kept
-from tests.proofs.programs import LISTEN, echoes, free_port, kill, start, stop, until
+from tests.proofs.objects import content, from_file, phantom
+from tests.proofs.programs import LISTEN, below, echoes, free_port, kill, start, stop, until
 from tests.proofs.table import Table
 
 SENDERS = 3
 ACKNOWLEDGED_PER_KILL = 10
 RECOVERY_S = 2.0
+_SENDER = "napari_fluoroinject.service.sender"
+_WORKER, _SERVICE = "napari_fluoroinject.service.worker", "napari_fluoroinject.service.run"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,16 +43,13 @@ class Senders:
     folder: Path
     programs: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start(self) -> None:
-        """Start them; each has its own numbers."""
+    def start(self, *options: str, sizes: bool = True) -> None:
+        """Start them; each has its own numbers, and its own size: 98, 295 and 885 kB."""
         for first in range(SENDERS):
-            log = self.folder / f"sent{first}.txt"
-            numbers = [str(self.port), str(first), str(SENDERS), str(log)]
-            # 98 kB, 295 kB and 885 kB
-            frames = ["--frames", str(12 * 3**first)]
-            self.programs.append(
-                start(["-m", "tests.proofs.carm", *numbers, *frames], self.folder / "carm.txt")
-            )
+            numbers = [str(self.port), str(first), str(SENDERS), str(self.folder / f"sent{first}")]
+            frames = ["--frames", str(frames_of(first))] if sizes else []
+            words = ["-m", "tests.proofs.carm", *numbers, *frames, *options]
+            self.programs.append(start(words, self.folder / "carm.txt"))
 
     def stop(self) -> None:
         """End them."""
@@ -53,8 +59,9 @@ class Senders:
     def statuses(self) -> dict[str, list[str]]:
         """Statuses that every object was answered with, by its UID."""
         answers: dict[str, list[str]] = {}
-        for log in self.folder.glob("sent*.txt"):
-            for line in log.read_text().splitlines():
+        for number in range(SENDERS):
+            log = self.folder / f"sent{number}"
+            for line in log.read_text().splitlines() if log.exists() else ():
                 uid, status = line.split()
                 answers.setdefault(uid, []).append(status)
         return answers
@@ -69,12 +76,16 @@ def frames_of(number: int) -> int:
     return 12 * 3 ** (number % SENDERS)
 
 
-def kill_receiver(kills: int, folder: Path, command: Sequence[str]) -> Table:
+def sized(number: int) -> bytes:
+    """The file that the C-arm with this number sends."""
+    return content(number, frames=frames_of(number))
+
+
+def kill_receiver(kills: int, folder: Path) -> Table:
     """Kill the receiver so many times while it receives."""
-    choose, port = random.Random(kills), free_port()
-    senders, kept = Senders(port=port, folder=folder), Kept(folder / "spool", frames_of)
-    said = folder / "receiver.txt"
-    arguments = [word.format(spool=folder / "spool", port=port) for word in command]
+    choose, port, spool = random.Random(kills), free_port(), folder / "spool"
+    senders, kept, said = Senders(port=port, folder=folder), Kept(spool, sized), folder / "said"
+    arguments = [word.format(spool=spool, port=port) for word in LISTEN]
     recoveries, began = [], time.monotonic()
     program = start(arguments, said)
     until(lambda: echoes(port))
@@ -105,20 +116,103 @@ def kill_receiver(kills: int, folder: Path, command: Sequence[str]) -> Table:
     return table
 
 
-COMMANDS = {"receiver": LISTEN}
+def kill_sender(kills: int, folder: Path) -> Table:
+    """Kill the process that returns results, while a receiver takes in the loops they are of."""
+    choose, began = random.Random(kills), time.monotonic()
+    port, spool = free_port(), folder / "spool"
+    archive = returned.Archive.start(folder)
+    senders, said = Senders(port=port, folder=folder), folder / "said"
+    listening = start([word.format(spool=spool, port=port) for word in LISTEN], said)
+    until(lambda: echoes(port))
+    senders.start()
+    feeder = returned.Feeder(spool, archive.url)
+    feeder.start()
+    begin = partial(returned.start_sender, spool, archive.url, said)
+    sender, done = begin(), 0
+    while done < kills:
+        time.sleep(choose.uniform(0.3, 2.5))
+        kill(sender)
+        done += 1
+        sender = begin()
+    senders.stop()
+    feeder.stop()
+    until(lambda: returned.settled(spool), within_s=900)
+    stop(sender)
+    stop(listening)
+    table = Table(f"sender of results: {done} x kill -9, {SENDERS} C-arms")
+    table.figure("minutes", f"{(time.monotonic() - began) / 60:.1f}")
+    Kept(spool, sized).judge(table, senders.acknowledged())
+    table.figure("acknowledged", len(senders.acknowledged()))
+    table.at_least("results queued", len(feeder.queued), 2 * kills)
+    archive.judge(table, spool)
+    table.none("tracebacks", said.read_text().count("Traceback"))
+    return table
+
+
+def kill_worker(kills: int, folder: Path) -> Table:
+    """Kill workers, and now and then service and sender, while loops come and results go."""
+    choose, began = random.Random(kills), time.monotonic()
+    port, spool = free_port(), folder / "spool"
+    archive, like = returned.Archive.start(folder), folder / "like.dcm"
+    phantom(like)
+    senders, said = Senders(port=port, folder=folder), folder / "said"
+    words = [word.format(spool=spool, port=port) for word in LISTEN]
+    listening = start([*words, "--analyze", "generic", "--return", archive.url], said)
+    until(lambda: echoes(port))
+    loops = max(3, kills // 3)
+    senders.start("--like", str(like), "--count", str(loops // SENDERS), sizes=False)
+    done: dict[str, int] = {_WORKER: 0, _SENDER: 0, _SERVICE: 0}
+    while done[_WORKER] < kills and not _over(senders, spool, loops):
+        time.sleep(choose.uniform(0.0, 2.5))
+        name = choose.choices((_WORKER, _SENDER, _SERVICE), (18, 1, 1))[0]
+        done[name] += _kill_below(listening.pid, name)
+    senders.stop()
+    until(lambda: returned.analysed(spool) and returned.settled(spool), within_s=1800)
+    stop(listening)
+    table = Table(f"worker: {done[_WORKER]} x kill -9, {SENDERS} C-arms")
+    table.figure("minutes", f"{(time.monotonic() - began) / 60:.1f}")
+    table.at_least("kills of workers", done[_WORKER], min(kills, 3))
+    table.figure("kills of service and sender", done[_SERVICE] + done[_SENDER])
+    Kept(spool, partial(from_file, like)).judge(table, senders.acknowledged())
+    table.at_least("acknowledged", len(senders.acknowledged()), loops // SENDERS * SENDERS)
+    returned.judge_jobs(table, spool)
+    archive.judge(table, spool)
+    table.none("tracebacks", said.read_text().count("Traceback"))
+    return table
+
+
+def _over(senders: Senders, spool: Path, loops: int) -> bool:
+    """Whether every loop has come and been analysed: there is nothing left to kill."""
+    everything = len(senders.acknowledged()) >= loops // SENDERS * SENDERS
+    return everything and returned.analysed(spool)
+
+
+def _kill_below(pid: int, module: str) -> int:
+    """Kill a module's process below another; how many there were."""
+    found = [one for one, words in below(pid) if module in words]
+    for one in found[:1]:
+        with suppress(ProcessLookupError):
+            os.kill(one, signal.SIGKILL)
+    return len(found[:1])
+
+
+ROLES: dict[str, Callable[[int, Path], Table]] = {
+    "receiver": kill_receiver,
+    "sender": kill_sender,
+    "worker": kill_worker,
+}
 
 
 def main() -> int:
     """Kill, and print what came of it; 1 when a promise was broken."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--role", choices=("receiver",), action="append")
+    parser.add_argument("--role", choices=ROLES, action="append")
     asked = parser.parse_args()
     good = True
-    for _role in asked.role or ("receiver",):
+    for role in asked.role or ROLES:
         with tempfile.TemporaryDirectory(prefix="kills-") as folder:
-            os.environ["TMPDIR"] = folder
-            table = kill_receiver(asked.kills, Path(folder), COMMANDS["receiver"])
+            table = ROLES[role](asked.kills, Path(folder).resolve())
             table.show()
             good = good and table.kept
     return 0 if good else 1

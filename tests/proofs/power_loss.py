@@ -17,12 +17,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.proofs import calls, ledger
 from tests.proofs.calls import Call
 from tests.proofs.disk import Disk, build, fates
 from tests.proofs.kept import Kept
+from tests.proofs.objects import content
 from tests.proofs.programs import LISTEN, echoes, free_port, start, stop, until
 from tests.proofs.table import Table
 
@@ -150,7 +152,7 @@ def received(root: Path, promised: Promised) -> list[str]:
     from napari_fluoroinject.spool.store import Spool
 
     faults = []
-    kept = Kept(root, lambda _: FRAMES)
+    kept = Kept(root, partial(content, frames=FRAMES))
     try:
         with Spool(root, digest=dataset_sha256), Database(root) as database:
             rows = {one.sop_instance_uid for one in Index(database).every()}

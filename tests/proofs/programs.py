@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,26 +24,52 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def start(arguments: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a Python module in a session of its own; what it says is added to `log`."""
+def start(
+    arguments: Sequence[str], log: Path, *, line: str | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a Python module in a session of its own; what it says is added to `log`.
+
+    It gets `line` on stdin, which then stays open.
+    """
     with log.open("ab") as told:
-        return subprocess.Popen(
+        program = subprocess.Popen(
             [sys.executable, *arguments],
             cwd=ROOT,
+            stdin=subprocess.DEVNULL if line is None else subprocess.PIPE,
             stdout=told,
             stderr=told,
             start_new_session=True,
             env=os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
+    if program.stdin is not None and line is not None:
+        program.stdin.write(line.encode() + b"\n")
+        program.stdin.flush()
+    return program
+
+
+def below(pid: int) -> list[tuple[int, list[str]]]:
+    """Every process that a process has started, and those have: number and command line."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+    found, known = [], {pid}
+    while new := {one for one, parent in parents.items() if parent in known} - known:
+        known |= new
+        for one in new:
+            with suppress(OSError):
+                words = Path(f"/proc/{one}/cmdline").read_bytes().decode().split("\0")
+                found.append((one, words))
+    return found
 
 
 def kill(program: subprocess.Popen[bytes]) -> None:
     """kill -9, of its whole session: nothing that it started lives on."""
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(program.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     program.wait()
+    if program.stdin is not None:
+        program.stdin.close()
 
 
 def stop(program: subprocess.Popen[bytes]) -> int:
