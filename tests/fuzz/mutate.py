@@ -9,7 +9,18 @@ _LONG_FORM = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 _LENGTHS = (0, 1, 2, 3, 7, 8, 0x7F, 0x80, 0xFF, 0xFFFE, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE)
 _UNDEFINED = 0xFFFFFFFF
 _SIZES = (0, 1, 2, 8, 255, 4096, 8192, 16384, 32768, 65535)
-_TEXTS = (b"", b"-1", b"0", b"1e308", b"NaN", b"1e-400", b"\\", b"\\\\\\", b"999999999999", b"2\\3")
+_TEXTS = (
+    b"",
+    b"-1",
+    b"0",
+    b"1e308",
+    b"NaN",
+    b"1e-400",
+    b"\\",
+    b"\\\\\\",
+    b"999999999999",
+    b"2\\3",
+)
 _VRS = (
     b"AE AS AT CS DA DS DT FL FD IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN "
     b"UR US UT UV ZZ"
@@ -127,4 +138,15 @@ def _cut(data: bytearray, head: _Head, choose: random.Random) -> None:
         del data[head[2] + head[3] // 2 :]
 
 
-_CHANGES = (_length, _representation, _drop, _repeat, _move, _replace, _replace, _nest, _poke, _cut)
+_CHANGES = (
+    _length,
+    _representation,
+    _drop,
+    _repeat,
+    _move,
+    _replace,
+    _replace,
+    _nest,
+    _poke,
+    _cut,
+)

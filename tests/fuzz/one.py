@@ -1,4 +1,4 @@
-"""Fuzz one target until the time is up: `python -m tests.fuzz.one TARGET LOOP CORPUS [-option...]`.
+"""Fuzz one target: `python -m tests.fuzz.one TARGET LOOP CORPUS [-option...]`.
 
 Options are libFuzzer's. The process ends with 77 at the first broken promise, which libFuzzer has
 then written to its `-artifact_prefix`.
@@ -15,8 +15,6 @@ import atheris
 
 with atheris.instrument_imports(include=["napari_fluoroinject", "pydicom"]):
     from tests.fuzz.targets import measured, targets
-
-    import napari_fluoroinject.dicom.read_back  # its imports are instrumented here
 
 
 def main() -> None:

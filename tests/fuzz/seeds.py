@@ -1,4 +1,4 @@
-"""Small files of every kind to start fuzzing from, made by the product and by the tests' own code."""
+"""Small files of every kind to start fuzzing from, made by the product and by tests."""
 
 from __future__ import annotations
 

@@ -1,13 +1,16 @@
-"""The file system calls of a program, as strace saw them, in the order in which they took effect."""
+"""The file system calls of a program, as strace saw them, in the order of their effects."""
 
 from __future__ import annotations
 
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _CALLS = (
     "openat,write,pwrite64,writev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,"
@@ -54,7 +57,18 @@ class Call:
 
 def command(trace: Path) -> list[str]:
     """Return strace with the options under which `read` understands it."""
-    return ["strace", "-f", "-y", "-xx", "-s", "4194304", "-e", f"trace={_CALLS}", "-o", str(trace)]
+    return [
+        "strace",
+        "-f",
+        "-y",
+        "-xx",
+        "-s",
+        "4194304",
+        "-e",
+        f"trace={_CALLS}",
+        "-o",
+        str(trace),
+    ]
 
 
 def record(arguments: Sequence[str], trace: Path) -> subprocess.Popen[bytes]:
@@ -64,7 +78,7 @@ def record(arguments: Sequence[str], trace: Path) -> subprocess.Popen[bytes]:
     return subprocess.Popen([*command(trace), sys.executable, *arguments], cwd=ROOT)
 
 
-def read(trace: Path) -> list[Call]:
+def read(trace: Path) -> list[Call]:  # noqa: C901 - what strace writes has cases
     """Every call that changed something, sent something or brought something to disk."""
     calls: list[Call] = []
     open_calls: dict[str, tuple[str, str, int, Call | None]] = {}

@@ -12,15 +12,19 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pynetdicom import AE, _config
-from pynetdicom.association import Association
 
 from tests.proofs.objects import content, from_file, uid_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pynetdicom.association import Association
 
 XA, EXPLICIT = "1.2.840.10008.5.1.4.1.1.12.1", "1.2.840.10008.1.2.1"
 _PAUSE_S = 0.03

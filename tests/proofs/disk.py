@@ -1,7 +1,8 @@
-"""A disk that may lose whatever was not brought to it: contents and names, in part and in any order.
+"""A disk that may lose whatever was not brought to it: contents and names, in any order.
 
-What POSIX promises and no more: fsync of a file keeps its bytes and its length, not its name; fsync
-of a folder keeps the names that were made, changed or removed in it. All else may be there or not.
+What POSIX promises and no more: fsync of a file keeps its bytes and its length, not its name;
+fsync of a folder keeps the names that were made, changed or removed in it. All else may be there
+or not.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from tests.proofs.calls import Call
+if TYPE_CHECKING:
+    from tests.proofs.calls import Call
 
 _FOLDER = -1
 

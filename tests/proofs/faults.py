@@ -2,8 +2,8 @@
 
 The kernel's calls of the real program are made to fail by strace: the first of a kind, the second,
 and so on until none fails any more; each once alone, and once with all that follow. Promised: no
-success without a whole object and its row, 0xA700 where an answer can be given, and everything works
-as before when the fault is gone.
+success without a whole object and its row, 0xA700 where an answer can be given, and everything
+works as before when the fault is gone.
 """
 
 from __future__ import annotations
@@ -16,19 +16,32 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.proofs import carm, ledger
+from tests.proofs import carm
 from tests.proofs.kept import Kept
 from tests.proofs.objects import uid_of
 from tests.proofs.power_loss import Promised, noted
 from tests.proofs.programs import LISTEN, echoes, free_port, start, stop, until
 from tests.proofs.table import Table
 
-FULL = ("write", "pwrite64", "fsync", "fdatasync", "openat", "link", "linkat", "mkdir", "ftruncate")
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FULL = (
+    "write",
+    "pwrite64",
+    "fsync",
+    "fdatasync",
+    "openat",
+    "link",
+    "linkat",
+    "mkdir",
+    "ftruncate",
+)
 BROKEN = (*FULL, "read", "pread64", "unlink", "lseek", "newfstatat", "fcntl", "statfs")
 FAULTS = {
     "ENOSPC": FULL,
@@ -86,7 +99,8 @@ def failing(pid: int, fault: Fault, trace: Path) -> Iterator[None]:
     arguments = ["-f", "-y", "-p", str(pid), "-o", str(trace), "-e", f"trace={fault.call}"]
     program = subprocess.Popen(
         ["strace", *arguments, "-e", fault.expression],
-        stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
     )
     assert program.stderr is not None
     program.stderr.readline()  # "Process N attached": from here on calls fail
@@ -216,12 +230,15 @@ def _ledger(fault: Fault, root: Path) -> int:
     names += ["/audit/000000000001.jsonl", "/audit/trail.lock"]
     only = [word for name in names for word in ("-P", f"{spool}{name}")]
     words = ["-m", "tests.proofs.ledger", str(spool), str(root / "marks.txt"), "4"]
-    done = subprocess.run(
+    subprocess.run(
         [
             *("strace", "-f", "-o", str(trace), *only, "-e", f"trace={fault.call}"),
             *("-e", fault.expression, sys.executable, *words),
         ],
-        capture_output=True, text=True, check=False, timeout=300,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     return trace.read_text().count("(INJECTED)")
 

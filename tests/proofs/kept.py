@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Collection
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.proofs.objects import content, dataset_digest, number_of
-from tests.proofs.table import Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from pathlib import Path
+
+    from tests.proofs.table import Table
 
 
 class Kept:
@@ -87,7 +91,7 @@ class Kept:
 
 
 def _uid(file: bytes) -> str | None:
-    """SOP Instance UID of the data set: explicit VR, little endian, as the C-arms of proofs send."""
+    """SOP Instance UID of a data set in explicit VR, as the C-arms of proofs send."""
     at = file.find(b"\x08\x00\x18\x00UI")
     if at < 0:
         return None

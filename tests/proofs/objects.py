@@ -1,4 +1,4 @@
-"""Thousands of small distinct loops, fast: one file as the pattern, another UID and other pixels."""
+"""Thousands of small distinct loops, fast: one pattern, other UIDs and other pixels."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import hashlib
 from datetime import datetime
 from functools import cache
 from io import BytesIO
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydicom import Dataset, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, XRayAngiographicImageStorage
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROOT_UID = "1.2.826.0.1.3680043.10.1467."
 _SIDE = 64

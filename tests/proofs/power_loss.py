@@ -1,9 +1,10 @@
 """Loss of power at every point: `python -m tests.proofs.power_loss [--objects 40] [--every 1]`.
 
-A program runs under strace. Its file system calls are then followed by a model of a disk that keeps
-only what was synced, and after every call that changes something the trees that may be left are made
-and opened by the product. Six fates at each point: nothing unsynced is left, only names, only
-contents, everything, and twice a random part in any order, with writes torn at 512 and 4096 bytes.
+A program runs under strace. Its file system calls are then followed by a model of a disk that
+keeps only what was synced, and after every call that changes something the trees that may be left
+are made and opened by the product. Six fates at each point: nothing unsynced is left, only names,
+only contents, everything, and twice a random part in any order, with writes torn at 512 and 4096
+bytes.
 """
 
 from __future__ import annotations
@@ -19,14 +20,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tests.proofs import calls, ledger
-from tests.proofs.calls import Call
+from tests.proofs import calls
 from tests.proofs.disk import Disk, build, fates
 from tests.proofs.kept import Kept
 from tests.proofs.objects import content
-from tests.proofs.programs import LISTEN, echoes, free_port, start, stop, until
+from tests.proofs.programs import LISTEN, echoes, free_port, start, until
 from tests.proofs.table import Table
+
+if TYPE_CHECKING:
+    from tests.proofs.calls import Call
 
 FRAMES = 8
 _UID_TAG, _STATUS_SUCCESS = b"\x00\x00\x00\x10", b"\x00\x00\x00\x09\x02\x00\x00\x00\x00\x00"
@@ -85,7 +89,9 @@ def _end(program: object) -> None:
 
     children = subprocess.run(
         ["ps", "-o", "pid=", "--ppid", str(program.pid)],
-        capture_output=True, text=True, check=True,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
     import os
 
@@ -94,9 +100,7 @@ def _end(program: object) -> None:
     program.wait(120)
 
 
-def lose_power(
-    trace: Path, folder: Path, check: Check, *, every: int = 1, title: str
-) -> Table:
+def lose_power(trace: Path, folder: Path, check: Check, *, every: int = 1, title: str) -> Table:
     """Cut the power after each change, in every way, and check what the product makes of it."""
     disk, promised = Disk(str(folder / "disk")), Promised()
     points = states = 0
@@ -209,20 +213,31 @@ def _forgotten(database: object, promised: Promised, told: str) -> list[str]:
     faults = []
     for what, uid, *more in promised.marks:
         entry = entries.get(uid)
-        good = {
-            "received": lambda: uid in rows and uid in states,
-            "noted": lambda: f'"{uid}"' in told,
-            "done": lambda: states.get(uid) == "done" and all(one in entries for one in more),
-            "sent": lambda: entry is not None and entry.state in ("sent", "committed"),
-            "asked": lambda: entry is not None and entry.transaction_uid == more[0],
-            "committed": lambda: entry is not None and entry.state == "committed",
-        }[what]()
-        if not good:
+        state = None if entry is None else entry.state
+        asked = None if entry is None else entry.transaction_uid
+        kept = {
+            "received": uid in rows and uid in states,
+            "noted": f'"{uid}"' in told,
+            "done": states.get(uid) == "done" and all(one in entries for one in more),
+            "sent": state in ("sent", "committed"),
+            "asked": more == [asked],
+            "committed": state == "committed",
+        }
+        if not kept[what]:
             faults.append(f"{what} is forgotten")
     return faults
 
 
-
+_CARELESS = (
+    "import sys\n"
+    "from napari_fluoroinject.spool import store\n"
+    "store.fsync = lambda path: None\n"
+    "from napari_fluoroinject.cli import main\n"
+    "sys.argv[0] = 'fluoroinject'\n"
+    "main()\n"
+)
+"""The receiver without the syncs of its spool: the proof must find that out."""
+_COMMANDS = {"receiver": LISTEN, "careless": ("-c", _CARELESS, *LISTEN[2:])}
 
 
 def prove(kind: str, objects: int, every: int) -> Table:
@@ -230,9 +245,9 @@ def prove(kind: str, objects: int, every: int) -> Table:
     with tempfile.TemporaryDirectory(prefix="power-") as name:
         folder = Path(name).resolve()
         (folder / "disk").mkdir()
-        if kind == "receiver":
-            trace = record_receiver(folder, objects, LISTEN)
-            return lose_power(trace, folder, received, every=every, title="receiver")
+        if kind in _COMMANDS:
+            trace = record_receiver(folder, objects, _COMMANDS[kind])
+            return lose_power(trace, folder, received, every=every, title=kind)
         trace = record_ledger(folder, objects)
         return lose_power(trace, folder, noted, every=every, title="index, jobs, queue, audit")
 
@@ -242,7 +257,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=40)
     parser.add_argument("--every", type=int, default=1, help="cut at every so many changes")
-    parser.add_argument("--kind", choices=("receiver", "state"), action="append")
+    parser.add_argument("--kind", choices=("receiver", "state", "careless"), action="append")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     good = True

@@ -10,10 +10,13 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.proofs.objects import dataset_digest, number_of, result, result_uid
 from tests.proofs.programs import echoes, free_port, kill, start, stop, until
-from tests.proofs.table import Table
+
+if TYPE_CHECKING:
+    from tests.proofs.table import Table
 
 _XA = "1.2.840.10008.5.1.4.1.1.12.1"
 
@@ -62,7 +65,9 @@ class Archive:
         table.none("in the archive and not queued", kept.keys() - names.keys())
         table.none("with other bytes than queued", other)
         table.none("returned twice with other bytes", list(self.root.glob("quarantine/**/*.dcm")))
-        table.none("entries not committed", [uid for uid, _, state in entries if state != "committed"])
+        table.none(
+            "entries not committed", [uid for uid, _, state in entries if state != "committed"]
+        )
         judge_trail(table, spool)
 
 
@@ -147,9 +152,7 @@ def judge_jobs(table: Table, spool: Path) -> None:
     jobs = dict(_rows(spool, "SELECT state, count(*) FROM job GROUP BY state"))
     table.figure("analyses done", jobs.pop("done", 0))
     table.none("analyses in any other state", sum(jobs.values()))
-    results = _rows(
-        spool, "SELECT count(*) FROM outgoing GROUP BY source_uid ORDER BY count(*)"
-    )
+    results = _rows(spool, "SELECT count(*) FROM outgoing GROUP BY source_uid ORDER BY count(*)")
     counts = {count for (count,) in results}
     table.figure("results of a loop", "/".join(map(str, sorted(counts))))
     table.none("loops with fewer results than others", max(0, len(counts) - 1))
@@ -176,4 +179,3 @@ def _rows(spool: Path, query: str) -> list[tuple]:  # type: ignore[type-arg]
     file = spool / "state.sqlite"
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
         return database.execute(query).fetchall()
-

@@ -110,9 +110,7 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
         facts = _facts(structure, peer)
         admission = shelf.admit(part.path, facts)
     except UnreadableObjectError as error:
-        if isinstance(error.__cause__, OSError):  # our disk's fault: the sender is to try again
-            raise NotKeptError(OUT_OF_RESOURCES, "cannot be read back now") from error
-        raise NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
+        raise _unreadable(error) from error
     except ConflictError as error:
         raise NotKeptError(CONFLICT, "this UID is kept with other content") from error
     except (StorageError, OSError, MemoryError) as error:
@@ -141,6 +139,12 @@ def _facts(structure: Structure, peer: Peer) -> Facts:
         address=peer.address,
         received_s=time.time(),
     )
+
+
+def _unreadable(error: UnreadableObjectError) -> NotKeptError:
+    if isinstance(error.__cause__, OSError):  # our disk's fault: the sender is to try again
+        return NotKeptError(OUT_OF_RESOURCES, "cannot be read back now")
+    return NotKeptError(CANNOT_UNDERSTAND, error.seen)
 
 
 def _require_series(structure: Structure) -> None:
