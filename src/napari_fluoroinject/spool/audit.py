@@ -24,6 +24,7 @@ from napari_fluoroinject.spool.audit_entry import (
     sealed,
 )
 from napari_fluoroinject.spool.disk import fsync, lock, unlock
+from napari_fluoroinject.spool.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -87,8 +88,7 @@ class Trail:
         self._synced = 0
         self._written = (0, folder)
         with _one_error(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fsync(folder.parent)
+            make_private(folder)
             self._lock = (folder / "trail.lock").open("a+b")
 
     def __enter__(self) -> Self:
