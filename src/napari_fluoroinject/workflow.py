@@ -44,6 +44,7 @@ from napari_fluoroinject.sources import (
     check_one_for_all,
     check_writable,
     decoder_for,
+    fetched,
     for_each,
     loops_in,
     only_loop,
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.procedure import Procedure
     from napari_fluoroinject.model.report import Report
     from napari_fluoroinject.phantom import PhantomSettings
+    from napari_fluoroinject.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -157,12 +159,27 @@ def analyze_sources(
     request: AnalysisRequest,
     *,
     out: Path,
+    settings: Settings | None = None,
     progress: Progress = silent,
 ) -> Outcome:
-    """Analyse every loop that files and folders hold; what fails is named, the rest is done.
+    """Analyse every loop that the sources hold; what fails is named, the rest is done.
 
     The headers of all are read first: what a study shows and records is in the results of each of
     its loops.
+
+    Parameters
+    ----------
+    sources
+        Files, folders, URLs and names of endpoints, with UIDs behind a `?` or without. What lies
+        at an endpoint is fetched into a private folder below `out`, which is gone afterwards.
+    request
+        What is asked for.
+    out
+        Folder for the results.
+    settings
+        Endpoints by name, certificates, tokens; None = nothing is set up.
+    progress
+        Told of each step.
 
     Raises
     ------
@@ -178,8 +195,21 @@ def analyze_sources(
     check_landmarks(annotation, procedure)
     checklist(site=request.site_procedures)
     request.codes()
-    doses: list[DoseReport] = []
-    loops = list(loops_in(sources, doses))
+    with fetched(sources, settings=settings, inside=out, progress=progress) as (here, missing):
+        doses: list[DoseReport] = []
+        loops = [*missing, *loops_in(here, doses)]
+        return _analyze_found(loops, doses, request, out=out, progress=progress)
+
+
+def _analyze_found(
+    loops: Sequence[LoopFiles | UnreadableObjectError],
+    doses: Sequence[DoseReport],
+    request: AnalysisRequest,
+    *,
+    out: Path,
+    progress: Progress,
+) -> Outcome:
+    annotation = request.annotation()
     found_loops = [found for found in loops if isinstance(found, LoopFiles)]
     request.annotation([found.reference for found in found_loops])
     check_one_for_all(annotation, found_loops)
@@ -236,6 +266,53 @@ def analyze_files(
     )
     report = _reminded(report, site=request.site_procedures)
     return save(report, paths, out=out, outputs=request.outputs())
+
+
+def analyze_received(
+    paths: Sequence[Path],
+    request: AnalysisRequest,
+    *,
+    out: Path,
+    beside: Sequence[Path] = (),
+) -> LoopResult:
+    """Analyse the one loop that these files are, knowing what else came of its study.
+
+    Parameters
+    ----------
+    paths
+        Its files.
+    request
+        As `analyze_files`.
+    out
+        Folder for the results; what a killed run left there is cleared first.
+    beside
+        Files of other loops and of dose reports. Those of another study, and those that cannot be
+        read, tell nothing.
+
+    Raises
+    ------
+    FluoroinjectError
+        As `analyze_files`; also where the files are no loop, or several.
+    """
+    doses: list[DoseReport] = []
+    own = list(loops_in([str(path) for path in paths]))
+    for one in own:
+        if isinstance(one, UnreadableObjectError):
+            raise one
+    if len(own) != 1 or not isinstance(own[0], LoopFiles):
+        raise UnreadableObjectError(
+            paths[0].name, seen=f"{len(own)} cine loops", expected="the files of one"
+        )
+    study_uid = own[0].reference.study_instance_uid
+    others = [
+        one
+        for one in loops_in([str(path) for path in beside], doses)
+        if isinstance(one, LoopFiles) and one.reference.study_instance_uid == study_uid
+    ]
+    check_writable(out)
+    annotation = request.annotation([own[0].reference])
+    studies = _studies([own[0], *others], doses, request, annotation)
+    return analyze_files(own[0].paths, request, out=out, study=studies[study_uid])
 
 
 def _asked_for(request: AnalysisRequest) -> Procedure:

@@ -10,6 +10,7 @@ import typer
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.cli.analyze import analyze
+from napari_fluoroinject.cli.audit import audit
 from napari_fluoroinject.cli.benchmark import benchmark
 from napari_fluoroinject.cli.check import check
 from napari_fluoroinject.cli.checklist import checklist
@@ -18,15 +19,20 @@ from napari_fluoroinject.cli.console import Commands, printable
 from napari_fluoroinject.cli.deidentify import deidentify
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
+from napari_fluoroinject.cli.fetch import fetch
+from napari_fluoroinject.cli.find import echo, find
 from napari_fluoroinject.cli.grow_forest import grow_forest
+from napari_fluoroinject.cli.listen import listen
 from napari_fluoroinject.cli.matrix import matrix
 from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
 from napari_fluoroinject.cli.process import settle
+from napari_fluoroinject.cli.queue import queue
 from napari_fluoroinject.cli.read import read
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
+from napari_fluoroinject.cli.store import store
 from napari_fluoroinject.cli.subtract import subtract
 from napari_fluoroinject.cli.triangulate import triangulate
 from napari_fluoroinject.cli.write_matrix import write_matrix
@@ -48,6 +54,10 @@ app = typer.Typer(
 for _command in (
     demo,
     analyze,
+    find,
+    fetch,
+    store,
+    echo,
     subtract,
     triangulate,
     migration,
@@ -55,10 +65,13 @@ for _command in (
     deidentify,
     codes,
     phantom,
+    queue,
     procedures,
+    listen,
     checklist,
     check,
     doctor,
+    audit,
     benchmark,
     matrix,
     write_matrix,

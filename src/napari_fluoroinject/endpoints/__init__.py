@@ -2,44 +2,95 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
-if TYPE_CHECKING:
-    from napari_fluoroinject.endpoints.base import Query
-    from napari_fluoroinject.endpoints.folder import Folder
-    from napari_fluoroinject.endpoints.pacs import Pacs
+from napari_fluoroinject.errors import EndpointError
 
-_SCHEME = "pacs://"
+if TYPE_CHECKING:
+    from napari_fluoroinject.endpoints.base import Counterpart, Query
+    from napari_fluoroinject.settings import Settings
+    from napari_fluoroinject.settings.network import Endpoint
+
 _KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 
 
-def connect(address: str) -> tuple[Folder | Pacs, Query]:
-    """Return the counterpart at a URL or folder path, and the query that its address holds.
+def connect(address: str, settings: Settings | None = None) -> tuple[Counterpart, Query]:
+    """Return the counterpart at an address, and the query that the address holds.
+
+    Nothing is sent yet.
 
     Parameters
     ----------
     address
-        `pacs://CALLING:CALLED@host:port`, or the path of a file or folder; then, where not every
-        loop is wanted, `?StudyInstanceUID=...` (and `&SeriesInstanceUID=`, `&SOPInstanceUID=`).
+        A name of the settings, `pacs://CALLING:CALLED@host:port`, `dicomweb+https://host/root`, or
+        the path of a file or folder; then, where not every loop is wanted,
+        `?StudyInstanceUID=...` (and `&SeriesInstanceUID=`, `&SOPInstanceUID=`).
+    settings
+        Where names, certificates and tokens are set up; None = nothing is.
 
     Raises
     ------
     EndpointError
-        If the URL or its query is not valid.
+        The URL or its query is not valid, or a certificate or token cannot be used.
+    SettingsError
+        A URL of a kind that nobody answers to.
     """
     from napari_fluoroinject.endpoints.base import Query
-    from napari_fluoroinject.endpoints.folder import Folder
-    from napari_fluoroinject.endpoints.pacs import parse_pacs
-    from napari_fluoroinject.errors import EndpointError
+    from napari_fluoroinject.settings import Settings
 
-    place, _, text = (address, "", "") if Path(address).exists() else address.partition("?")
+    settings = settings or Settings()
+    place, _, text = address.partition("?")
+    if place not in settings.endpoints and Path(address).exists():
+        place, text = address, ""
+    endpoint = settings.endpoint(place)
+    url, _, own_text = (
+        (endpoint.url, "", "") if Path(endpoint.url).exists() else endpoint.url.partition("?")
+    )
+    keys = _keys(own_text, address) | _keys(text, address)
+    return _counterpart(url, endpoint, settings), Query(level="IMAGE", keys=keys)
+
+
+def _counterpart(url: str, endpoint: Endpoint, settings: Settings) -> Counterpart:
+    if url.startswith("pacs://"):
+        from napari_fluoroinject.endpoints.move import Inbound
+        from napari_fluoroinject.endpoints.pacs import parse_pacs
+
+        listen = settings.listen
+        inbound = Inbound(
+            host=listen.host,
+            port=listen.port,
+            ae_title=listen.ae_title,
+            spool=listen.spool,
+            tls=listen.tls,
+        )
+        return replace(
+            parse_pacs(url),
+            tls=endpoint.tls,
+            retrieve_by=endpoint.retrieve,
+            inbound=inbound,
+        )
+    if url.startswith("dicomweb+"):
+        try:
+            from napari_fluoroinject.endpoints.dicomweb import DicomWeb
+        except ModuleNotFoundError as error:
+            raise EndpointError(
+                f"{url}: DICOMweb needs the Python package {error.name}, which is not installed; "
+                "expected it: pip install 'napari-fluoroinject[dicomweb]'"
+            ) from error
+        return DicomWeb(url, tls=endpoint.tls, token_file=endpoint.token_file)
+    from napari_fluoroinject.endpoints.folder import Folder
+
+    return Folder(url)
+
+
+def _keys(text: str, address: str) -> dict[str, str]:
     keys = dict(parse_qsl(text, keep_blank_values=True))
     unknown = sorted(keys.keys() - set(_KEYS))
     if unknown:
         raise EndpointError(
             f"{address}: {unknown[0]!r} cannot be asked for; expected one of {', '.join(_KEYS)}"
         )
-    query = Query(level="IMAGE", keys=keys)
-    return (parse_pacs(place) if place.startswith(_SCHEME) else Folder(place)), query
+    return keys

@@ -19,8 +19,9 @@ from napari_fluoroinject.endpoints.dimse import (
     RESULT_CLASSES,
     STUDY_ROOT_FIND,
 )
+from napari_fluoroinject.endpoints.judge import MISMATCH, Received, Shelf
 from napari_fluoroinject.endpoints.matching import matches, texts
-from napari_fluoroinject.endpoints.storage_scp import MISMATCH, Received, Station, StorageScp
+from napari_fluoroinject.endpoints.storage_scp import Station, StorageScp
 from napari_fluoroinject.errors import UnreadableObjectError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Archive(StorageScp):
         self._headers: dict[str, Dataset] = {}
         self._headers_lock = threading.Lock()
         classes = CINE_CLASSES + RESULT_CLASSES
-        super().__init__(spool, station, classes=classes, received=self._index)
+        super().__init__(Shelf(spool=spool), station, classes=classes, received=self._index)
         self.support(STUDY_ROOT_FIND)
         for path in spool.objects():
             self._add(path)

@@ -1,4 +1,4 @@
-"""What every counterpart is asked: find and fetch loops, store objects."""
+"""What counterparts are asked: find, fetch, retrieve and store objects, and give frames."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy.typing as npt
 from pydicom import Dataset
+
+from napari_fluoroinject.errors import FluoroinjectError
+from napari_fluoroinject.model.cine import LoopReference
 
 if TYPE_CHECKING:
     from napari_fluoroinject.errors import UnreadableObjectError
-    from napari_fluoroinject.model.cine import CineLoop, LoopReference
+    from napari_fluoroinject.model.cine import CineLoop
 
 Level = Literal["STUDY", "SERIES", "IMAGE"]
 
@@ -57,6 +61,34 @@ class Receipt:
     status: int = 0x0000
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """An object that the counterpart does not keep, and why."""
+
+    item: Storable
+    error: FluoroinjectError
+
+
+Wanted = LoopReference | Query
+"""What is to be retrieved: one loop that was found, or everything that a query matches."""
+
+
+def uids_of(wanted: Wanted) -> tuple[str, ...]:
+    """SOP Instance UIDs of a loop that is wanted; none for a query, which does not say them."""
+    if isinstance(wanted, Query):
+        return ()
+    return wanted.frame_instance_uids or (wanted.sop_instance_uid,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Frame:
+    """One picture of a feed: `pixels` as stored, (rows, columns), `time_s` from the first one."""
+
+    index: int
+    time_s: float
+    pixels: npt.NDArray[Any]
+
+
 class Source(Protocol):
     """Whoever holds cine loops; what cannot be read is an item too, so that the rest is found."""
 
@@ -72,6 +104,60 @@ class Source(Protocol):
 class Sink(Protocol):
     """Whoever keeps objects; `store` keeps every one of them or raises."""
 
+    def send(self, objects: Iterable[Storable], /) -> Iterator[Receipt | NotSent]:
+        """Tell of every object whether it is kept; one that is refused does not end the rest."""
+        ...
+
     def store(self, objects: Iterable[Storable], /) -> Sequence[Receipt]:
         """Keep every object, or raise."""
         ...
+
+
+class Feed(Protocol):
+    """Whoever gives pictures one after another, as they come."""
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The pictures, in order of time."""
+        ...
+
+
+class Queries(Protocol):
+    """Whoever answers queries at study, series and image level."""
+
+    def query(self, query: Query, /) -> tuple[Mapping[str, str], ...]:
+        """Return the answers, each as keyword and text; a refusal is an error, never empty."""
+        ...
+
+
+class Retrieves(Protocol):
+    """Whoever gives objects as files."""
+
+    def retrieve(self, wanted: Wanted, folder: Path, /) -> Iterator[Path]:
+        """Bring objects into a folder as `<SOP Instance UID>.dcm`; yields each once it is whole.
+
+        Every object passes `landing.land`: its structure is checked before it gets its name, and
+        a file with other content is never replaced.
+        """
+        ...
+
+
+def all_kept(told: Iterable[Receipt | NotSent]) -> tuple[Receipt, ...]:
+    """Return the receipts of what was sent; raises the error of the first that is not kept."""
+    receipts = []
+    for one in told:
+        if isinstance(one, NotSent):
+            raise one.error
+        receipts.append(one)
+    return tuple(receipts)
+
+
+class Preview(Protocol):
+    """Whoever gives one frame of a loop without the rest of it."""
+
+    def frame(self, reference: LoopReference, index: int, /) -> npt.NDArray[Any]:
+        """Stored values of frame `index` (from 0), (rows, columns)."""
+        ...
+
+
+class Counterpart(Source, Sink, Queries, Retrieves, Protocol):
+    """What `connect` returns: a source and sink that is asked and answers in the same words."""

@@ -22,9 +22,18 @@ ANSWER_TIMEOUT_S = 30.0
 
 SUCCESS = 0x0000
 CANCELLED = 0xFE00
+PENDING = (0xFF00, 0xFF01)
+"""0xFF01: the peer does not know every key that was asked for (PS3.4 C.4.1.1.4)."""
+CONTEXTS_PER_ASSOCIATION = 128
+"""Odd one-byte identifiers (PS3.8 9.3.2.2)."""
 
 VERIFICATION = "1.2.840.10008.1.1"
 STUDY_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.2.1"
+STUDY_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.2.2"
+STUDY_ROOT_GET = "1.2.840.10008.5.1.4.1.2.2.3"
+MODALITY_WORKLIST = "1.2.840.10008.5.1.4.31"
+STORAGE_COMMITMENT = "1.2.840.10008.1.20.1"
+STORAGE_COMMITMENT_INSTANCE = "1.2.840.10008.1.20.1.1"
 
 CINE_CLASSES: tuple[str, ...] = (
     uid.XRayAngiographicImageStorage,
@@ -41,13 +50,20 @@ RESULT_CLASSES: tuple[str, ...] = (
     uid.EnhancedSRStorage,
     uid.ComprehensiveSRStorage,
     uid.Comprehensive3DSRStorage,
+    uid.XRayRadiationDoseSRStorage,
+    uid.ProcedureLogStorage,
     uid.SegmentationStorage,
+    "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation, which pydicom does not name yet
     uid.ParametricMapStorage,
     uid.RealWorldValueMappingStorage,
     uid.KeyObjectSelectionDocumentStorage,
     uid.GrayscaleSoftcopyPresentationStateStorage,
     uid.XAXRFGrayscaleSoftcopyPresentationStateStorage,
+    uid.ColorSoftcopyPresentationStateStorage,
+    uid.EncapsulatedPDFStorage,
 )
+"""What an analysis writes beside images, and the dose reports that it reads."""
+UNCOMPRESSED: tuple[str, ...] = (uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian)
 TRANSFER_SYNTAXES: tuple[str, ...] = (
     uid.ExplicitVRLittleEndian,
     uid.ImplicitVRLittleEndian,

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.errors import InvalidDicomError
 
+from napari_fluoroinject.dicom.find import files_of
 from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
-from napari_fluoroinject.endpoints.base import Query, Receipt, Storable
-from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
+from napari_fluoroinject.endpoints.base import NotSent, Query, Receipt, Storable, Wanted, uids_of
+from napari_fluoroinject.endpoints.headers import answers, header
+from napari_fluoroinject.endpoints.landing import land
+from napari_fluoroinject.errors import (
+    ConflictError,
+    FluoroinjectError,
+    StorageError,
+    UnreadableObjectError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from napari_fluoroinject.model.cine import CineLoop, LoopReference
 
@@ -32,11 +42,7 @@ class Folder:
     def loops(self) -> Iterator[LoopFiles | UnreadableObjectError]:
         """The loops that lie here, each as its files; what cannot be read is an item too."""
         if not self._path.exists():
-            yield UnreadableObjectError(
-                str(self._path),
-                seen="no such file or folder",
-                expected="a DICOM file or a folder of them",
-            )
+            yield _nothing_there(self._path)
             return
         yield from find_loops([self._path])
 
@@ -64,6 +70,56 @@ class Folder:
             seen=f"no loop {reference.sop_instance_uid}",
             expected="a reference that find() gave",
         )
+
+    def query(self, query: Query) -> tuple[Mapping[str, str], ...]:
+        """Answer from the headers of all objects that lie here, loops and others.
+
+        Raises
+        ------
+        EndpointError
+            If a keyword is not a DICOM keyword, or its value is not text.
+        UnreadableObjectError
+            If nothing of that name is there.
+        """
+        return tuple(answers((one for _, one in self._headers()), query))
+
+    def retrieve(self, wanted: Wanted, folder: Path) -> Iterator[Path]:
+        """Copy objects into a folder as `<SOP Instance UID>.dcm`, each checked as a whole.
+
+        Raises
+        ------
+        UnreadableObjectError
+            If an object that was asked for does not lie here, or is damaged.
+        ConflictError, StorageError
+            If other content has that name there, or it cannot be written.
+        """
+        keys = {"SOPInstanceUID": "\\".join(uids_of(wanted))} if uids_of(wanted) else {}
+        query = wanted if isinstance(wanted, Query) else Query(level="IMAGE", keys=keys)
+        missing = set(uids_of(wanted))
+        for path, one in self._headers():
+            if any(answers([one], query)):
+                landed = _copied(path, folder)
+                missing.discard(landed.stem)
+                yield landed
+        if missing:
+            raise UnreadableObjectError(
+                str(self._path), seen=f"no object {min(missing)}", expected="one that find() gave"
+            )
+
+    def _headers(self) -> Iterator[tuple[Path, Dataset]]:
+        if not self._path.exists():
+            raise _nothing_there(self._path)
+        for path, _ in files_of([self._path]):
+            with suppress(UnreadableObjectError):  # a folder holds other files, too
+                yield path, header(path)
+
+    def send(self, objects: Iterable[Storable]) -> Iterator[Receipt | NotSent]:
+        """Write each object; one that cannot be does not end the rest. See `store`."""
+        for item in objects:
+            try:
+                yield from self.store([item])
+            except FluoroinjectError as error:
+                yield NotSent(item=item, error=error)
 
     def store(self, objects: Iterable[Storable]) -> tuple[Receipt, ...]:
         """Write each object as `<SOP Instance UID>.dcm`; files keep their bytes.
@@ -101,6 +157,26 @@ class Folder:
         finally:
             part.unlink()
         return Receipt(sop_instance_uid=uid, destination=str(path))
+
+
+def _nothing_there(path: Path) -> UnreadableObjectError:
+    return UnreadableObjectError(
+        str(path), seen="no such file or folder", expected="a DICOM file or a folder of them"
+    )
+
+
+def _copied(path: Path, folder: Path) -> Path:
+    try:
+        with (
+            tempfile.NamedTemporaryFile(
+                dir=folder, prefix=".", suffix=".part", delete=False
+            ) as part,
+            path.open("rb") as file,
+        ):
+            shutil.copyfileobj(file, part)
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be written: {error.strerror or error}") from error
+    return land(Path(part.name), folder)
 
 
 def _uid(item: Storable) -> str:

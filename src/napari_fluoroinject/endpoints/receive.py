@@ -3,17 +3,56 @@
 from __future__ import annotations
 
 import queue
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
+from pydicom.uid import XRayRadiationDoseSRStorage
+
+from napari_fluoroinject.endpoints.answering import PROBE
+from napari_fluoroinject.endpoints.arrivals import found_arrival
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
-from napari_fluoroinject.endpoints.storage_scp import Received, Station, StorageScp
+from napari_fluoroinject.endpoints.judge import Shelf
+from napari_fluoroinject.endpoints.limits import Limits
+from napari_fluoroinject.endpoints.self_test import check_guards
+from napari_fluoroinject.endpoints.storage_scp import Refused, Station, StorageScp, dataset_sha256
+from napari_fluoroinject.endpoints.tls import server_context
+from napari_fluoroinject.spool.database import Database
+from napari_fluoroinject.spool.index import Index
+from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.spool.store import Spool
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from napari_fluoroinject.endpoints.allow import Peer
+    from napari_fluoroinject.endpoints.judge import Received
+    from napari_fluoroinject.settings.network import ListenSettings
 
 
+RECEIVED_CLASSES = (*CINE_CLASSES, XRayRadiationDoseSRStorage)
+"""Loops, and the dose reports of their studies."""
 HERE = Station(ae_title="FLUOROINJECT")
 """On loopback, for everyone on this machine, at a free port."""
+
+
+class Witness(Protocol):
+    """Notes what a receiver does; called in the associations' threads."""
+
+    def accepted(self, peer: Peer) -> None:
+        """Note an association that is established."""
+        ...
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Note a caller that was turned away."""
+        ...
+
+    def received(self, received: Received) -> None:
+        """Note an object before it is acknowledged; a StorageError refuses it with 0xA700."""
+        ...
+
+    def refused(self, refused: Refused) -> None:
+        """Note an object that was refused, before its sender is told."""
+        ...
 
 
 class Receiver(StorageScp):
@@ -25,11 +64,41 @@ class Receiver(StorageScp):
         Must tell content by `storage_scp.dataset_sha256`.
     station
         Where and as whom it answers.
+    index
+        Gets a row for every object before it is acknowledged.
+    job
+        Whether each new object is to be analysed.
+    refused
+        Called with every object that is refused, in the association's thread.
+    limits
+        What callers are granted.
+
+    Attributes
+    ----------
+    witness
+        Notes what the receiver does; to be set before it listens.
     """
 
-    def __init__(self, spool: Spool, station: Station = HERE) -> None:
+    def __init__(
+        self,
+        spool: Spool,
+        station: Station = HERE,
+        *,
+        index: Index | None = None,
+        job: bool = False,
+        refused: Callable[[Refused], None] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self._arrivals: queue.SimpleQueue[Received] = queue.SimpleQueue()
-        super().__init__(spool, station, classes=CINE_CLASSES, received=self._note)
+        self._tell = refused
+        self.witness: Witness | None = None
+        super().__init__(
+            Shelf(spool=spool, index=index, job=job),
+            station,
+            classes=RECEIVED_CLASSES,
+            received=self._note,
+            limits=limits,
+        )
 
     def wait(self, timeout_s: float) -> Received | None:
         """Return the next object that is new here, as they arrived; None after `timeout_s`."""
@@ -38,6 +107,88 @@ class Receiver(StorageScp):
         except queue.Empty:
             return None
 
+    def accepted(self, peer: Peer) -> None:
+        """Take note of a caller whose association is established."""
+        if self.witness is not None and peer.ae_title != PROBE:
+            self.witness.accepted(peer)
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
+        if peer.ae_title == PROBE:
+            return
+        super().rejected(peer, why)
+        if self.witness is not None:
+            self.witness.rejected(peer, why)
+
+    def refused(self, refused: Refused) -> None:
+        """Take note of an object that was refused."""
+        if self.witness is not None:
+            self.witness.refused(refused)
+        if self._tell is not None:
+            self._tell(refused)
+
     def _note(self, received: Received) -> None:
+        if self.witness is not None:
+            self.witness.received(received)
         if received.new:
             self._arrivals.put(received)
+
+
+@contextmanager
+def receiving(
+    settings: ListenSettings,
+    station: Station,
+    *,
+    job: bool = False,
+    refused: Callable[[Refused], None] | None = None,
+    prepare: Callable[[Receiver], None] | None = None,
+) -> Iterator[Receiver]:
+    """Receive durably while the context lasts: spool, index, guards tried, then the port.
+
+    Parameters
+    ----------
+    settings
+        Where the spool is, and its limits.
+    station
+        Where and as whom it answers.
+    job
+        Whether each new object is to be analysed.
+    refused
+        Called with every object that is refused.
+    prepare
+        Called with the receiver before it listens, to let it take more than objects.
+
+    Raises
+    ------
+    StorageError
+        The spool cannot be used.
+    EndpointError
+        The port cannot be had, or a guard does not act.
+    """
+    reserve = settings.reserve_mb << 20
+    limits = Limits(least_free_bytes=reserve)
+    check_guards(limits, None if station.tls is None else server_context(station.tls))
+    root = settings.spool.absolute()
+    with Database(root) as database, ExitStack() as stack:
+        index = Index(database)
+        spool = Spool(
+            root,
+            digest=dataset_sha256,
+            same=_same_content,
+            reserve_bytes=reserve,
+            quarantine_bytes=settings.quarantine_mb << 20,
+        )
+        stack.enter_context(spool)
+        index.reconcile(spool, read=found_arrival, job=job)
+        receiver = Receiver(spool, station, index=index, job=job, refused=refused, limits=limits)
+        if prepare is not None:
+            prepare(receiver)
+        with receiver:
+            yield receiver
+
+
+def _same_content(kept: Path, new: Path) -> bool:
+    # imported when two files differ: decoders would make every start slower
+    from napari_fluoroinject.dicom.same_content import same_content
+
+    return same_content(kept, new)

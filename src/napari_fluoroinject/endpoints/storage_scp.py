@@ -2,93 +2,112 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
-import re
 import threading
-import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from pydicom import Dataset
-from pynetdicom import evt
-from pynetdicom.dimse_primitives import C_STORE
-
-from napari_fluoroinject.dicom.scan import Structure, check_series, scan
-from napari_fluoroinject.endpoints.dimse import SUCCESS, TRANSFER_SYNTAXES, VERIFICATION, new_ae
-from napari_fluoroinject.endpoints.transport import (
-    LimitedConnection,
-    LimitedServer,
-    PartsDesk,
-    hang_up,
+from napari_fluoroinject.endpoints.allow import (
+    Caller,
+    Peer,
+    check_title,
+    is_loopback,
+    parse_callers,
 )
-from napari_fluoroinject.errors import (
-    ConflictError,
-    EndpointError,
-    StorageError,
-    UnreadableObjectError,
+from napari_fluoroinject.endpoints.answers import EVENTS, answers
+from napari_fluoroinject.endpoints.dimse import SUCCESS, TRANSFER_SYNTAXES, VERIFICATION
+from napari_fluoroinject.endpoints.judge import (
+    CONFLICT,
+    FAULT_OF_OURS,
+    OUT_OF_RESOURCES,
+    NotKeptError,
+    Received,
+    Shelf,
+    keep,
 )
-from napari_fluoroinject.spool.store import Spool, file_sha256
+from napari_fluoroinject.endpoints.limits import Limits
+from napari_fluoroinject.endpoints.listener import Listener
+from napari_fluoroinject.endpoints.parts import Part, dataset_start, meta_information
+from napari_fluoroinject.endpoints.pdu import PeerError, Role
+from napari_fluoroinject.endpoints.tls import server_context
+from napari_fluoroinject.errors import EndpointError, StorageError
+from napari_fluoroinject.settings.network import ListenSettings, Tls
+from napari_fluoroinject.spool.store import file_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
-    from pynetdicom.association import Association
-    from pynetdicom.events import Event
+    from napari_fluoroinject.endpoints.association import Message
 
 log = logging.getLogger(__name__)
 
-OUT_OF_RESOURCES = 0xA700
-MISMATCH = 0xA900
-CANNOT_UNDERSTAND = 0xC000
-FAULT_OF_OURS = 0xC001
-CONFLICT = 0xC111
-"""Statuses of the C-STORE table (PS3.4 B.2.3): the sender keeps its copy, and may say why."""
-
-ASSOCIATIONS = 128
-_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
-_LONGEST_UID = 64
-_LONGEST_COMMENT = 64  # VR LO
-_CLOSING_S = 5.0
+_JUDGED_AT_ONCE = 4
+"""Objects that are scanned, hashed and synced side by side: more take memory, not less time."""
+_UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Received:
-    """An object that was acknowledged; `new` is False when it had been before."""
+class Refused:
+    """An object that was not kept: the status its sender got, and why; a 0xC111 is an alarm."""
 
-    path: Path
+    status: int
+    reason: str
     sop_instance_uid: str
-    sop_class_uid: str
     caller: str
-    new: bool
+    address: str
 
 
 def dataset_sha256(path: Path) -> str:
     """SHA-256 of the data set alone: file meta information holds its writer's version."""
-    return file_sha256(path, start=_dataset_start(path))
+    with path.open("rb") as file:
+        head = file.read(144)
+    return file_sha256(path, start=dataset_start(head))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Station:
     """Where and as whom a listener answers.
 
-    `port` 0 takes a free one. `callers` are the calling AE titles that are answered; empty means
-    everyone, which is allowed on a loopback address only (EndpointError).
+    `port` 0 takes a free one. `callers` are those who are answered, each as `AE`, `AE@ADDRESS` or,
+    under TLS, `AE@CERTIFICATE-NAME`; empty means everyone, which without TLS is allowed on a
+    loopback address only (EndpointError).
     """
 
     ae_title: str
     host: str = "127.0.0.1"
     port: int = 0
     callers: tuple[str, ...] = ()
+    tls: Tls | None = None
 
     def __post_init__(self) -> None:
-        if not self.callers and not _is_loopback(self.host):
+        check_title(self.ae_title)
+        parse_callers(self.callers, tls=self.tls is not None)
+        if not self.callers and self.tls is None and not is_loopback(self.host):
             raise EndpointError(
-                f"will not listen on {self.host} for everyone: expected a loopback address, or "
-                "the AE titles of those who may call"
+                f"will not listen on {self.host} for everyone: expected a loopback address, TLS, "
+                "or the AE titles of those who may call"
             )
+
+
+def station_of(settings: ListenSettings) -> Station:
+    """Where and as whom to answer, by the settings of `listen`.
+
+    Raises
+    ------
+    EndpointError
+        They are not valid, or a certificate cannot be used.
+    """
+    if settings.tls is not None:
+        server_context(settings.tls)
+    return Station(
+        ae_title=settings.ae_title,
+        host=settings.host,
+        port=settings.port,
+        callers=settings.allow,
+        tls=settings.tls,
+    )
 
 
 class StorageScp:
@@ -96,47 +115,85 @@ class StorageScp:
 
     Parameters
     ----------
-    spool
-        Keeps what is acknowledged; must tell content by `dataset_sha256`.
+    shelf
+        Keeps what is acknowledged; its spool must tell content by `dataset_sha256`.
     station
         Where and as whom it answers; another called AE title is refused.
     classes
         SOP classes accepted for storage.
     received
-        Called in the association's thread after an object is durable, before it is acknowledged.
+        Called in the association's thread after an object is durable, before it is acknowledged;
+        a StorageError from it refuses the object with 0xA700.
+    limits
+        What callers are granted.
     """
 
     def __init__(
         self,
-        spool: Spool,
+        shelf: Shelf,
         station: Station,
         *,
         classes: Sequence[str],
         received: Callable[[Received], None],
+        limits: Limits | None = None,
     ) -> None:
-        self.spool = spool
+        self.spool = shelf.spool
+        self._shelf = shelf
         self.station = station
+        self.ae_title = station.ae_title
+        self.limits = limits or Limits()
+        self.roles: dict[str, Role] = {}
+        self._answered: list[Any] = []
+        self.offered: Mapping[str, Sequence[str]] = {
+            VERIFICATION: _UNCOMPRESSED,
+            **dict.fromkeys(classes, TRANSFER_SYNTAXES),
+        }
         self._received = received
-        self._parts = PartsDesk(spool.incoming)
-        self._associations: list[Association] = []
-        self._lock = threading.Lock()
-        self._server: LimitedServer | None = None
-        self._thread: threading.Thread | None = None
-        self._ae = new_ae(station.ae_title)
-        self._ae.maximum_associations = ASSOCIATIONS
-        self._ae.require_called_aet = True
-        self._ae.require_calling_aet = list(station.callers)
-        self._ae.add_supported_context(VERIFICATION)
-        for sop_class in classes:
-            self._ae.add_supported_context(sop_class, list(TRANSFER_SYNTAXES))
+        self._callers: tuple[Caller, ...] = parse_callers(
+            station.callers, tls=station.tls is not None
+        )
+        self._listener: Listener | None = None
+        self._judging = threading.BoundedSemaphore(_JUDGED_AT_ONCE)
 
-    def support(self, model: str) -> None:
-        """Accept one more SOP class, uncompressed; its handler comes from `handlers`."""
-        self._ae.add_supported_context(model)
+    def support(
+        self,
+        model: str,
+        *,
+        role: Role = (1, 0),
+        answered: tuple[Any, Callable[[Any], Any]] | None = None,
+    ) -> None:
+        """Accept one more SOP class, uncompressed; its handler comes from `handlers`.
+
+        Parameters
+        ----------
+        model
+            Its UID.
+        role
+            What the caller may be, SCU and SCP: (0, 1) for reports of a storage commitment.
+        answered
+            Its handler, where `handlers` has none: a pair as there.
+        """
+        if answered is not None:
+            self._answered = [*self._answered, answered]
+        self.offered = {**self.offered, model: _UNCOMPRESSED}
+        self.roles[model] = role
 
     def handlers(self) -> list[Any]:
-        """What else is answered: (event, function) pairs for pynetdicom."""
+        """What else is answered (C-FIND, N-EVENT-REPORT): pynetdicom event and function."""
         return []
+
+    def refused(self, refused: Refused) -> None:
+        """Take note of an object that was refused; called before its sender is told."""
+
+    @property
+    def callers_known(self) -> int:
+        """How many are on the list of callers."""
+        return len({caller.ae_title for caller in self._callers})
+
+    @property
+    def associations(self) -> int:
+        """How many are open now."""
+        return 0 if self._listener is None else self._listener.associations
 
     @property
     def port(self) -> int:
@@ -147,11 +204,9 @@ class StorageScp:
         EndpointError
             If the listener was not started.
         """
-        if self._server is None:
-            raise EndpointError(
-                f"{self.station.ae_title} does not listen; expected start() before"
-            )
-        return int(self._server.server_address[1])
+        if self._listener is None:
+            raise EndpointError(f"{self.ae_title} does not listen; expected start() before")
+        return self._listener.port
 
     def __enter__(self) -> Self:
         self.start()
@@ -171,150 +226,115 @@ class StorageScp:
         Raises
         ------
         EndpointError
-            If the address or port cannot be had.
+            If the address or port cannot be had, or the certificates not be used.
         """
+        station = self.station
+        context = None if station.tls is None else server_context(station.tls)
         try:
-            self._server = LimitedServer(
-                self._ae,
-                (self.station.host, self.station.port),
-                self.station.ae_title,
-                self._ae.supported_contexts,
-                request_handler=LimitedConnection,
-                evt_handlers=[
-                    (evt.EVT_CONN_OPEN, self._opened),
-                    (evt.EVT_PDU_RECV, self._reads),
-                    (evt.EVT_CONN_CLOSE, self._closed),
-                    (evt.EVT_C_STORE, self._store),
-                    *self.handlers(),
-                ],
+            self._listener = Listener(
+                station.host, station.port, entity=self, limits=self.limits, context=context
             )
-        except OSError as error:
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
             raise EndpointError(
-                f"{self.station.ae_title} cannot listen on {self.station.host}:"
-                f"{self.station.port}: {error.strerror}; expected a free port: choose another, "
-                "or 0 for any"
+                f"{self.ae_title} cannot listen on {station.host}:{station.port}: "
+                f"{why}; expected a free port: choose another, or 0 for any"
             ) from error
-        self._thread = threading.Thread(
-            target=self._server.serve_forever,
-            kwargs={"poll_interval": 0.05},
-            name=self.station.ae_title,
-        )
-        self._thread.start()
+        self._listener.start()
 
     def close(self) -> None:
         """Stop listening, end every association, and wait for their threads."""
-        if self._server is None or self._thread is None:
-            return
-        self._server.shutdown()
-        self._thread.join()
-        deadline = time.monotonic() + _CLOSING_S
-        for association in self._associations:
-            association.abort() if association.is_established else hang_up(association)
-            for thread in (association, association.dul):
-                if thread.is_alive():
-                    thread.join(max(0.0, deadline - time.monotonic()))
-            self._parts.clear(association)
-        self._server.close_connections()
-        self._server = self._thread = None
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
-    def _opened(self, event: Event) -> None:
-        with self._lock:
-            over = [one for one in self._associations if one.ident and not one.is_alive()]
-            self._associations = [one for one in self._associations if one not in over]
-            self._associations.append(event.assoc)
+    def admits(self, peer: Peer) -> bool:
+        """Whether this caller may call."""
+        return not self._callers or any(caller.is_(peer) for caller in self._callers)
 
-    def _reads(self, event: Event) -> None:
-        # triggered in the thread that then decodes the PDU: data sets that begin in it are ours
-        self._parts.expect(event.assoc)
+    def accepted(self, peer: Peer) -> None:
+        """Take note of a caller whose association is established."""
 
-    def _closed(self, event: Event) -> None:
-        self._parts.clear(event.assoc)
-        if not event.assoc.is_established:
-            hang_up(event.assoc)
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
+        log.warning("%s: rejected a caller at %s: %s", self.ae_title, peer.address, why)
 
-    def _store(self, event: Event) -> Dataset:
-        """Judge one object and return its status; whatever happens, the peer gets one."""
-        try:
-            self._received(self._admit(event))
-        except _NotKeptError as refused:
-            log.warning("%s: object refused with 0x%04X: %s", self.station.ae_title, *refused.args)
-            return _response(*refused.args)
-        except Exception:
-            # the edge of a worker: an exception out of here would leave part and peer behind
-            log.exception("%s: object refused", self.station.ae_title)
-            return _response(FAULT_OF_OURS, "error in the receiver")
-        return _response(SUCCESS)
-
-    def _admit(self, event: Event) -> Received:
-        instance, sop_class = _announced(event)
-        part = self._parts.take(event.dataset_path)
-        part.complete()
-        if part.failure:
-            raise _NotKeptError(OUT_OF_RESOURCES, part.failure)
-        if len(instance) > _LONGEST_UID or not _UID.fullmatch(instance):
-            raise _NotKeptError(MISMATCH, "SOP Instance UID is not a valid UID")
-        path = Path(part.name)
-        try:
-            structure = scan(path)
-            if (structure.sop_instance_uid, structure.sop_class_uid) != (instance, sop_class):
-                raise _NotKeptError(MISMATCH, "UIDs of command and data set differ")
-            _require_series(structure)
-            if structure.fault:
-                self.spool.quarantine(path, uid=instance, reason=structure.fault)
-                raise _NotKeptError(MISMATCH, structure.fault)
-            admission = self.spool.admit(path, uid=instance)
-        except UnreadableObjectError as error:
-            raise _NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
-        except ConflictError as error:
-            raise _NotKeptError(CONFLICT, "this UID is kept with other content") from error
-        except StorageError as error:
-            raise _NotKeptError(OUT_OF_RESOURCES, "cannot be kept durably now") from error
-        return Received(
-            path=admission.path,
-            sop_instance_uid=instance,
-            sop_class_uid=sop_class,
-            caller=event.assoc.requestor.ae_title,
-            new=admission.new,
+    def new_part(self, message: Message, peer: Peer) -> Part:
+        """Open the file of an object that begins to arrive, and write what comes before it."""
+        asked = message.command
+        if asked is None:
+            raise TypeError("an object without its command; expected it to be read before")
+        part = Part(self.spool.incoming, self.limits)
+        part.write(
+            meta_information(
+                asked.sop_class_uid,
+                asked.sop_instance_uid,
+                message.context.transfer_syntax,
+                caller=peer.ae_title,
+            )
         )
+        return part
 
+    def store(self, message: Message, peer: Peer) -> tuple[int, str]:
+        """Judge an object that has arrived; whatever happens, there is a status and a comment."""
+        if message.part is None or message.command is None:
+            raise TypeError("an object that did not arrive; expected a part and its command")
+        try:
+            with self._judging:
+                received = keep(message.part, message.command, self._shelf, peer)
+            self._received(received)
+        except NotKeptError as refused:
+            status, comment = refused.status, refused.comment
+        except (StorageError, MemoryError) as error:
+            log.warning("%s: an object could not be noted: %s", self.ae_title, error)
+            status, comment = OUT_OF_RESOURCES, "cannot be kept durably now"
+        except Exception:
+            # the edge of a worker: out of here the caller would get no status
+            log.exception("%s: object refused", self.ae_title)
+            status, comment = FAULT_OF_OURS, "error in the receiver"
+        else:
+            return SUCCESS, ""
+        self._tell_refusal(status, comment, message.command.sop_instance_uid, peer)
+        return status, comment
 
-class _NotKeptError(Exception):
-    """(status, comment) for the peer."""
+    def answer(
+        self, message: Message, peer: Peer, cancelled: Callable[[], bool]
+    ) -> Iterator[tuple[int, bytes | None]]:
+        """Responses to another request, by its handler.
 
+        Raises
+        ------
+        PeerError
+            If there is none.
+        """
+        asked = message.command
+        functions = {
+            event: function for event, function, *_ in [*self.handlers(), *self._answered]
+        }
+        event = EVENTS.get(asked.field) if asked is not None else None
+        if event not in functions:
+            raise PeerError("a request that is not served here")
+        return answers(functions[event], message, peer, cancelled)
 
-def _response(status: int, comment: str = "") -> Dataset:
-    response = Dataset()
-    response.Status = status
-    if comment:
-        response.ErrorComment = comment[:_LONGEST_COMMENT]
-    return response
-
-
-def _require_series(structure: Structure) -> None:
-    """Nobody could find, analyse or file what names no study; all else may be missing."""
-    try:
-        check_series(structure)
-    except UnreadableObjectError as error:
-        raise _NotKeptError(MISMATCH, error.seen) from error
-
-
-def _announced(event: Event) -> tuple[str, str]:
-    """SOP Instance and SOP Class UID of the command."""
-    request = event.request
-    if not isinstance(request, C_STORE):
-        raise TypeError(f"{type(request).__name__} where a C-STORE was expected")
-    return str(request.AffectedSOPInstanceUID), str(request.AffectedSOPClassUID)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _dataset_start(path: Path) -> int:
-    """Offset of the data set: after preamble, prefix, (0002,0000) and the group it measures."""
-    with path.open("rb") as file:
-        head = file.read(144)
-    return 144 + int.from_bytes(head[140:144], "little")
+    def _tell_refusal(self, status: int, comment: str, uid: str, peer: Peer) -> None:
+        level = logging.ERROR if status == CONFLICT else logging.WARNING
+        log.log(
+            level,
+            "%s: object of %s refused with 0x%04X: %s",
+            self.ae_title,
+            peer.ae_title,
+            status,
+            comment,
+        )
+        try:
+            self.refused(
+                Refused(
+                    status=status,
+                    reason=comment,
+                    sop_instance_uid=uid,
+                    caller=peer.ae_title,
+                    address=peer.address,
+                )
+            )
+        except StorageError as error:
+            log.error("%s: a refusal could not be noted: %s", self.ae_title, error)

@@ -12,6 +12,7 @@ SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
 """Of the nodes that can be named; everything else with `://` is refused."""
 
 Verify = Literal["commitment", "query", "none"]
+Retrieve = Literal["auto", "get", "move"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +37,16 @@ class Endpoint:
     """A counterpart: its URL or folder, and how it is spoken to.
 
     `token_file` holds a bearer token (DICOMweb). `verify` is how results stored there are known to
-    be kept: storage commitment, a query where it has none, or its answer alone.
+    be kept: storage commitment, a query where it has none, or its answer alone. `retrieve` is how
+    a PACS is asked for objects: C-GET, C-MOVE to our listener's address, or (auto) C-GET and where
+    it takes none, C-MOVE.
     """
 
     url: str
     tls: Tls | None = None
     token_file: Path | None = None
     verify: Verify = "query"
+    retrieve: Retrieve = "auto"
 
     def __post_init__(self) -> None:
         if not self.url:

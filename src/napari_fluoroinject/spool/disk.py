@@ -43,6 +43,18 @@ def lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def unlock(file: IO[bytes]) -> None:
+    """Let go of a file that `lock` holds."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
 def sweep(folder: Path) -> None:
     """Remove all that is in a folder.
 
