@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from dataclasses import replace
@@ -101,6 +102,7 @@ def serve(
     from napari_fluoroinject.endpoints.storage_scp import station_of
     from napari_fluoroinject.errors import EndpointError
 
+    os.umask(0o077)  # what is received is for its owner alone, whoever writes it
     watch_log()
     with wrong_usage(EndpointError):
         station = station_of(settings)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from pydicom.uid import XRayRadiationDoseSRStorage
 
-from napari_fluoroinject.dicom.same_content import same_content
 from napari_fluoroinject.endpoints.answering import PROBE
 from napari_fluoroinject.endpoints.arrivals import found_arrival
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
@@ -23,6 +22,7 @@ from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.judge import Received
@@ -174,7 +174,7 @@ def receiving(
         spool = Spool(
             root,
             digest=dataset_sha256,
-            same=same_content,
+            same=_same_content,
             reserve_bytes=reserve,
             quarantine_bytes=settings.quarantine_mb << 20,
         )
@@ -185,3 +185,10 @@ def receiving(
             prepare(receiver)
         with receiver:
             yield receiver
+
+
+def _same_content(kept: Path, new: Path) -> bool:
+    # imported when two files differ: decoders would make every start slower
+    from napari_fluoroinject.dicom.same_content import same_content
+
+    return same_content(kept, new)
