@@ -375,9 +375,12 @@ def test_what_is_not_the_object_leaves_no_file(case, tmp_path, monkeypatch):
 def test_what_is_not_the_frame_is_no_picture(case, monkeypatch):
     monkeypatch.setattr("napari_fluoroinject.endpoints.web_session._FIRST_WAIT_S", 0.0)
     header = {name: value for name, (_, value) in METADATA.items()}
-    with against(described(header, RETRIEVED[case])) as web, little_memory():
-        with pytest.raises((RefusedError, UnreachableError)):
-            web.frame(LOOP, 0)
+    with (
+        against(described(header, RETRIEVED[case])) as web,
+        little_memory(),
+        pytest.raises((RefusedError, UnreachableError)),
+    ):
+        web.frame(LOOP, 0)
 
 
 def test_another_object_than_the_one_asked_for_leaves_no_file(tmp_path):
