@@ -6,6 +6,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from pynetdicom.pdu_primitives import P_DATA
+
 from napari_fluoroinject.endpoints.dimse import new_ae
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
@@ -27,6 +29,10 @@ LONGEST_PDU_BYTES = 262_144
 """Twice what we advertise."""
 _PDU_HEADER_BYTES = 6
 _SEND_DEADLINE_S = 60.0
+_AHEAD = 64
+"""PDUs that may wait to be sent: 8 MB."""
+_PAUSE_S = 0.001
+_DATA_TRANSFER = "Sta6"  # PS3.8 9.2.1
 
 
 @contextmanager
@@ -69,6 +75,7 @@ def associated(
         )
         if not association.is_established:
             raise _not_established(peer, association)
+        _pace(association)
         try:
             yield association
         except BaseException:
@@ -109,6 +116,23 @@ def _not_established(peer: Pacs, association: Association) -> EndpointError:
         f"nobody answers as {peer}; expected a DICOM application entity: see address, port "
         f"and firewall{secured}"
     )
+
+
+def _pace(association: Association) -> None:
+    """Let what is sent wait for the line: pynetdicom would read a whole file ahead of it."""
+    dul = association.dul
+    send, waits = dul.send_pdu, True
+
+    def paced(primitive: Any) -> None:
+        nonlocal waits
+        give_up = time.monotonic() + 2 * _SEND_DEADLINE_S
+        while waits and isinstance(primitive, P_DATA) and dul.to_provider_queue.qsize() > _AHEAD:
+            there = dul.is_alive() and dul.state_machine.current_state == _DATA_TRANSFER
+            waits = there and time.monotonic() < give_up
+            time.sleep(_PAUSE_S)
+        send(primitive)
+
+    dul.send_pdu = paced  # type: ignore[method-assign]
 
 
 def _guard_sockets(ae: AE) -> list[AssociationSocket]:
