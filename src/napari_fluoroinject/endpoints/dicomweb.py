@@ -24,7 +24,7 @@ from napari_fluoroinject.endpoints.base import (
 )
 from napari_fluoroinject.endpoints.found import LOOP_KEYS, references
 from napari_fluoroinject.endpoints.headers import UNIQUE_KEYS
-from napari_fluoroinject.endpoints.landing import loop_in_memory, scratch
+from napari_fluoroinject.endpoints.landing import landed, loop_in_memory, made, scratch
 from napari_fluoroinject.endpoints.web_answers import (
     PIXEL_KEYS,
     frame_format,
@@ -139,7 +139,7 @@ class DicomWeb:
             return loop_in_memory(list(self.retrieve(reference, folder)))
 
     def retrieve(self, wanted: Wanted, folder: Path) -> Iterator[Path]:
-        """Bring objects into a folder as `<SOP Instance UID>.dcm`, as they are stored there.
+        """Bring objects into a folder as `<SOP Instance UID>.dcm`; what is there is kept.
 
         Raises
         ------
@@ -151,8 +151,9 @@ class DicomWeb:
             The folder has other content under that name, or cannot be written to.
         """
         for study, series, instance in self._listed(wanted):
-            yield wado.retrieve(
-                self._session, self._url(study, series, instance), instance, folder
+            url = self._url(study, series, instance)
+            yield landed(made(folder), instance) or wado.retrieve(
+                self._session, url, instance, folder
             )
 
     def frame(self, reference: LoopReference, index: int) -> npt.NDArray[Any]:
