@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -22,8 +23,14 @@ from napari_fluoroinject.endpoints.base import (
     uids_of,
 )
 from napari_fluoroinject.endpoints.found import LOOP_KEYS, references
-from napari_fluoroinject.endpoints.landing import loop_in_memory, scratch
-from napari_fluoroinject.endpoints.web_answers import frame_format
+from napari_fluoroinject.endpoints.headers import UNIQUE_KEYS
+from napari_fluoroinject.endpoints.landing import landed, loop_in_memory, made, scratch
+from napari_fluoroinject.endpoints.web_answers import (
+    PIXEL_KEYS,
+    frame_format,
+    tells_pixels,
+    texts,
+)
 from napari_fluoroinject.endpoints.web_session import Limits, WebSession
 from napari_fluoroinject.errors import EndpointError, RefusedError
 from napari_fluoroinject.model.cine import LoopReference
@@ -35,11 +42,13 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from napari_fluoroinject.dicom.pixels import PixelFormat
     from napari_fluoroinject.errors import UnreadableObjectError
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.settings.network import Tls
 
 _SCHEME = "dicomweb+"
+_MOST_FORMATS = 1000
 
 
 class DicomWeb:
@@ -75,6 +84,7 @@ class DicomWeb:
         self._client = DICOMwebClient(self._root, session=self._session, permissive_uid=True)
         # the session tries again by itself, and only what changes nothing over there
         self._client.set_http_retry_params(retry=False)
+        self._formats: dict[str, PixelFormat] = {}
 
     def __str__(self) -> str:
         return self._root
@@ -129,7 +139,7 @@ class DicomWeb:
             return loop_in_memory(list(self.retrieve(reference, folder)))
 
     def retrieve(self, wanted: Wanted, folder: Path) -> Iterator[Path]:
-        """Bring objects into a folder as `<SOP Instance UID>.dcm`, as they are stored there.
+        """Bring objects into a folder as `<SOP Instance UID>.dcm`; what is there is kept.
 
         Raises
         ------
@@ -141,8 +151,9 @@ class DicomWeb:
             The folder has other content under that name, or cannot be written to.
         """
         for study, series, instance in self._listed(wanted):
-            yield wado.retrieve(
-                self._session, self._url(study, series, instance), instance, folder
+            url = self._url(study, series, instance)
+            yield landed(made(folder), instance) or wado.retrieve(
+                self._session, url, instance, folder
             )
 
     def frame(self, reference: LoopReference, index: int) -> npt.NDArray[Any]:
@@ -174,8 +185,7 @@ class DicomWeb:
             several[index] if several else reference.sop_instance_uid,
         )
         url = self._url(*place)
-        told = self._session.datasets(lambda: self._client.retrieve_instance_metadata(*place))
-        pixels = frame_format(told[0], source=place[-1])
+        pixels = self._format(*place)
         if number > pixels.frames:
             raise _no_such_frame(reference, index, pixels.frames)
         raw = wado.frame(self._session, f"{url}/frames/{number}")
@@ -214,6 +224,21 @@ class DicomWeb:
         keys = {key: text for key, text in wanted.keys.items() if text}
         for answer in self.query(Query(level="IMAGE", keys=keys)):
             yield answer["StudyInstanceUID"], answer["SeriesInstanceUID"], answer["SOPInstanceUID"]
+
+    def _format(self, study: str, series: str, instance: str) -> PixelFormat:
+        """What the pixels of an object mean; kept for its next frame."""
+        if instance not in self._formats:
+            uids = dict(zip(UNIQUE_KEYS.values(), (study, series, instance), strict=True))
+            # some servers read the whole loop for its metadata, but not for a query
+            found = self.query(Query(level="IMAGE", keys=dict.fromkeys(PIXEL_KEYS, "") | uids))
+            told = found[0] if found else {}
+            if not tells_pixels(told):
+                ask = partial(self._client.retrieve_instance_metadata, study, series, instance)
+                told = texts(self._session.datasets(ask)[0])
+            if len(self._formats) >= _MOST_FORMATS:
+                self._formats.clear()
+            self._formats[instance] = frame_format(told, source=instance)
+        return self._formats[instance]
 
     def _url(self, study: str, series: str, instance: str) -> str:
         if not all(map(is_uid, (study, series, instance))):

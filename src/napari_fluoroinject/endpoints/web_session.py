@@ -20,7 +20,7 @@ from napari_fluoroinject.endpoints.web_errors import refusal, unreachable
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sized
     from pathlib import Path
 
     from napari_fluoroinject.settings.network import Tls
@@ -48,6 +48,8 @@ class Limits:
         Longest wait for a connection, and for the next byte.
     grace_s, least_bytes_s
         An answer may take `grace_s`, and a second more for every `least_bytes_s` that came.
+    stored_bytes_s
+        What is stored is answered `silence_s` later, and a second more for so many bytes of it.
     """
 
     answer_bytes: int = 256 << 20
@@ -56,6 +58,7 @@ class Limits:
     silence_s: float = 60.0
     grace_s: float = 120.0
     least_bytes_s: float = 50_000.0
+    stored_bytes_s: float = 2_000_000.0
 
 
 class WebSession(requests.Session):
@@ -239,6 +242,15 @@ class WebSession(requests.Session):
                 url = urljoin(url, response.headers.get("Location", ""))
         raise RefusedError(f"{self.peer} redirects in a circle; expected its DICOMweb service")
 
+    def _patience_s(self, body: Sized | None) -> tuple[float, float]:
+        """Longest wait for a connection, and for the answer."""
+        if body is None:
+            return self.limits.connect_s, self.limits.silence_s
+        # the first holds for every block that is sent, too; before the answer it is all written
+        return self.limits.silence_s, self.limits.silence_s + len(
+            body
+        ) / self.limits.stored_bytes_s
+
     def _once(self, method: str, url: str, options: Mapping[str, Any]) -> requests.Response:
         if _origin(url) != self._origin:
             raise RefusedError(
@@ -253,7 +265,7 @@ class WebSession(requests.Session):
             "headers": headers,
             "stream": True,
             "allow_redirects": False,
-            "timeout": (self.limits.connect_s, self.limits.silence_s),
+            "timeout": self._patience_s(options.get("data")),
         }
         try:
             return super().request(method, _unescaped(url), **(dict(options) | own))
