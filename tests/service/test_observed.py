@@ -88,6 +88,8 @@ def test_everything_that_happens_to_objects_is_in_the_trail_and_counted(tmp_path
         assert push(receiver, other) == 0xC111
         assert push(receiver, loop, calling="STRANGER") is None
         wait_until(lambda: "associations_open 0" in ask(port, "/metrics")[1])
+        refused = 'associations_refused_total{cause="it is not on the list of callers"} 1'
+        wait_until(lambda: refused in ask(port, "/metrics")[1])
         status, text = ask(port, "/healthz")
         assert status == 200, text
         assert [one["id"] for one in json.loads(text)["notices"]] == ["quarantine"]
@@ -120,13 +122,26 @@ def test_everything_that_happens_to_objects_is_in_the_trail_and_counted(tmp_path
     assert 'cause="it is not on the list of callers"} 1' in counted
 
 
+def test_other_settings_than_before_are_noted_once(tmp_path):
+    for memory in (100, 100, 200, 200):
+        with running(tmp_path, ServiceSettings(memory_limit_mb=memory)):
+            pass
+    told = [one.event for one in entries(tmp_path / "audit")]
+    assert told.count("started") == 4
+    assert told.count("settings changed") == 2
+
+
 def test_the_probe_of_health_leaves_no_trace(tmp_path, caplog):
     with running(tmp_path, ServiceSettings()) as receiver:
         for _ in range(3):
             assert answers(receiver.station, receiver.port)
         station, port = receiver.station, receiver.port
     assert not answers(station, port)
-    assert {one.event for one in entries(tmp_path / "audit")} == {"started", "stopped"}
+    assert {one.event for one in entries(tmp_path / "audit")} == {
+        "started",
+        "stopped",
+        "settings changed",
+    }
     assert PROBE not in caplog.text
 
 
@@ -192,3 +207,17 @@ def test_an_object_whose_line_cannot_be_written_is_not_acknowledged(tmp_path, mo
         monkeypatch.undo()
         assert push(receiver, make_loop("1.2.3.4")) == 0x0000
     assert verify(tmp_path / "audit").broken_at is None
+
+
+def test_arrivals_that_nobody_waits_for_do_not_pile_up(tmp_path):
+    with running(tmp_path, ServiceSettings()) as receiver:
+        assert push(receiver, make_loop("1.2.3.4")) == 0x0000
+        first = receiver.wait(10.0)
+        assert first is not None
+        receiver.witness = None
+        for _ in range(1500):
+            receiver._note(first)
+        waiting = 0
+        while receiver.wait(0.0) is not None:
+            waiting += 1
+        assert waiting == 1000

@@ -99,10 +99,11 @@ def test_a_flood_of_refusals_is_noted_up_to_a_number(tmp_path, monkeypatch):
         assert len(spool.refusals()) == 3
 
 
-def test_while_space_is_short_nothing_refused_is_kept(tmp_path):
+def test_while_space_is_short_nothing_refused_is_kept_and_the_log_says_so(tmp_path, caplog):
     with Spool(tmp_path, reserve_bytes=1 << 62) as spool:
         assert spool.quarantine(part(spool), uid="1.2", reason="odd") is None
         assert spool.refusals() == ()
+        assert "is short of space" in caplog.text
 
 
 def test_many_at_once_stay_within_the_limit(tmp_path):

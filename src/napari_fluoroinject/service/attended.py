@@ -54,7 +54,9 @@ def attended(
         queue = Queue(stack.enter_context(Database(orders.root)))
         trail = stack.enter_context(Trail(orders.root / "audit"))
 
-        witness = stack.enter_context(witnessed(orders.root))
+        told = orders.settings()
+        used = (settings, told.service, told.endpoints, told.defaults, told.dose)
+        witness = stack.enter_context(witnessed(orders.root, settings=used))
 
         def prepare(receiver: Receiver) -> None:
             support_commitment(receiver, reported)
@@ -69,5 +71,7 @@ def attended(
         def parts() -> Mapping[str, bool]:
             return {"worker": service.runs, "sender": is_running(orders.root, "sender")}
 
-        stack.enter_context(observed(receiver, settings, orders.settings().service, parts=parts))
+        stack.enter_context(
+            observed(receiver, settings, told.service, parts=parts, flush=witness.flush)
+        )
         yield receiver, service.check

@@ -34,14 +34,14 @@ def alone(
     from napari_fluoroinject.endpoints.receive import receiving
     from napari_fluoroinject.service.witness import witnessed
 
-    with witnessed(listen.spool.absolute()) as witness:
+    with witnessed(listen.spool.absolute(), settings=(listen, service)) as witness:
 
         def prepare(receiver: Receiver) -> None:
             receiver.witness = witness
 
         with (
             receiving(listen, station, prepare=prepare) as receiver,
-            observed(receiver, listen, service),
+            observed(receiver, listen, service, flush=witness.flush),
         ):
             yield receiver
 
@@ -53,6 +53,7 @@ def observed(
     service: ServiceSettings,
     *,
     parts: Callable[[], Mapping[str, bool]] | None = None,
+    flush: Callable[[], None] | None = None,
 ) -> Iterator[None]:
     """Show health, counters and page, and send the trail on, where the settings ask for them.
 
@@ -64,6 +65,8 @@ def observed(
         The settings.
     parts
         Which other parts must run, and whether each does.
+    flush
+        Writes what the witness has counted.
 
     Raises
     ------
@@ -87,6 +90,7 @@ def observed(
                 associations=lambda: receiver.associations,
                 echoes=lambda: answers(receiver.station, receiver.port),
                 parts=parts,
+                flush=flush,
             )
             stack.enter_context(status.start(root, port=service.status_port, sources=sources))
         yield

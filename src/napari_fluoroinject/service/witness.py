@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject import __version__
 from napari_fluoroinject.endpoints.judge import CONFLICT
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.audit import Trail
 from napari_fluoroinject.spool.counters import Counters
 from napari_fluoroinject.spool.database import Database
+from napari_fluoroinject.spool.disk import write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,13 +31,15 @@ _FLUSH_S = 1.0
 
 
 @contextmanager
-def witnessed(root: Path) -> Iterator[SpoolWitness]:
+def witnessed(root: Path, *, settings: object = None) -> Iterator[SpoolWitness]:
     """Give the witness of a spool's receiver: `receiver.witness = ...` before it listens.
 
     Parameters
     ----------
     root
         Folder of the spool.
+    settings
+        What the receiver and its service go by; the trail tells when they are others than before.
 
     Raises
     ------
@@ -43,12 +48,29 @@ def witnessed(root: Path) -> Iterator[SpoolWitness]:
     """
     with Database(root) as database, Trail(root / "audit") as trail:
         witness = SpoolWitness(trail, Counters(database))
-        trail.note("started", what="receiver")
+        digest = hashlib.sha256(repr(settings).encode()).hexdigest()
+        trail.note("started", what="receiver", version=__version__, settings_sha256=digest)
+        _note_change(trail, digest)
         try:
             yield witness
         finally:
             witness.flush()
             trail.note("stopped", what="receiver")
+
+
+def _note_change(trail: Trail, digest: str) -> None:
+    """Note that the settings are others than at the last start; the first ones are news too."""
+    kept = trail.folder / "settings.sha256"
+    try:
+        before = kept.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        before = ""
+    if before != digest:
+        trail.note("settings changed", settings_sha256=digest)
+        try:
+            write_whole(kept, digest.encode("ascii"))
+        except OSError as error:
+            raise StorageError(f"{error.filename}: {error.strerror}") from error
 
 
 class SpoolWitness:

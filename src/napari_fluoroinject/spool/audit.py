@@ -24,6 +24,7 @@ from napari_fluoroinject.spool.audit_entry import (
     sealed,
 )
 from napari_fluoroinject.spool.disk import fsync, lock, unlock
+from napari_fluoroinject.spool.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -87,9 +88,8 @@ class Trail:
         self._synced = 0
         self._written = (0, folder)
         with _one_error(folder):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            fsync(folder.parent)
-            self._lock = (folder / "trail.lock").open("a+b")
+            make_private(folder)
+            self._lock = _private_file(folder / "trail.lock")
 
     def __enter__(self) -> Self:
         return self
@@ -235,7 +235,7 @@ def _last_line(tail: bytes) -> tuple[Entry | None, int]:
 
 
 def _keep_aside(path: Path, torn: bytes) -> None:
-    with path.open("wb") as file:
+    with _private_file(path) as file:
         file.write(torn)
         file.flush()
         os.fsync(file.fileno())
@@ -252,6 +252,10 @@ def _add(path: Path, line: bytes, *, at: int) -> None:
             raise OSError(None, "the disk is full")
     finally:
         os.close(descriptor)
+
+
+def _private_file(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
 
 
 @contextmanager
