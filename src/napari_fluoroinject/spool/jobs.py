@@ -82,7 +82,7 @@ class Jobs:
                 return None
             uid = row["sop_instance_uid"]
             connection.execute(
-                "UPDATE job SET state = 'working', tries = tries + 1, begun_s = ?, ended_s = NULL "
+                "UPDATE job SET state = 'working', tries = tries + 1, begun_s = ? "
                 "WHERE sop_instance_uid = ?",
                 (now_s, uid),
             )
