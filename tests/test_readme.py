@@ -97,8 +97,9 @@ def test_the_annotation_example_says_what_the_options_say(checkout: Path) -> Non
 def test_the_settings_example_is_valid(tmp_path: Path) -> None:
     (text,) = _blocks("toml")
     settings = parse_settings(text, path=tmp_path / "fluoroinject.toml")
-    (name,) = settings.endpoints
-    assert f"fluoroinject analyze {name}" in text
+    folder, archive = settings.endpoints
+    assert f"fluoroinject analyze {folder}" in text
+    assert f"fluoroinject find {archive}" in text
     assert settings.defaults.procedure is not None
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import logging
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from napari_fluoroinject.compute.backend import Wish, choose
+from napari_fluoroinject.dicom.find import FETCHED_CLASSES
 from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
 from napari_fluoroinject.errors import (
     AnnotationError,
@@ -17,10 +20,13 @@ from napari_fluoroinject.errors import (
     StorageError,
     UnreadableObjectError,
 )
+from napari_fluoroinject.model.cine import LoopReference
 from napari_fluoroinject.results import is_result
+from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.spool.folder import recover_folders
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.dicom.decoder import DecoderWish
     from napari_fluoroinject.model.annotation import Annotation
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.study import DoseReport
@@ -28,12 +34,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
+_ASKED = (*("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"),)
+_NO_PICTURES = ("SR", "SEG", "PR", "KO", "DOC", "RWV")
+"""Modalities of objects that hold no run, for archives that tell no SOP class."""
 _MOST_NAMED = 5
 """Names of loops in an error: the rest is counted."""
 
 Result = TypeVar("Result")
 Progress = Callable[[str, float], None]
 """Called with what is being done and the fraction that is done."""
+
+
+def silent(_step: str, _fraction: float) -> None:
+    """Report progress to nobody."""
+
+
+def decoder_for(on: Wish, decoder: DecoderWish) -> DecoderWish:
+    """Return the decoder: only where the array work is on a device may it be there unasked."""
+    elsewhere = decoder == "auto" and choose(on).name != "cuda"
+    return "cpu" if elsewhere else decoder
 
 
 def loops_in(
@@ -50,13 +69,111 @@ def loops_in(
             yield UnreadableObjectError(
                 source,
                 seen="an address on the network",
-                expected="a file or a folder; this version does not fetch loops by itself",
+                expected="a file or a folder: `fluoroinject fetch` brings objects into one",
             )
         elif not Path(source).exists():
             yield UnreadableObjectError(
                 source, seen="no such file or folder", expected="a DICOM file or a folder of them"
             )
     yield from find_loops(there, doses=doses)
+
+
+@contextmanager
+def fetched(
+    sources: Sequence[str],
+    *,
+    settings: Settings | None = None,
+    inside: Path,
+    progress: Progress = silent,
+) -> Iterator[tuple[list[str], list[UnreadableObjectError]]]:
+    """Bring loops and dose reports that lie at endpoints into a private folder, gone afterwards.
+
+    Parameters
+    ----------
+    sources
+        Files, folders, endpoint URLs, names of endpoints; UIDs may stand behind a `?`.
+    settings
+        Names, certificates and tokens; None = nothing is set up.
+    inside
+        Where the private folder is made.
+    progress
+        Told of each object.
+
+    Yields
+    ------
+    The files and folders, the private one among them; and what could not be fetched.
+    """
+    known = settings or Settings()
+    remote = [source for source in sources if _is_remote(source, known)]
+    here = [known.resolve(source) for source in sources if source not in remote]
+    if not remote:
+        yield here, []
+        return
+    from napari_fluoroinject.endpoints.landing import scratch
+
+    check_writable(inside)
+    with scratch(inside) as private:
+        room = private / "objects"
+        room.mkdir()
+        failures = [
+            failure for one in remote for failure in _fetch(one, known, room, progress=progress)
+        ]
+        yield [*here, *([str(room)] if any(room.iterdir()) else [])], failures
+
+
+def _is_remote(source: str, settings: Settings) -> bool:
+    """Whether it has to be fetched: an address of the network, or a folder with a query."""
+    if Path(source).exists():
+        return False
+    name, query, _ = source.partition("?")
+    url = settings.endpoints[name].url if name in settings.endpoints else name
+    return bool(_ADDRESS.match(url)) or bool(query and Path(url).exists())
+
+
+def _fetch(
+    source: str, settings: Settings, room: Path, *, progress: Progress
+) -> Iterator[UnreadableObjectError]:
+    """Fetch what one endpoint has; yields what failed, and the rest is there."""
+    from napari_fluoroinject.endpoints import connect
+
+    try:
+        counterpart, query = connect(source, settings)
+        progress(f"asking {counterpart}", 0.0)
+        asked = dict.fromkeys(_ASKED, "") | dict(query.keys)
+        wanted = _runs(counterpart.query(replace(query, level="IMAGE", keys=asked)))
+    except FluoroinjectError as error:
+        yield _not_fetched(source, error)
+        return
+    for number, reference in enumerate(wanted):
+        try:
+            for path in counterpart.retrieve(reference, room):
+                progress(f"fetching {path.name}", number / len(wanted))
+        except FluoroinjectError as error:
+            yield _not_fetched(f"series {reference.series_instance_uid}", error)
+
+
+def _runs(answers: Sequence[Mapping[str, str]]) -> list[LoopReference]:
+    """Objects that can hold runs or doses, those of one series and class together."""
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for one in answers:
+        told = one.get("SOPClassUID", "")
+        if told in FETCHED_CLASSES or (not told and one.get("Modality", "") not in _NO_PICTURES):
+            place = (one.get("StudyInstanceUID", ""), one.get("SeriesInstanceUID", ""), told)
+            groups.setdefault(place, []).append(one["SOPInstanceUID"])
+    return [
+        LoopReference(
+            study_instance_uid=study,
+            series_instance_uid=series,
+            sop_instance_uid=uids[0],
+            sop_class_uid=sop_class,
+            frame_instance_uids=tuple(uids) if len(uids) > 1 else (),
+        )
+        for (study, series, sop_class), uids in groups.items()
+    ]
+
+
+def _not_fetched(source: str, error: FluoroinjectError) -> UnreadableObjectError:
+    return UnreadableObjectError(source, seen=str(error), expected="loops that can be fetched")
 
 
 def only_loop(source: str) -> CineLoop:

@@ -17,17 +17,14 @@ from napari_fluoroinject.dicom.annotation_file import annotation_from
 from napari_fluoroinject.dicom.decoder import DecoderWish, check_decoder
 from napari_fluoroinject.dicom.outputs import Extra, Outputs
 from napari_fluoroinject.dicom.read import LoopFiles, read_loop
-from napari_fluoroinject.dicom.read_presentation import masks_presented
 from napari_fluoroinject.dicom.seg import SegProfile
 from napari_fluoroinject.dicom.site_codes import CodeBook, site_codes
 from napari_fluoroinject.dicom.sr_annotation import ReportClass
 from napari_fluoroinject.errors import (
-    PresentationError,
     UnreadableObjectError,
 )
 from napari_fluoroinject.model.annotation import (
     Annotation,
-    MaskSource,
     MaskWish,
     NeedleTrajectory,
     annotation_text,
@@ -40,17 +37,18 @@ from napari_fluoroinject.model.study import DoseReference, DoseReport, Recorded,
 from napari_fluoroinject.procedures.checklist import checklist, evidence_of, of_agent
 from napari_fluoroinject.results import (
     LoopResult,
-    SubtractionResult,
     save,
-    save_subtraction,
 )
 from napari_fluoroinject.sources import (
     Progress,
     check_one_for_all,
     check_writable,
+    decoder_for,
+    fetched,
     for_each,
     loops_in,
     only_loop,
+    silent,
 )
 from napari_fluoroinject.spool.disk import write_whole
 
@@ -62,21 +60,16 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.two_views.triangulate import NoTriangulation
     from napari_fluoroinject.dicom.cine_object import Kind, Packing
     from napari_fluoroinject.model.cine import CineLoop, LoopReference
-    from napari_fluoroinject.model.drawn import Presentation
     from napari_fluoroinject.model.patient import Patient
     from napari_fluoroinject.model.procedure import Procedure
     from napari_fluoroinject.model.report import Report
-    from napari_fluoroinject.model.subtracted import SubtractedLoop
     from napari_fluoroinject.phantom import PhantomSettings
+    from napari_fluoroinject.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _SAID_BESIDE = ("needle", "target_px", "gauge", "level", "side", "mask")
 """Fields of an annotation that can be said without a file of it."""
-
-
-def _silent(_step: str, _fraction: float) -> None:
-    """Report progress to nobody."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,12 +159,27 @@ def analyze_sources(
     request: AnalysisRequest,
     *,
     out: Path,
-    progress: Progress = _silent,
+    settings: Settings | None = None,
+    progress: Progress = silent,
 ) -> Outcome:
-    """Analyse every loop that files and folders hold; what fails is named, the rest is done.
+    """Analyse every loop that the sources hold; what fails is named, the rest is done.
 
     The headers of all are read first: what a study shows and records is in the results of each of
     its loops.
+
+    Parameters
+    ----------
+    sources
+        Files, folders, URLs and names of endpoints, with UIDs behind a `?` or without. What lies
+        at an endpoint is fetched into a private folder below `out`, which is gone afterwards.
+    request
+        What is asked for.
+    out
+        Folder for the results.
+    settings
+        Endpoints by name, certificates, tokens; None = nothing is set up.
+    progress
+        Told of each step.
 
     Raises
     ------
@@ -187,8 +195,21 @@ def analyze_sources(
     check_landmarks(annotation, procedure)
     checklist(site=request.site_procedures)
     request.codes()
-    doses: list[DoseReport] = []
-    loops = list(loops_in(sources, doses))
+    with fetched(sources, settings=settings, inside=out, progress=progress) as (here, missing):
+        doses: list[DoseReport] = []
+        loops = [*missing, *loops_in(here, doses)]
+        return _analyze_found(loops, doses, request, out=out, progress=progress)
+
+
+def _analyze_found(
+    loops: Sequence[LoopFiles | UnreadableObjectError],
+    doses: Sequence[DoseReport],
+    request: AnalysisRequest,
+    *,
+    out: Path,
+    progress: Progress,
+) -> Outcome:
+    annotation = request.annotation()
     found_loops = [found for found in loops if isinstance(found, LoopFiles)]
     request.annotation([found.reference for found in found_loops])
     check_one_for_all(annotation, found_loops)
@@ -211,7 +232,7 @@ def _check_marked(annotation: Annotation, found: LoopFiles, request: AnalysisReq
     if annotation.needle is None and annotation.target_px is None and not annotation.marks:
         return
     try:
-        loop = read_loop(*found.paths, decoder=_decoder(request))
+        loop = read_loop(*found.paths, decoder=decoder_for(request.on, request.decoder))
     except UnreadableObjectError:
         return  # the work on it says so
     check_on_loop(annotation, loop)
@@ -223,7 +244,7 @@ def analyze_files(
     *,
     out: Path,
     study: Study | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> LoopResult:
     """Analyse the one loop that these files are, and keep the results in a folder of its own.
 
@@ -234,7 +255,7 @@ def analyze_files(
     FluoroinjectError
         The loop cannot be read, analysed, or written.
     """
-    loop = read_loop(*paths, decoder=_decoder(request))
+    loop = read_loop(*paths, decoder=decoder_for(request.on, request.decoder))
     report = analyze(
         loop,
         _asked_for(request),
@@ -305,7 +326,7 @@ def analyze(
     *,
     on: Wish = "auto",
     study: Study | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> Report:
     """Measure needle, contrast spread and run-off in one loop.
 
@@ -430,87 +451,6 @@ def recorded_in(source: str) -> tuple[Recorded, ...]:
     return tuple(one.recorded for one in found if isinstance(one, LoopFiles))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubtractionRequest:
-    """What a person asked for.
-
-    `mask` is whose masks are subtracted; None = those found in the picture, but the header's where
-    frames are left as stored. `as_stored` corrects no motion: masks are moved as the header says.
-    `presentation` is the file of a presentation state whose masks, ranges and shifts are used in
-    place of all that: frames are left as stored.
-    """
-
-    mask: MaskSource | None = None
-    as_stored: bool = False
-    presentation: Path | None = None
-    on: Wish = "auto"
-    decoder: DecoderWish = "auto"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubtractionOutcome:
-    """What a run did: a subtracted loop for each loop, and (name, message) for each failure."""
-
-    results: tuple[SubtractionResult, ...]
-    failures: tuple[tuple[str, str], ...]
-
-
-def subtract_sources(
-    sources: Sequence[str],
-    request: SubtractionRequest,
-    *,
-    out: Path,
-    progress: Progress = _silent,
-) -> SubtractionOutcome:
-    """Subtract every loop that files and folders hold; what fails is named, the rest is done.
-
-    Raises
-    ------
-    FluoroinjectError
-        The backend or decoder is not there, or nothing can be written to `out`; masks were asked
-        for both of a presentation state and of another source.
-    """
-    from napari_fluoroinject.analysis.subtract import subtract_loop
-
-    backend = choose(request.on)
-    check_decoder(request.decoder)
-    presentation = request.presentation
-    if presentation is not None and request.mask is not None:
-        raise PresentationError(
-            f"seen {presentation.name} and masks of {request.mask!r}; expected one or the other: "
-            "a presentation state says which masks are subtracted"
-        )
-    as_stored = request.as_stored or presentation is not None
-    mask = request.mask or ("header" if as_stored else "found")
-    loops = list(loops_in(sources))
-    if any(isinstance(found, LoopFiles) for found in loops):
-        check_writable(out)
-
-    def work(found: LoopFiles, share: Progress) -> SubtractionResult:
-        share("reading", 0.0)
-        loop = read_loop(*found.paths, decoder=_decoder(request))
-        presented = None if presentation is None else masks_presented(loop, presentation)
-        if presented is not None:
-            loop = replace(loop, masks=presented.masks, notes=(*loop.notes, *presented.notes))
-        made = subtract_loop(loop, on=backend, mask=mask, as_stored=as_stored, progress=share)
-        if presented is not None:
-            made = _by_presentation(made, presented)
-        return save_subtraction(made, found.paths, out=out)
-
-    results, failures = for_each(loops, work, progress)
-    return SubtractionOutcome(results=results, failures=failures)
-
-
-def _by_presentation(made: SubtractedLoop, presented: Presentation) -> SubtractedLoop:
-    """The same subtraction, saying whose masks those were."""
-    parameters = (
-        ("presentation", presented.sop_instance_uid),
-        *(pair for pair in made.provenance.parameters if pair[0] != "mask"),
-    )
-    provenance = replace(made.provenance, parameters=parameters)
-    return replace(made, mask_source="presentation", provenance=provenance)
-
-
 def make_phantom_files(
     key: str,
     settings: PhantomSettings,
@@ -590,9 +530,3 @@ def _reminded(report: Report, *, site: Path | None) -> Report:
             "shows them."
         )
     return replace(report, reminders=tuple(told))
-
-
-def _decoder(request: AnalysisRequest | SubtractionRequest) -> DecoderWish:
-    """Only where the array work is on a device may the decoder be there unasked."""
-    elsewhere = request.decoder == "auto" and choose(request.on).name != "cuda"
-    return "cpu" if elsewhere else request.decoder

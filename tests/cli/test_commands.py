@@ -353,3 +353,10 @@ def test_main_tells_a_fault_of_the_disk_without_blaming_the_program(monkeypatch,
         main()
     assert left.value.code == 1
     assert capsys.readouterr().err == "failed: No space left on device: overview.png\n"
+
+
+@pytest.mark.parametrize("kind", ["sc_color", "sc_byte", "sc_word", "xa"])
+def test_every_kind_of_capture_can_be_made_without_further_words(tmp_path, kind):
+    asked = ["phantom", "mbb_lumbar", "--kind", kind, "--size", "96", "--frames", "12"]
+    done = CliRunner().invoke(app, [*asked, "--out", str(tmp_path)])
+    assert done.exit_code == 0, done.output

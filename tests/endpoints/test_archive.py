@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from network_loops import CONNECTION_REFUSED, SERIES, STUDY, dcmtk, make_loop, pacs_of, write
+from pydicom import Dataset
 
 from napari_fluoroinject.endpoints.archive import Archive
 from napari_fluoroinject.endpoints.base import Query
+from napari_fluoroinject.endpoints.querying import answers
 from napari_fluoroinject.endpoints.storage_scp import dataset_sha256
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 from napari_fluoroinject.spool.store import Spool
@@ -19,7 +21,6 @@ from napari_fluoroinject.spool.store import Spool
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pydicom import Dataset
 
 pytestmark = pytest.mark.network
 
@@ -97,8 +98,16 @@ def test_studies_match_as_the_standard_says(filled, keys, found):
 
 
 def test_a_query_without_the_uid_of_the_level_above_is_refused(filled):
+    asked = Dataset()
+    asked.QueryRetrieveLevel = "IMAGE"
+    asked.SOPInstanceUID = ""
     with pytest.raises(RefusedError, match="0xA900"):
-        pacs_of(filled).query(Query(level="IMAGE", keys={"SOPInstanceUID": ""}))
+        answers(pacs_of(filled), asked)
+
+
+def test_what_stands_above_is_found_first_where_an_archive_wants_that(filled):
+    found = pacs_of(filled).query(Query(level="IMAGE", keys={"SOPInstanceUID": ""}))
+    assert {one["StudyInstanceUID"] for one in found} == {STUDY, OTHER_STUDY}
 
 
 def test_a_word_that_is_no_keyword_is_told(archive):

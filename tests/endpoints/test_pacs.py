@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -113,6 +114,63 @@ def test_a_peer_that_never_answers_is_given_up(monkeypatch):
         pytest.raises(UnreachableError, match="no answer"),
     ):
         pacs.store([make_loop()])
+
+
+def test_a_peer_that_goes_away_in_the_middle_of_a_large_object_is_told_at_once(tmp_path: Path):
+    path = write(make_loop(frames=40, size=1024), tmp_path / "loop.dcm")
+    pdus = []
+
+    def leave(event):
+        pdus.append(event)
+        if len(pdus) == 20:
+            event.assoc.dul.socket.socket.close()
+
+    with (
+        peer((evt.EVT_PDU_RECV, leave), (evt.EVT_C_STORE, lambda _: 0x0000)) as pacs,
+        pytest.raises(UnreachableError),
+    ):
+        pacs.store([path])
+    assert len(pdus) < 100
+
+
+@contextmanager
+def raw_peer(answer: bytes) -> Iterator[Pacs]:
+    """Takes a connection, reads a little, sends these bytes, and then says nothing more."""
+    over = threading.Event()
+
+    def serve() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(answer)
+            over.wait(30)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield Pacs(host="127.0.0.1", port=server.getsockname()[1], called="RAW")
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"\x02\x00\x00",
+        b"\x02\x00\x00\x00\x00\xb8\x00\x01",
+        b"\x02\x00\xff\xff\xff\xff" + bytes(1000),
+        b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        b"",
+    ],
+    ids=["half a header", "half a PDU", "4 GiB", "HTTP", "nothing"],
+)
+def test_a_peer_that_speaks_no_dicom_does_not_hold_us(monkeypatch, answer):
+    monkeypatch.setattr("napari_fluoroinject.endpoints.calling.PDU_DEADLINE_S", 0.5)
+    monkeypatch.setattr("napari_fluoroinject.endpoints.dimse.ASSOCIATE_TIMEOUT_S", 1.0)
+    with raw_peer(answer) as pacs, pytest.raises(UnreachableError):
+        pacs.echo()
 
 
 def test_files_are_sent_as_they_stand(archive, tmp_path: Path):

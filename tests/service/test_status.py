@@ -161,7 +161,7 @@ def test_a_service_without_trouble_is_up_and_needs_nobody(tmp_path):
     assert status == 200
     assert json.loads(text)["status"] == "up"
     assert json.loads(text)["reasons"] == json.loads(text)["notices"] == []
-    assert "nobody is needed" in page_text
+    assert "A person is needed" not in page_text
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import subprocess
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -66,6 +68,23 @@ def test_long_text_and_control_characters_do_not_break_a_line(tmp_path):
     (entry,) = entries(tmp_path)
     assert len(str(entry.facts["reason"])) == 256
     assert entry.facts["caller"] == "A?[31m?B"
+
+
+def test_a_line_that_is_noted_soon_comes_to_disk_with_the_next(tmp_path, monkeypatch):
+    import napari_fluoroinject.spool.audit as module
+
+    synced: list[int] = []
+    with Trail(tmp_path) as trail:
+        trail.note("started")
+        monkeypatch.setattr(module, "fsync", lambda path: synced.append(path.stat().st_size))
+        trail.note_soon("association accepted", caller="CARM")
+        assert synced == []
+        assert [one.event for one in entries(tmp_path)] == ["started", "association accepted"]
+        trail.note("received")
+        (path,) = trail_files(tmp_path)
+        assert synced == [path.stat().st_size]
+        trail.note_soon("association accepted", caller="CARM")
+    assert synced[-1] == path.stat().st_size
 
 
 @pytest.mark.parametrize("cut", [1, 7, 60])
@@ -226,7 +245,91 @@ def test_a_file_that_was_emptied_or_renamed_is_found(written, tmp_path):
     assert check_altered(tmp_path, renamed) is not None
 
 
+@pytest.mark.parametrize("file_bytes", [1, 700, 5000, 1 << 20])
+def test_reading_can_begin_behind_any_line(tmp_path, file_bytes):
+    trail_of(tmp_path, 30, file_bytes=file_bytes)
+    for after in range(32):
+        found = [one.number for one in entries(tmp_path, after=after)]
+        assert found == list(range(after + 1, 31))
+
+
 def test_only_the_owner_can_read_the_trail(tmp_path):
     trail_of(tmp_path / "audit", 1)
     assert (tmp_path / "audit").stat().st_mode & 0o077 == 0
     assert all(path.stat().st_mode & 0o077 == 0 for path in trail_files(tmp_path / "audit"))
+
+
+NOTING = """
+import sys
+from pathlib import Path
+from napari_fluoroinject.spool.audit import Trail
+with Trail(Path(sys.argv[1]), file_bytes=20_000) as trail:
+    for number in range(1_000_000):
+        trail.note("received", sop_instance_uid=f"1.2.{number}", number=number)
+        print(number, flush=True)
+"""
+
+
+def test_a_process_killed_at_any_moment_leaves_every_line_that_it_told_of(tmp_path):
+    told = 0
+    for kill in range(12):
+        process = subprocess.Popen(
+            [sys.executable, "-c", NOTING, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        with process.stdout:
+            for _ in range(1 + 17 * kill):
+                process.stdout.readline()
+            process.kill()
+            last = process.stdout.read().split("\n")
+        process.wait()
+        told += 1 + 17 * kill + sum(bool(line) for line in last[:-1])
+        checked = verify(tmp_path)
+        assert checked.broken_at is None
+        assert checked.lines - checked.repairs >= told
+
+
+class Synced:
+    """Stands in for fsync, and notes up to which line the trail is on disk."""
+
+    def __init__(self, real) -> None:
+        self.real = real
+        self.number = 0
+
+    def __call__(self, path: Path) -> None:
+        count = path.read_bytes().count(b"\n") if path.suffix == ".jsonl" else 0
+        self.real(path)
+        if count:
+            self.number = max(self.number, int(path.stem) - 1 + count)
+
+
+class Watched(Trail):
+    """Knows the number of the line that each thread wrote last."""
+
+    mine = threading.local()
+
+    def _write(self, event, facts):
+        self.mine.number = super()._write(event, facts)
+        return self.mine.number
+
+
+def test_no_thread_returns_before_its_own_line_is_on_disk(tmp_path, monkeypatch):
+    import napari_fluoroinject.spool.audit as module
+
+    synced, late = Synced(module.fsync), []
+    monkeypatch.setattr(module, "fsync", synced)
+    with Watched(tmp_path, file_bytes=3000) as trail:
+
+        def work() -> None:
+            for number in range(60):
+                trail.note("sent", number=number)
+                if synced.number < trail.mine.number:
+                    late.append(trail.mine.number)
+
+        threads = [threading.Thread(target=work) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert late == []
+    assert verify(tmp_path).lines == 480

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import Annotation, MaskWish
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray
     from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.lead import Lead
     from napari_fluoroinject.model.motion import Injection, Motion
     from napari_fluoroinject.model.procedure import Procedure
     from napari_fluoroinject.model.study import Study
@@ -125,33 +126,7 @@ def _analyze(
     registered = contrast.registered
 
     leads = find_leads(registered, on=on) if asks_for_leads(procedure) else ()
-    seen = Seen(
-        loop=registered.loop,
-        annotation=annotation,
-        motion=registered.motion,
-        needle=needle,
-        view=shown_view(registered.loop.view, annotation, procedure),
-    )
-    evidence = Evidence(
-        loop=registered.loop,
-        annotation=annotation,
-        motion=registered.motion,
-        injection=registered.injection,
-        needle=needle,
-        run_off=contrast.run_off,
-        mask=registered.mask,
-        illegible=why_illegible(registered.ln, registered.field),
-        study=study,
-        doubts=tuple(lead_doubts(leads, registered.field)),
-        measured=measure_for(
-            procedure,
-            seen,
-            contrast.maps,
-            contrast.measurements,
-            contrast.run_off,
-            leads=leads,
-        ),
-    )
+    evidence = _evidence(contrast, needle, leads, procedure, annotation, study)
     findings = judge(evidence, procedure)
     return Report(
         loop=registered.loop,
@@ -173,6 +148,40 @@ def _analyze(
         assessable=assess(evidence, procedure),
         provenance=_provenance(
             loop, annotation, registered.mask.source, contrast.tissue_held_still, on
+        ),
+    )
+
+
+def _evidence(
+    contrast: _Contrast,
+    needle: Needle | NoNeedle,
+    leads: tuple[Lead, ...],
+    procedure: Procedure,
+    annotation: Annotation,
+    study: Study | None,
+) -> Evidence:
+    """What the procedure's rules are held against."""
+    registered = contrast.registered
+    seen = Seen(
+        loop=registered.loop,
+        annotation=annotation,
+        motion=registered.motion,
+        needle=needle,
+        view=shown_view(registered.loop.view, annotation, procedure),
+    )
+    return Evidence(
+        loop=registered.loop,
+        annotation=annotation,
+        motion=registered.motion,
+        injection=registered.injection,
+        needle=needle,
+        run_off=contrast.run_off,
+        mask=registered.mask,
+        illegible=why_illegible(registered.ln, registered.field),
+        study=study,
+        doubts=tuple(lead_doubts(leads, registered.field)),
+        measured=measure_for(
+            procedure, seen, contrast.maps, contrast.measurements, contrast.run_off, leads=leads
         ),
     )
 

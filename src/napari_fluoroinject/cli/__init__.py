@@ -19,6 +19,8 @@ from napari_fluoroinject.cli.console import Commands, printable
 from napari_fluoroinject.cli.deidentify import deidentify
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
+from napari_fluoroinject.cli.fetch import fetch
+from napari_fluoroinject.cli.find import echo, find
 from napari_fluoroinject.cli.grow_forest import grow_forest
 from napari_fluoroinject.cli.listen import listen
 from napari_fluoroinject.cli.matrix import matrix
@@ -30,6 +32,7 @@ from napari_fluoroinject.cli.queue import queue
 from napari_fluoroinject.cli.read import read
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
+from napari_fluoroinject.cli.store import store
 from napari_fluoroinject.cli.subtract import subtract
 from napari_fluoroinject.cli.triangulate import triangulate
 from napari_fluoroinject.cli.write_matrix import write_matrix
@@ -51,6 +54,10 @@ app = typer.Typer(
 for _command in (
     demo,
     analyze,
+    find,
+    fetch,
+    store,
+    echo,
     subtract,
     triangulate,
     migration,

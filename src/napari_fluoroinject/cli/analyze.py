@@ -57,7 +57,9 @@ _MOST_FAILED = 20
 _Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
+        metavar="SOURCE",
+        help="Files, folders, endpoints (pacs://..., dicomweb+https://..., names of the settings "
+        "file); an endpoint may be followed by ?StudyInstanceUID=...",
     ),
 ]
 _Out = Annotated[Path, typer.Option(help="Folder for the results, one folder per loop.")]
@@ -230,9 +232,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         wrong_usage(ProcedureError, AnnotationError, SettingsError, StorageError),
         progress() as tell,
     ):
-        outcome = analyze_sources(
-            [settings.resolve(source) for source in sources], request, out=out, progress=tell
-        )
+        outcome = analyze_sources(sources, request, out=out, settings=settings, progress=tell)
     _tell(outcome, site=settings.site_procedures)
     if not outcome.results and not outcome.failures:
         finish([(", ".join(sources), "no cine loop found; expected DICOM files of a cine loop")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from dataclasses import replace
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.receive import Receiver
     from napari_fluoroinject.service.orders import Orders
     from napari_fluoroinject.settings import Settings
-    from napari_fluoroinject.settings.network import ListenSettings
+    from napari_fluoroinject.settings.network import ListenSettings, ServiceSettings
 
 
 _CHECK_S = 0.2
@@ -61,7 +62,7 @@ def listen(  # noqa: PLR0913 - one parameter per option of the command
     )
     asked = {"analyze": analyze, "send_to": return_to}
     orders = _orders(settings, received, {k: v for k, v in asked.items() if v is not None})
-    serve(received, orders)
+    serve(received, settings.service, orders)
 
 
 def _orders(settings: Settings, received: ListenSettings, said: dict[str, Any]) -> Orders | None:
@@ -84,26 +85,32 @@ def _orders(settings: Settings, received: ListenSettings, said: dict[str, Any]) 
     return Orders(root=received.spool.absolute(), config=config, service=said)
 
 
-def serve(settings: ListenSettings, orders: Orders | None = None) -> None:
+def serve(
+    settings: ListenSettings, service: ServiceSettings, orders: Orders | None = None
+) -> None:
     """Receive until SIGTERM or SIGINT, then end cleanly; analyse and return where told to.
 
     Parameters
     ----------
     settings
         Of the receiver.
+    service
+        Its status page and audit repository.
     orders
         Of the service; None = what is received is kept and no more.
     """
-    from napari_fluoroinject.endpoints.receive import receiving
     from napari_fluoroinject.endpoints.storage_scp import station_of
     from napari_fluoroinject.errors import EndpointError
 
+    os.umask(0o077)  # what is received is for its owner alone, whoever writes it
     watch_log()
     with wrong_usage(EndpointError):
         station = station_of(settings)
     stop = stop_signal()
     if orders is None:
-        with receiving(settings, station) as receiver:
+        from napari_fluoroinject.service.observed import alone
+
+        with alone(settings, station, service) as receiver:
             tell_listening(receiver)
             stop.wait()
     else:

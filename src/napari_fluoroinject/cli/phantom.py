@@ -35,8 +35,12 @@ def phantom(  # noqa: PLR0913 - one parameter per option of the command
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 90,
     size: Annotated[int, typer.Option(help="Rows and columns.")] = 512,
     intensity: Annotated[
-        Literal["linear", "log", "display"], typer.Option(help="What stored values mean.")
-    ] = "linear",
+        Literal["linear", "log", "display"] | None,
+        typer.Option(
+            help="What stored values mean; without it linear, or display where the kind keeps "
+            "8 bits."
+        ),
+    ] = None,
     kind: Annotated[Kind, typer.Option(help="SOP class.")] = "xa",
     packing: Annotated[Packing, typer.Option(help="How pixels are stored.")] = "uncompressed",
 ) -> None:
@@ -56,8 +60,13 @@ def phantom(  # noqa: PLR0913 - one parameter per option of the command
             dose_ngy=dose,
             frames=frames,
             size=size,
-            intensity=intensity,
+            intensity=intensity or _usual_intensity(kind),
         )
         paths = make_phantom_files(key, settings, out=out, kind=kind, packing=packing)
     for path in paths:
         typer.echo(path)
+
+
+def _usual_intensity(kind: Kind) -> Literal["linear", "display"]:
+    """What an 8 bit capture can hold is a picture as displayed."""
+    return "display" if kind in ("sc_byte", "sc_color") else "linear"

@@ -70,7 +70,7 @@ def subtract(  # noqa: PLR0913 - one parameter per option of the command
 
     Frames are moved onto their mask unless asked otherwise. Nothing is measured or judged.
     """
-    from napari_fluoroinject.workflow import SubtractionRequest, subtract_sources
+    from napari_fluoroinject.subtraction import SubtractionRequest, subtract_sources
 
     check_folder(out)
     settings = settings_from(config)

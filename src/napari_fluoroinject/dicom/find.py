@@ -43,6 +43,8 @@ OTHER_DOCUMENTS = frozenset(
 )
 """Files of a folder that do not claim to be DICOM. Everything else does: archives name objects by
 their UID or not at all."""
+FETCHED_CLASSES = CINE_CLASSES | {XRayRadiationDoseSRStorage}
+"""SOP classes that are looked at here: what an analysis asks an archive for."""
 _RESULT_OF_PROCESSING = "121322"
 """DCM code: the source image was processed into this one (PS3.16 CID 7202)."""
 

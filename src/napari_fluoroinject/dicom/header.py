@@ -10,7 +10,13 @@ from pydicom.sr.coding import Code
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from napari_fluoroinject.dicom import codes
-from napari_fluoroinject.dicom.identity import Identity, derived_uid, holder
+from napari_fluoroinject.dicom.identity import Identity, holder
+from napari_fluoroinject.dicom.implementation import (
+    IMPLEMENTATION_CLASS_UID as IMPLEMENTATION_CLASS_UID,
+)
+from napari_fluoroinject.dicom.implementation import (
+    IMPLEMENTATION_VERSION_NAME as IMPLEMENTATION_VERSION_NAME,
+)
 from napari_fluoroinject.dicom.items import coded, item, plain
 from napari_fluoroinject.dicom.moments import zone_of
 
@@ -20,9 +26,6 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.report import Provenance
 
-IMPLEMENTATION_CLASS_UID = derived_uid("implementation")
-"""Ours, so that the bytes do not depend on the version of a library."""
-IMPLEMENTATION_VERSION_NAME = "FLUOROINJECT"
 _NO_SERIAL_NUMBER = "none (software)"
 """Device Serial Number is of type 1, and software has none (PS3.3 C.7.5.2)."""
 

@@ -84,13 +84,22 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def _plain_network(text: str) -> Network:
+    """The network, of IPv4 also where it is written as one of IPv6."""
+    network = ipaddress.ip_network(text, strict=False)
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None or network.prefixlen < 96:
+        return network
+    return ipaddress.ip_network(f"{mapped}/{network.prefixlen - 96}")
+
+
 def _parse_caller(text: str, *, tls: bool) -> Caller:
     title, mark, place = text.rpartition("@") if "@" in text else (text, "", "")
     title, place = check_title(title), place.strip().strip("[]")
     if not mark:
         return Caller(ae_title=title)
     try:
-        return Caller(ae_title=title, network=ipaddress.ip_network(place, strict=False))
+        return Caller(ae_title=title, network=_plain_network(place))
     except ValueError as error:
         if not tls or not place or "/" in place:
             also = ", or a name in the caller's certificate" if tls else "; names need TLS"

@@ -70,6 +70,10 @@ class Entity(Protocol):
         """Whether this caller may call."""
         ...
 
+    def accepted(self, peer: Peer) -> None:
+        """Take note of a caller whose association is established."""
+        ...
+
     def rejected(self, peer: Peer, why: str) -> None:
         """Take note of a caller that is turned away."""
         ...
@@ -102,11 +106,16 @@ class Association:
         Of the listener.
     peer
         Address and certificate names; the title is not known yet.
+
+    Attributes
+    ----------
+    quiet_since_s
+        When a PDU was last waited for (monotonic clock); None while one is being answered.
     """
 
     def __init__(self, wire: Wire, entity: Entity, limits: Limits, peer: Peer) -> None:
         self.peer = peer
-        self.idle_since_s: float | None = time.monotonic()
+        self.quiet_since_s: float | None = None
         self._wire = wire
         self._entity = entity
         self._limits = limits
@@ -164,6 +173,7 @@ class Association:
         )
         self._agreed = {context.identifier: context for context in agreed}
         self._longest_answer_bytes = request.longest_pdu_bytes
+        self._entity.accepted(self.peer)
         self._wire.send(answer)
         return True
 
@@ -174,9 +184,9 @@ class Association:
 
     def _serve_one(self) -> bool:
         """Serve the next PDU; False when it was the last."""
-        self.idle_since_s = time.monotonic() if self._message is None else None
+        self.quiet_since_s = time.monotonic()
         kind, body = self._wire.read()
-        self.idle_since_s = None
+        self.quiet_since_s = None
         if kind == pdu.P_DATA:
             for context, control, fragment in pdu.values(body):
                 self._take(context, control, fragment)
@@ -298,7 +308,7 @@ class Association:
     def _end(self, last: bytes) -> None:
         """Say the last word; the place is free for others from here on."""
         self._forget()
-        self.idle_since_s = 0.0
+        self.quiet_since_s = 0.0
         self._wire.send_last(last)
 
     def _forget(self) -> None:

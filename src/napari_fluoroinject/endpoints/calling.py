@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pynetdicom import evt
+from pynetdicom.pdu_primitives import P_DATA
 
 from napari_fluoroinject.endpoints.dimse import new_ae
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Iterator, Sequence
 
+    from pynetdicom import AE
     from pynetdicom.association import Association
-    from pynetdicom.events import Event
     from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
     from pynetdicom.presentation import PresentationContext
+    from pynetdicom.transport import AssociationSocket
 
     from napari_fluoroinject.endpoints.pacs import Pacs
 
-Handlers = list[Any]
-"""(event, function) and (event, function, arguments) tuples, as pynetdicom takes them."""
+PDU_DEADLINE_S = 30.0
+"""For one PDU, header and body together: 128 KiB over the slowest line worth having."""
+LONGEST_PDU_BYTES = 262_144
+"""Twice what we advertise."""
+_PDU_HEADER_BYTES = 6
+_SEND_DEADLINE_S = 60.0
+_AHEAD = 64
+"""PDUs that may wait to be sent: 8 MB."""
+_PAUSE_S = 0.001
+_DATA_TRANSFER = "Sta6"  # PS3.8 9.2.1
 
 
 @contextmanager
@@ -52,29 +61,33 @@ def associated(
     UnreachableError, RefusedError
         Nobody answers, or the peer does not want us or what is proposed.
     """
-    opened: list[socket.socket] = []
+    ae = new_ae(peer.calling)
+    sockets = _guard_sockets(ae)
     try:
-        association = new_ae(peer.calling).associate(
+        association = ae.associate(
             peer.host,
             peer.port,
             list(contexts),
             ae_title=peer.called,
             ext_neg=list(roles),
-            evt_handlers=[(evt.EVT_CONN_OPEN, _note_socket, [opened]), *handlers],
+            evt_handlers=list(handlers),
             tls_args=_tls_arguments(peer),
         )
         if not association.is_established:
             raise _not_established(peer, association)
+        _pace(association)
         try:
             yield association
         except BaseException:
-            association.abort()
+            if association.is_established:
+                association.abort()
             raise
-        association.release()
+        if association.is_established:
+            association.release()
     finally:
-        # pynetdicom forgets to close a socket that its peer has already shut down
-        for connection in opened:
-            connection.close()
+        for held in sockets:
+            if held.socket is not None:
+                held.socket.close()
 
 
 def _tls_arguments(peer: Pacs) -> tuple[ssl.SSLContext, str] | None:
@@ -105,7 +118,84 @@ def _not_established(peer: Pacs, association: Association) -> EndpointError:
     )
 
 
-def _note_socket(event: Event, opened: list[socket.socket]) -> None:
-    connection = event.assoc.dul.socket
-    if connection is not None and connection.socket is not None:
-        opened.append(connection.socket)
+def _pace(association: Association) -> None:
+    """Let what is sent wait for the line: pynetdicom would read a whole file ahead of it."""
+    dul = association.dul
+    send, waits = dul.send_pdu, True
+
+    def paced(primitive: Any) -> None:
+        nonlocal waits
+        give_up = time.monotonic() + 2 * _SEND_DEADLINE_S
+        while waits and isinstance(primitive, P_DATA) and dul.to_provider_queue.qsize() > _AHEAD:
+            there = dul.is_alive() and dul.state_machine.current_state == _DATA_TRANSFER
+            waits = there and time.monotonic() < give_up
+            time.sleep(_PAUSE_S)
+        send(primitive)
+
+    dul.send_pdu = paced  # type: ignore[method-assign]
+
+
+def _guard_sockets(ae: AE) -> list[AssociationSocket]:
+    """Give sockets limits, and let those be closed that pynetdicom leaves open.
+
+    It forgets those that were refused or that the peer has shut down, and waits for ever for the
+    rest of a PDU, of any length: a peer whose line is cut would keep a caller for good. Returns
+    the sockets, as they are made.
+    """
+    sockets: list[AssociationSocket] = []
+    make = ae._create_socket  # noqa: SLF001 - the one place where sockets are made
+
+    def made(*arguments: Any) -> AssociationSocket:
+        held = make(*arguments)
+        shut = held._shutdown_socket  # noqa: SLF001 - as above
+
+        def shut_and_close() -> None:
+            connection = held.socket
+            shut()
+            if connection is not None:
+                connection.close()
+
+        held._shutdown_socket = shut_and_close  # type: ignore[method-assign] # noqa: SLF001
+        held.recv = _Reader(held).recv  # type: ignore[method-assign]
+        sockets.append(held)
+        return held
+
+    ae._create_socket = made  # type: ignore[method-assign,assignment] # noqa: SLF001 - as above
+    return sockets
+
+
+class _Reader:
+    """Reads as pynetdicom asks: six bytes of header, then the body that it announces."""
+
+    def __init__(self, held: AssociationSocket) -> None:
+        self._held = held
+        self._deadline = 0.0
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Return so many bytes, or fewer where the peer closed.
+
+        Raises
+        ------
+        OSError
+            The PDU is too long or too slow; pynetdicom then closes the connection.
+        """
+        connection = self._held.socket
+        if connection is None:
+            raise OSError("a connection that is closed")
+        if nr_bytes > LONGEST_PDU_BYTES:
+            raise OSError(f"a PDU of {nr_bytes} bytes; expected {LONGEST_PDU_BYTES} at most")
+        if nr_bytes == _PDU_HEADER_BYTES:
+            self._deadline = time.monotonic() + PDU_DEADLINE_S
+        buffer = bytearray(nr_bytes)
+        view, got = memoryview(buffer), 0
+        while got < nr_bytes:
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError(f"{got} of {nr_bytes} bytes of a PDU in {PDU_DEADLINE_S} s")
+            connection.settimeout(left)
+            read = connection.recv_into(view[got:])
+            if not read:
+                return buffer[:got]
+            got += read
+        connection.settimeout(_SEND_DEADLINE_S)
+        return buffer

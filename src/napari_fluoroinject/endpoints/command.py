@@ -11,6 +11,7 @@ C_STORE, C_FIND, C_ECHO, C_CANCEL, N_EVENT_REPORT = 0x0001, 0x0020, 0x0030, 0x0F
 LONGEST_COMMAND_BYTES = 16_384
 """A C-STORE request has some 200."""
 
+_KNOWN = frozenset({C_STORE, C_FIND, C_ECHO, C_CANCEL, N_EVENT_REPORT})
 _RESPONSE = 0x8000
 _NO_DATA_SET, _DATA_SET = 0x0101, 0x0001
 _SOP_CLASS, _FIELD, _MESSAGE, _ANSWERED = 0x0002, 0x0100, 0x0110, 0x0120
@@ -36,13 +37,13 @@ def read_command(data: bytes) -> Command:
     Raises
     ------
     PeerError
-        If it is not one, is a response, or lacks what every request has.
+        If it is not one, no request that can be served, or lacks what every request has.
     """
     values = _elements(data)
     field = _number(values, _FIELD)
     message = _number(values, _ANSWERED if field == C_CANCEL else _MESSAGE)
     kind = _number(values, _DATA_SET_TYPE)
-    if field is None or message is None or kind is None or field & _RESPONSE:
+    if field not in _KNOWN or message is None or kind is None:
         raise PeerError("a command that is no request")
     return Command(
         field=field,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from napari_fluoroinject.dicom.pixels import PixelFormat
     from napari_fluoroinject.errors import UnreadableObjectError
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.settings.network import Tls
 
 _SCHEME = "dicomweb+"
+_MOST_FORMATS = 1000
 
 
 class DicomWeb:
@@ -75,6 +78,7 @@ class DicomWeb:
         self._client = DICOMwebClient(self._root, session=self._session, permissive_uid=True)
         # the session tries again by itself, and only what changes nothing over there
         self._client.set_http_retry_params(retry=False)
+        self._formats: dict[str, PixelFormat] = {}
 
     def __str__(self) -> str:
         return self._root
@@ -157,21 +161,27 @@ class DicomWeb:
 
         Raises
         ------
+        EndpointError
+            The loop has no such frame.
         UnreachableError, RefusedError
             Nobody answers, or not with that frame.
         UnreadableObjectError
             Pixels of a kind that is not read.
         """
         several = reference.frame_instance_uids
+        number = 1 if several else index + 1
+        if index < 0 or (several and index >= len(several)):
+            raise _no_such_frame(reference, index, len(several) or None)
         place = (
             reference.study_instance_uid,
             reference.series_instance_uid,
             several[index] if several else reference.sop_instance_uid,
         )
         url = self._url(*place)
-        told = self._session.datasets(lambda: self._client.retrieve_instance_metadata(*place))
-        pixels = frame_format(told[0], source=place[-1])
-        raw = wado.frame(self._session, f"{url}/frames/{1 if several else index + 1}")
+        pixels = self._format(*place)
+        if number > pixels.frames:
+            raise _no_such_frame(reference, index, pixels.frames)
+        raw = wado.frame(self._session, f"{url}/frames/{number}")
         size = pixels.frame_samples * pixels.sample_dtype.itemsize
         if not size <= len(raw) <= size + 1:  # one byte makes the length even
             raise RefusedError(
@@ -208,6 +218,16 @@ class DicomWeb:
         for answer in self.query(Query(level="IMAGE", keys=keys)):
             yield answer["StudyInstanceUID"], answer["SeriesInstanceUID"], answer["SOPInstanceUID"]
 
+    def _format(self, study: str, series: str, instance: str) -> PixelFormat:
+        """What the pixels of an object mean; kept for its next frame."""
+        if instance not in self._formats:
+            metadata = partial(self._client.retrieve_instance_metadata, study, series, instance)
+            told = self._session.datasets(metadata)
+            if len(self._formats) >= _MOST_FORMATS:
+                self._formats.clear()
+            self._formats[instance] = frame_format(told[0], source=instance)
+        return self._formats[instance]
+
     def _url(self, study: str, series: str, instance: str) -> str:
         if not all(map(is_uid, (study, series, instance))):
             raise RefusedError(
@@ -215,6 +235,13 @@ class DicomWeb:
                 "dots (PS3.5 9.1): nothing is asked for by it"
             )
         return f"{self._root}/studies/{study}/series/{series}/instances/{instance}"
+
+
+def _no_such_frame(reference: LoopReference, index: int, count: int | None) -> EndpointError:
+    of = "" if count is None else f" of {count}"
+    return EndpointError(
+        f"{reference.sop_instance_uid} has no frame {index}{of}; expected one from 0 on"
+    )
 
 
 _URL_FORM = "expected dicomweb+https://host[:port]/root, or dicomweb+http:// to a loopback address"

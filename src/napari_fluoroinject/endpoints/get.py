@@ -30,11 +30,12 @@ from napari_fluoroinject.endpoints.order import Order
 from napari_fluoroinject.endpoints.suboperations import (
     Events,
     Final,
+    NeverError,
     Operation,
     Refused,
     carry_out,
 )
-from napari_fluoroinject.errors import FluoroinjectError, RefusedError, StorageError
+from napari_fluoroinject.errors import FluoroinjectError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +83,7 @@ def get(peer: Pacs, order: Order, *, room: Path, folder: Path) -> Iterator[Path 
         ) as association,
     ):
         if not any(one.abstract_syntax == STUDY_ROOT_GET for one in association.accepted_contexts):
-            raise RefusedError(f"{peer} takes no C-GET; expected it, or C-MOVE to be set up")
+            raise NeverError(f"{peer} takes no C-GET; expected it, or C-MOVE to be set up")
         operation = Operation(
             name="C-GET",
             model=STUDY_ROOT_GET,

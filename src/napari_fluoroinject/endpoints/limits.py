@@ -36,8 +36,10 @@ class Limits:
     associations, reserved
         Places in all, above the largest burst measured from one C-arm host (100 at once), and
         how many of them a single title cannot take where several are listed.
-    spared_s
-        An association that has been idle for less does not make way for a newcomer.
+    spared_s, patience_s
+        Where every place is taken, the association that has been quiet longest makes way for a
+        newcomer, in the middle of a message too, but none that has been so for less; and how long
+        the newcomer waits for that.
     """
 
     handshake_s: float = 5.0
@@ -57,4 +59,5 @@ class Limits:
     connections_per_address: int = 150
     associations: int = 144
     reserved: int = 16
-    spared_s: float = 0.5
+    spared_s: float = 0.25
+    patience_s: float = 2.0

@@ -8,6 +8,7 @@ import selectors
 import socket
 import threading
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BACKLOG = 128
+_BACKLOG = 512
 _CLOSING_S = 5.0
+_LOOK_S = 0.05
 _PAUSE_S = 0.1
 """After a connection could not be accepted: no descriptors, no memory, no threads."""
 
@@ -99,6 +101,12 @@ class Listener:
         """Accept callers from here on."""
         self._thread.start()
 
+    @property
+    def associations(self) -> int:
+        """How many are open now."""
+        with self._lock:
+            return sum(one.placed for one in self._connections)
+
     def close(self) -> None:
         """Stop listening; what has come whole is still answered, everything else aborted."""
         self._wake.send(b"!")
@@ -128,8 +136,9 @@ class Listener:
                 if self._woken in ready:
                     return
                 try:
-                    self._accept()
-                except BlockingIOError:  # the caller has gone meanwhile
+                    for _ in range(_BACKLOG):
+                        self._accept()
+                except BlockingIOError:  # nobody else waits
                     pass
                 except (OSError, RuntimeError, MemoryError) as error:
                     log.error("%s: cannot accept: %s", self._entity.ae_title, error)
@@ -195,17 +204,25 @@ class Listener:
 
     def _place(self, one: _Connection, association: Association) -> bool:
         """Give an association one of the places; False where all are taken and in use."""
+        give_up = time.monotonic() + self._limits.patience_s
+        while not self._take_place(one, association):
+            if self._closing or time.monotonic() > give_up:
+                return False
+            time.sleep(_LOOK_S)
+        return True
+
+    def _take_place(self, one: _Connection, association: Association) -> bool:
         with self._lock:
             placed = [other for other in self._connections if other.placed]
             same = [other for other in placed if _title(other) == association.peer.ae_title]
             most = self._limits.associations - self._reserved()
-            crowd = same if len(same) >= most else placed
+            crowd = same if len(same) >= most else _crowd(placed)
             if len(same) >= most or len(placed) >= self._limits.associations:
-                idlest = min(crowd, key=_idle_since, default=None)
+                quietest = min(crowd, key=_quiet_since, default=None)
                 spared = time.monotonic() - self._limits.spared_s
-                if idlest is None or _idle_since(idlest) > spared:
+                if quietest is None or _quiet_since(quietest) > spared:
                     return False
-                self._evict(idlest)
+                self._evict(quietest)
             if self._closing or one not in self._connections:
                 return False
             one.association, one.placed = association, True
@@ -230,8 +247,14 @@ def _title(one: _Connection) -> str:
     return one.association.peer.ae_title if one.association is not None else ""
 
 
-def _idle_since(one: _Connection) -> float:
-    since = one.association.idle_since_s if one.association is not None else None
+def _crowd(placed: list[_Connection]) -> list[_Connection]:
+    """Those of the address that holds the most places: a flood is its own first victim."""
+    counts = Counter(one.address for one in placed)
+    return [one for one in placed if counts[one.address] == max(counts.values())]
+
+
+def _quiet_since(one: _Connection) -> float:
+    since = one.association.quiet_since_s if one.association is not None else None
     return float("inf") if since is None else since
 
 

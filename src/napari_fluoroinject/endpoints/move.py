@@ -23,16 +23,18 @@ from napari_fluoroinject.endpoints.dimse import (
     SUCCESS,
     is_warning,
 )
+from napari_fluoroinject.endpoints.judge import Shelf
 from napari_fluoroinject.endpoints.landing import land
 from napari_fluoroinject.endpoints.storage_scp import Station, StorageScp, dataset_sha256
 from napari_fluoroinject.endpoints.suboperations import (
     Events,
     Final,
+    NeverError,
     Operation,
     Refused,
     carry_out,
 )
-from napari_fluoroinject.errors import EndpointError, FluoroinjectError, RefusedError
+from napari_fluoroinject.errors import EndpointError, FluoroinjectError
 from napari_fluoroinject.settings.network import Tls
 from napari_fluoroinject.spool.store import Spool, kept_path
 
@@ -114,13 +116,19 @@ def move(
         yield from _late(keep, events)
 
 
-def unknown_destination(peer: Pacs) -> RefusedError:
-    """What to do where an archive does not know where to send."""
+def unknown_destination(peer: Pacs) -> NeverError:
+    """What to say where an archive does not know where to send."""
+    return NeverError(
+        f"{peer} does not know where to send (C-MOVE status 0xA801): {what_it_must_know(peer)}"
+    )
+
+
+def what_it_must_know(peer: Pacs) -> str:
+    """What must be set up at an archive before it can send to us."""
     inbound = peer.inbound
-    return RefusedError(
-        f"{peer} does not know the AE title {peer.calling} that it is to send to (0xA801); "
-        f"expected it to be set up there with this machine's address and port {inbound.port} "
-        f"(or {inbound.ae_title}, where `fluoroinject listen` runs on that port)"
+    return (
+        f"expected the AE title {peer.calling} to be set up there with this machine's address and "
+        f"port {inbound.port} (or {inbound.ae_title}, where `fluoroinject listen` runs there)"
     )
 
 
@@ -140,7 +148,10 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
     )
     with Spool(room / "spool", digest=dataset_sha256) as spool:
         scp = StorageScp(
-            spool, station, classes=(*CINE_CLASSES, *RESULT_CLASSES), received=keep.received
+            Shelf(spool=spool),
+            station,
+            classes=(*CINE_CLASSES, *RESULT_CLASSES),
+            received=keep.received,
         )
         try:
             scp.start()

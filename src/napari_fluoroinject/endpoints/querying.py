@@ -108,7 +108,8 @@ class _Walk:
 
     def direct(self) -> list[Answer]:
         """Ask at the level itself."""
-        return self._asked(self._level, self._keys)
+        up_to = _LEVELS[: _LEVELS.index(self._level) + 1]
+        return self._asked(self._level, {_UNIQUE[one]: "" for one in up_to} | self._keys)
 
     def found(self) -> Iterator[Answer]:
         """Ask at the level itself where its UIDs are named, else level by level."""
@@ -187,14 +188,26 @@ def _is_one(text: str) -> bool:
     return bool(text) and not set(text) & set("\\*?")
 
 
-def _identifier(level: Level, keys: Mapping[str, str]) -> Dataset:
-    identifier = Dataset()
-    identifier.QueryRetrieveLevel = level
+def check_keys(keys: Mapping[str, str]) -> None:
+    """Check that these are DICOM keywords, and that those with a text may have one.
+
+    Raises
+    ------
+    EndpointError
+        They are not.
+    """
     for keyword, text in keys.items():
         if tag_for_keyword(keyword) is None:
             raise EndpointError(f"{keyword!r} is not a DICOM keyword; expected one of PS3.6")
         if text and dictionary_VR(keyword) not in STR_VR:
             raise EndpointError(f"{keyword} is no text and cannot be asked for; ask for its value")
+
+
+def _identifier(level: Level, keys: Mapping[str, str]) -> Dataset:
+    check_keys(keys)
+    identifier = Dataset()
+    identifier.QueryRetrieveLevel = level
+    for keyword, text in keys.items():
         setattr(identifier, keyword, text or None)
         if not text.isascii():
             identifier.SpecificCharacterSet = "ISO_IR 192"

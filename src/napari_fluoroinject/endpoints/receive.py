@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import queue
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Protocol
 
 from pydicom.uid import XRayRadiationDoseSRStorage
 
-from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, scan
+from napari_fluoroinject.endpoints.answering import PROBE
+from napari_fluoroinject.endpoints.arrivals import found_arrival
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
 from napari_fluoroinject.endpoints.judge import Shelf
 from napari_fluoroinject.endpoints.limits import Limits
@@ -16,13 +17,14 @@ from napari_fluoroinject.endpoints.self_test import check_guards
 from napari_fluoroinject.endpoints.storage_scp import Refused, Station, StorageScp, dataset_sha256
 from napari_fluoroinject.endpoints.tls import server_context
 from napari_fluoroinject.spool.database import Database
-from napari_fluoroinject.spool.index import Arrival, Index
+from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.settings.network import ListenSettings
 
@@ -31,6 +33,26 @@ RECEIVED_CLASSES = (*CINE_CLASSES, XRayRadiationDoseSRStorage)
 """Loops, and the dose reports of their studies."""
 HERE = Station(ae_title="FLUOROINJECT")
 """On loopback, for everyone on this machine, at a free port."""
+
+
+class Witness(Protocol):
+    """Notes what a receiver does; called in the associations' threads."""
+
+    def accepted(self, peer: Peer) -> None:
+        """Note an association that is established."""
+        ...
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Note a caller that was turned away."""
+        ...
+
+    def received(self, received: Received) -> None:
+        """Note an object before it is acknowledged; a StorageError refuses it with 0xA700."""
+        ...
+
+    def refused(self, refused: Refused) -> None:
+        """Note an object that was refused, before its sender is told."""
+        ...
 
 
 class Receiver(StorageScp):
@@ -50,6 +72,11 @@ class Receiver(StorageScp):
         Called with every object that is refused, in the association's thread.
     limits
         What callers are granted.
+
+    Attributes
+    ----------
+    witness
+        Notes what the receiver does; to be set before it listens.
     """
 
     def __init__(
@@ -64,6 +91,7 @@ class Receiver(StorageScp):
     ) -> None:
         self._arrivals: queue.SimpleQueue[Received] = queue.SimpleQueue()
         self._tell = refused
+        self.witness: Witness | None = None
         super().__init__(
             Shelf(spool=spool, index=index, job=job),
             station,
@@ -79,12 +107,29 @@ class Receiver(StorageScp):
         except queue.Empty:
             return None
 
+    def accepted(self, peer: Peer) -> None:
+        """Take note of a caller whose association is established."""
+        if self.witness is not None and peer.ae_title != PROBE:
+            self.witness.accepted(peer)
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
+        if peer.ae_title == PROBE:
+            return
+        super().rejected(peer, why)
+        if self.witness is not None:
+            self.witness.rejected(peer, why)
+
     def refused(self, refused: Refused) -> None:
         """Take note of an object that was refused."""
+        if self.witness is not None:
+            self.witness.refused(refused)
         if self._tell is not None:
             self._tell(refused)
 
     def _note(self, received: Received) -> None:
+        if self.witness is not None:
+            self.witness.received(received)
         if received.new:
             self._arrivals.put(received)
 
@@ -124,15 +169,17 @@ def receiving(
     limits = Limits(least_free_bytes=reserve)
     check_guards(limits, None if station.tls is None else server_context(station.tls))
     root = settings.spool.absolute()
-    spool = Spool(
-        root,
-        digest=dataset_sha256,
-        reserve_bytes=reserve,
-        quarantine_bytes=settings.quarantine_mb << 20,
-    )
-    with spool, Database(root) as database:
+    with Database(root) as database, ExitStack() as stack:
         index = Index(database)
-        index.reconcile(spool, read=read_arrival, job=job)
+        spool = Spool(
+            root,
+            digest=dataset_sha256,
+            same=_same_content,
+            reserve_bytes=reserve,
+            quarantine_bytes=settings.quarantine_mb << 20,
+        )
+        stack.enter_context(spool)
+        index.reconcile(spool, read=found_arrival, job=job)
         receiver = Receiver(spool, station, index=index, job=job, refused=refused, limits=limits)
         if prepare is not None:
             prepare(receiver)
@@ -140,25 +187,8 @@ def receiving(
             yield receiver
 
 
-def read_arrival(path: Path) -> Arrival:
-    """What a file of the spool says of itself; nobody noted who sent it.
+def _same_content(kept: Path, new: Path) -> bool:
+    # imported when two files differ: decoders would make every start slower
+    from napari_fluoroinject.dicom.same_content import same_content
 
-    Raises
-    ------
-    UnreadableObjectError
-        It is no whole DICOM object.
-    """
-    structure = scan(path)
-    found = path.stat()
-    return Arrival(
-        sop_instance_uid=structure.sop_instance_uid,
-        sop_class_uid=structure.sop_class_uid,
-        study_instance_uid=structure.text(STUDY_UID),
-        series_instance_uid=structure.text(SERIES_UID),
-        sha256=dataset_sha256(path),
-        size_bytes=found.st_size,
-        caller="",
-        address="",
-        received_s=found.st_mtime,
-        path=path,
-    )
+    return same_content(kept, new)

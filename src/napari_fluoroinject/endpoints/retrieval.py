@@ -9,10 +9,10 @@ from napari_fluoroinject.endpoints.base import Query, Wanted
 from napari_fluoroinject.endpoints.dimse import SUCCESS, is_warning, refusal
 from napari_fluoroinject.endpoints.get import get
 from napari_fluoroinject.endpoints.landing import scratch
-from napari_fluoroinject.endpoints.move import move, unknown_destination
+from napari_fluoroinject.endpoints.move import move, unknown_destination, what_it_must_know
 from napari_fluoroinject.endpoints.order import Order, orders
 from napari_fluoroinject.endpoints.querying import query_levels
-from napari_fluoroinject.endpoints.suboperations import Final, Refused
+from napari_fluoroinject.endpoints.suboperations import Final, NeverError, Refused
 from napari_fluoroinject.errors import RefusedError, StorageError
 from napari_fluoroinject.model.cine import LoopReference
 
@@ -71,29 +71,34 @@ def retrieve(peer: Pacs, wanted: Wanted, folder: Path) -> Iterator[Path]:
 
 
 class _Run:
-    """One retrieval; remembers what works with this archive."""
+    """One retrieval; remembers what this archive does not do at all."""
 
     def __init__(self, peer: Pacs, *, room: Path, folder: Path, failures: dict[str, str]) -> None:
         self._peer = peer
         self._room = room
         self._folder = folder
         self._failures = failures
-        self._get = peer.retrieve_by != "move"
+        self._never: dict[str, str] = {}
 
     def carry_out(self, order: Order) -> Iterator[Path]:
         """Bring the objects of one order; C-MOVE where C-GET is refused and either may be used."""
-        came: set[str] = set()
-        if self._get:
+        said: list[str] = []
+        for how in _WAYS[self._peer.retrieve_by]:
+            if how.__name__ in self._never:
+                said.append(self._never[how.__name__])
+                continue
+            came: set[str] = set()
             try:
-                yield from self._noting(order, came, how=get)
+                yield from self._noting(order, came, how=how)
             except RefusedError as refused:
-                if self._peer.retrieve_by == "get" or came:
-                    raise
-                log.info("%s: no C-GET (%s); C-MOVE is used", self._peer, refused)
-                self._get = False
-            else:
-                return
-        yield from self._noting(order, came, how=move)
+                log.info("%s: %s", self._peer, refused)
+                said.append(str(refused))
+                if isinstance(refused, NeverError):
+                    self._never[how.__name__] = str(refused)
+                continue
+            return
+        for uid in order.instances:
+            self._failures[uid] = "; ".join(said)
 
     def _noting(self, order: Order, came: set[str], *, how: _How) -> Iterator[Path]:
         refused: dict[str, str] = {}
@@ -107,24 +112,30 @@ class _Run:
             else:
                 came.add(event.stem)
                 yield event
-        if final is not None:
-            self._judge(final, came)
+        if final is not None and not came:
+            self._judge(final, how)
         for uid in sorted(order.instances - came):
             self._failures[uid] = refused.get(uid) or _reason(final, uid)
 
-    def _judge(self, final: Final, came: set[str]) -> None:
-        """A refusal of the whole is an error; what some of many lack is told at the end."""
+    def _judge(self, final: Final, how: _How) -> None:
+        """Where nothing came: say what was refused, and what may be done about it."""
         status = int(final.response.Status)
         if status == _UNKNOWN_DESTINATION:
             raise unknown_destination(self._peer)
-        if status != SUCCESS and not is_warning(status) and not came:
-            raise refusal(final.response, peer=str(self._peer), request="the retrieval")
+        if status == SUCCESS or is_warning(status):
+            return
+        error = refusal(final.response, peer=str(self._peer), request=f"C-{how.__name__.upper()}")
+        if how is move:
+            raise RefusedError(f"{error}; to send to us, {what_it_must_know(self._peer)}")
+        raise error
 
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     _How = Callable[..., Iterator[Path | Refused | Final]]
+
+_WAYS: dict[str, tuple[_How, ...]] = {"auto": (get, move), "get": (get,), "move": (move,)}
 
 
 def _list(peer: Pacs, wanted: Wanted) -> dict[str, Mapping[str, str]]:
@@ -155,10 +166,16 @@ def _reason(final: Final | None, uid: str) -> str:
 
 
 def _told(peer: Pacs, failures: Mapping[str, str], *, of: int) -> str:
-    some = [f"{uid}: {why}" for uid, why in list(failures.items())[:_MOST_NAMED]]
-    more = len(failures) - len(some)
-    rest = f"; and {more} more" if more > 0 else ""
+    """What did not come, those of one reason together."""
+    reasons: dict[str, list[str]] = {}
+    for uid, why in failures.items():
+        reasons.setdefault(why, []).append(uid)
+    told = []
+    for why, uids in reasons.items():
+        more = len(uids) - _MOST_NAMED
+        named = ", ".join(uids[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+        told.append(f"{named}: {why}")
     return (
         f"{len(failures)} of {of} objects did not come from {peer}; expected all: "
-        f"{'; '.join(some)}{rest}"
+        f"{'; '.join(told)}"
     )

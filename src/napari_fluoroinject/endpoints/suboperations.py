@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pydicom import Dataset
 
 from napari_fluoroinject.endpoints.dimse import PENDING, status_of
-from napari_fluoroinject.errors import UnreachableError
+from napari_fluoroinject.errors import RefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -45,6 +45,10 @@ class Refused:
 
     sop_instance_uid: str
     reason: str
+
+
+class NeverError(RefusedError):
+    """The peer does not do this at all: no use in asking again for other objects."""
 
 
 @dataclass(slots=True, eq=False)

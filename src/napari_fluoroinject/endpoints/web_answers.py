@@ -60,7 +60,7 @@ def frame_format(answer: Mapping[str, Any], *, source: str) -> PixelFormat:
     )
     stored = stored or allocated or 0
     result = PixelFormat(
-        frames=1,
+        frames=_whole(told.get("NumberOfFrames", "")) or 1,
         rows=rows or 0,
         columns=columns or 0,
         samples=samples or 1,

@@ -148,7 +148,8 @@ class Analyst:
         """Analyse the loop that a single picture belongs to, once, when nothing more comes."""
         uid, series = job.sop_instance_uid, arrival.series_instance_uid
         fellows = self._index.series(series)
-        whole_s = settled_s(fellows, settle_s=self._settings.service.settle_s)
+        settle_s = self._settings.service.settle_s
+        whole_s = settled_s(fellows, settle_s=settle_s)
         if whole_s > time.time():
             self._jobs.put_off(uid, due_s=whole_s)
             return
@@ -160,7 +161,9 @@ class Analyst:
             return
         try:
             frames = frames_with(arrival, fellows)
-            earlier = already_analysed(frames, self._jobs, whole_s=whole_s)
+            # half of the time: a job is claimed an instant before it is seen to be due
+            since_s = whole_s - settle_s / 2
+            earlier = already_analysed(frames, self._jobs, since_s=since_s)
             if earlier is not None:
                 self._skip(uid, f"a frame of the loop that was analysed with {earlier}")
             else:

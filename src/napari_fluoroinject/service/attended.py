@@ -44,6 +44,8 @@ def attended(
     from napari_fluoroinject.endpoints.commitment import support_commitment
     from napari_fluoroinject.endpoints.receive import receiving
     from napari_fluoroinject.service.confirm import take_report
+    from napari_fluoroinject.service.observed import observed
+    from napari_fluoroinject.service.witness import witnessed
     from napari_fluoroinject.spool.audit import Trail
     from napari_fluoroinject.spool.database import Database
     from napari_fluoroinject.spool.queue import Queue
@@ -52,37 +54,24 @@ def attended(
         queue = Queue(stack.enter_context(Database(orders.root)))
         trail = stack.enter_context(Trail(orders.root / "audit"))
 
+        told = orders.settings()
+        used = (settings, told.service, told.endpoints, told.defaults, told.dose)
+        witness = stack.enter_context(witnessed(orders.root, settings=used))
+
+        def prepare(receiver: Receiver) -> None:
+            support_commitment(receiver, reported)
+            receiver.witness = witness
+
         def reported(report: Report) -> None:
             take_report(queue, trail, report, now_s=time.time())
 
-        receiver = stack.enter_context(
-            receiving(
-                settings,
-                station,
-                job=True,
-                prepare=lambda one: support_commitment(one, reported),
-            )
-        )
+        receiver = stack.enter_context(receiving(settings, station, job=True, prepare=prepare))
         service = stack.enter_context(Supervised(MODULE, orders))
-        _show_status(stack, settings, orders, service)
+
+        def parts() -> Mapping[str, bool]:
+            return {"worker": service.runs, "sender": is_running(orders.root, "sender")}
+
+        stack.enter_context(
+            observed(receiver, settings, told.service, parts=parts, flush=witness.flush)
+        )
         yield receiver, service.check
-
-
-def _show_status(
-    stack: ExitStack, settings: ListenSettings, orders: Orders, service: Supervised
-) -> None:
-    """Serve health, counters and the status page, where a port was set for them."""
-    from napari_fluoroinject.service import status
-
-    port = orders.settings().service.status_port
-
-    def parts() -> Mapping[str, bool]:
-        return {
-            "receiver": True,
-            "worker": service.runs,
-            "sender": is_running(orders.root, "sender"),
-        }
-
-    if port:
-        sources = status.Sources(reserve_bytes=settings.reserve_mb << 20, parts=parts)
-        stack.enter_context(status.start(orders.root, port=port, sources=sources))

@@ -52,8 +52,10 @@ class Confirmation:
             self._ask(name, endpoint)
         now_s = self._delivery.now_s()
         if now_s >= self._next_s:
+            # what an earlier run of the sender has left is not waited for
+            patience_s = ASK_AGAIN_S if self._next_s else 0.0
             self._next_s = now_s + BETWEEN_S
-            self._look_after(self._queue.overdue(now_s=now_s, patience_s=ASK_AGAIN_S))
+            self._look_after(self._queue.overdue(now_s=now_s, patience_s=patience_s))
             self._alarm(self._queue.alarms(now_s=now_s))
 
     def _committing(self) -> list[tuple[str, Endpoint]]:

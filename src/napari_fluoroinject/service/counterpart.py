@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import FluoroinjectError, UnreachableError
+from napari_fluoroinject.spool.store import file_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from napari_fluoroinject.endpoints.base import Counterpart, Receipt
 
@@ -46,7 +47,7 @@ def send_each(
         yield uid, fault
 
 
-def kept_of(sink: Counterpart, files: Sequence[Path]) -> frozenset[str]:
+def kept_of(sink: Counterpart, files: Mapping[str, Path]) -> frozenset[str]:
     """Ask the destination which objects it keeps; returns their SOP Instance UIDs.
 
     Parameters
@@ -54,7 +55,7 @@ def kept_of(sink: Counterpart, files: Sequence[Path]) -> frozenset[str]:
     sink
         The destination.
     files
-        The objects.
+        The objects, by SOP Instance UID.
 
     Raises
     ------
@@ -65,11 +66,21 @@ def kept_of(sink: Counterpart, files: Sequence[Path]) -> frozenset[str]:
     from napari_fluoroinject.endpoints.base import Query
     from napari_fluoroinject.endpoints.folder import Folder
 
-    if isinstance(sink, Folder):  # the same bytes again, or a conflict: no folder is searched
-        return frozenset(one.sop_instance_uid for one in sink.store(files))
+    if isinstance(sink, Folder):
+        return _in_folder(Path(str(sink)), files)
     found: set[str] = set()
-    for study, series in {place_of(file) for file in files}:
+    for study, series in {place_of(file) for file in files.values()}:
         keys = {"StudyInstanceUID": study, "SeriesInstanceUID": series, "SOPInstanceUID": ""}
         answers = sink.query(Query(level="IMAGE", keys=keys))
         found |= {one.get("SOPInstanceUID", "") for one in answers}
-    return frozenset(found)
+    return frozenset(found & files.keys())
+
+
+def _in_folder(folder: Path, files: Mapping[str, Path]) -> frozenset[str]:
+    """Objects that lie in a folder under their UID, byte by byte."""
+    there = {uid: folder / f"{uid}.dcm" for uid in files}
+    return frozenset(
+        uid
+        for uid, path in there.items()
+        if path.is_file() and file_sha256(path) == file_sha256(files[uid])
+    )

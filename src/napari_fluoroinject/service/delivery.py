@@ -174,7 +174,9 @@ class Delivery:
         if not entries:
             return
         trusted = endpoint.verify == "none"
-        kept = None if trusted else kept_of(sink, [one.path for one in entries])
+        kept = (
+            None if trusted else kept_of(sink, {one.sop_instance_uid: one.path for one in entries})
+        )
         for entry in entries:
             if kept is None or entry.sop_instance_uid in kept:
                 self.queue.verified(entry.number, now_s=self.now_s())

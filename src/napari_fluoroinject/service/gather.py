@@ -60,7 +60,7 @@ def frames_with(arrival: Arrival, fellows: Iterable[Arrival]) -> Frames:
     )
 
 
-def already_analysed(frames: Frames, jobs: Jobs, *, whole_s: float) -> str | None:
+def already_analysed(frames: Frames, jobs: Jobs, *, since_s: float) -> str | None:
     """Return the UID of the frame under which these frames were analysed; None = not yet.
 
     Parameters
@@ -69,13 +69,13 @@ def already_analysed(frames: Frames, jobs: Jobs, *, whole_s: float) -> str | Non
         Of one loop.
     jobs
         Of the spool.
-    whole_s
+    since_s
         When the series was whole: an analysis that was begun before had fewer frames.
     """
     for uid in frames.uids:
         job = jobs.get(uid)
         over = job is not None and job.state in ("done", "failed")
-        if over and job is not None and (job.begun_s or 0.0) >= whole_s:
+        if over and job is not None and (job.begun_s or 0.0) >= since_s:
             return uid
     return None
 

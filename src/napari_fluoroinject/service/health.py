@@ -93,7 +93,7 @@ def _objects(numbers: Numbers) -> Iterator[Alarm]:
             id="dead",
             text=f"{counted(dead, 'result')} refused by the archive for good.",
             answer="See fluoroinject queue for the reason, put it right there, then "
-            "fluoroinject queue --retry.",
+            "fluoroinject queue --retry all.",
         )
     if failed := numbers.jobs.get("failed", 0):
         yield Alarm(

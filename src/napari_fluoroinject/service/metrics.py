@@ -16,7 +16,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "fluoroinject_"
 _JOBS = ("waiting", "working", "done", "failed", "skipped")
 _QUEUE = ("new", "sending", "sent", "committed", "dead")
-_ALARMS = (
+ALARMS = (
     "database",
     "disk",
     "receiver",
@@ -28,6 +28,7 @@ _ALARMS = (
     "failed",
     "quarantine",
 )
+"""Ids of every alarm, told also while it is not raised."""
 
 Value = float | int | None
 
@@ -67,7 +68,7 @@ def _counters(numbers: Numbers) -> Rows:
 
 def _gauges(numbers: Numbers) -> Rows:
     raised = {one.id for one in alarms(numbers)}
-    every = dict.fromkeys((*_ALARMS, *sorted(raised)))
+    every = dict.fromkeys((*ALARMS, *sorted(raised)))
     parts = {name: int(runs) for name, runs in numbers.parts.items()}
     return [
         ("associations_open", "Associations open now.", numbers.associations),

@@ -20,12 +20,15 @@ class Sources:
         Whether the receiver answers a C-ECHO; asked every ten seconds at most, may take seconds.
     parts
         The parts that must run (`receiver`, `worker`, `sender`), and whether each does.
+    flush
+        Writes what was counted and not yet kept; called before the numbers are read.
     """
 
     reserve_bytes: int = 64 << 20
     associations: Callable[[], int] | None = None
     echoes: Callable[[], bool] | None = None
     parts: Callable[[], Mapping[str, bool]] | None = None
+    flush: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,8 @@ class Reader:
     def _gather(self) -> Numbers:
         fault: str | None = None
         found: Overview | None = None
+        if self._sources.flush is not None:
+            self._sources.flush()
         try:
             if self._database is None:
                 self._database = Database(self._root)
@@ -117,24 +119,19 @@ def resident_bytes() -> int | None:
 
 def _counted(found: Overview, *, now_s: float) -> dict[str, object]:
     counters = found.counters
-    last = counters.get("analysis_seconds", {}).get("")
     return {
         "received": found.received,
         "received_bytes": found.received_bytes,
-        "duplicates": int(sum(counters.get("objects_duplicate", {}).values())),
-        "refused": _whole(counters.get("objects_refused", {})),
-        "associations_accepted": int(sum(counters.get("associations_accepted", {}).values())),
-        "associations_refused": _whole(counters.get("associations_refused", {})),
+        "duplicates": sum(counters.get("objects_duplicate", {}).values()),
+        "refused": counters.get("objects_refused", {}),
+        "associations_accepted": sum(counters.get("associations_accepted", {}).values()),
+        "associations_refused": counters.get("associations_refused", {}),
         "jobs": found.jobs,
         "queue": found.queue,
         "oldest_unsent_s": _age(found.unsent_since_s, now_s),
         "oldest_uncommitted_s": _age(found.uncommitted_since_s, now_s),
-        "last_analysis_s": last,
+        "last_analysis_s": found.last_analysis_s,
     }
-
-
-def _whole(counts: Mapping[str, float]) -> dict[str, int]:
-    return {label: int(value) for label, value in counts.items()}
 
 
 def _age(since_s: float | None, now_s: float) -> float | None:

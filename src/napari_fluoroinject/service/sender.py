@@ -44,6 +44,7 @@ def send(orders: Orders, stop: threading.Event) -> None:
     FluoroinjectError
         The spool cannot be used now.
     """
+    from napari_fluoroinject.service.clear import Clearing
     from napari_fluoroinject.service.confirm import Confirmation
     from napari_fluoroinject.service.delivery import Delivery
     from napari_fluoroinject.spool.audit import Trail
@@ -57,10 +58,12 @@ def send(orders: Orders, stop: threading.Event) -> None:
     ):
         delivery = Delivery(database, settings, trail)
         confirmation = Confirmation(delivery)
+        clearing = Clearing(database, delivery)
         delivery.queue.recover()
         while not stop.is_set():
             busy = delivery.round()
             confirmation.round()
+            clearing.round()
             if not busy:
                 stop.wait(_POLL_S)
 

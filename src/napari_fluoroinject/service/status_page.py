@@ -69,11 +69,11 @@ def _text(name: str) -> str:
 def _state(numbers: Numbers, found: tuple[Alarm, ...]) -> str:
     stopped = sum(one.stops for one in found)
     if stopped:
-        words = f'<span class="mark">▲ does not work as it should ({stopped})</span>'
+        words = f'<span class="mark">▲ the service does not work as it should ({stopped})</span>'
     elif found:
-        words = f'works; <span class="mark">▲ {len(found)} to look at</span>'
+        words = f'the service works; <span class="mark">▲ {len(found)} to look at</span>'
     else:
-        words = "works; nobody is needed"
+        words = "the service works"
     return f'{words} <span class="soft">at {_clock(numbers.now_s, numbers.now_s)}</span>'
 
 

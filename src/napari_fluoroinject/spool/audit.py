@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,6 +86,7 @@ class Trail:
         self._sync = threading.Lock()
         self._end: _End | None = None
         self._synced = 0
+        self._written = (0, folder)
         with _one_error(folder):
             make_private(folder)
             self._lock = (folder / "trail.lock").open("a+b")
@@ -103,7 +103,9 @@ class Trail:
         self.close()
 
     def close(self) -> None:
-        """Let go of the folder; every line is on disk already."""
+        """Bring every line to disk and let go of the folder."""
+        with suppress(OSError):  # of a line that `note_soon` promised nothing about
+            fsync(self._written[1])
         self._lock.close()
 
     def note(self, event: str, **facts: Fact) -> None:
@@ -124,15 +126,33 @@ class Trail:
         StorageError
             The line cannot be kept.
         """
+        mine = self._write(event, facts)
+        with _one_error(self.folder), self._sync:
+            if self._synced < mine:  # else another thread's fsync came after our line
+                written, path = self._written
+                fsync(path)
+                self._synced = written
+
+    def note_soon(self, event: str, **facts: Fact) -> None:
+        """Add a line as `note` does; it is on disk with the next noted line, or at the end.
+
+        A crash of this process loses none, a power cut may lose the last.
+
+        Raises
+        ------
+        ValueError, StorageError
+            As `note`.
+        """
+        self._write(event, facts)
+
+    def _write(self, event: str, facts: Mapping[str, Fact]) -> int:
+        """Number of the line, which the system has now."""
         told = checked_facts(event, facts)
-        with _one_error(self.folder):
-            with self._turn, _alone(self._lock):
-                mine = self._append(event, told).last.number
-            with self._sync:  # one fsync serves every thread that wrote before it
-                end = self._end
-                if end is not None and self._synced < mine:
-                    fsync(end.path)
-                    self._synced = end.last.number
+        with _one_error(self.folder), self._turn, _alone(self._lock):
+            end = self._append(event, told)
+            # files before this one are on disk as a whole
+            self._written = (end.last.number, end.path)
+            return end.last.number
 
     def _append(self, event: str, facts: Mapping[str, Fact]) -> _End:
         end, self._end = self._current(), None  # after a failure the end is looked for again
@@ -208,7 +228,7 @@ def _last_line(tail: bytes) -> tuple[Entry | None, int]:
         if not end:
             break
         begin = tail.rfind(b"\n", 0, end - 1) + 1
-        with contextlib.suppress(ValueError):
+        with suppress(ValueError):
             return parsed(tail[begin : end - 1]), end
         end = begin
     return None, 0
@@ -227,7 +247,7 @@ def _add(path: Path, line: bytes, *, at: int) -> None:
     try:
         written = os.write(descriptor, line)
         if written < len(line):
-            with contextlib.suppress(OSError):
+            with suppress(OSError):
                 os.ftruncate(descriptor, at)
             raise OSError(None, "the disk is full")
     finally:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.audit_entry import BEGINNING, Entry, parsed
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_FIRST = re.compile(rb'\{"n":(\d{1,15}),')
 _NAME = re.compile(r"\d{12}\.jsonl")
 
 
@@ -49,15 +51,22 @@ def trail_files(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(path for path in folder.glob("*.jsonl") if _NAME.fullmatch(path.name)))
 
 
-def entries(folder: Path) -> Iterator[Entry]:
+def entries(folder: Path, *, after: int = 0) -> Iterator[Entry]:
     """Every line of a trail, oldest first, without a half one at the very end.
+
+    Parameters
+    ----------
+    folder
+        Of the trail.
+    after
+        Number of the line behind which to begin; what comes before is not looked at.
 
     Raises
     ------
     StorageError
         The trail is broken, or cannot be read.
     """
-    for where, entry in _walk(folder):
+    for where, entry in _walk(folder, after=after):
         if isinstance(entry, Entry):
             yield entry
         elif isinstance(entry, str):
@@ -130,43 +139,74 @@ def verify(folder: Path, *, reached: str | None = None) -> Checked:
     )
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, Entry | str | int]]:
-    """(place, line) from the first on; last of all a fault in words, or bytes of a half line."""
-    number, before = 0, BEGINNING
+def _walk(folder: Path, *, after: int = 0) -> Iterator[tuple[str, Entry | str | int]]:
+    """(place, line) in order; last of all a fault in words, or bytes of a half line."""
     files = trail_files(folder)
-    for path in files:
-        first = True
-        for where, line in _lines(path):
+    # a file bears the number of its first line; those that end before are passed over
+    begun = [path for path in files if after and int(path.stem) <= after][-1:]
+    number, before = after, None if begun else BEGINNING
+    for path in [*begun, *(one for one in files if int(one.stem) > after)]:
+        empty = True
+        for where, line in _lines(path, after=after if path in begun else 0):
             if not line.endswith(b"\n") and path == files[-1]:
                 yield where, len(line)
                 return
             entry = _fitting(line, number=number + 1, before=before)
-            if not isinstance(entry, str) and first and path.name != f"{entry.number:012d}.jsonl":
-                entry = "the file was renamed"
+            if empty and path not in begun and not isinstance(entry, str):
+                entry = entry if entry.number == int(path.stem) else "the file was renamed"
             yield where, entry
             if isinstance(entry, str):
                 return
-            number, before, first = entry.number, entry.hash, False
-        if first:
+            number, before, empty = entry.number, entry.hash, False
+        if empty and path not in begun:
             yield path.name, "the file is empty"
             return
 
 
-def _lines(path: Path) -> Iterator[tuple[str, bytes]]:
+def _lines(path: Path, *, after: int) -> Iterator[tuple[str, bytes]]:
+    """Each line behind line `after` of the trail (0 = all), with its place."""
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, 1):
-                yield f"{path.name} line {number}", line
+            passed = after + 1 - int(path.stem) if after else 0
+            if after:
+                file.seek(_offset(file, after))
+            for count, line in enumerate(file, passed + 1):
+                yield f"{path.name} line {count}", line
     except OSError as error:
         raise StorageError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _fitting(line: bytes, *, number: int, before: str) -> Entry | str:
-    """The line where it follows on the one before, else what is wrong."""
+def _offset(file: IO[bytes], after: int) -> int:
+    """Where the line behind line `after` begins, found by halving: numbers only rise."""
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while low < high:
+        middle = (low + high) // 2
+        _seek_line(file, middle)
+        line = file.readline()
+        low, high = (low, middle) if not line or _number(line) > after else (middle + 1, high)
+    return _seek_line(file, low)
+
+
+def _seek_line(file: IO[bytes], offset: int) -> int:
+    """Go to the first line that begins at an offset or behind it."""
+    file.seek(max(0, offset - 1))
+    if offset:
+        file.readline()
+    return file.tell()
+
+
+def _number(line: bytes) -> int:
+    """The number that a line bears; one that cannot be read is looked at by the caller."""
+    found = _FIRST.match(line)
+    return int(found[1]) if found else sys.maxsize
+
+
+def _fitting(line: bytes, *, number: int, before: str | None) -> Entry | str:
+    """The line where it follows on the one before (None = not known), else what is wrong."""
     try:
         entry = parsed(line.removesuffix(b"\n"))
     except ValueError as error:
         return str(error)
-    if entry.number != number or entry.before != before:
+    if entry.number != number or before not in (entry.before, None):
         return f"it is line {entry.number}, and does not follow on line {number - 1}"
     return entry

@@ -11,12 +11,10 @@ if TYPE_CHECKING:
 
 TABLE = "counters"
 _MAKE = """CREATE TABLE IF NOT EXISTS counters (
-    name TEXT NOT NULL, label TEXT NOT NULL, value REAL NOT NULL, changed_s REAL NOT NULL,
+    name TEXT NOT NULL, label TEXT NOT NULL, value INTEGER NOT NULL, changed_s REAL NOT NULL,
     PRIMARY KEY (name, label)) WITHOUT ROWID"""
 _ADD = """INSERT INTO counters VALUES (?, ?, ?, ?) ON CONFLICT (name, label)
     DO UPDATE SET value = value + excluded.value, changed_s = excluded.changed_s"""
-_SET = """INSERT INTO counters VALUES (?, ?, ?, ?) ON CONFLICT (name, label)
-    DO UPDATE SET value = excluded.value, changed_s = excluded.changed_s"""
 
 NAMES = frozenset(
     (
@@ -26,7 +24,6 @@ NAMES = frozenset(
         "bytes_received",
         "associations_accepted",
         "associations_refused",
-        "analysis_seconds",
     )
 )
 """What is counted; `label` tells statuses (`0xA700`) or causes (`caller`), never a person."""
@@ -46,7 +43,7 @@ class Counters:
         with database.transaction() as connection:
             connection.execute(_MAKE)
 
-    def add(self, name: str, by: float = 1, *, label: str = "", now_s: float) -> None:
+    def add(self, name: str, by: int = 1, *, label: str = "", now_s: float) -> None:
         """Count up.
 
         Raises
@@ -54,30 +51,16 @@ class Counters:
         ValueError
             The name is none of `NAMES`.
         """
-        self._change(_ADD, (name, label, by, now_s))
+        if name not in NAMES:
+            raise ValueError(f"counter: seen {name!r}; expected one of {', '.join(sorted(NAMES))}")
+        with self._database.transaction() as connection:
+            connection.execute(_ADD, (name, label, by, now_s))
 
-    def set(self, name: str, value: float, *, label: str = "", now_s: float) -> None:
-        """Replace a number, such as how long the last analysis took.
-
-        Raises
-        ------
-        ValueError
-            The name is none of `NAMES`.
-        """
-        self._change(_SET, (name, label, value, now_s))
-
-    def every(self) -> Mapping[str, Mapping[str, float]]:
+    def every(self) -> Mapping[str, Mapping[str, int]]:
         """All numbers: by name, then by label (empty where there is none)."""
         with self._database.reading() as connection:
             rows = connection.execute("SELECT name, label, value FROM counters").fetchall()
-        found: dict[str, dict[str, float]] = {}
+        found: dict[str, dict[str, int]] = {}
         for name, label, value in rows:
             found.setdefault(name, {})[label] = value
         return found
-
-    def _change(self, statement: str, row: tuple[str, str, float, float]) -> None:
-        if row[0] not in NAMES:
-            expected = ", ".join(sorted(NAMES))
-            raise ValueError(f"counter: seen {row[0]!r}; expected one of {expected}")
-        with self._database.transaction() as connection:
-            connection.execute(statement, row)

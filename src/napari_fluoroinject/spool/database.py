@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.disk import fsync
-from napari_fluoroinject.spool.private import make_private
+from napari_fluoroinject.spool.private import make_private, tighten_file
 from napari_fluoroinject.spool.schema import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -171,7 +171,8 @@ class Database:
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._pool:
-            if not self._closed and len(self._idle) < _IDLE:
+            usable = not self._closed and not connection.in_transaction
+            if usable and len(self._idle) < _IDLE:
                 self._idle.append(connection)
                 return
         connection.close()
@@ -239,12 +240,11 @@ def set_aside(root: Path, *, now_s: float) -> Path:
 def _make_file(path: Path) -> None:
     """Make the file for its owner alone; SQLite gives the files beside it the same mode."""
     with _making:
-        try:
+        with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        except FileExistsError:
-            for ending in _BESIDE:
-                with suppress(FileNotFoundError):
-                    path.with_name(path.name + ending).chmod(0o600)
+        for ending in _BESIDE:
+            with suppress(FileNotFoundError):
+                tighten_file(path.with_name(path.name + ending))
         fsync(path.parent)
 
 
@@ -284,7 +284,8 @@ def _storage_error(path: Path, error: sqlite3.Error) -> StorageError:
 
 def _damage(path: Path, seen: str) -> str:
     return (
-        f"{path} is damaged: {seen}; expected a whole database. Stop everything that uses this "
-        "spool, put the file and those beside it (-wal, -shm) aside, and start again: received "
-        "objects are indexed anew, and their results are made and sent again under the same UIDs"
+        f"{path} is damaged: {' '.join(seen.split())}; expected a whole database. Stop everything "
+        "that uses this spool, put the file and those beside it (-wal, -shm) aside, and start "
+        "again: received objects are indexed anew, and their results are made and sent again "
+        "under the same UIDs"
     )

@@ -64,7 +64,8 @@ class Reconciled:
     missing
         Rows whose file is gone though nothing purged it: received objects that are lost.
     strange
-        Files that cannot be read or bear the name of another UID; they are left alone.
+        Files that cannot be read, bear the name of another UID, or have another size than their
+        row says; they are left alone.
     """
 
     added: tuple[Arrival, ...]
@@ -131,6 +132,11 @@ class Index:
             row = connection.execute(f"{_SELECT} WHERE sop_instance_uid = ?", (uid,)).fetchone()
         return None if row is None else self._arrival(row)
 
+    def sha256_of(self, uid: str) -> str | None:
+        """Digest of the object with this UID, None where it was never received; see `Spool`."""
+        found = self.get(uid)
+        return None if found is None else found.sha256
+
     def series(self, series_uid: str) -> tuple[Arrival, ...]:
         """Objects of a series, as they arrived."""
         with self._database.reading() as connection:
@@ -181,17 +187,18 @@ class Index:
         StorageError
             If it cannot be noted durably.
         """
-        known = {one.path for one in self.every()}
+        known = {one.path: one for one in self.every()}
         on_disk = {path.resolve() for path in spool.objects()}
         added, strange = [], []
-        for path in sorted(on_disk - known):
+        for path in sorted(on_disk - known.keys()):
             found = _read(path, spool, read)
             if found is None:
                 strange.append(path)
             elif self.add(found, job=job):
                 added.append(found)
-        lost = known - on_disk - self._purged()
-        missing = tuple(one for one in self.every() if one.path in lost)
+        strange += [path for path in sorted(on_disk & known.keys()) if _is_changed(known[path])]
+        lost = known.keys() - on_disk - self._purged()
+        missing = tuple(one for path, one in known.items() if path in lost)
         for one in missing:
             log.error("%s was received and its file is gone", one.sop_instance_uid)
         return Reconciled(added=tuple(added), missing=missing, strange=tuple(strange))
@@ -243,3 +250,13 @@ def _read(path: Path, spool: Spool, read: Callable[[Path], Arrival]) -> Arrival 
     except FluoroinjectError as error:
         log.error("%s: cannot be indexed: %s", path, error)
     return None
+
+
+def _is_changed(noted: Arrival) -> bool:
+    if (size_bytes := noted.path.stat().st_size) == noted.size_bytes:
+        return False
+    log.error(
+        "%s has another size than was received: %d bytes for %d",
+        *(noted.path, size_bytes, noted.size_bytes),
+    )
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.errors import ConflictError
 from napari_fluoroinject.spool.index import Arrival
 
 if TYPE_CHECKING:
@@ -54,17 +53,13 @@ def keep(part: Path, facts: Facts, *, spool: Spool, index: Index, job: bool) -> 
     StorageError
         If it cannot be kept and noted; a later try finds everything in order.
     """
-    admission = spool.admit(part, uid=facts.sop_instance_uid)
+    uid = facts.sop_instance_uid
+    admission = spool.admit(part, uid=uid, noted=index.sha256_of(uid))
     arrival = Arrival(
         **asdict(facts),
         sha256=admission.sha256,
         size_bytes=admission.size_bytes,
         path=admission.path,
     )
-    try:
-        index.add(arrival, job=job)
-    except ConflictError:
-        # its file is gone, purged or lost, and only the row remembers what it held
-        spool.withdraw(admission)
-        spool.refuse(part, uid=facts.sop_instance_uid)
+    index.add(arrival, job=job)
     return admission

@@ -25,6 +25,9 @@ _LATEST = """SELECT object.sop_instance_uid, object.received_s, object.caller, j
     FROM object LEFT JOIN job ON job.sop_instance_uid = object.sop_instance_uid
     ORDER BY object.number DESC LIMIT ?"""
 
+_LAST = """SELECT ended_s - begun_s FROM job WHERE state = 'done' AND begun_s IS NOT NULL
+    ORDER BY ended_s DESC LIMIT 1"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recent:
@@ -56,6 +59,8 @@ class Overview:
     unsent_since_s, uncommitted_since_s
         When the oldest result that is not sent was queued, and the oldest that is sent and not
         confirmed was sent; seconds since the epoch.
+    last_analysis_s
+        How long the last one took; None before the first.
     counters
         By name and label.
     recent
@@ -68,7 +73,8 @@ class Overview:
     queue: Mapping[str, int]
     unsent_since_s: float | None
     uncommitted_since_s: float | None
-    counters: Mapping[str, Mapping[str, float]]
+    last_analysis_s: float | None
+    counters: Mapping[str, Mapping[str, int]]
     recent: tuple[Recent, ...]
 
 
@@ -96,19 +102,20 @@ def overview(database: Database, *, recent: int) -> Overview:
             uncommitted_since_s=_one(
                 connection, "SELECT min(sent_s) FROM outgoing WHERE state = 'sent'"
             ),
+            last_analysis_s=_one(connection, _LAST),
             counters=_counters(connection),
             recent=tuple(Recent(**dict(row)) for row in rows),
         )
 
 
 def _one(connection: sqlite3.Connection, statement: str) -> float | None:
-    value = connection.execute(statement).fetchone()[0]
-    return None if value is None else float(value)
+    row = connection.execute(statement).fetchone()
+    return None if row is None or row[0] is None else float(row[0])
 
 
-def _counters(connection: sqlite3.Connection) -> Mapping[str, Mapping[str, float]]:
+def _counters(connection: sqlite3.Connection) -> Mapping[str, Mapping[str, int]]:
     there = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (TABLE,)).fetchone()
-    found: dict[str, dict[str, float]] = {}
+    found: dict[str, dict[str, int]] = {}
     if there:
         for name, label, value in connection.execute("SELECT name, label, value FROM counters"):
             found.setdefault(name, {})[label] = value

@@ -126,14 +126,17 @@ def refusals(root: Path) -> tuple[Refusal, ...]:
 
 
 def _write_note(path: Path, *, uid: str, reason: str, conflict: bool) -> None:
-    if not path.parent.exists():
-        make_inside(path.parent)
-        fsync(path.parent.parent)
+    make_inside(path.parent)
     at = f"{_AT}{time.time():.3f} s since 1970\n"
     kind = f"{_KIND}{_CONFLICT}\n" if conflict else ""
-    write_whole(path, f"{reason}\n{_UID}{uid}\n{at}{kind}".encode())
+    write_whole(path, f"{_line(reason)}\n{_UID}{_line(uid)}\n{at}{kind}".encode())
     tighten_file(path)
     fsync(path)
+
+
+def _line(text: str) -> str:
+    """Text on one line: what a peer sent must not write lines of its own."""
+    return " ".join(text.split())
 
 
 def _refusal(note: Path) -> Refusal:

@@ -121,7 +121,6 @@ class Spool:
             for folder in (self.incoming, self._objects, *self._objects.glob("*")):
                 make_inside(folder)
             self._quarantine = Quarantine(root / FOLDER_NAME, limit_bytes=quarantine_bytes)
-            fsync(root)
             self._held = _hold(root / "receiver.lock")
         except OSError as error:
             raise _unusable(root, error) from error
@@ -172,7 +171,7 @@ class Spool:
         """Every refusal that was noted, oldest first."""
         return refusals(self.root)
 
-    def admit(self, part: Path, *, uid: str) -> Admission:
+    def admit(self, part: Path, *, uid: str, noted: str | None = None) -> Admission:
         """Keep a complete file so that it survives a crash right after this returns.
 
         Order: bytes to disk, link under sha256(uid) (a link never overwrites), folder to disk.
@@ -181,9 +180,13 @@ class Spool:
         Parameters
         ----------
         part
-            A file in `incoming`; it stays there, and its owner removes it.
+            A file in `incoming`; its owner removes it and never writes it again, for it and the
+            kept object are one file with two names.
         uid
             SOP Instance UID; never part of a path itself.
+        noted
+            Digest that was noted for this UID before: it tells other content where the file that
+            it was noted of is gone (`Index.sha256_of`). None = it is new.
 
         Raises
         ------
@@ -198,45 +201,16 @@ class Spool:
             _clear_preamble(part)
             sha256 = self._digest(part)
             path = self._path(uid)
+            if noted not in (None, sha256) and not path.exists():
+                self._refuse(part, uid=uid)
             new = self._link(part, path)
             kept = sha256 if new else self._digest(path)
-            same = kept == sha256 or (self._same is not None and self._same(path, part))
+            if kept != sha256 and not (self._same is not None and self._same(path, part)):
+                self._refuse(part, uid=uid)
             size_bytes = path.stat().st_size
         except OSError as error:
             raise self._not_kept("an object", error) from error
-        if not same:
-            self.refuse(part, uid=uid)
         return Admission(path=path, sha256=kept, size_bytes=size_bytes, new=new)
-
-    def refuse(self, part: Path, *, uid: str) -> NoReturn:
-        """Put an object into quarantine whose UID is known with other content.
-
-        Raises
-        ------
-        ConflictError
-            Always; or StorageError if the bytes cannot be kept.
-        """
-        log.error("%s came again with other content: refused, see the quarantine", uid)
-        self._put_aside(part, uid=uid, reason=CONFLICT, conflict=True)
-        raise ConflictError(
-            f"{uid} is already known with other content; expected the same bytes or a new UID: "
-            "the new object is in quarantine, the old one untouched"
-        )
-
-    def withdraw(self, admission: Admission) -> None:
-        """Take back an object that was new and could not be noted; nobody was told of it.
-
-        Raises
-        ------
-        StorageError
-            If it cannot be removed.
-        """
-        try:
-            if admission.new:
-                admission.path.unlink(missing_ok=True)
-                fsync(admission.path.parent)
-        except OSError as error:
-            raise self._not_kept("an object without a row", error) from error
 
     def quarantine(self, part: Path, *, uid: str, reason: str) -> Path | None:
         """Keep refused bytes with the reason beside them; None when there is no room for them.
@@ -247,6 +221,14 @@ class Spool:
             If the bytes cannot be kept.
         """
         return self._put_aside(part, uid=uid, reason=reason, conflict=False)
+
+    def _refuse(self, part: Path, *, uid: str) -> NoReturn:
+        log.error("%s came again with other content: refused, see the quarantine", uid)
+        self._put_aside(part, uid=uid, reason=CONFLICT, conflict=True)
+        raise ConflictError(
+            f"{uid} is already known with other content; expected the same bytes or a new UID: "
+            "the new object is in quarantine, the old one untouched"
+        )
 
     def _put_aside(self, part: Path, *, uid: str, reason: str, conflict: bool) -> Path | None:
         try:
@@ -277,7 +259,7 @@ class Spool:
     def _link(self, part: Path, path: Path) -> bool:
         """Give `part` its final name durably; False where that name is taken."""
         folder = path.parent
-        if folder not in self._durable_folders:
+        if folder not in self._durable_folders or not folder.exists():
             make_inside(folder)
             self._durable_folders.add(folder)
         fsync(part)

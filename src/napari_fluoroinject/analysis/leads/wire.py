@@ -30,8 +30,11 @@ _LEAST_OD, _USUAL_OD, _MOST_OD = 0.015, 0.03, 0.08
 _SPREAD, _NOISE_OD = 0.35, 0.004
 _NEITHER = 0.05
 """Likelihood of what is neither a wire nor its absence, as bone is: it decides nothing."""
-_CLEAR = 0.4
-"""By how much the ends' mean log likelihood ratios must differ."""
+_CLEAR = 0.9
+"""By how much the ends' mean log likelihood ratios must differ: nearer ones told the wrong end in
+one of ten synthetic leads."""
+_SMOOTHED = 15
+"""Points along an arc that are averaged: a wire goes on, bone beside it does not."""
 
 
 def wire_end(opacity: FloatArray, fit: Fit, *, mm_per_px: float) -> int | None:
@@ -94,23 +97,34 @@ def _leads_on(
             along = to + bend * away * mm_per_px / 2
             arc = end + away[:, None] * np.stack([np.cos(to), np.sin(to)], axis=1)
             across = np.stack([-np.sin(along), np.cos(along)], axis=1)
-            ridge = _ridge(picture, arc, across, mm_per_px)
+            ridge = _ridge(picture, arc, across, mm_per_px, smoothed=_SMOOTHED)
             cost = _ASTRAY * abs(float(np.degrees(turn))) / 100
             best = max(best, float(_likelihood(ridge, wire_od).mean()) - cost)
     return best
 
 
 def _ridge(
-    picture: DoubleArray, at: DoubleArray, across: DoubleArray, mm_per_px: float
+    picture: DoubleArray,
+    at: DoubleArray,
+    across: DoubleArray,
+    mm_per_px: float,
+    *,
+    smoothed: int = 1,
 ) -> DoubleArray:
-    """How much darker points (n, 2) are than the darker of their two sides."""
+    """How much darker points (n, 2) are than the darker of their two sides.
+
+    Each is averaged over `smoothed` points in line before they are compared.
+    """
     offsets = np.array([*_CORE_MM, *_BESIDE_MM, *(-off for off in _BESIDE_MM)]) / mm_per_px
     points = at[:, None] + offsets[:, None] * across[:, None]
     lanes = ndimage.map_coordinates(
         picture, points.transpose(2, 0, 1), order=1, mode="constant", cval=np.nan
     )
     weights = np.array(_CORE)
-    core, left, right = (lanes[:, part] @ weights for part in np.split(np.arange(9), 3))
+    core, left, right = (
+        ndimage.uniform_filter1d(lanes[:, part] @ weights, smoothed)
+        for part in np.split(np.arange(9), 3)
+    )
     result: DoubleArray = core - np.maximum(left, right)
     return result
 

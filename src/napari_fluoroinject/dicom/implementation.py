@@ -1,0 +1,9 @@
+"""Who wrote a file or answers an association (PS3.7 D.3.3.2): all a receiver needs of it."""
+
+from __future__ import annotations
+
+from pydicom.uid import UID
+
+IMPLEMENTATION_CLASS_UID = UID("2.25.233614418801332000853347435976124329535")
+"""Ours, so that the bytes do not depend on the version of a library."""
+IMPLEMENTATION_VERSION_NAME = "FLUOROINJECT"

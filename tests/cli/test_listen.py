@@ -1,0 +1,158 @@
+"""`fluoroinject listen`, as its own process: what it says, keeps and answers."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from proofs.listening import listening
+from proofs.pictures import ROOT_UID, head
+from proofs.wires import EXPLICIT, XA, Caller, echo
+
+pytestmark = pytest.mark.network
+
+PIXELS = bytes(2 * 16 * 16)
+
+
+def push(port: int, uid: str, *, pixels: bytes = PIXELS) -> int:
+    with Caller(port) as caller:
+        status = caller.associate(XA, EXPLICIT).store(uid, head(uid, frames=1, size=16) + pixels)
+        caller.release()
+    return status
+
+
+def rows(spool) -> list[tuple[str, str, str]]:
+    connection = sqlite3.connect(spool / "state.sqlite")
+    try:
+        asked = "SELECT sop_instance_uid, caller, address FROM object ORDER BY number"
+        return connection.execute(asked).fetchall()
+    finally:
+        connection.close()
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "napari_fluoroinject", "listen", *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_listens_and_ends_cleanly(tmp_path, number):
+    with listening(tmp_path, "--allow", "CARM", "--ae-title", "THEATRE") as receiver:
+        echo(receiver.port, called="THEATRE")
+        with Caller(receiver.port, called="THEATRE") as left:
+            left.associate()
+            receiver.process.send_signal(number)
+            assert receiver.process.wait(30) == 0
+    (told, stopped) = receiver.log.read_text().splitlines()
+    assert f"listening on 127.0.0.1:{receiver.port} as THEATRE; may call: CARM" in told
+    assert stopped == "stopped"
+
+
+def test_what_is_acknowledged_is_on_disk_and_in_the_index(tmp_path):
+    with listening(tmp_path) as receiver:
+        assert push(receiver.port, f"{ROOT_UID}.1.1") == 0x0000
+        assert push(receiver.port, f"{ROOT_UID}.1.1") == 0x0000
+        assert push(receiver.port, f"{ROOT_UID}.1.1", pixels=b"\1" * len(PIXELS)) == 0xC111
+        receiver.process.kill()
+    assert rows(receiver.spool) == [(f"{ROOT_UID}.1.1", "CARM", "127.0.0.1")]
+    assert receiver.kept() == 1
+    assert "0xC111" in receiver.log.read_text()
+
+
+def test_a_file_without_its_row_is_indexed_at_the_next_start(tmp_path):
+    with listening(tmp_path) as receiver:
+        assert push(receiver.port, f"{ROOT_UID}.1.1") == 0x0000
+        receiver.stop()
+    for file in receiver.spool.glob("state.sqlite*"):
+        file.unlink()
+    with listening(tmp_path) as receiver:
+        assert rows(receiver.spool) == [(f"{ROOT_UID}.1.1", "", "")]
+        assert push(receiver.port, f"{ROOT_UID}.1.1") == 0x0000
+
+
+def test_while_the_disk_is_short_of_space_senders_keep_their_copy(tmp_path):
+    with listening(tmp_path, lines="[listen]\nreserve_mb = 1000000000\n") as receiver:
+        echo(receiver.port)
+        assert push(receiver.port, f"{ROOT_UID}.1.1") == 0xA700
+        assert not list((receiver.spool / "incoming").iterdir())
+    with listening(tmp_path) as receiver:
+        assert push(receiver.port, f"{ROOT_UID}.1.1") == 0x0000
+
+
+def test_the_spool_is_for_its_owner_alone(tmp_path):
+    with listening(tmp_path) as receiver:
+        push(receiver.port, f"{ROOT_UID}.1.1")
+        for path in [receiver.spool, *receiver.spool.rglob("*")]:
+            assert path.stat().st_mode & 0o077 == 0, path
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--host", "0.0.0.0"), "loopback"),
+        (("--host", "::"), "loopback"),
+        (("--ae-title", "SEVENTEEN_LETTERS"), "AE title"),
+        (("--allow", "CARM@nowhere"), "need TLS"),
+        (("--port", "70000"), "65535"),
+    ],
+)
+def test_what_cannot_be_meant_is_wrong_usage(tmp_path, options, said):
+    done = run("--spool", str(tmp_path / "spool"), *options)
+    assert done.returncode == 2
+    assert said in " ".join(done.stderr.replace("│", "").split())
+    assert not (tmp_path / "spool").exists()
+
+
+def test_certificates_that_cannot_be_used_are_wrong_usage(tmp_path):
+    config = tmp_path / "fluoroinject.toml"
+    config.write_text('[listen.tls]\nca = "a.pem"\ncertificate = "c.pem"\nkey = "k.pem"\n')
+    done = run("--spool", str(tmp_path / "spool"), "--config", str(config))
+    assert done.returncode == 2
+    assert "a.pem" in done.stderr.replace("│", "").replace("\n", "").replace(" ", "")
+
+
+def test_a_port_or_spool_that_is_taken_fails(tmp_path):
+    with listening(tmp_path) as receiver:
+        other = run("--spool", str(tmp_path / "other"), "--port", str(receiver.port))
+        assert (other.returncode, "expected a free port" in other.stderr) == (1, True)
+        same = run("--spool", str(receiver.spool), "--port", "0")
+        assert (same.returncode, "another receiver" in same.stderr) == (1, True)
+
+
+def test_a_flood_does_not_fill_the_log(tmp_path):
+    with listening(tmp_path, "--allow", "CARM") as receiver:
+        for _ in range(60):
+            with (
+                Caller(receiver.port, title="MALLORY") as stranger,
+                pytest.raises(ConnectionError),
+            ):
+                stranger.associate()
+        receiver.stop()
+    lines = receiver.log.read_text().splitlines()
+    assert sum("not on the list" in line for line in lines) == 20
+    assert "MALLORY" not in receiver.log.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.validator
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_hundred_associations_at_once_are_stored_in_little_memory():
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.proofs.load", "--short"],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "stored [100]" in done.stdout
