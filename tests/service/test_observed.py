@@ -207,3 +207,17 @@ def test_an_object_whose_line_cannot_be_written_is_not_acknowledged(tmp_path, mo
         monkeypatch.undo()
         assert push(receiver, make_loop("1.2.3.4")) == 0x0000
     assert verify(tmp_path / "audit").broken_at is None
+
+
+def test_arrivals_that_nobody_waits_for_do_not_pile_up(tmp_path):
+    with running(tmp_path, ServiceSettings()) as receiver:
+        assert push(receiver, make_loop("1.2.3.4")) == 0x0000
+        first = receiver.wait(10.0)
+        assert first is not None
+        receiver.witness = None
+        for _ in range(1500):
+            receiver._note(first)
+        waiting = 0
+        while receiver.wait(0.0) is not None:
+            waiting += 1
+        assert waiting == 1000

@@ -254,9 +254,13 @@ def test_reading_can_begin_behind_any_line(tmp_path, file_bytes):
 
 
 def test_only_the_owner_can_read_the_trail(tmp_path):
+    trail_of(tmp_path / "audit", 2)
+    (path,) = trail_files(tmp_path / "audit")
+    path.write_bytes(path.read_bytes()[:-5])
     trail_of(tmp_path / "audit", 1)
-    assert (tmp_path / "audit").stat().st_mode & 0o077 == 0
-    assert all(path.stat().st_mode & 0o077 == 0 for path in trail_files(tmp_path / "audit"))
+    kept = [tmp_path / "audit", *(tmp_path / "audit").iterdir()]
+    assert len(kept) == 4  # the folder, the trail, its lock, what was torn
+    assert all(one.stat().st_mode & 0o077 == 0 for one in kept)
 
 
 NOTING = """

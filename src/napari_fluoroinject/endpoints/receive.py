@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
 from pydicom.uid import XRayRadiationDoseSRStorage
@@ -33,6 +33,8 @@ RECEIVED_CLASSES = (*CINE_CLASSES, XRayRadiationDoseSRStorage)
 """Loops, and the dose reports of their studies."""
 HERE = Station(ae_title="FLUOROINJECT")
 """On loopback, for everyone on this machine, at a free port."""
+
+_MOST_AWAITED = 1000
 
 
 class Witness(Protocol):
@@ -101,7 +103,10 @@ class Receiver(StorageScp):
         )
 
     def wait(self, timeout_s: float) -> Received | None:
-        """Return the next object that is new here, as they arrived; None after `timeout_s`."""
+        """Return the next object that is new here, as they arrived; None after `timeout_s`.
+
+        Of those that nobody waited for, the last thousand.
+        """
         try:
             return self._arrivals.get(timeout=timeout_s)
         except queue.Empty:
@@ -131,6 +136,9 @@ class Receiver(StorageScp):
         if self.witness is not None:
             self.witness.received(received)
         if received.new:
+            if self._arrivals.qsize() >= _MOST_AWAITED:  # nobody waits: the spool has them all
+                with suppress(queue.Empty):
+                    self._arrivals.get_nowait()
             self._arrivals.put(received)
 
 

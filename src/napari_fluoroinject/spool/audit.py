@@ -89,7 +89,7 @@ class Trail:
         self._written = (0, folder)
         with _one_error(folder):
             make_private(folder)
-            self._lock = (folder / "trail.lock").open("a+b")
+            self._lock = _private_file(folder / "trail.lock")
 
     def __enter__(self) -> Self:
         return self
@@ -235,7 +235,7 @@ def _last_line(tail: bytes) -> tuple[Entry | None, int]:
 
 
 def _keep_aside(path: Path, torn: bytes) -> None:
-    with path.open("wb") as file:
+    with _private_file(path) as file:
         file.write(torn)
         file.flush()
         os.fsync(file.fileno())
@@ -252,6 +252,10 @@ def _add(path: Path, line: bytes, *, at: int) -> None:
             raise OSError(None, "the disk is full")
     finally:
         os.close(descriptor)
+
+
+def _private_file(path: Path) -> IO[bytes]:
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b")
 
 
 @contextmanager
