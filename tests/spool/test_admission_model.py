@@ -188,4 +188,4 @@ class Receiving(RuleBasedStateMachine):
 
 
 TestReceiving = Receiving.TestCase
-TestReceiving.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestReceiving.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)

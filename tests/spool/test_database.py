@@ -145,6 +145,18 @@ def test_a_fork_uses_connections_of_its_own(tmp_path):
         assert uids(database) == ["1.1", "1.2", "1.3"]
 
 
+def test_connections_of_a_parent_are_neither_used_nor_closed_by_its_fork(tmp_path):
+    with Database(tmp_path) as database:
+        insert(database, "1.1")
+        parents = list(database._idle)
+        database._process = -1  # as it is in a fork
+        insert(database, "1.2")
+        assert not set(parents) & set(database._idle)
+        for connection in parents:
+            assert connection.execute("SELECT count(*) FROM object").fetchone()[0] == 2
+            connection.close()
+
+
 def test_a_closed_database_says_so(tmp_path):
     database = Database(tmp_path)
     with database.reading():

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +14,6 @@ from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool import quarantine as module
 from napari_fluoroinject.spool.quarantine import Quarantine, Refusal, refusals
 from napari_fluoroinject.spool.store import Spool
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def part(spool: Spool, content: bytes = b"loop", name: str = "a.part") -> Path:
@@ -44,6 +41,26 @@ def test_refused_bytes_lie_under_hashes_of_their_uid_and_content(tmp_path):
     uid, content = (hashlib.sha256(one).hexdigest() for one in (b"1.2", b"loop"))
     assert path == tmp_path / "quarantine" / uid[:2] / f"{uid}-{content[:16]}.dcm"
     assert (module.LIMIT_BYTES, module.LARGEST_COUNT) == (8 * 1024**3, 10_000)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="no /proc to ask")
+def test_refused_bytes_and_their_reason_are_on_disk_and_private(tmp_path, monkeypatch):
+    synced: set[Path] = set()
+    monkeypatch.setattr(
+        os, "fsync", lambda number: synced.add(Path(f"/proc/self/fd/{number}").resolve())
+    )
+    with Spool(tmp_path.resolve()) as spool:
+        synced.clear()
+        file = part(spool)
+        file.chmod(0o666)
+        path = spool.quarantine(file, uid="1.2", reason="odd")
+        assert path is not None
+        note = path.with_suffix(".txt")
+        assert {note, file, path.parent, path.parent.parent} <= synced
+        assert {one.stat().st_mode & 0o777 for one in (note, path)} == {0o600}
+        synced.clear()
+        spool.quarantine(file, uid="1.2", reason="odd")
+        assert path.parent in synced  # whoever put it there may have been killed before
 
 
 def test_refusals_are_told_oldest_first(tmp_path, monkeypatch):

@@ -264,4 +264,4 @@ class Sending(RuleBasedStateMachine):
 
 
 TestSending = Sending.TestCase
-TestSending.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestSending.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)

@@ -82,7 +82,7 @@ class Jobs:
                 return None
             uid = row["sop_instance_uid"]
             connection.execute(
-                "UPDATE job SET state = 'working', tries = tries + 1, begun_s = ?, ended_s = NULL "
+                "UPDATE job SET state = 'working', tries = tries + 1, begun_s = ? "
                 "WHERE sop_instance_uid = ?",
                 (now_s, uid),
             )
@@ -161,7 +161,7 @@ class Jobs:
             if job.state == "working":
                 raise StorageError(f"job {uid} is being worked on; expected it to have ended")
             connection.execute(
-                "UPDATE job SET state = 'waiting', tries = 0, due_s = 0, ended_s = NULL, "
+                "UPDATE job SET state = 'waiting', tries = 0, due_s = 0, "
                 "procedure = NULL, reason = NULL WHERE sop_instance_uid = ?",
                 (uid,),
             )
