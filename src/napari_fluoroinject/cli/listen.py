@@ -67,15 +67,16 @@ def listen(  # noqa: PLR0913 - one parameter per option of the command
 
 def _orders(settings: Settings, received: ListenSettings, said: dict[str, Any]) -> Orders | None:
     """What the service is told; None where nothing is to be analysed."""
-    from napari_fluoroinject.errors import SettingsError
-    from napari_fluoroinject.service.decide import check_settings
-    from napari_fluoroinject.service.orders import Orders
-
     service = replace(settings.service, **said)
     if service.analyze is None:
         if "send_to" in said:
             raise typer.BadParameter("--return without --analyze: there would be no results")
         return None
+    # not above: a receiver alone is to answer soon after its start
+    from napari_fluoroinject.errors import SettingsError
+    from napari_fluoroinject.service.decide import check_settings
+    from napari_fluoroinject.service.orders import Orders
+
     with wrong_usage(SettingsError):
         check_settings(service, site=settings.site_procedures)
         for named in (service.send_to, service.worklist):
