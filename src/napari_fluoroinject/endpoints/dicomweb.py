@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -35,11 +36,13 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from napari_fluoroinject.dicom.pixels import PixelFormat
     from napari_fluoroinject.errors import UnreadableObjectError
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.settings.network import Tls
 
 _SCHEME = "dicomweb+"
+_MOST_FORMATS = 1000
 
 
 class DicomWeb:
@@ -75,6 +78,7 @@ class DicomWeb:
         self._client = DICOMwebClient(self._root, session=self._session, permissive_uid=True)
         # the session tries again by itself, and only what changes nothing over there
         self._client.set_http_retry_params(retry=False)
+        self._formats: dict[str, PixelFormat] = {}
 
     def __str__(self) -> str:
         return self._root
@@ -174,8 +178,7 @@ class DicomWeb:
             several[index] if several else reference.sop_instance_uid,
         )
         url = self._url(*place)
-        told = self._session.datasets(lambda: self._client.retrieve_instance_metadata(*place))
-        pixels = frame_format(told[0], source=place[-1])
+        pixels = self._format(*place)
         if number > pixels.frames:
             raise _no_such_frame(reference, index, pixels.frames)
         raw = wado.frame(self._session, f"{url}/frames/{number}")
@@ -214,6 +217,16 @@ class DicomWeb:
         keys = {key: text for key, text in wanted.keys.items() if text}
         for answer in self.query(Query(level="IMAGE", keys=keys)):
             yield answer["StudyInstanceUID"], answer["SeriesInstanceUID"], answer["SOPInstanceUID"]
+
+    def _format(self, study: str, series: str, instance: str) -> PixelFormat:
+        """What the pixels of an object mean; kept for its next frame."""
+        if instance not in self._formats:
+            metadata = partial(self._client.retrieve_instance_metadata, study, series, instance)
+            told = self._session.datasets(metadata)
+            if len(self._formats) >= _MOST_FORMATS:
+                self._formats.clear()
+            self._formats[instance] = frame_format(told[0], source=instance)
+        return self._formats[instance]
 
     def _url(self, study: str, series: str, instance: str) -> str:
         if not all(map(is_uid, (study, series, instance))):

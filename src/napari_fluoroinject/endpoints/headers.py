@@ -78,7 +78,7 @@ def answers(headers: Iterable[Dataset], query: Query) -> Iterator[Mapping[str, s
     matching = [one for one in headers if matches(one, wanted)]
     seen = set()
     for one in matching:
-        entity = texts(one.get(UNIQUE_KEYS[query.level]))
+        entity = _text(one, UNIQUE_KEYS[query.level])
         if entity and entity not in seen:
             seen.add(entity)
             told = {keyword: _text(one, keyword) for keyword in asked_for(query)}

@@ -20,7 +20,7 @@ from napari_fluoroinject.endpoints.web_errors import refusal, unreachable
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sized
     from pathlib import Path
 
     from napari_fluoroinject.settings.network import Tls
@@ -48,6 +48,8 @@ class Limits:
         Longest wait for a connection, and for the next byte.
     grace_s, least_bytes_s
         An answer may take `grace_s`, and a second more for every `least_bytes_s` that came.
+    stored_bytes_s
+        What is stored is answered `silence_s` later, and a second more for so many bytes of it.
     """
 
     answer_bytes: int = 256 << 20
@@ -56,6 +58,7 @@ class Limits:
     silence_s: float = 60.0
     grace_s: float = 120.0
     least_bytes_s: float = 50_000.0
+    stored_bytes_s: float = 2_000_000.0
 
 
 class WebSession(requests.Session):
@@ -99,7 +102,11 @@ class WebSession(requests.Session):
         if self._origin[0] == "https":
             self.mount("https://", _TlsAdapter(tls))
         else:
-            self.mount("http://", HTTPAdapter(max_retries=0))
+            self.mount("http://", _Adapter(max_retries=0))
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - no look
+        """Name none: requests would read the body of a redirect without limit to follow it."""
+        return None
 
     def request(  # type: ignore[override] # options go through as they come
         self, method: str, url: str, **options: Any
@@ -117,7 +124,7 @@ class WebSession(requests.Session):
         whole = not options.pop("stream", False)
         response = self._persist(method, url, options)
         judged = (method, response.status_code) == ("POST", 409)
-        if not response.ok and not judged:
+        if not 200 <= response.status_code < 300 and not judged:
             with response:
                 raise refusal(self.peer, method, response.status_code)
         if whole:
@@ -235,6 +242,15 @@ class WebSession(requests.Session):
                 url = urljoin(url, response.headers.get("Location", ""))
         raise RefusedError(f"{self.peer} redirects in a circle; expected its DICOMweb service")
 
+    def _patience_s(self, body: Sized | None) -> tuple[float, float]:
+        """Longest wait for a connection, and for the answer."""
+        if body is None:
+            return self.limits.connect_s, self.limits.silence_s
+        # the first holds for every block that is sent, too; before the answer it is all written
+        return self.limits.silence_s, self.limits.silence_s + len(
+            body
+        ) / self.limits.stored_bytes_s
+
     def _once(self, method: str, url: str, options: Mapping[str, Any]) -> requests.Response:
         if _origin(url) != self._origin:
             raise RefusedError(
@@ -249,7 +265,7 @@ class WebSession(requests.Session):
             "headers": headers,
             "stream": True,
             "allow_redirects": False,
-            "timeout": (self.limits.connect_s, self.limits.silence_s),
+            "timeout": self._patience_s(options.get("data")),
         }
         try:
             return super().request(method, _unescaped(url), **(dict(options) | own))
@@ -259,7 +275,18 @@ class WebSession(requests.Session):
             raise told from told.__cause__
 
 
-class _TlsAdapter(HTTPAdapter):
+class _Adapter(HTTPAdapter):
+    """Closes its connections when it is closed, and not when the last answer is forgotten."""
+
+    def close(self) -> None:
+        """Close every connection."""
+        pools = self.poolmanager.pools
+        for pool in [pools[key] for key in pools.keys()]:  # noqa: SIM118 - iterating it is refused
+            pool.close()
+        super().close()
+
+
+class _TlsAdapter(_Adapter):
     """Checks certificates by our own context alone, not by the list that comes with requests."""
 
     def __init__(self, tls: Tls | None) -> None:
@@ -334,6 +361,6 @@ def _asked_wait_s(response: requests.Response) -> float | None:
 
 
 def _keep_urls_out_of_logs() -> None:
-    """Queries hold names and numbers of patients, and both libraries log URLs."""
-    for name in ("urllib3", "dicomweb_client"):
+    """Queries hold names and numbers of patients, and these libraries log URLs and requests."""
+    for name in ("urllib3", "dicomweb_client", "retrying"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
