@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -123,6 +124,32 @@ def test_a_query_brings_every_object_that_matches(web, tmp_path):
     paths = list(web.retrieve(Query(keys={"StudyInstanceUID": STUDY}), tmp_path))
     assert {path.stem for path in paths} == {one.SOPInstanceUID for one in loops}
     assert all(dcmread(path).PixelData for path in paths)
+
+
+def test_what_came_before_is_not_asked_for_again(web, peer, tmp_path):
+    web.store([make_loop()])
+    reference = the_loop(web)
+    (path,) = web.retrieve(reference, tmp_path / "new" / "out")
+    peer.forget_everything()
+    assert list(web.retrieve(reference, path.parent)) == [path]
+
+
+def test_the_command_line_finds_stores_and_fetches(peer, tmp_path):
+    loop = make_loop()
+    path = write(loop, tmp_path / "loop.dcm")
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(app, list(words))
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
+    assert "answers" in run("echo", peer.dicomweb)
+    assert "1 of 1 objects kept" in run("store", peer.dicomweb, str(path))
+    (found,) = json.loads(run("find", peer.dicomweb, "PatientID=SYNTH-1", "--json"))
+    assert found["SOPInstanceUID"] == loop.SOPInstanceUID
+    run("fetch", peer.dicomweb, STUDY, "--out", str(tmp_path / "out"))
+    (fetched,) = (tmp_path / "out").iterdir()
+    assert fetched.read_bytes() == path.read_bytes()
 
 
 def test_other_content_in_the_folder_is_never_replaced(web, tmp_path):

@@ -12,7 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from network_loops import make_loop, write
 from web_peers import JSON, Request, web_server
@@ -337,15 +337,50 @@ RETRIEVED: dict[str, Callable[[Request], None]] = {
 }
 
 
+METADATA = {
+    "Rows": ("00280010", 64),
+    "Columns": ("00280011", 64),
+    "BitsAllocated": ("00280100", 16),
+    "BitsStored": ("00280101", 12),
+    "HighBit": ("00280102", 11),
+    "SamplesPerPixel": ("00280002", 1),
+    "NumberOfFrames": ("00280008", 4),
+    "PixelRepresentation": ("00280103", 0),
+}
+
+
+def described(told: dict[str, object], frame: Callable[[Request], None]) -> Callable[..., None]:
+    """Answers with this header, where it is asked for, and else with a frame."""
+    header = {METADATA[name][0]: {"vr": "US", "Value": [value]} for name, value in told.items()}
+
+    def answer(request: Request) -> None:
+        if "/frames/" in request.path:
+            frame(request)
+        else:
+            known = [header] if request.path.endswith("/metadata") else []
+            request.reply(200, json.dumps(known).encode(), Content_Type=JSON)
+
+    return answer
+
+
 @pytest.mark.parametrize("case", RETRIEVED)
 def test_what_is_not_the_object_leaves_no_file(case, tmp_path, monkeypatch):
     monkeypatch.setattr("napari_fluoroinject.endpoints.web_session._FIRST_WAIT_S", 0.0)
-    with against(RETRIEVED[case]) as web, little_memory():
-        with pytest.raises(FluoroinjectError):
-            list(web.retrieve(LOOP, tmp_path))
-        with pytest.raises(FluoroinjectError):
-            web.frame(LOOP, 0)
+    with against(RETRIEVED[case]) as web, little_memory(), pytest.raises(FluoroinjectError):
+        list(web.retrieve(LOOP, tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("case", RETRIEVED)
+def test_what_is_not_the_frame_is_no_picture(case, monkeypatch):
+    monkeypatch.setattr("napari_fluoroinject.endpoints.web_session._FIRST_WAIT_S", 0.0)
+    header = {name: value for name, (_, value) in METADATA.items()}
+    with (
+        against(described(header, RETRIEVED[case])) as web,
+        little_memory(),
+        pytest.raises((RefusedError, UnreachableError)),
+    ):
+        web.frame(LOOP, 0)
 
 
 def test_another_object_than_the_one_asked_for_leaves_no_file(tmp_path):
@@ -411,17 +446,6 @@ def test_a_fetch_that_fails_leaves_nothing_in_the_folder_for_temporary_files(
     assert list(tmp_path.iterdir()) == []
 
 
-METADATA = {
-    "Rows": ("00280010", 64),
-    "Columns": ("00280011", 64),
-    "BitsAllocated": ("00280100", 16),
-    "BitsStored": ("00280101", 12),
-    "HighBit": ("00280102", 11),
-    "SamplesPerPixel": ("00280002", 1),
-    "NumberOfFrames": ("00280008", 4),
-}
-
-
 @given(
     st.fixed_dictionaries(
         {
@@ -431,17 +455,11 @@ METADATA = {
     ),
     st.integers(0, 9000),
 )
+@example({name: value for name, (_, value) in METADATA.items()}, 8192)
 @settings(max_examples=30, suppress_health_check=list(HealthCheck))
 def test_metadata_that_lie_make_no_picture_and_no_array(told, length):
-    header = {METADATA[name][0]: {"vr": "US", "Value": [value]} for name, value in told.items()}
-
-    def answer(request: Request) -> None:
-        if request.path.endswith("/metadata"):
-            request.reply(200, json.dumps([header]).encode(), Content_Type=JSON)
-        else:
-            body = part(bytes(length) + b"\r\n--b--")
-            request.reply(200, body, Content_Type=MULTIPART.replace("dicom", "octet-stream"))
-
+    body = part(bytes(length) + b"\r\n--b--")
+    answer = described(told, whole(body, MULTIPART.replace("dicom", "octet-stream")))
     with against(answer) as web, little_memory(64 * MIB):
         try:
             frame = web.frame(LOOP, 0)

@@ -23,8 +23,14 @@ from napari_fluoroinject.endpoints.base import (
     uids_of,
 )
 from napari_fluoroinject.endpoints.found import LOOP_KEYS, references
-from napari_fluoroinject.endpoints.landing import loop_in_memory, scratch
-from napari_fluoroinject.endpoints.web_answers import frame_format
+from napari_fluoroinject.endpoints.headers import UNIQUE_KEYS
+from napari_fluoroinject.endpoints.landing import landed, loop_in_memory, made, scratch
+from napari_fluoroinject.endpoints.web_answers import (
+    PIXEL_KEYS,
+    frame_format,
+    tells_pixels,
+    texts,
+)
 from napari_fluoroinject.endpoints.web_session import Limits, WebSession
 from napari_fluoroinject.errors import EndpointError, RefusedError
 from napari_fluoroinject.model.cine import LoopReference
@@ -133,7 +139,7 @@ class DicomWeb:
             return loop_in_memory(list(self.retrieve(reference, folder)))
 
     def retrieve(self, wanted: Wanted, folder: Path) -> Iterator[Path]:
-        """Bring objects into a folder as `<SOP Instance UID>.dcm`, as they are stored there.
+        """Bring objects into a folder as `<SOP Instance UID>.dcm`; what is there is kept.
 
         Raises
         ------
@@ -145,8 +151,9 @@ class DicomWeb:
             The folder has other content under that name, or cannot be written to.
         """
         for study, series, instance in self._listed(wanted):
-            yield wado.retrieve(
-                self._session, self._url(study, series, instance), instance, folder
+            url = self._url(study, series, instance)
+            yield landed(made(folder), instance) or wado.retrieve(
+                self._session, url, instance, folder
             )
 
     def frame(self, reference: LoopReference, index: int) -> npt.NDArray[Any]:
@@ -221,11 +228,16 @@ class DicomWeb:
     def _format(self, study: str, series: str, instance: str) -> PixelFormat:
         """What the pixels of an object mean; kept for its next frame."""
         if instance not in self._formats:
-            metadata = partial(self._client.retrieve_instance_metadata, study, series, instance)
-            told = self._session.datasets(metadata)
+            uids = dict(zip(UNIQUE_KEYS.values(), (study, series, instance), strict=True))
+            # some servers read the whole loop for its metadata, but not for a query
+            found = self.query(Query(level="IMAGE", keys=dict.fromkeys(PIXEL_KEYS, "") | uids))
+            told = found[0] if found else {}
+            if not tells_pixels(told):
+                ask = partial(self._client.retrieve_instance_metadata, study, series, instance)
+                told = texts(self._session.datasets(ask)[0])
             if len(self._formats) >= _MOST_FORMATS:
                 self._formats.clear()
-            self._formats[instance] = frame_format(told[0], source=instance)
+            self._formats[instance] = frame_format(told, source=instance)
         return self._formats[instance]
 
     def _url(self, study: str, series: str, instance: str) -> str:

@@ -16,7 +16,7 @@ from napari_fluoroinject.dicom.find import files_of
 from napari_fluoroinject.dicom.read import LoopFiles, find_loops, read_loop
 from napari_fluoroinject.endpoints.base import NotSent, Query, Receipt, Storable, Wanted, uids_of
 from napari_fluoroinject.endpoints.headers import answers, header
-from napari_fluoroinject.endpoints.landing import land
+from napari_fluoroinject.endpoints.landing import land, made
 from napari_fluoroinject.errors import (
     ConflictError,
     FluoroinjectError,
@@ -96,6 +96,7 @@ class Folder:
         keys = {"SOPInstanceUID": "\\".join(uids_of(wanted))} if uids_of(wanted) else {}
         query = wanted if isinstance(wanted, Query) else Query(level="IMAGE", keys=keys)
         missing = set(uids_of(wanted))
+        made(folder)
         for path, one in self._headers():
             if any(answers([one], query)):
                 landed = _copied(path, folder)

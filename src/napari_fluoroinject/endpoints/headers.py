@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset, dcmread
@@ -10,13 +11,15 @@ from pydicom.valuerep import STR_VR
 
 from napari_fluoroinject.dicom.opened import one_error
 from napari_fluoroinject.endpoints.matching import matches, texts
-from napari_fluoroinject.errors import EndpointError
+from napari_fluoroinject.errors import EndpointError, UnreadableObjectError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from napari_fluoroinject.endpoints.base import Level, Query
+
+log = logging.getLogger(__name__)
 
 UNIQUE_KEYS: Mapping[Level, str] = {
     "STUDY": "StudyInstanceUID",
@@ -75,7 +78,7 @@ def answers(headers: Iterable[Dataset], query: Query) -> Iterator[Mapping[str, s
         if keyword not in _COUNTED:
             setattr(wanted, keyword, text or None)
     counted = [keyword for keyword in query.keys if keyword in _COUNTED]
-    matching = [one for one in headers if matches(one, wanted)]
+    matching = [one for one in _readable(headers) if matches(one, wanted)]
     seen = set()
     for one in matching:
         entity = _text(one, UNIQUE_KEYS[query.level])
@@ -83,6 +86,19 @@ def answers(headers: Iterable[Dataset], query: Query) -> Iterator[Mapping[str, s
             seen.add(entity)
             told = {keyword: _text(one, keyword) for keyword in asked_for(query)}
             yield told | {keyword: _COUNTED[keyword](matching, one) for keyword in counted}
+
+
+def _readable(headers: Iterable[Dataset]) -> Iterator[Dataset]:
+    """Leave out what cannot be read, and say so: one damaged object must not hide the rest."""
+    for one in headers:
+        try:
+            with one_error("an object"):
+                for element in one:
+                    texts(element)
+        except UnreadableObjectError as error:
+            log.warning("an object cannot be found by queries: %s", error.seen)
+            continue
+        yield one
 
 
 def _text(one: Dataset, keyword: str) -> str:

@@ -26,6 +26,43 @@ _PREAMBLE_BYTES = 128
 _SCRATCH, _HELD = "fluoroinject-fetched-", "held"
 
 
+def made(folder: Path) -> Path:
+    """Return a folder, which is made if absent.
+
+    Raises
+    ------
+    StorageError
+        It cannot be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{folder}: cannot be made: {error.strerror or error}") from error
+    return folder
+
+
+def landed(folder: Path, uid: str) -> Path | None:
+    """Return the file of an object that came before; None where there is none.
+
+    Raises
+    ------
+    ConflictError
+        Something else has its name.
+    """
+    path = folder / f"{uid}.dcm"
+    if not path.exists():
+        return None
+    try:
+        known = scan(path).sop_instance_uid == uid
+    except (UnreadableObjectError, OSError):
+        known = False
+    if not known:
+        raise ConflictError(
+            f"{path} is there and is another file; expected that object: fetch into another folder"
+        )
+    return path
+
+
 def land(part: Path, folder: Path, *, uid: str | None = None) -> Path:
     """Give a received file its name, `<SOP Instance UID>.dcm`, once it is known to be whole.
 

@@ -18,7 +18,7 @@ from napari_fluoroinject.endpoints.base import (
     uids_of,
 )
 from napari_fluoroinject.endpoints.headers import answers
-from napari_fluoroinject.endpoints.landing import land
+from napari_fluoroinject.endpoints.landing import land, made
 from napari_fluoroinject.errors import ConflictError, EndpointError, FluoroinjectError
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class Memory:
             uids = tuple(uid for uid, one in self.objects.items() if any(answers([one], wanted)))
         else:
             uids = uids_of(wanted)
+        made(folder)
         for uid in uids:
             if uid not in self.objects:
                 raise EndpointError(f"no object {uid} in memory; expected one that was stored")

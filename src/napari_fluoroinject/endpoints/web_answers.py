@@ -45,16 +45,29 @@ def texts(answer: Mapping[str, Any]) -> Mapping[str, str]:
     return found
 
 
-def frame_format(answer: Mapping[str, Any], *, source: str) -> PixelFormat:
-    """What the pixels of one frame mean, from the metadata of its object.
+PIXEL_KEYS = (
+    *("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "SamplesPerPixel"),
+    *("NumberOfFrames", "PixelRepresentation", "PhotometricInterpretation"),
+    "PlanarConfiguration",
+)
+"""What tells the meaning of pixels."""
+
+
+def tells_pixels(told: Mapping[str, str]) -> bool:
+    """Whether an answer tells all that matters of the pixels of an object."""
+    needed = (*PIXEL_KEYS[:6], "PixelRepresentation", "PhotometricInterpretation")
+    return all(told.get(name) for name in needed)
+
+
+def frame_format(told: Mapping[str, str], *, source: str) -> PixelFormat:
+    """What the pixels of an object mean, from the texts of its header.
 
     Raises
     ------
     UnreadableObjectError
-        The metadata do not say, or pixels of a kind that is not read.
+        The header does not say, or pixels of a kind that is not read.
     """
-    names = ("Rows", "Columns", "BitsAllocated", "BitsStored", "HighBit", "SamplesPerPixel")
-    told = texts(answer)
+    names = PIXEL_KEYS[:6]
     rows, columns, allocated, stored, high_bit, samples = (
         _whole(told.get(name, "")) for name in names
     )
