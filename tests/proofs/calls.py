@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _CALLS = (
-    "openat,write,pwrite64,writev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,"
+    "openat,lseek,write,pwrite64,writev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,"
     "link,linkat,unlink,unlinkat,mkdir,mkdirat,rmdir,sendto,copy_file_range,sendfile"
 )
 _LINE = re.compile(r"(\d+) +(.*)", re.DOTALL)
@@ -102,6 +102,9 @@ def read(trace: Path) -> list[Call]:  # noqa: C901 - what strace writes has case
             if early is not None:
                 # what was not written after all
                 early.data = early.data[: max(0, int(done[3]))]
+            elif done[1] == "lseek":
+                if int(done[3]) >= 0:
+                    calls.append(_place(list(_arguments(done[2])), int(done[3])))
             elif int(done[3]) >= 0 and (made := _call(done[1], done[2], done[4] or "")):
                 made.begun = at
                 if made.data:
@@ -125,6 +128,10 @@ def _call(name: str, arguments: str, opened: str) -> Call | None:
     if made is None and make is None:
         raise NotImplementedError(f"{name}: the model of the disk does not know this call")
     return None if made is None or made.path.startswith(_NOT_FILES) else made
+
+
+def _place(values: list[object], result: int) -> Call:
+    return Call("seek", path=str(values[0]), size=result)
 
 
 def _arguments(text: str) -> Iterator[object]:

@@ -35,6 +35,15 @@ class _Naming:
     when: int
     gone: tuple[str, ...] = ()
     made: tuple[tuple[str, int], ...] = ()
+    moved: tuple[str, str] | None = None
+
+    def apply(self, names: dict[str, int]) -> None:
+        """Do it; a folder takes along what is in it."""
+        for gone in self.gone:
+            names.pop(gone, None)
+        names.update(self.made)
+        if self.moved is not None:
+            _move(names, *self.moved)
 
 
 class Disk:
@@ -69,9 +78,7 @@ class Disk:
         changes = [one for those in self._waiting.values() for one in those]
         for change in sorted(set(changes), key=lambda one: one.when):
             if survives.name():
-                for gone in change.gone:
-                    names.pop(gone, None)
-                names.update(change.made)
+                change.apply(names)
         there = {
             path: None if number == _FOLDER else self._content(self._files[number], survives)
             for path, number in names.items()
@@ -133,9 +140,7 @@ class Disk:
         if path == self.root or self._names.get(path) == _FOLDER:
             for one in self._waiting.pop(path, []):
                 if one.when <= call.begun:
-                    for gone in one.gone:
-                        self._kept_names.pop(gone, None)
-                    self._kept_names.update(one.made)
+                    one.apply(self._kept_names)
                 else:
                     self._waiting.setdefault(path, []).append(one)
             return
@@ -159,8 +164,20 @@ class Disk:
 
     def _rename(self, call: Call) -> None:
         if self._names[call.path] == _FOLDER:
-            raise NotImplementedError("a folder that is renamed")
+            self._rename_folder(call)
+            return
         self._named(gone=call.path, made=(call.other, self._names[call.path]))
+
+    def _rename_folder(self, call: Call) -> None:
+        """Within its folder; what is in it must have been brought to disk before."""
+        if self._waiting.get(call.path):
+            raise NotImplementedError(f"{call.path} is renamed before it was synced")
+        _move(self._names, call.path, call.other)
+        change = _Naming(when=self._now, moved=(call.path, call.other))
+        self._waiting.setdefault(str(PurePosixPath(call.path).parent), []).append(change)
+
+    def _seek(self, call: Call) -> None:
+        self._written_to[call.path.removesuffix(" (deleted)")] = call.size
 
     def _mkdir(self, call: Call) -> None:
         self._named(made=(call.path, _FOLDER))
@@ -245,6 +262,12 @@ def build(left: dict[str, bytes | None], root: Path) -> None:
             (root / name).mkdir(parents=True, exist_ok=True)
         else:
             (root / name).write_bytes(content)
+
+
+def _move(names: dict[str, int], old: str, new: str) -> None:
+    inside = [one for one in names if one == old or one.startswith(old + "/")]
+    for one in inside:
+        names[new + one.removeprefix(old)] = names.pop(one)
 
 
 def _resize(content: bytearray, size: int) -> None:

@@ -10,6 +10,7 @@ bytes.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import logging
 import shutil
 import sys
@@ -22,11 +23,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.proofs import calls
+from tests.proofs import calls, returned
 from tests.proofs.disk import Disk, build, fates
 from tests.proofs.kept import Kept
-from tests.proofs.objects import content
-from tests.proofs.programs import LISTEN, echoes, free_port, start, until
+from tests.proofs.objects import content, from_file, phantom
+from tests.proofs.programs import LISTEN, echoes, free_port, start, stop, until
 from tests.proofs.table import Table
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Promised:
 
 
 Check = Callable[[Path, Promised], list[str]]
+_PUSHED = partial(content, frames=FRAMES)
 
 
 def record_receiver(folder: Path, objects: int, command: Sequence[str]) -> Path:
@@ -79,6 +81,24 @@ def record_ledger(folder: Path, objects: int) -> Path:
     program = calls.record([*words, str(folder / _MARKS), str(objects)], trace)
     if program.wait(600):
         raise RuntimeError(f"the program ended with {program.returncode}")
+    return trace
+
+
+def record_service(folder: Path) -> Path:
+    """Let a service receive, analyse and return two loops; where its calls are written."""
+    port, trace, spool = free_port(), folder / "trace.txt", folder / "disk" / "spool"
+    archive, like = returned.Archive.start(folder), folder / "like.dcm"
+    phantom(like)
+    words = [word.format(spool=spool, port=port) for word in LISTEN]
+    words += ["--analyze", "generic", "--return", archive.url]
+    program = calls.record(words, trace)
+    until(lambda: echoes(port), within_s=120)
+    options = ["--count", "2", "--like", str(like)]
+    pushed = ["-m", "tests.proofs.carm", str(port), "0", "1", str(folder / "sent0"), *options]
+    start(pushed, folder / "carm.txt").wait(600)
+    until(lambda: returned.analysed(spool) and returned.settled(spool), within_s=600)
+    _end(program)
+    stop(archive.program)
     return trace
 
 
@@ -147,7 +167,12 @@ def _hear(call: Call, promised: Promised) -> None:
         promised.marks.append(call.data.decode().split())
 
 
-def received(root: Path, promised: Promised) -> list[str]:
+def received(
+    root: Path,
+    promised: Promised,
+    *,
+    file_of: Callable[[int], bytes] = _PUSHED,
+) -> list[str]:
     """What is wrong with a spool after a receiver lost its power."""
     from napari_fluoroinject.endpoints.storage_scp import dataset_sha256
     from napari_fluoroinject.errors import FluoroinjectError
@@ -156,7 +181,7 @@ def received(root: Path, promised: Promised) -> list[str]:
     from napari_fluoroinject.spool.store import Spool
 
     faults = []
-    kept = Kept(root, partial(content, frames=FRAMES))
+    kept = Kept(root, file_of)
     try:
         with Spool(root, digest=dataset_sha256), Database(root) as database:
             rows = {one.sop_instance_uid for one in Index(database).every()}
@@ -173,6 +198,37 @@ def received(root: Path, promised: Promised) -> list[str]:
         faults.append("an acknowledged object is lost")
     if list((root / "incoming").iterdir()):
         faults.append("leftovers in incoming")
+    return faults
+
+
+def served(root: Path, promised: Promised, *, like: Path) -> list[str]:
+    """What is wrong with a spool after a whole service lost its power."""
+    from napari_fluoroinject.errors import FluoroinjectError
+    from napari_fluoroinject.spool.audit import Trail, verify
+    from napari_fluoroinject.spool.database import Database
+    from napari_fluoroinject.spool.jobs import Jobs
+    from napari_fluoroinject.spool.queue import Queue
+
+    faults = received(root, promised, file_of=partial(from_file, like))
+    try:
+        with Database(root) as database, Trail(root / "audit") as trail:
+            entries, jobs = Queue(database).every(), Jobs(database).every()
+            trail.note("started")
+        if verify(root / "audit").broken_at is not None:
+            faults.append("the audit trail is broken")
+    except FluoroinjectError as error:
+        return [*faults, f"the state does not open: {error}"]
+    planned = {one.sop_instance_uid for one in jobs}
+    if promised.acknowledged - planned:
+        faults.append("an acknowledged loop has no job")
+    sources = {one.source_uid for one in entries}
+    if {one.sop_instance_uid for one in jobs if one.state == "done"} - sources:
+        faults.append("an analysis is done and its results are not queued")
+    for entry in entries:
+        if not entry.path.is_file():
+            faults.append("a queued result is not there")
+        elif hashlib.sha256(entry.path.read_bytes()).hexdigest() != entry.sha256:
+            faults.append("a queued result is not whole")
     return faults
 
 
@@ -248,6 +304,9 @@ def prove(kind: str, objects: int, every: int) -> Table:
         if kind in _COMMANDS:
             trace = record_receiver(folder, objects, _COMMANDS[kind])
             return lose_power(trace, folder, received, every=every, title=kind)
+        if kind == "service":
+            check = partial(served, like=folder / "like.dcm")
+            return lose_power(record_service(folder), folder, check, every=every, title=kind)
         trace = record_ledger(folder, objects)
         return lose_power(trace, folder, noted, every=every, title="index, jobs, queue, audit")
 
@@ -257,11 +316,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=40)
     parser.add_argument("--every", type=int, default=1, help="cut at every so many changes")
-    parser.add_argument("--kind", choices=("receiver", "state", "careless"), action="append")
+    kinds = ("receiver", "state", "service", "careless")
+    parser.add_argument("--kind", choices=kinds, action="append")
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     good = True
-    for kind in asked.kind or ("receiver", "state"):
+    for kind in asked.kind or ("receiver", "state", "service"):
         table = prove(kind, asked.objects, asked.every)
         table.show()
         good = good and table.kept

@@ -51,7 +51,8 @@ def test_the_state_of_a_spool_survives_failing_calls():
 
 @needs_strace
 def test_what_was_acknowledged_survives_a_loss_of_power():
-    prove("tests.proofs.power_loss", "--objects", "8", "--every", "5")
+    kinds = ("--kind", "receiver", "--kind", "state")
+    prove("tests.proofs.power_loss", "--objects", "8", "--every", "5", *kinds)
 
 
 @needs_strace
