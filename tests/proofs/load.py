@@ -6,6 +6,7 @@ Run as `python -m tests.proofs.load` from the root of the repository; DCMTK must
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import socket
 import struct
@@ -186,9 +187,10 @@ def measure(folder: Path, asked: argparse.Namespace, told: Callable[[str, bool],
         storescp(folder / "one") as one,
     ):
         start = echo(ours.port)
-        since = time.monotonic() - ours.began_s
+        since, spent = time.monotonic() - ours.began_s, ours.cpu_s()
         told(
-            f"first C-ECHO {since:.2f} s after the process began ({start * 1e3:.0f} ms)",
+            f"first C-ECHO {since:.2f} s after the process began ({start * 1e3:.0f} ms), "
+            f"{spent:.2f} s of them on a processor; load {os.getloadavg()[0]:.0f}",
             since < 2 or asked.short,
         )
         count, rates, theirs, all_stored = asked.associations, [], [], []
