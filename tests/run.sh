@@ -6,12 +6,13 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # Outside validators: dciodvfy (dicom3tools), dsrdump and friends (dcmtk), PixelMed's SR validator (Java).
-# A C++ compiler runs the CUDA kernels on the host. Archives to talk to: Orthanc, and dcmqrscp of dcmtk.
+# A C++ compiler runs the CUDA kernels on the host; Chromium opens the status page.
+# strace lets calls fail and records them for the proofs of durability.
 if ! { command -v dciodvfy && command -v dsrdump && command -v java && [ -e /usr/share/java/pixelmed.jar ] &&
-  command -v g++ && [ -x /usr/sbin/Orthanc ] && [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ]; } >/dev/null; then
+  command -v g++ && command -v chromium && command -v strace; } >/dev/null; then
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-    dcmtk dicom3tools libpixelmed-java default-jre-headless g++ orthanc orthanc-dicomweb
+    dcmtk dicom3tools libpixelmed-java default-jre-headless g++ chromium strace
 fi
 
 [ -x .venv-test/bin/python ] || python3 -m venv .venv-test

@@ -268,6 +268,53 @@ def analyze_files(
     return save(report, paths, out=out, outputs=request.outputs())
 
 
+def analyze_received(
+    paths: Sequence[Path],
+    request: AnalysisRequest,
+    *,
+    out: Path,
+    beside: Sequence[Path] = (),
+) -> LoopResult:
+    """Analyse the one loop that these files are, knowing what else came of its study.
+
+    Parameters
+    ----------
+    paths
+        Its files.
+    request
+        As `analyze_files`.
+    out
+        Folder for the results; what a killed run left there is cleared first.
+    beside
+        Files of other loops and of dose reports. Those of another study, and those that cannot be
+        read, tell nothing.
+
+    Raises
+    ------
+    FluoroinjectError
+        As `analyze_files`; also where the files are no loop, or several.
+    """
+    doses: list[DoseReport] = []
+    own = list(loops_in([str(path) for path in paths]))
+    for one in own:
+        if isinstance(one, UnreadableObjectError):
+            raise one
+    if len(own) != 1 or not isinstance(own[0], LoopFiles):
+        raise UnreadableObjectError(
+            paths[0].name, seen=f"{len(own)} cine loops", expected="the files of one"
+        )
+    study_uid = own[0].reference.study_instance_uid
+    others = [
+        one
+        for one in loops_in([str(path) for path in beside], doses)
+        if isinstance(one, LoopFiles) and one.reference.study_instance_uid == study_uid
+    ]
+    check_writable(out)
+    annotation = request.annotation([own[0].reference])
+    studies = _studies([own[0], *others], doses, request, annotation)
+    return analyze_files(own[0].paths, request, out=out, study=studies[study_uid])
+
+
 def _asked_for(request: AnalysisRequest) -> Procedure:
     return procedures.get(request.procedure or procedures.GENERIC, site=request.site_procedures)
 

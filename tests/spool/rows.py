@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from napari_fluoroinject.spool.index import Arrival
+from napari_fluoroinject.spool.keep import Facts
 from napari_fluoroinject.spool.queue import Outgoing
 
 
@@ -23,6 +25,11 @@ def arrival(uid: str = "1.2", **changes: Any) -> Arrival:
         "path": Path("/kept") / f"{uid}.dcm",
     }
     return Arrival(**values | changes)
+
+
+def facts(uid: str = "1.2", **changes: Any) -> Facts:
+    known = arrival(uid, **changes)
+    return Facts(**{one.name: getattr(known, one.name) for one in fields(Facts)})
 
 
 def outgoing(uid: str = "2.1", **changes: Any) -> Outgoing:

@@ -14,12 +14,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from rows import arrival
+from rows import arrival, facts
 
 from napari_fluoroinject.errors import ConflictError, StorageError
 from napari_fluoroinject.spool.database import FILE_NAME, Database, set_aside
 from napari_fluoroinject.spool.index import Arrival, Index
 from napari_fluoroinject.spool.jobs import Jobs
+from napari_fluoroinject.spool.keep import keep
 from napari_fluoroinject.spool.purge import Purge
 from napari_fluoroinject.spool.store import Admission, Spool, file_sha256
 
@@ -56,7 +57,6 @@ class Receiving(RuleBasedStateMachine):
         self.spool = Spool(
             self.root,
             same=lambda one, other: one.read_text().lower() == other.read_text().lower(),
-            noted=self.index.sha256_of,
         )
         Purge(self.database).recover()
         found = self.index.reconcile(self.spool, read=read, job=True)
@@ -82,14 +82,7 @@ class Receiving(RuleBasedStateMachine):
         return path
 
     def receive(self, path: Path, uid: str) -> Admission:
-        admission = self.spool.admit(path, uid=uid)
-        self.index.add(
-            arrival(
-                uid, sha256=admission.sha256, size_bytes=admission.size_bytes, path=admission.path
-            ),
-            job=True,
-        )
-        return admission
+        return keep(path, facts(uid), spool=self.spool, index=self.index, job=True)
 
     def fits(self, uid: str, content: str) -> bool:
         kept = self.kept.get(uid, content)
@@ -137,7 +130,7 @@ class Receiving(RuleBasedStateMachine):
     def crashes_between_link_and_row(self, uid: str, content: str) -> None:
         path = self.part(uid, content)
         with suppress(ConflictError):
-            self.spool.admit(path, uid=uid)
+            self.spool.admit(path, uid=uid, noted=self.index.sha256_of(uid))
         self.crash()
 
     @rule()

@@ -7,12 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from rows import arrival
+from rows import arrival, facts
 
 from napari_fluoroinject.errors import ConflictError, FluoroinjectError, StorageError
 from napari_fluoroinject.spool.database import FILE_NAME, Database, set_aside
 from napari_fluoroinject.spool.index import Arrival, Index
 from napari_fluoroinject.spool.jobs import Jobs
+from napari_fluoroinject.spool.keep import keep
 from napari_fluoroinject.spool.purge import Purge
 from napari_fluoroinject.spool.store import Spool, file_sha256
 
@@ -34,7 +35,7 @@ def database(root: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def spool(root: Path, database: Database) -> Iterator[Spool]:
-    with Spool(root, noted=Index(database).sha256_of) as opened:
+    with Spool(root) as opened:
         yield opened
 
 
@@ -56,7 +57,12 @@ def admit(spool: Spool, uid: str, more: str = "loop") -> Path:
 
 
 def receive(spool: Spool, index: Index, uid: str, more: str = "loop") -> bool:
-    return index.add(read(admit(spool, uid, more)), job=True)
+    part = spool.incoming / "a.part"
+    part.write_text(f"{uid} {more}")
+    try:
+        return keep(part, facts(uid), spool=spool, index=index, job=True).new
+    finally:
+        part.unlink()
 
 
 def test_what_was_added_is_found_by_its_uid_and_its_series(database):
@@ -98,6 +104,43 @@ def test_other_content_under_a_known_uid_is_a_conflict_and_changes_nothing(datab
     with pytest.raises(ConflictError, match=r"1\.2 was received before with other content"):
         index.add(arrival(sha256="other"), job=True)
     assert list(index.every()) == [arrival()]
+
+
+def test_what_is_kept_is_on_disk_and_has_the_row_that_its_sender_is_told_of(spool, database):
+    index = Index(database)
+    part = spool.incoming / "a.part"
+    part.write_text("1.1 loop")
+    known = facts("1.1", caller="CARM-2", address="10.0.0.7", received_s=77.0)
+    admission = keep(part, known, spool=spool, index=index, job=True)
+    row = index.get("1.1")
+    assert row == arrival(
+        "1.1",
+        caller="CARM-2",
+        address="10.0.0.7",
+        received_s=77.0,
+        sha256=admission.sha256,
+        size_bytes=8,
+        path=spool.path_of("1.1"),
+    )
+    assert not keep(part, facts("1.1"), spool=spool, index=index, job=True).new
+    assert index.get("1.1") == row
+    assert len(Jobs(database).every()) == 1
+
+
+def test_what_could_not_be_noted_is_in_order_at_the_next_try(spool, database, monkeypatch):
+    index = Index(database)
+
+    def full() -> None:
+        raise StorageError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "transaction", full)
+        with pytest.raises(StorageError, match="no room"):
+            receive(spool, index, "1.1")
+    assert index.get("1.1") is None
+    assert not receive(spool, index, "1.1")
+    assert index.get("1.1") is not None
+    assert len(Jobs(database).every("waiting")) == 1
 
 
 def test_of_many_threads_that_add_one_object_one_is_told_that_it_is_new(database):
@@ -206,7 +249,7 @@ def test_a_purged_object_that_comes_again_is_kept_again_and_not_analysed_again(s
     index = Index(database)
     receive(spool, index, "1.1")
     purged(spool, database, "1.1")
-    assert not receive(spool, index, "1.1")
+    assert receive(spool, index, "1.1")
     assert spool.path_of("1.1").read_text() == "1.1 loop"
     assert Jobs(database).counts()["waiting"] == 0
     assert Purge(database).recover() == 0  # it stays
@@ -232,4 +275,5 @@ def test_an_object_that_is_purged_while_it_comes_again_is_to_be_sent_once_more(s
     purged(spool, database, "1.1")
     with pytest.raises(StorageError, match="once more"):
         index.add(again, job=True)
-    assert not receive(spool, index, "1.1")
+    assert receive(spool, index, "1.1")
+    assert index.get("1.1") is not None

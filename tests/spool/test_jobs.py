@@ -15,7 +15,7 @@ from napari_fluoroinject.spool.jobs import STATES, Job, Jobs
 from napari_fluoroinject.spool.queue import Queue
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
@@ -110,6 +110,21 @@ def test_a_skipped_object_says_why(database, jobs):
     assert jobs.claim(1e9) is None
 
 
+@pytest.mark.parametrize("act", ["failed", "waits", "skipped", "put off", "done", "again"])
+def test_what_becomes_of_one_job_leaves_the_others_alone(act, database, jobs):
+    for uid in ("1.1", "1.2", "1.3"):
+        receive(database, uid)
+        jobs.claim(1000)
+    if act == "again":
+        jobs.skipped("1.2", reason="odd", now_s=1)
+        jobs.again("1.2")
+    else:
+        ends(jobs, "1.2")[act]()
+    assert [(one.state, one.tries) for one in jobs.every()][::2] == [("working", 1)] * 2
+    assert jobs.every()[1].state != "working"
+    assert {one.due_s for one in jobs.every()[::2]} == {1000}
+
+
 def test_what_is_put_off_costs_no_try(database, jobs):
     receive(database)
     jobs.claim(1000)
@@ -162,7 +177,7 @@ def test_a_job_that_is_worked_on_does_not_begin_anew(database, jobs):
         jobs.again("1.2")
 
 
-def ends(jobs: Jobs, uid: str) -> dict[str, object]:
+def ends(jobs: Jobs, uid: str) -> dict[str, Callable[[], None]]:
     return {
         "done": lambda: jobs.done(uid, [outgoing("2.9")], procedure="generic", now_s=1),
         "failed": lambda: jobs.failed(uid, reason="odd", retry_s=None, now_s=1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 import time
@@ -35,6 +36,14 @@ def test_a_refused_object_is_kept_with_its_uid_reason_and_time(tmp_path):
     assert begun_s - 1 <= refusal.at_s <= time.time() + 1
     assert path is not None
     assert path.read_bytes() == b"loop"
+
+
+def test_refused_bytes_lie_under_hashes_of_their_uid_and_content(tmp_path):
+    with Spool(tmp_path) as spool:
+        path = spool.quarantine(part(spool), uid="1.2", reason="odd")
+    uid, content = (hashlib.sha256(one).hexdigest() for one in (b"1.2", b"loop"))
+    assert path == tmp_path / "quarantine" / uid[:2] / f"{uid}-{content[:16]}.dcm"
+    assert (module.LIMIT_BYTES, module.LARGEST_COUNT) == (8 * 1024**3, 10_000)
 
 
 def test_refusals_are_told_oldest_first(tmp_path, monkeypatch):
@@ -90,10 +99,11 @@ def test_a_flood_of_refusals_is_noted_up_to_a_number(tmp_path, monkeypatch):
         assert len(spool.refusals()) == 3
 
 
-def test_while_space_is_short_nothing_refused_is_kept(tmp_path):
+def test_while_space_is_short_nothing_refused_is_kept_and_the_log_says_so(tmp_path, caplog):
     with Spool(tmp_path, reserve_bytes=1 << 62) as spool:
         assert spool.quarantine(part(spool), uid="1.2", reason="odd") is None
         assert spool.refusals() == ()
+        assert "is short of space" in caplog.text
 
 
 def test_many_at_once_stay_within_the_limit(tmp_path):

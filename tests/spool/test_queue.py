@@ -198,6 +198,18 @@ def test_a_permanent_failure_is_dead_told_and_never_dropped(queue):
     assert only(queue).last_status == 0x0122
     assert queue.take(now_s=1e12, limit=9) == ()
     assert queue.alarms(now_s=1) == (only(queue),)
+    queue.add([outgoing("2.2")], now_s=1)
+    assert states(queue) == {"2.1": "dead", "2.2": "new"}
+
+
+def test_a_failure_concerns_one_entry_alone(queue):
+    queue.add([outgoing("2.1"), outgoing("2.2")], now_s=0)
+    first, second = queue.take(now_s=0, limit=2)
+    queue.failed(first.number, error="no", status=1, permanent=True, now_s=1)
+    assert states(queue) == {"2.1": "dead", "2.2": "sending"}
+    queue.failed(second.number, error="away", status=None, permanent=False, now_s=1)
+    assert states(queue) == {"2.1": "dead", "2.2": "new"}
+    assert queue.every()[0].last_error == "no"
 
 
 def test_what_is_not_there_after_all_is_sent_again_or_given_up(queue):
@@ -286,14 +298,27 @@ def test_what_no_commitment_was_asked_for_is_told_in_order(queue):
 def test_a_refused_commitment_can_be_asked_again_and_a_late_report_is_taken(queue):
     asked(queue, "2.1", "2.2")
     assert queue.unasked(destination="pacs", limit=9) == ()
+    asked(queue, "2.3", transaction="9.2")
     queue.commitment_refused("9.1", now_s=201)
     assert len(queue.unasked(destination="pacs", limit=9)) == 2
     assert queue.commitment_reported("9.1", committed=["2.1"], failed={}, now_s=300)
     queue.commitment_refused("9.1", now_s=301)
-    assert states(queue) == {"2.1": "committed", "2.2": "sent"}
+    assert states(queue) == {"2.1": "committed", "2.2": "sent", "2.3": "sent"}
+
+
+def test_when_a_transaction_was_answered_is_noted(database, queue):
+    asked(queue, "2.1")
+    asked(queue, "2.2", transaction="9.2", now_s=210)
+    asked(queue, "2.3", transaction="9.3", now_s=220)
+    queue.commitment_refused("9.1", now_s=301)
+    queue.commitment_reported("9.2", committed=["2.2"], failed={}, now_s=302)
+    with database.reading() as connection:
+        rows = connection.execute("SELECT * FROM commitment ORDER BY asked_s").fetchall()
+    assert list(map(tuple, rows)) == [("9.1", 200, 301), ("9.2", 210, 302), ("9.3", 220, None)]
 
 
 def test_what_waits_too_long_for_word_is_overdue(queue):
+    assert DAY_S == 24 * 60 * 60
     sent(queue, "2.1", now_s=100)
     asked(queue, "2.2", now_s=200)
     assert queue.overdue(now_s=100 + DAY_S - 0.1) == ()
@@ -331,6 +356,14 @@ def test_a_person_can_have_it_sent_again_at_once(state, queue):
     assert again.tries == 1
     queue.failed(1, error="no", status=1, permanent=False, now_s=0)
     assert only(queue).next_try_s == 5
+
+
+def test_a_retry_concerns_one_entry_alone_and_is_asked_about_anew(queue):
+    asked(queue, "2.1", "2.2")
+    queue.retry(1)
+    assert states(queue) == {"2.1": "new", "2.2": "sent"}
+    queue.sent(taken(queue).number, status=0, now_s=300)
+    assert [one.number for one in queue.unasked(destination="pacs", limit=9)] == [1]
 
 
 ACTS: dict[str, tuple[Callable[[Queue, int], object], set[str]]] = {

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from napari_fluoroinject.errors import ConflictError, StorageError
 from napari_fluoroinject.spool.quarantine import refusals
-from napari_fluoroinject.spool.store import Spool, kept_path
+from napari_fluoroinject.spool.store import RESERVE_BYTES, Spool, file_sha256, kept_path
 
 UID = "1.2.840.99.1"
 
@@ -105,6 +106,35 @@ def test_nothing_is_admitted_while_space_is_short(tmp_path):
         with pytest.raises(StorageError, match="make room"):
             spool.admit(part(spool, b"loop"), uid=UID)
         assert spool.objects() == ()
+
+
+@given(content=st.binary(max_size=100), start=st.integers(0, 120))
+def test_a_digest_begins_where_it_is_told_to(tmp_path_factory, content, start):
+    path = tmp_path_factory.mktemp("digest") / "file"
+    path.write_bytes(content)
+    assert file_sha256(path, start=start) == hashlib.sha256(content[start:]).hexdigest()
+
+
+def test_the_digest_of_a_long_file_is_that_of_all_its_blocks(tmp_path):
+    content = os.urandom((2 << 20) + 3)
+    (tmp_path / "file").write_bytes(content)
+    assert file_sha256(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize("short", [False, True])
+def test_the_reserve_is_kept_to_the_byte(short, tmp_path, monkeypatch):
+    free = RESERVE_BYTES - short
+    assert RESERVE_BYTES == 64 * 1024 * 1024
+    with Spool(tmp_path / "s") as spool:
+        usage = shutil.disk_usage(tmp_path)._replace(free=free)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+        kept = spool.quarantine(part(spool, b"odd"), uid="1.1", reason="odd")
+        assert (kept is None) == short
+        if short:
+            with pytest.raises(StorageError, match=f"{free} bytes are free.*{RESERVE_BYTES}"):
+                spool.admit(part(spool, b"loop", "b.part"), uid=UID)
+        else:
+            spool.admit(part(spool, b"loop", "b.part"), uid=UID)
 
 
 def test_an_object_that_was_never_admitted_has_no_path(tmp_path):
@@ -215,6 +245,7 @@ def test_folders_and_links_left_in_incoming_are_swept_and_their_targets_stay(tmp
         (tmp_path / "of_others").mkdir()
         (tmp_path / "of_others" / "file").write_bytes(b"theirs")
         (spool.incoming / "link").symlink_to(tmp_path / "of_others")
+        (spool.incoming / "probe-link").write_bytes(b"of a crash at start")
     with Spool(tmp_path / "s") as spool:
         assert not list(spool.incoming.iterdir())
     assert (tmp_path / "of_others" / "file").read_bytes() == b"theirs"
@@ -255,15 +286,15 @@ def test_another_encoding_of_the_same_content_is_no_conflict(tmp_path):
 
 
 def test_other_content_than_was_noted_is_refused_though_its_file_is_gone(tmp_path, caplog):
-    noted = {UID: hashlib.sha256(b"loop").hexdigest()}
-    with Spool(tmp_path / "s", noted=noted.get) as spool:
+    noted = hashlib.sha256(b"loop").hexdigest()
+    with Spool(tmp_path / "s") as spool:
         with pytest.raises(ConflictError, match="already known with other content"):
-            spool.admit(part(spool, b"pool"), uid=UID)
+            spool.admit(part(spool, b"pool"), uid=UID, noted=noted)
         assert spool.objects() == ()
         assert len(spool.quarantined()) == 1
         assert f"{UID} came again with other content" in caplog.text
-        assert spool.admit(part(spool, b"loop", "b.part"), uid=UID).new
-        assert spool.admit(part(spool, b"pool", "c.part"), uid="1.2.3").new
+        assert spool.admit(part(spool, b"loop", "b.part"), uid=UID, noted=noted).new
+        assert not spool.admit(part(spool, b"loop", "c.part"), uid=UID, noted="of another").new
 
 
 def test_a_conflict_is_an_error_in_the_log_without_a_word_of_the_content(tmp_path, caplog):
@@ -357,11 +388,25 @@ def test_the_file_is_on_disk_before_its_name_and_its_name_before_the_answer(tmp_
         assert order[-1] == "fsync folder"
 
 
+def test_the_folders_of_a_new_spool_are_on_disk_with_all_above_them(tmp_path, monkeypatch):
+    synced: set[Path] = set()
+
+    def fsync(descriptor: int) -> None:
+        synced.add(Path(f"/proc/self/fd/{descriptor}").resolve())
+
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("no /proc to ask")
+    monkeypatch.setattr(os, "fsync", fsync)
+    root = tmp_path.resolve() / "a" / "b"
+    Spool(root).close()
+    assert {tmp_path.resolve(), tmp_path.resolve() / "a", root} <= synced
+
+
 KILLED = """
 import os, sys
 from pathlib import Path  # noqa: TC003 - hypothesis reads annotations
 from napari_fluoroinject.spool.quarantine import refusals
-from napari_fluoroinject.spool.store import Spool, kept_path
+from napari_fluoroinject.spool.store import RESERVE_BYTES, Spool, file_sha256, kept_path
 spool = Spool(Path(sys.argv[1]))
 for index in range(10_000):
     part = spool.incoming / "x.part"

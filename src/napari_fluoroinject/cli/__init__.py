@@ -10,6 +10,7 @@ import typer
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.cli.analyze import analyze
+from napari_fluoroinject.cli.audit import audit
 from napari_fluoroinject.cli.benchmark import benchmark
 from napari_fluoroinject.cli.check import check
 from napari_fluoroinject.cli.checklist import checklist
@@ -27,6 +28,7 @@ from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
 from napari_fluoroinject.cli.procedures import procedures
 from napari_fluoroinject.cli.process import settle
+from napari_fluoroinject.cli.queue import queue
 from napari_fluoroinject.cli.read import read
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
@@ -63,11 +65,13 @@ for _command in (
     deidentify,
     codes,
     phantom,
+    queue,
     procedures,
     listen,
     checklist,
     check,
     doctor,
+    audit,
     benchmark,
     matrix,
     write_matrix,

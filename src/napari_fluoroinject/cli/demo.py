@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from napari_fluoroinject.cli.console import finish, progress
+from napari_fluoroinject.cli.console import progress
 from napari_fluoroinject.cli.readable import line, section, statement
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
+    from napari_fluoroinject.endpoints.archive import Archive
     from napari_fluoroinject.endpoints.pacs import Pacs
     from napari_fluoroinject.endpoints.receive import Receiver
-    from napari_fluoroinject.workflow import Outcome
+    from napari_fluoroinject.endpoints.storage_scp import Station, StorageScp
+    from napari_fluoroinject.settings.network import ListenSettings
 
 SCENE = "esi_il_lumbar"
 TWIN = "vascular_mixed"
@@ -26,6 +30,7 @@ SEED = 101
 C_ARM = "CARM"
 FRAMES = 90
 SIZE = 512
+_PATIENCE_S, _POLL_S, _USUAL_S = 600.0, 0.2, 12.0
 
 
 def demo(
@@ -41,14 +46,21 @@ def demo(
     with progress() as tell:
         tell("making a synthetic cine loop", 0.0)
         loop, truth = _make_loop(out / "loop", seed)
-        outcome, told = _through_the_network(loop, out, tell)
-    for result in outcome.results:
-        typer.echo(_scene(truth))
-        typer.echo("\n" + statement(result.summary, title=get(SCENE).name))
-        typer.echo("\n" + section("What happened", told))
-        typer.echo("\n" + _files(result.folder, loop, out))
+        done = _through_the_network(loop, out, tell)
+    typer.echo(_scene(truth))
+    typer.echo("\n" + statement(done.summary, title=get(SCENE).name))
+    typer.echo("\n" + section("What happened", done.told))
+    typer.echo("\n" + _files(done.folder, loop, out))
     typer.echo(f"\n{time.monotonic() - begin:.0f} s in all. {_INTENDED_USE}")
-    finish(outcome.failures)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Done:
+    """What came of it: the folder of the results, their summary, what was done line by line."""
+
+    folder: Path
+    summary: dict[str, Any]
+    told: list[str]
 
 
 _INTENDED_USE = "Research software, not a medical device: no warning is not a clearance."
@@ -63,68 +75,137 @@ def _make_loop(folder: Path, seed: int) -> tuple[Path, dict[str, Any]]:
     return loop, json.loads(truth.read_text(encoding="utf-8"))
 
 
-def _through_the_network(
-    loop: Path, out: Path, tell: Callable[[str, float], None]
-) -> tuple[Outcome, list[str]]:
-    """C-arm -> receiver -> spool -> analysis -> archive -> query; (outcome, what was done)."""
+def _through_the_network(loop: Path, out: Path, tell: Callable[[str, float], None]) -> _Done:
+    """C-arm -> receiver -> spool -> worker -> queue -> sender -> archive -> query."""
     from napari_fluoroinject.endpoints.archive import Archive
-    from napari_fluoroinject.endpoints.pacs import Pacs
-    from napari_fluoroinject.endpoints.receive import Receiver
     from napari_fluoroinject.endpoints.storage_scp import dataset_sha256
+    from napari_fluoroinject.service.attended import attended
+    from napari_fluoroinject.service.orders import Orders
     from napari_fluoroinject.spool.store import Spool
-    from napari_fluoroinject.workflow import AnalysisRequest, analyze_sources
 
-    with (
-        Spool(out / "spool", digest=dataset_sha256) as spool,
-        Spool(out / "archive", digest=dataset_sha256) as shelf,
-        Receiver(spool) as receiver,
-        Archive(shelf) as archive,
-    ):
-        tell("C-STORE from the simulated C-arm", 0.2)
-        received = _push(loop, receiver)
-        outcome = analyze_sources(
-            [str(received)],
-            AnalysisRequest(procedure=SCENE),
-            out=out / "results",
-            progress=lambda step, fraction: tell(step, 0.25 + 0.65 * fraction),
-        )
-        tell("C-STORE of the results, C-FIND", 0.95)
-        pacs = Pacs(
-            host="127.0.0.1",
-            port=archive.port,
-            called=archive.station.ae_title,
-            calling=receiver.station.ae_title,
-        )
-        objects = [file for result in outcome.results for file in result.files]
+    with Spool(out / "archive", digest=dataset_sha256) as shelf, Archive(shelf) as archive:
+        config = _site(out, archive)
+        received, station = _receiver(out / "spool")
+        orders = Orders(root=received.spool.absolute(), config=config.absolute())
+        with attended(received, station, orders) as (receiver, check):
+            tell("C-STORE from the simulated C-arm", 0.2)
+            uid = _push(loop, receiver, archive)
+            kept = receiver.spool.path_of(uid)
+            _await(orders.root, uid, check, tell)
+        tell("C-FIND in the archive", 0.95)
+        pacs = _caller(archive, station.ae_title)
+        results, sent = _results(orders.root, uid, out / "results")
         told = [
-            line("C-STORE", f"{C_ARM} sent the loop to {receiver.station.ae_title}; kept durably"),
-            line("spool", str(received)),
-            *_archive(pacs, [loop, *objects]),
+            line("C-STORE", f"{C_ARM} sent the loop to {station.ae_title}; kept durably"),
+            line("spool", str(kept)),
+            line("analysis", "in a process of its own, with limits of time and memory"),
+            line("C-STORE", f"results, {sent} objects, kept by {pacs}"),
+            *_archive(pacs),
         ]
-    return outcome, told
+    summary = json.loads((results / "summary.json").read_text(encoding="utf-8"))
+    return _Done(folder=results, summary=summary, told=told)
 
 
-def _push(loop: Path, receiver: Receiver) -> Path:
-    """Send the loop as a C-arm would; return where the receiver keeps it."""
+def _site(out: Path, archive: Archive) -> Path:
+    """The settings of this demo: what every loop is, and where its results go."""
+    from napari_fluoroinject.spool.disk import write_whole
+
+    url = f"pacs://FLUOROINJECT:{archive.station.ae_title}@127.0.0.1:{archive.port}"
+    config = out / "fluoroinject.toml"
+    text = f"""# Written by `fluoroinject demo`: its archive, and what is done with loops.
+[endpoints.archive]
+url = "{url}"
+
+[service]
+analyze = "{SCENE}"
+send_to = "archive"
+"""
+    write_whole(config, text.encode())
+    return config
+
+
+def _receiver(spool: Path) -> tuple[ListenSettings, Station]:
+    from napari_fluoroinject.endpoints.storage_scp import station_of
+    from napari_fluoroinject.settings.network import ListenSettings
+
+    settings = ListenSettings(port=0, spool=spool)
+    return settings, station_of(settings)
+
+
+def _caller(listener: StorageScp, calling: str) -> Pacs:
     from napari_fluoroinject.endpoints.pacs import Pacs
 
-    c_arm = Pacs(
+    return Pacs(
         host="127.0.0.1",
-        port=receiver.port,
-        called=receiver.station.ae_title,
-        calling=C_ARM,
+        port=listener.port,
+        called=listener.station.ae_title,
+        calling=calling,
     )
-    (receipt,) = c_arm.store([loop])
-    # acknowledged means kept; in a second demo in the same folder it was kept before
-    return receiver.spool.path_of(receipt.sop_instance_uid)
 
 
-def _archive(pacs: Pacs, files: Sequence[Path]) -> list[str]:
-    """Store loop and results, then ask the archive what it has; what was done, line by line."""
+def _push(loop: Path, receiver: Receiver, archive: Archive) -> str:
+    """Send the loop as a C-arm would, to the archive and to us; return its SOP Instance UID."""
+    _caller(archive, C_ARM).store([loop])
+    (receipt,) = _caller(receiver, C_ARM).store([loop])
+    return receipt.sop_instance_uid
+
+
+def _await(
+    root: Path, uid: str, check: Callable[[], None], tell: Callable[[str, float], None]
+) -> None:
+    """Wait until the results of a loop are known to be in the archive; a failure is raised."""
+    from napari_fluoroinject.errors import AnalysisError
+    from napari_fluoroinject.spool.database import Database
+    from napari_fluoroinject.spool.jobs import Jobs
+    from napari_fluoroinject.spool.queue import Queue
+
+    with Database(root) as database:
+        jobs, queue = Jobs(database), Queue(database)
+        known = jobs.get(uid)
+        if known is not None and known.state in ("done", "failed"):
+            jobs.again(uid)  # a second demo in the same folder: its loop is here already
+        begin = time.monotonic()
+        while True:
+            check()
+            job = jobs.get(uid)
+            waiting = [one for one in queue.every() if one.state != "committed"]
+            if job is not None and job.state == "failed":
+                raise AnalysisError(f"the loop could not be analysed: {job.reason}")
+            if job is not None and job.state == "done" and not waiting:
+                return
+            if (passed_s := time.monotonic() - begin) > _PATIENCE_S:
+                why = waiting[0].last_error if waiting else "the analysis did not end"
+                raise AnalysisError(f"no results in the archive after {passed_s:.0f} s: {why}")
+            step = "analysing in a process of its own"
+            tell("returning the results" if waiting else step, _fraction(passed_s))
+            time.sleep(_POLL_S)
+
+
+def _fraction(passed_s: float) -> float:
+    """How far the work may be: nobody knows, so it comes ever nearer to the end."""
+    return 0.25 + 0.65 * passed_s / (passed_s + _USUAL_S)
+
+
+def _results(root: Path, uid: str, out: Path) -> tuple[Path, int]:
+    """Copy the results of a loop from the spool to where a person looks; how many objects."""
+    from napari_fluoroinject.results import is_result
+    from napari_fluoroinject.spool.database import Database
+    from napari_fluoroinject.spool.folder import replaced_folder
+    from napari_fluoroinject.spool.queue import Queue
+
+    with Database(root) as database:
+        sent = [one for one in Queue(database).every() if one.source_uid == uid]
+    with replaced_folder(out / uid, ours=is_result) as fresh:
+        for file in sent[-1].path.parent.iterdir():
+            shutil.copyfile(file, fresh / file.name)
+    return out / uid, len(sent)
+
+
+def _archive(pacs: Pacs) -> list[str]:
+    """Ask the archive what it has; its answers, line by line."""
     from napari_fluoroinject.endpoints.base import Query
 
-    receipts = pacs.store(files)
-    lines = [line("C-STORE", f"loop and results, {len(receipts)} objects, kept by {pacs}")]
+    lines = []
     for study in pacs.query(Query(keys=dict.fromkeys(_STUDY_KEYS, ""))):
         uid = study["StudyInstanceUID"]
         held = ", ".join(f"{key} {study[key]}" for key in _STUDY_KEYS if key != "StudyInstanceUID")

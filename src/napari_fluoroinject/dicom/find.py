@@ -149,7 +149,7 @@ class _Search:
         self.skipped = skipped
         self.doses = doses
         self._seen: dict[str, Path] = {}
-        self._single: dict[tuple[object, ...], list[OpenedObject]] = {}
+        self._single: dict[tuple[object, ...], list[tuple[OpenedObject, set[str]]]] = {}
 
     def look(self, path: Path, *, named: bool) -> LoopFiles | UnreadableObjectError | None:
         """Judge one file; None when it was skipped, or kept until its fellows are known."""
@@ -165,15 +165,10 @@ class _Search:
     def joined(self) -> Iterator[LoopFiles | UnreadableObjectError]:
         """Yield the loops of single frames."""
         for fellows in self._single.values():
-            uids = {one.structure.sop_instance_uid for one in fellows}
-            frames = tuple(one for one in fellows if not _sources(one.header) & uids)
-            alone = [one for one in fellows if one not in frames]
-            for objects in (frames, *((one,) for one in alone)):
-                try:
-                    if objects:
-                        yield _loop(in_order(objects))
-                except UnreadableObjectError as error:
-                    yield error
+            uids = {one.structure.sop_instance_uid for one, _ in fellows}
+            frames = tuple(one for one, sources in fellows if not sources & uids)
+            alone = [(one,) for one, sources in fellows if sources & uids]
+            yield from (_joined(objects) for objects in (frames, *alone) if objects)
 
     def _skip(self, path: Path) -> bool:
         if path.suffix.lower() in OTHER_DOCUMENTS:
@@ -210,7 +205,7 @@ class _Search:
         self._seen[uid] = one.path
         if one.pixels.frames > 1:
             return _loop((one,))
-        self._single.setdefault(fellowship(one), []).append(one)
+        self._single.setdefault(fellowship(one), []).append((one, _sources(one.header)))
         return None
 
 
@@ -221,6 +216,14 @@ def _check_copy(first: Path, one: OpenedObject) -> None:
             seen=f"the SOP Instance UID of {first.name} with other content",
             expected="one content for one UID",
         )
+
+
+def _joined(objects: tuple[OpenedObject, ...]) -> LoopFiles | UnreadableObjectError:
+    try:
+        with one_error(objects[0].path.name):
+            return _loop(in_order(objects))
+    except UnreadableObjectError as error:
+        return error
 
 
 def _loop(objects: tuple[OpenedObject, ...]) -> LoopFiles:

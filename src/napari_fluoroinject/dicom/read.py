@@ -62,10 +62,9 @@ def read_loop(*paths: str | PathLike[str], decoder: DecoderWish = "cpu") -> Cine
     if not paths:
         raise UnreadableObjectError("read_loop", seen="no file", expected="the files of a loop")
     objects = tuple(open_object(Path(path), decoder=decoder) for path in paths)
-    _check_fellows(objects)
-    objects = in_order(objects)
     with one_error(objects[0].path.name):
-        return _loop(objects)
+        _check_fellows(objects)
+        return _loop(in_order(objects))
 
 
 def _check_fellows(objects: tuple[OpenedObject, ...]) -> None:

@@ -70,6 +70,10 @@ class Entity(Protocol):
         """Whether this caller may call."""
         ...
 
+    def accepted(self, peer: Peer) -> None:
+        """Take note of a caller whose association is established."""
+        ...
+
     def rejected(self, peer: Peer, why: str) -> None:
         """Take note of a caller that is turned away."""
         ...
@@ -169,6 +173,7 @@ class Association:
         )
         self._agreed = {context.identifier: context for context in agreed}
         self._longest_answer_bytes = request.longest_pdu_bytes
+        self._entity.accepted(self.peer)
         self._wire.send(answer)
         return True
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, Structure, check_series, scan
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
-from napari_fluoroinject.spool.index import Arrival, Index
+from napari_fluoroinject.spool.index import Index
+from napari_fluoroinject.spool.keep import Facts
+from napari_fluoroinject.spool.keep import keep as admit
 from napari_fluoroinject.spool.store import Spool
 
 if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.command import Command
     from napari_fluoroinject.endpoints.parts import Part
+    from napari_fluoroinject.spool.store import Admission
 
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
@@ -66,31 +69,17 @@ class Shelf:
     index: Index | None = None
     job: bool = False
 
-    def keep(self, part: Path, structure: Structure, peer: Peer) -> Received:
+    def admit(self, part: Path, facts: Facts) -> Admission:
         """Keep a file durably, with its row where there is an index.
 
         Raises
         ------
         ConflictError, StorageError
-            As `Spool.admit` and `Index.add`.
+            As `spool.keep.keep`.
         """
-        admission = self.spool.admit(part, uid=structure.sop_instance_uid)
-        received = Received(
-            path=admission.path,
-            sop_instance_uid=structure.sop_instance_uid,
-            sop_class_uid=structure.sop_class_uid,
-            study_instance_uid=structure.text(STUDY_UID),
-            series_instance_uid=structure.text(SERIES_UID),
-            sha256=admission.sha256,
-            size_bytes=admission.size_bytes,
-            caller=peer.ae_title,
-            address=peer.address,
-            new=admission.new,
-        )
-        if self.index is not None:
-            # also what is not new: a crash may have come between its file and its row
-            self.index.add(_row(received), job=self.job)
-        return received
+        if self.index is None:
+            return self.spool.admit(part, uid=facts.sop_instance_uid)
+        return admit(part, facts, spool=self.spool, index=self.index, job=self.job)
 
 
 def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
@@ -118,19 +107,44 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
         if structure.fault:
             shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault)
             raise NotKeptError(MISMATCH, structure.fault)
-        return shelf.keep(part.path, structure, peer)
+        facts = _facts(structure, peer)
+        admission = shelf.admit(part.path, facts)
     except UnreadableObjectError as error:
-        raise NotKeptError(CANNOT_UNDERSTAND, error.seen) from error
+        raise _unreadable(error) from error
     except ConflictError as error:
         raise NotKeptError(CONFLICT, "this UID is kept with other content") from error
     except (StorageError, OSError, MemoryError) as error:
         raise NotKeptError(OUT_OF_RESOURCES, "cannot be kept durably now") from error
+    return Received(
+        path=admission.path,
+        sop_instance_uid=instance,
+        sop_class_uid=structure.sop_class_uid,
+        study_instance_uid=facts.study_instance_uid,
+        series_instance_uid=facts.series_instance_uid,
+        sha256=admission.sha256,
+        size_bytes=admission.size_bytes,
+        caller=peer.ae_title,
+        address=peer.address,
+        new=admission.new,
+    )
 
 
-def _row(received: Received) -> Arrival:
-    values = asdict(received)
-    del values["new"]
-    return Arrival(**values, received_s=time.time())
+def _facts(structure: Structure, peer: Peer) -> Facts:
+    return Facts(
+        sop_instance_uid=structure.sop_instance_uid,
+        sop_class_uid=structure.sop_class_uid,
+        study_instance_uid=structure.text(STUDY_UID),
+        series_instance_uid=structure.text(SERIES_UID),
+        caller=peer.ae_title,
+        address=peer.address,
+        received_s=time.time(),
+    )
+
+
+def _unreadable(error: UnreadableObjectError) -> NotKeptError:
+    if isinstance(error.__cause__, OSError):  # our disk's fault: the sender is to try again
+        return NotKeptError(OUT_OF_RESOURCES, "cannot be read back now")
+    return NotKeptError(CANNOT_UNDERSTAND, error.seen)
 
 
 def _require_series(structure: Structure) -> None:

@@ -101,6 +101,12 @@ class Listener:
         """Accept callers from here on."""
         self._thread.start()
 
+    @property
+    def associations(self) -> int:
+        """How many are open now."""
+        with self._lock:
+            return sum(one.placed for one in self._connections)
+
     def close(self) -> None:
         """Stop listening; what has come whole is still answered, everything else aborted."""
         self._wake.send(b"!")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import queue
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from pydicom.uid import XRayRadiationDoseSRStorage
+
+from napari_fluoroinject.endpoints.answering import PROBE
 from napari_fluoroinject.endpoints.arrivals import found_arrival
 from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
 from napari_fluoroinject.endpoints.judge import Shelf
@@ -21,12 +24,35 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.settings.network import ListenSettings
 
 
+RECEIVED_CLASSES = (*CINE_CLASSES, XRayRadiationDoseSRStorage)
+"""Loops, and the dose reports of their studies."""
 HERE = Station(ae_title="FLUOROINJECT")
 """On loopback, for everyone on this machine, at a free port."""
+
+
+class Witness(Protocol):
+    """Notes what a receiver does; called in the associations' threads."""
+
+    def accepted(self, peer: Peer) -> None:
+        """Note an association that is established."""
+        ...
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Note a caller that was turned away."""
+        ...
+
+    def received(self, received: Received) -> None:
+        """Note an object before it is acknowledged; a StorageError refuses it with 0xA700."""
+        ...
+
+    def refused(self, refused: Refused) -> None:
+        """Note an object that was refused, before its sender is told."""
+        ...
 
 
 class Receiver(StorageScp):
@@ -46,6 +72,11 @@ class Receiver(StorageScp):
         Called with every object that is refused, in the association's thread.
     limits
         What callers are granted.
+
+    Attributes
+    ----------
+    witness
+        Notes what the receiver does; to be set before it listens.
     """
 
     def __init__(
@@ -60,10 +91,11 @@ class Receiver(StorageScp):
     ) -> None:
         self._arrivals: queue.SimpleQueue[Received] = queue.SimpleQueue()
         self._tell = refused
+        self.witness: Witness | None = None
         super().__init__(
             Shelf(spool=spool, index=index, job=job),
             station,
-            classes=CINE_CLASSES,
+            classes=RECEIVED_CLASSES,
             received=self._note,
             limits=limits,
         )
@@ -75,12 +107,29 @@ class Receiver(StorageScp):
         except queue.Empty:
             return None
 
+    def accepted(self, peer: Peer) -> None:
+        """Take note of a caller whose association is established."""
+        if self.witness is not None and peer.ae_title != PROBE:
+            self.witness.accepted(peer)
+
+    def rejected(self, peer: Peer, why: str) -> None:
+        """Take note of a caller that is turned away."""
+        if peer.ae_title == PROBE:
+            return
+        super().rejected(peer, why)
+        if self.witness is not None:
+            self.witness.rejected(peer, why)
+
     def refused(self, refused: Refused) -> None:
         """Take note of an object that was refused."""
+        if self.witness is not None:
+            self.witness.refused(refused)
         if self._tell is not None:
             self._tell(refused)
 
     def _note(self, received: Received) -> None:
+        if self.witness is not None:
+            self.witness.received(received)
         if received.new:
             self._arrivals.put(received)
 
@@ -92,6 +141,7 @@ def receiving(
     *,
     job: bool = False,
     refused: Callable[[Refused], None] | None = None,
+    prepare: Callable[[Receiver], None] | None = None,
 ) -> Iterator[Receiver]:
     """Receive durably while the context lasts: spool, index, guards tried, then the port.
 
@@ -105,6 +155,8 @@ def receiving(
         Whether each new object is to be analysed.
     refused
         Called with every object that is refused.
+    prepare
+        Called with the receiver before it listens, to let it take more than objects.
 
     Raises
     ------
@@ -123,13 +175,14 @@ def receiving(
             root,
             digest=dataset_sha256,
             same=_same_content,
-            noted=index.sha256_of,
             reserve_bytes=reserve,
             quarantine_bytes=settings.quarantine_mb << 20,
         )
         stack.enter_context(spool)
         index.reconcile(spool, read=found_arrival, job=job)
         receiver = Receiver(spool, station, index=index, job=job, refused=refused, limits=limits)
+        if prepare is not None:
+            prepare(receiver)
         with receiver:
             yield receiver
 

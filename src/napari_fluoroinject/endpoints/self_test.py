@@ -40,6 +40,9 @@ class _Probed:
     def admits(self, peer: Peer) -> bool:
         return peer.ae_title == self.ae_title
 
+    def accepted(self, peer: Peer) -> None:
+        del peer
+
     def rejected(self, peer: Peer, why: str) -> None:
         del peer, why
 

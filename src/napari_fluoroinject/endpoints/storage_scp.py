@@ -191,6 +191,11 @@ class StorageScp:
         return len({caller.ae_title for caller in self._callers})
 
     @property
+    def associations(self) -> int:
+        """How many are open now."""
+        return 0 if self._listener is None else self._listener.associations
+
+    @property
     def port(self) -> int:
         """The port that is listened on.
 
@@ -246,6 +251,9 @@ class StorageScp:
     def admits(self, peer: Peer) -> bool:
         """Whether this caller may call."""
         return not self._callers or any(caller.is_(peer) for caller in self._callers)
+
+    def accepted(self, peer: Peer) -> None:
+        """Take note of a caller whose association is established."""
 
     def rejected(self, peer: Peer, why: str) -> None:
         """Take note of a caller that is turned away."""

@@ -171,7 +171,8 @@ class Database:
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         with self._pool:
-            if not self._closed and len(self._idle) < _IDLE:
+            usable = not self._closed and not connection.in_transaction
+            if usable and len(self._idle) < _IDLE:
                 self._idle.append(connection)
                 return
         connection.close()

@@ -43,6 +43,18 @@ def lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def unlock(file: IO[bytes]) -> None:
+    """Let go of a file that `lock` holds."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_UN)
+
+
 def sweep(folder: Path) -> None:
     """Remove all that is in a folder.
 
@@ -59,19 +71,20 @@ def sweep(folder: Path) -> None:
 
 
 def require_links(folder: Path) -> None:
-    """Try a hard link in a folder of ours, which is empty afterwards.
+    """Try a hard link in an empty folder of ours, which is empty afterwards.
 
     Raises
     ------
     OSError
         Its file system knows none.
     """
-    probe = folder / "probe"
-    probe.touch(mode=0o600)
+    probe, link = folder / "probe", folder / "probe-link"
     try:
-        os.link(probe, folder / "probe-link")
+        probe.touch(mode=0o600)
+        os.link(probe, link)
     finally:
-        sweep(folder)
+        link.unlink(missing_ok=True)
+        probe.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:

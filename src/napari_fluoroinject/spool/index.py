@@ -145,6 +145,14 @@ class Index:
             ).fetchall()
         return tuple(map(self._arrival, rows))
 
+    def study(self, study_uid: str) -> tuple[Arrival, ...]:
+        """Objects of a study, as they arrived."""
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"{_SELECT} WHERE study_instance_uid = ? ORDER BY number", (study_uid,)
+            ).fetchall()
+        return tuple(map(self._arrival, rows))
+
     def every(self) -> Iterator[Arrival]:
         """Every object, as they arrived; also those whose file was purged."""
         # page by page: a statement that stays open would keep the write-ahead log from being cut

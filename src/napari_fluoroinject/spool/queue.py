@@ -88,7 +88,7 @@ class Queue:
             self._require(connection, number, "sending")
             connection.execute(
                 "UPDATE outgoing SET state = 'sent', sent_s = ?, last_status = ?, "
-                "last_error = NULL, transaction_uid = NULL, asked_s = NULL WHERE number = ?",
+                "last_error = NULL, transaction_uid = NULL WHERE number = ?",
                 (now_s, status, number),
             )
 
@@ -148,10 +148,7 @@ class Queue:
                 "UPDATE outgoing SET asked_s = NULL WHERE transaction_uid = ? AND state = 'sent'",
                 (transaction_uid,),
             )
-            connection.execute(
-                "UPDATE commitment SET reported_s = ? WHERE transaction_uid = ?",
-                (now_s, transaction_uid),
-            )
+            _note_answer(connection, transaction_uid, now_s=now_s)
 
     def commitment_reported(
         self,
@@ -180,10 +177,7 @@ class Queue:
             False when no such transaction was asked for.
         """
         with self._database.transaction() as connection:
-            known = connection.execute(
-                "UPDATE commitment SET reported_s = ? WHERE transaction_uid = ?",
-                (now_s, transaction_uid),
-            ).rowcount
+            known = _note_answer(connection, transaction_uid, now_s=now_s)
             rows = connection.execute(
                 f"{_SELECT} WHERE transaction_uid = ? AND state = 'sent'", (transaction_uid,)
             ).fetchall()
@@ -194,7 +188,7 @@ class Queue:
                     self._set_back(connection, entry, error=error, status=reason, now_s=now_s)
                 elif entry.sop_instance_uid in committed:
                     _commit(connection, entry.number, now_s=now_s)
-        return bool(known)
+        return known
 
     def unasked(self, *, destination: str, limit: int) -> tuple[Entry, ...]:
         """Sent entries of a destination that no storage commitment was asked for yet."""
@@ -331,6 +325,16 @@ class Queue:
                 f"entry {number} is {entry.state}; expected one that is {' or '.join(states)}"
             )
         return entry
+
+
+def _note_answer(connection: sqlite3.Connection, transaction_uid: str, *, now_s: float) -> bool:
+    """Note when a transaction was answered last; False when it was never asked for."""
+    return bool(
+        connection.execute(
+            "UPDATE commitment SET reported_s = ? WHERE transaction_uid = ?",
+            (now_s, transaction_uid),
+        ).rowcount
+    )
 
 
 def _commit(connection: sqlite3.Connection, number: int, *, now_s: float) -> None:

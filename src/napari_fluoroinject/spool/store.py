@@ -88,9 +88,6 @@ class Spool:
     same
         Tells whether two files (kept, new) of other digests hold the same content all the same,
         encoded in another way; False whenever it cannot tell. None: they never do.
-    noted
-        Digest that was noted for a UID, `Index.sha256_of`: it tells other content also where the
-        file itself was purged.
     reserve_bytes
         Free space below which nothing is kept.
     quarantine_bytes
@@ -109,7 +106,6 @@ class Spool:
         *,
         digest: Callable[[Path], str] = file_sha256,
         same: Callable[[Path, Path], bool] | None = None,
-        noted: Callable[[str], str | None] | None = None,
         reserve_bytes: int = RESERVE_BYTES,
         quarantine_bytes: int = LIMIT_BYTES,
     ) -> None:
@@ -118,7 +114,6 @@ class Spool:
         self._objects = root / "objects"
         self._digest = digest
         self._same = same
-        self._noted = noted
         self._reserve_bytes = reserve_bytes
         self._durable_folders: set[Path] = set()
         try:
@@ -126,7 +121,6 @@ class Spool:
             for folder in (self.incoming, self._objects, *self._objects.glob("*")):
                 make_inside(folder)
             self._quarantine = Quarantine(root / FOLDER_NAME, limit_bytes=quarantine_bytes)
-            fsync(root)
             self._held = _hold(root / "receiver.lock")
         except OSError as error:
             raise _unusable(root, error) from error
@@ -177,7 +171,7 @@ class Spool:
         """Every refusal that was noted, oldest first."""
         return refusals(self.root)
 
-    def admit(self, part: Path, *, uid: str) -> Admission:
+    def admit(self, part: Path, *, uid: str, noted: str | None = None) -> Admission:
         """Keep a complete file so that it survives a crash right after this returns.
 
         Order: bytes to disk, link under sha256(uid) (a link never overwrites), folder to disk.
@@ -190,6 +184,9 @@ class Spool:
             kept object are one file with two names.
         uid
             SOP Instance UID; never part of a path itself.
+        noted
+            Digest that was noted for this UID before: it tells other content where the file that
+            it was noted of is gone (`Index.sha256_of`). None = it is new.
 
         Raises
         ------
@@ -204,7 +201,7 @@ class Spool:
             _clear_preamble(part)
             sha256 = self._digest(part)
             path = self._path(uid)
-            if self._is_other(uid, sha256, path):
+            if noted not in (None, sha256) and not path.exists():
                 self._refuse(part, uid=uid)
             new = self._link(part, path)
             kept = sha256 if new else self._digest(path)
@@ -224,11 +221,6 @@ class Spool:
             If the bytes cannot be kept.
         """
         return self._put_aside(part, uid=uid, reason=reason, conflict=False)
-
-    def _is_other(self, uid: str, sha256: str, path: Path) -> bool:
-        """Whether only a row remembers this UID, its file purged or lost, with other content."""
-        noted = None if self._noted is None or path.exists() else self._noted(uid)
-        return noted not in (None, sha256)
 
     def _refuse(self, part: Path, *, uid: str) -> NoReturn:
         log.error("%s came again with other content: refused, see the quarantine", uid)

@@ -33,6 +33,8 @@ _NEITHER = 0.05
 _CLEAR = 0.9
 """By how much the ends' mean log likelihood ratios must differ: nearer ones told the wrong end in
 one of ten synthetic leads."""
+_SEEN = 0.0
+"""Least score at the end where it is said to leave: its absence at the other one is not enough."""
 _SMOOTHED = 15
 """Points along an arc that are averaged: a wire goes on, bone beside it does not."""
 
@@ -60,7 +62,9 @@ def wire_end(opacity: FloatArray, fit: Fit, *, mm_per_px: float) -> int | None:
         _leads_on(picture, row[0], row[0] - row[1], half, wire_od=wire_od, mm_per_px=mm_per_px)
         for row in (fit.at_px, fit.at_px[::-1])
     ]
-    if not np.isfinite(scores).all() or abs(scores[1] - scores[0]) < _CLEAR:
+    if not np.isfinite(scores).all() or max(scores) < _SEEN:
+        return None
+    if abs(scores[1] - scores[0]) < _CLEAR:
         return None
     return int(scores[1] > scores[0])
 

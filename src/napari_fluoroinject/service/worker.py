@@ -1,0 +1,118 @@
+"""One loop in a process of its own: `python -m napari_fluoroinject.service.worker`.
+
+One line of JSON comes in on stdin, which then stays open as a lifeline; one goes out on stdout.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from napari_fluoroinject.service.confined import die_with_parent, leave_network, limit
+from napari_fluoroinject.service.work import NotWorked, ResultFile, Worked, WorkOrder
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.settings import Settings
+    from napari_fluoroinject.workflow import AnalysisRequest
+
+
+def main() -> None:
+    """Read an order, work within its limits, answer."""
+    order = WorkOrder.read(sys.stdin.buffer.readline())
+    die_with_parent(sys.stdin.buffer, parent=int(sys.argv[1]))
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)  # what a library prints is no answer
+        os.umask(0o077)
+        limit(memory_bytes=order.memory_bytes, niceness=order.niceness)
+        leave_network()
+        answers.write(_answer(order).text() + "\n")
+    os._exit(0)  # nothing that is left to be torn down may take the answer back
+
+
+def _answer(order: WorkOrder) -> Worked | NotWorked:
+    from napari_fluoroinject.errors import FluoroinjectError, StorageError
+
+    try:
+        return work(order)
+    except StorageError as error:
+        return NotWorked(fault="storage", reason=str(error))
+    except FluoroinjectError as error:
+        return NotWorked(fault="refused", reason=str(error))
+    except MemoryError:
+        return NotWorked(
+            fault="broken",
+            reason=f"the analysis needs more memory than {order.memory_bytes >> 20} MB "
+            "(service.memory_limit_mb)",
+        )
+    except Exception as error:  # the edge of a worker: its text may hold a patient's values
+        return NotWorked(fault="broken", reason=f"unexpected {type(error).__name__}")
+
+
+def work(order: WorkOrder) -> Worked:
+    """Analyse the loop, and bring its results to disk.
+
+    Raises
+    ------
+    FluoroinjectError
+        As the workflow.
+    """
+    from napari_fluoroinject.settings import Settings, load_settings
+    from napari_fluoroinject.spool.disk import fsync
+    from napari_fluoroinject.spool.store import file_sha256
+    from napari_fluoroinject.workflow import analyze_received
+
+    settings = Settings() if order.config is None else load_settings(order.config)
+    order.out.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fsync(order.out.parent)
+    result = analyze_received(
+        order.paths, request_of(order, settings), out=order.out, beside=order.beside
+    )
+    return Worked(
+        source_uid=result.summary["source"]["sop_instance_uid"],
+        folder=result.folder,
+        warnings=len(result.summary["warnings"]),
+        files=tuple(
+            ResultFile(
+                path=result.folder / one["file"],
+                sop_class_uid=one["sop_class_uid"],
+                sop_instance_uid=one["sop_instance_uid"],
+                sha256=file_sha256(result.folder / one["file"]),
+            )
+            for one in result.summary["outputs"]
+        ),
+    )
+
+
+def request_of(order: WorkOrder, settings: Settings) -> AnalysisRequest:
+    """What was decided for one loop, and what the site has set for all.
+
+    Parameters
+    ----------
+    order, settings
+        The loop's, the site's.
+    """
+    from napari_fluoroinject.dicom.outputs import EXTRAS
+    from napari_fluoroinject.model.study import DoseReference
+    from napari_fluoroinject.workflow import AnalysisRequest
+
+    defaults = settings.defaults
+    doses = settings.dose.get(order.procedure)
+    also = defaults.also.split()
+    return AnalysisRequest(
+        procedure=order.procedure,
+        site_procedures=settings.site_procedures,
+        dose_reference=None if doses is None else DoseReference(**doses),
+        level=order.level,
+        side=order.side,
+        on=defaults.on,
+        decoder=defaults.decoder,
+        seg_profile=defaults.seg_profile,
+        report_class=defaults.report_class,
+        also=frozenset(name for name in EXTRAS if name in also or "all" in also),
+        codes_file=settings.site_codes,
+    )
+
+
+if __name__ == "__main__":
+    main()
