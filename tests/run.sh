@@ -10,7 +10,7 @@ as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 # strace lets calls fail and records them for the proofs of durability. Orthanc is an archive to talk to.
 if ! { command -v dciodvfy && command -v dsrdump && command -v java && [ -e /usr/share/java/pixelmed.jar ] &&
   command -v g++ && command -v chromium && command -v strace && command -v openssl &&
-  command -v Orthanc && [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ]; } >/dev/null; then
+  [ -x /usr/sbin/Orthanc ] && [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ]; } >/dev/null; then
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
     dcmtk dicom3tools libpixelmed-java default-jre-headless g++ chromium strace openssl \
