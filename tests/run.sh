@@ -7,12 +7,14 @@ as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # Outside validators: dciodvfy (dicom3tools), dsrdump and friends (dcmtk), PixelMed's SR validator (Java).
 # A C++ compiler runs the CUDA kernels on the host; Chromium opens the status page.
-# strace lets calls fail and records them for the proofs of durability.
+# strace lets calls fail and records them for the proofs of durability. Orthanc is an archive to talk to.
 if ! { command -v dciodvfy && command -v dsrdump && command -v java && [ -e /usr/share/java/pixelmed.jar ] &&
-  command -v g++ && command -v chromium && command -v strace; } >/dev/null; then
+  command -v g++ && command -v chromium && command -v strace && command -v openssl &&
+  [ -x /usr/sbin/Orthanc ] && [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ]; } >/dev/null; then
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
-    dcmtk dicom3tools libpixelmed-java default-jre-headless g++ chromium strace
+    dcmtk dicom3tools libpixelmed-java default-jre-headless g++ chromium strace openssl \
+    orthanc orthanc-dicomweb
 fi
 
 [ -x .venv-test/bin/python ] || python3 -m venv .venv-test

@@ -139,24 +139,27 @@ def test_an_archive_with_another_title_refuses_us(big_archive: Peer):
 
 @pytest.mark.parametrize("by", ["get", "move"])
 def test_loops_come_back_as_they_were_stored(pacs: Pacs, tmp_path: Path, by):
-    loops = [make_loop(seed=seed) for seed in range(3)]
+    study = f"{STUDY}.7"
+    loops = [make_loop(seed=70 + number) for number in range(3)]
+    for one in loops:
+        one.StudyInstanceUID, one.SeriesInstanceUID, one.PatientID = study, f"{study}.1", "SYNTH-7"
     receipts = pacs.store(
         write(one, tmp_path / f"{number}.dcm") for number, one in enumerate(loops)
     )
     assert [receipt.status for receipt in receipts] == [0, 0, 0]
-    found = pacs.query(Query(keys={"PatientID": "SYNTH-1", "PatientName": ""}))
+    found = pacs.query(Query(keys={"PatientID": "SYNTH-7", "PatientName": ""}))
     assert [(one["StudyInstanceUID"], one["PatientName"]) for one in found] == [
-        (STUDY, "Phantom^Lumbar")
+        (study, "Phantom^Lumbar")
     ]
-    asked = {"Modality": "XA", "StudyInstanceUID": STUDY}
+    asked = {"Modality": "XA", "StudyInstanceUID": study}
     (series,) = pacs.query(Query(level="SERIES", keys=asked | {"SeriesInstanceUID": ""}))
-    assert series["SeriesInstanceUID"] == SERIES
-    assert {one.sop_instance_uid for one in pacs.find(IN_STUDY)} == {
-        one.SOPInstanceUID for one in loops
-    }
+    assert series["SeriesInstanceUID"] == f"{study}.1"
+    in_study = Query(level="IMAGE", keys={"StudyInstanceUID": study})
+    uids = {one.SOPInstanceUID for one in loops}
+    assert {one.sop_instance_uid for one in pacs.find(in_study)} == uids
     out = tmp_path / "out"
-    got = list(replace(pacs, retrieve_by=by).retrieve(IN_STUDY, out))
-    assert {one.stem for one in got} == {one.SOPInstanceUID for one in loops}
+    got = list(replace(pacs, retrieve_by=by).retrieve(in_study, out))
+    assert {one.stem for one in got} == uids
     for one in loops:
         assert dcmread(out / f"{one.SOPInstanceUID}.dcm") == one
     assert sorted(out.iterdir()) == sorted(got)

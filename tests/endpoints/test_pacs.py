@@ -116,21 +116,24 @@ def test_a_peer_that_never_answers_is_given_up(monkeypatch):
         pacs.store([make_loop()])
 
 
-def test_a_peer_that_goes_away_in_the_middle_of_a_large_object_is_told_at_once(tmp_path: Path):
-    path = write(make_loop(frames=40, size=1024), tmp_path / "loop.dcm")
-    pdus = []
+def test_a_peer_that_goes_away_in_the_middle_of_a_large_object_is_told(receiver, tmp_path: Path):
+    path = write(make_loop(frames=60, size=1024), tmp_path / "loop.dcm")
+    incoming = receiver.spool.incoming
 
-    def leave(event):
-        pdus.append(event)
-        if len(pdus) == 20:
-            event.assoc.dul.socket.socket.close()
+    def leave() -> None:
+        deadline = time.monotonic() + 20
+        while not any(incoming.iterdir()) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        receiver.close()
 
-    with (
-        peer((evt.EVT_PDU_RECV, leave), (evt.EVT_C_STORE, lambda _: 0x0000)) as pacs,
-        pytest.raises(UnreachableError),
-    ):
-        pacs.store([path])
-    assert len(pdus) < 100
+    pacs = pacs_of(receiver)
+    leaving = threading.Thread(target=leave)
+    leaving.start()
+    try:
+        with pytest.raises(UnreachableError):
+            pacs.store([path])
+    finally:
+        leaving.join()
 
 
 @contextmanager

@@ -66,6 +66,12 @@ def below(pid: int) -> list[tuple[int, list[str]]]:
     return found
 
 
+def processor_s(pid: int) -> float:
+    """Processor time that a process has taken so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def kill(program: subprocess.Popen[bytes]) -> None:
     """kill -9, of its whole session: nothing that it started lives on."""
     with suppress(ProcessLookupError):
