@@ -94,7 +94,7 @@ def test_the_annotation_example_says_what_the_options_say(checkout: Path) -> Non
     assert len(list(checkout.glob("results/*/summary.json"))) == 1
 
 
-def test_every_settings_example_is_valid(tmp_path: Path) -> None:
+def test_the_settings_examples_are_valid(tmp_path: Path) -> None:
     text, *others = _blocks("toml")
     for other in others:
         parse_settings(other, path=tmp_path / "fluoroinject.toml")

@@ -31,7 +31,7 @@ from napari_fluoroinject.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pydicom import Dataset
     from pynetdicom.association import Association
@@ -57,7 +57,7 @@ class _Offer:
 
 
 def send(peer: Pacs, objects: Iterable[Storable]) -> Iterator[Receipt | NotSent]:
-    """Send every object; one that is refused does not end the rest.
+    """Send every object, in order; one that is refused does not end the rest.
 
     Files go as they stand, in chunks. Only where the peer does not take an object's own transfer
     syntax, it is decompressed on the way.
@@ -67,45 +67,51 @@ def send(peer: Pacs, objects: Iterable[Storable]) -> Iterator[Receipt | NotSent]
     UnreachableError
         The peer is not there, or went away: the rest was not sent.
     """
-    offers: list[_Offer] = []
-    for item in objects:
-        try:
-            offers.append(_offer(item))
-        except UnreadableObjectError as error:
-            yield NotSent(item=item, error=error)
-    for group in _groups(offers):
+    for group in _groups([_offer(item) for item in objects]):
         yield from _send_group(peer, group)
 
 
-def _groups(offers: list[_Offer]) -> Iterator[list[_Offer]]:
+def _groups(offers: Sequence[_Offer | NotSent]) -> Iterator[list[_Offer | NotSent]]:
     """Split so that each association holds all contexts of its objects."""
-    group: list[_Offer] = []
+    group: list[_Offer | NotSent] = []
     contexts: set[tuple[str, str]] = set()
     for offer in offers:
-        if len(contexts | set(offer.contexts)) > CONTEXTS_PER_ASSOCIATION:
+        own = set(offer.contexts) if isinstance(offer, _Offer) else set()
+        if len(contexts | own) > CONTEXTS_PER_ASSOCIATION:
             yield group
             group, contexts = [], set()
         group.append(offer)
-        contexts |= set(offer.contexts)
+        contexts |= own
     if group:
         yield group
 
 
-def _send_group(peer: Pacs, group: list[_Offer]) -> Iterator[Receipt | NotSent]:
-    pairs = dict.fromkeys(pair for offer in group for pair in offer.contexts)
+def _send_group(peer: Pacs, group: list[_Offer | NotSent]) -> Iterator[Receipt | NotSent]:
+    offers = [offer for offer in group if isinstance(offer, _Offer)]
+    if not offers:
+        yield from (one for one in group if isinstance(one, NotSent))
+        return
+    pairs = dict.fromkeys(pair for offer in offers for pair in offer.contexts)
     contexts: list[PresentationContext] = [build_context(*pair) for pair in pairs]
     try:
         with associated(peer, contexts) as association:
             for offer in group:
-                try:
-                    yield _send(peer, association, offer)
-                except UnreachableError:
-                    raise
-                except FluoroinjectError as error:
-                    yield NotSent(item=offer.item, error=error)
+                if isinstance(offer, NotSent):
+                    yield offer
+                else:
+                    yield _try_send(peer, association, offer)
     except RefusedError as error:  # the association itself
         for offer in group:
-            yield NotSent(item=offer.item, error=error)
+            yield offer if isinstance(offer, NotSent) else NotSent(item=offer.item, error=error)
+
+
+def _try_send(peer: Pacs, association: Association, offer: _Offer) -> Receipt | NotSent:
+    try:
+        return _send(peer, association, offer)
+    except UnreachableError:
+        raise
+    except FluoroinjectError as error:
+        return NotSent(item=offer.item, error=error)
 
 
 def _send(peer: Pacs, association: Association, offer: _Offer) -> Receipt:
@@ -153,7 +159,7 @@ def _request(peer: Pacs, association: Association, item: Storable, offer: _Offer
     return Receipt(sop_instance_uid=offer.instance, destination=str(peer), status=status)
 
 
-def _offer(item: Storable) -> _Offer:
+def _offer(item: Storable) -> _Offer | NotSent:
     """What is proposed for an object."""
     try:
         meta = read_file_meta_info(item) if isinstance(item, Path) else item.file_meta
@@ -163,9 +169,11 @@ def _offer(item: Storable) -> _Offer:
             syntax=str(meta.TransferSyntaxUID),
             instance=str(meta.MediaStorageSOPInstanceUID),
         )
-    except (InvalidDicomError, AttributeError, OSError) as error:
-        raise UnreadableObjectError(
+    except (InvalidDicomError, AttributeError, OSError, ValueError) as error:
+        unreadable = UnreadableObjectError(
             str(item) if isinstance(item, Path) else "an object in memory",
             seen=f"no file meta information ({error})",
             expected="a DICOM file (PS3.10)",
-        ) from error
+        )
+        unreadable.__cause__ = error
+        return NotSent(item=item, error=unreadable)
