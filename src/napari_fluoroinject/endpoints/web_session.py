@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
-from napari_fluoroinject.endpoints.tls import client_context
+from napari_fluoroinject.endpoints.web_adapter import Adapter, TlsAdapter
 from napari_fluoroinject.endpoints.web_errors import refusal, unreachable
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
@@ -100,9 +99,9 @@ class WebSession(requests.Session):
         self._token = None if token_file is None else _token(token_file)
         self.adapters.clear()
         if self._origin[0] == "https":
-            self.mount("https://", _TlsAdapter(tls))
+            self.mount("https://", TlsAdapter(tls))
         else:
-            self.mount("http://", _Adapter(max_retries=0))
+            self.mount("http://", Adapter(max_retries=0))
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:  # noqa: ARG002 - no look
         """Name none: requests would read the body of a redirect without limit to follow it."""
@@ -273,38 +272,6 @@ class WebSession(requests.Session):
         except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
             told = unreachable(self.peer, error)
             raise told from told.__cause__
-
-
-class _Adapter(HTTPAdapter):
-    """Closes its connections when it is closed, and not when the last answer is forgotten."""
-
-    def close(self) -> None:
-        """Close every connection."""
-        pools = self.poolmanager.pools
-        for pool in [pools[key] for key in pools.keys()]:  # noqa: SIM118 - iterating it is refused
-            pool.close()
-        super().close()
-
-
-class _TlsAdapter(_Adapter):
-    """Checks certificates by our own context alone, not by the list that comes with requests."""
-
-    def __init__(self, tls: Tls | None) -> None:
-        self._context = ssl.create_default_context() if tls is None else client_context(tls)
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._name = None if tls is None else tls.name
-        super().__init__(max_retries=0)
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Add no authority: the context has them."""
-
-    def build_connection_pool_key_attributes(
-        self, request: Any, verify: Any, cert: Any = None
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Connect with our context, and check the name that is set up."""
-        host, _ = super().build_connection_pool_key_attributes(request, verify, cert)
-        name = {} if self._name is None else {"server_hostname": self._name}
-        return host, {"ssl_context": self._context, **name}
 
 
 def _media_fault(response: requests.Response, headers: Mapping[str, str]) -> str | None:
