@@ -196,7 +196,7 @@ def receiving(
 
 
 def _same_content(kept: Path, new: Path) -> bool:
-    # imported when two files differ: decoders would make every start slower
-    from napari_fluoroinject.dicom.same_content import same_content
+    # imported when two files differ, and in a process of its own: a peer chose these pixels
+    from napari_fluoroinject.dicom.same_content import same_content_apart
 
-    return same_content(kept, new)
+    return same_content_apart(kept, new)

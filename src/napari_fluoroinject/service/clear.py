@@ -44,6 +44,10 @@ class Clearing:
         self._delivery = delivery
         self._next_s = 0.0
 
+    def recover(self) -> None:
+        """Finish what a crash left half removed; raises as `round`."""
+        self._purge.recover()
+
     def round(self) -> None:
         """Go through the spool now and then; nothing is removed where `keep_days` is 0.
 

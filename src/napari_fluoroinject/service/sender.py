@@ -60,6 +60,7 @@ def send(orders: Orders, stop: threading.Event) -> None:
         confirmation = Confirmation(delivery)
         clearing = Clearing(database, delivery)
         delivery.queue.recover()
+        clearing.recover()
         while not stop.is_set():
             busy = delivery.round()
             confirmation.round()
