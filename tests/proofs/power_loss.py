@@ -321,7 +321,7 @@ def main() -> int:
     asked = parser.parse_args()
     logging.disable(logging.CRITICAL)
     good = True
-    for kind in asked.kind or ("receiver", "state", "service"):
+    for kind in asked.kind or ("receiver", "state"):
         table = prove(kind, asked.objects, asked.every)
         table.show()
         good = good and table.kept

@@ -58,13 +58,12 @@ def work(order: WorkOrder) -> Worked:
         As the workflow.
     """
     from napari_fluoroinject.settings import Settings, load_settings
-    from napari_fluoroinject.spool.disk import fsync
+    from napari_fluoroinject.spool.private import make_private
     from napari_fluoroinject.spool.store import file_sha256
     from napari_fluoroinject.workflow import analyze_received
 
     settings = Settings() if order.config is None else load_settings(order.config)
-    order.out.mkdir(mode=0o700, parents=True, exist_ok=True)
-    fsync(order.out.parent)
+    make_private(order.out)
     result = analyze_received(
         order.paths, request_of(order, settings), out=order.out, beside=order.beside
     )
