@@ -18,6 +18,7 @@
   x EndpointError              the other side of a connection
     + UnreachableError         nobody answers there
     + RefusedError             the peer answered, and refused
+      - NotTakenError          the peer takes no object of this class or transfer syntax
 """
 
 from __future__ import annotations
@@ -108,4 +109,24 @@ class UnreachableError(EndpointError):
 
 
 class RefusedError(EndpointError):
-    """The peer answered, and refused."""
+    """The peer answered, and refused.
+
+    Parameters
+    ----------
+    message
+        What was refused; nothing of the peer's own words, so that it may go into a log.
+    status
+        DIMSE or HTTP status, where the peer gave one.
+    comment
+        The peer's own words, for a person to read; they may name a patient.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, comment: str = "") -> None:
+        self.message = message
+        self.status = status
+        self.comment = comment
+        super().__init__(f"{message} (it says: {comment})" if comment else message)
+
+
+class NotTakenError(RefusedError):
+    """The peer takes no object of this class, in none of the syntaxes that could be offered."""

@@ -16,7 +16,13 @@ from napari_fluoroinject.endpoints.archive import Archive
 from napari_fluoroinject.endpoints.base import NotSent
 from napari_fluoroinject.endpoints.memory import Memory
 from napari_fluoroinject.endpoints.storage_scp import dataset_sha256
-from napari_fluoroinject.errors import ConflictError, EndpointError, RefusedError, UnreachableError
+from napari_fluoroinject.errors import (
+    ConflictError,
+    EndpointError,
+    NotTakenError,
+    RefusedError,
+    UnreachableError,
+)
 from napari_fluoroinject.service.confirm import Confirmation
 from napari_fluoroinject.service.verdict import PERMANENT_TRIES, is_of_the_object, status_in
 from napari_fluoroinject.settings import Settings
@@ -84,7 +90,7 @@ def test_what_is_sent_is_asked_for_and_then_known_to_be_kept(ready):
 def test_one_object_that_is_refused_holds_up_no_other(ready):
     sink = Moody()
     first, *others = ready.queue.every()
-    sink.refused[first.sop_instance_uid] = RefusedError("no: status 0xA900; expected success")
+    sink.refused[first.sop_instance_uid] = RefusedError("no", status=0xA900)
     delivery = ready.delivery(Settings(), lambda _: sink)
     delivery.round()
     assert {one.state for one in ready.queue.every() if one.number != first.number} == {
@@ -105,9 +111,24 @@ def test_one_object_that_is_refused_holds_up_no_other(ready):
     assert states(ready) == {"committed"}
 
 
+def test_the_words_of_a_destination_are_for_a_person_and_stay_out_of_log_and_trail(
+    ready, caplog
+):
+    sink = Moody()
+    first, *_ = ready.queue.every()
+    words = "already there for DOE^JANE"
+    sink.refused[first.sop_instance_uid] = RefusedError("no", status=0xA900, comment=words)
+    with caplog.at_level("DEBUG"):
+        ready.delivery(Settings(), lambda _: sink).round()
+    assert words in str(ready.queue.every()[0].last_error)
+    assert "was not sent" in caplog.text
+    assert "DOE" not in caplog.text
+    assert not any("DOE" in one.read_text() for one in (ready.root / "audit").glob("*.jsonl"))
+
+
 def test_a_destination_that_is_full_is_tried_for_ever(ready):
     sink = Moody()
-    full = RefusedError("no: status 0xA700; expected success")
+    full = RefusedError("no", status=0xA700)
     sink.refused = {one.sop_instance_uid: full for one in ready.queue.every()}
     delivery = ready.delivery(Settings(), lambda _: sink)
     for _ in range(3 * PERMANENT_TRIES):
@@ -245,12 +266,12 @@ def test_every_result_names_its_loop(analysed, tmp_path):
 @pytest.mark.parametrize(
     ("error", "status", "permanent"),
     [
-        (RefusedError("x: status 0xA900; expected"), 0xA900, True),
-        (RefusedError("x: status 0xC111 (kept with other content)"), 0xC111, True),
-        (RefusedError("x: status 0x0122"), 0x0122, True),
-        (RefusedError("x: status 0xA700"), 0xA700, False),
-        (RefusedError("x: status 0x0110"), 0x0110, False),
-        (RefusedError("no presentation context for X"), None, True),
+        (RefusedError("no", status=0xA900), 0xA900, True),
+        (RefusedError("no", status=0xC111, comment="kept with other content"), 0xC111, True),
+        (RefusedError("no", status=0x0122), 0x0122, True),
+        (RefusedError("no", status=0xA700), 0xA700, False),
+        (RefusedError("no", status=0x0110), 0x0110, False),
+        (NotTakenError("no presentation context"), None, True),
         (RefusedError("rejected the association"), None, False),
         (UnreachableError("nobody"), None, False),
         (ConflictError("other content"), None, True),

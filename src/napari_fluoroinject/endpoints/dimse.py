@@ -129,10 +129,11 @@ def status_of(response: Dataset, *, peer: str, request: str) -> int:
 
 def refusal(response: Dataset, *, peer: str, request: str) -> RefusedError:
     """Return the error for a failure status, with the comment that the peer gave."""
-    comment = f" ({response.ErrorComment})" if response.get("ErrorComment") else ""
+    status = int(response.Status)
     return RefusedError(
-        f"{peer} refused {request}: status 0x{int(response.Status):04X}{comment}; "
-        "expected success (PS3.7 annex C)"
+        f"{peer} refused {request}: status 0x{status:04X}; expected success (PS3.7 annex C)",
+        status=status,
+        comment=str(response.get("ErrorComment") or ""),
     )
 
 

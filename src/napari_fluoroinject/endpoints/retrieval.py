@@ -126,7 +126,11 @@ class _Run:
             return
         error = refusal(final.response, peer=str(self._peer), request=f"C-{how.__name__.upper()}")
         if how is move:
-            raise RefusedError(f"{error}; to send to us, {what_it_must_know(self._peer)}")
+            raise RefusedError(
+                f"{error.message}; to send to us, {what_it_must_know(self._peer)}",
+                status=status,
+                comment=error.comment,
+            )
         raise error
 
 

@@ -25,6 +25,7 @@ from napari_fluoroinject.endpoints.dimse import (
 from napari_fluoroinject.endpoints.transcode import private_folder, transcode
 from napari_fluoroinject.errors import (
     FluoroinjectError,
+    NotTakenError,
     RefusedError,
     UnreachableError,
     UnreadableObjectError,
@@ -123,7 +124,7 @@ def _send(peer: Pacs, association: Association, offer: _Offer) -> Receipt:
     }
     syntax = next((one for _, one in offer.contexts if one in accepted), None)
     if syntax is None:
-        raise RefusedError(
+        raise NotTakenError(
             f"{peer} does not take {offer.instance}: no presentation context for "
             f"{UID(offer.sop_class).name} in {UID(offer.syntax).name} or uncompressed; expected "
             "one: see which storage classes it is set up for"

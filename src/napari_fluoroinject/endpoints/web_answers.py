@@ -140,7 +140,8 @@ def fault(found: Outcome, uid: str, *, status: int, peer: str) -> RefusedError |
         why = _REASONS.get(reason) or _ranged(reason)
         return RefusedError(
             f"{peer} did not keep {uid}: HTTP status {status}, failure reason 0x{reason:04X}: "
-            f"{why}; expected success: see its log"
+            f"{why}; expected success: see its log",
+            status=reason,
         )
     if uid not in found.kept:
         return RefusedError(

@@ -39,7 +39,9 @@ def refusal(peer: str, request: str, status: int) -> RefusedError:
         advice = _ADVICE.get(status, "see the log of the server")
     else:
         advice = _ADVICE.get(status, "see the URL")
-    return RefusedError(f"{peer} refused {request}: {status} {phrase}; expected success: {advice}")
+    return RefusedError(
+        f"{peer} refused {request}: {status} {phrase}; expected success: {advice}", status=status
+    )
 
 
 def unreachable(peer: str, error: BaseException) -> UnreachableError:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import FluoroinjectError
 from napari_fluoroinject.service.counterpart import kept_of
+from napari_fluoroinject.service.verdict import plainly
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.purge import Purge
 from napari_fluoroinject.spool.queue import DAY_S
@@ -103,7 +104,7 @@ class Clearing:
             sink = self._delivery.open(self._delivery.settings.endpoint(named))
             kept = kept_of(sink, {one.sop_instance_uid: one.path for one in there})
         except FluoroinjectError as error:
-            log.warning("the archive was not asked which loops it keeps: %s", error)
+            log.warning("the archive was not asked which loops it keeps: %s", plainly(error))
             return
         for one in there:
             if one.sop_instance_uid in kept:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import FluoroinjectError, RefusedError
 from napari_fluoroinject.service.delivery import AT_ONCE
+from napari_fluoroinject.service.verdict import plainly
 from napari_fluoroinject.spool.outgoing import back_off_s
 from napari_fluoroinject.spool.queue import DAY_S
 
@@ -95,7 +96,7 @@ class Confirmation:
             )
             self._refusals.pop(name, None)
         except FluoroinjectError as error:
-            log.warning("%s takes no storage commitment now: %s", name, error)
+            log.warning("%s takes no storage commitment now: %s", name, plainly(error))
             self._queue.commitment_refused(transaction, now_s=now_s())
             tries = self._refusals.get(name, (0, 0.0))[0] + 1
             self._refusals[name] = (tries, now_s() + 12 * back_off_s(tries, jitter=0.0))
@@ -110,7 +111,7 @@ class Confirmation:
             try:
                 endpoint = self._delivery.settings.endpoint(destination)
             except FluoroinjectError as error:
-                log.warning("entries cannot be followed up: %s", error)
+                log.warning("entries cannot be followed up: %s", plainly(error))
                 continue
             if endpoint.verify == "commitment":
                 mine = [one for one in mine if now_s - (one.sent_s or 0.0) >= DAY_S]

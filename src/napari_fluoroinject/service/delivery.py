@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import FluoroinjectError, IdentityMismatchError
 from napari_fluoroinject.service.counterpart import kept_of, send_each
-from napari_fluoroinject.service.verdict import PERMANENT_TRIES, is_of_the_object, status_in
+from napari_fluoroinject.service.verdict import (
+    PERMANENT_TRIES,
+    is_of_the_object,
+    plainly,
+    status_in,
+)
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.queue import Queue
 
@@ -116,7 +121,9 @@ class Delivery:
         try:
             self.verify(entries, endpoint, sink)
         except FluoroinjectError as error:  # asked again later: they stay `sent`
-            log.warning("%d entries were sent and could not be verified: %s", len(entries), error)
+            log.warning(
+                "%d entries were sent and could not be verified: %s", len(entries), plainly(error)
+            )
 
     def _check(self, entry: Entry) -> None:
         """Refuse what is not the result that was queued, or not its loop's."""
@@ -198,9 +205,9 @@ class Delivery:
         log.log(
             logging.ERROR if dead else logging.WARNING,
             "entry %d was not sent (try %d)%s: %s",
-            *(entry.number, entry.tries, ", and will not be" if dead else "", error),
+            *(entry.number, entry.tries, ", and will not be" if dead else "", plainly(error)),
         )
-        self._note("dead" if dead else "send failed", entry, status=status, reason=str(error))
+        self._note("dead" if dead else "send failed", entry, status=status, reason=plainly(error))
 
     def _note(self, event: str, entry: Entry, **facts: str | int | None) -> None:
         self.trail.note(

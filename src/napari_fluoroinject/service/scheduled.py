@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import FluoroinjectError
+from napari_fluoroinject.service.verdict import plainly
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,7 +44,7 @@ class Schedule:
         try:
             return as_requested(self._items(header))
         except FluoroinjectError as error:
-            log.warning("the worklist was not asked: %s", error)
+            log.warning("the worklist was not asked: %s", plainly(error))
             return None
 
     def _items(self, header: Requested) -> Sequence[ScheduledProcedure]:

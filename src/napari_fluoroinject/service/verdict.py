@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from napari_fluoroinject.errors import (
     ConflictError,
-    EndpointError,
     FluoroinjectError,
     IdentityMismatchError,
+    NotTakenError,
     RefusedError,
     UnreadableObjectError,
 )
@@ -16,25 +14,18 @@ from napari_fluoroinject.errors import (
 PERMANENT_TRIES = 3
 """How often an object is sent that its destination refuses for what it is: a setting there may be
 wrong for a while, and be put right."""
-_DIMSE = re.compile(r"\b0x([0-9A-Fa-f]{4})\b")
-_NO_CONTEXT = "no presentation context"
 _NOT_SUPPORTED, _INVALID_INSTANCE = 0x0122, 0x0117
 _HTTP_OF_THE_OBJECT = (400, 406, 409, 413, 415, 422)
 
 
 def status_in(error: FluoroinjectError) -> int | None:
-    """Return the DIMSE or HTTP status that an error bears; None where it bears none.
+    """Return the DIMSE or HTTP status that an error bears; None where it bears none."""
+    return error.status if isinstance(error, RefusedError) else None
 
-    Parameters
-    ----------
-    error
-        What a sink raised.
-    """
-    status = getattr(error, "status", None)
-    if isinstance(status, int):
-        return status
-    told = _DIMSE.search(str(error)) if isinstance(error, RefusedError) else None
-    return None if told is None else int(told.group(1), 16)
+
+def plainly(error: FluoroinjectError) -> str:
+    """Return an error for log and trail, without the peer's own words: they may name a patient."""
+    return error.message if isinstance(error, RefusedError) else str(error)
 
 
 def is_of_the_object(error: FluoroinjectError) -> bool:
@@ -48,13 +39,13 @@ def is_of_the_object(error: FluoroinjectError) -> bool:
     error
         What a sink raised.
     """
-    if isinstance(error, ConflictError | UnreadableObjectError | IdentityMismatchError):
+    if isinstance(
+        error, ConflictError | UnreadableObjectError | IdentityMismatchError | NotTakenError
+    ):
         return True
-    if not isinstance(error, EndpointError):
-        return False
     status = status_in(error)
     if status is None:
-        return _NO_CONTEXT in str(error)
+        return False
     if status in _HTTP_OF_THE_OBJECT or status in (_NOT_SUPPORTED, _INVALID_INSTANCE):
         return True
     return status >> 8 == 0xA9 or status >> 12 == 0xC
