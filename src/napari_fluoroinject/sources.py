@@ -27,6 +27,7 @@ from napari_fluoroinject.spool.folder import recover_folders
 
 if TYPE_CHECKING:
     from napari_fluoroinject.dicom.decoder import DecoderWish
+    from napari_fluoroinject.endpoints.base import Query
     from napari_fluoroinject.model.annotation import Annotation
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.study import DoseReport
@@ -35,6 +36,11 @@ log = logging.getLogger(__name__)
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 _ASKED = (*("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"),)
+_LEVELS = {
+    "StudyInstanceUID": "study",
+    "SeriesInstanceUID": "series",
+    "SOPInstanceUID": "object",
+}
 _NO_PICTURES = ("SR", "SEG", "PR", "KO", "DOC", "RWV")
 """Modalities of objects that hold no run, for archives that tell no SOP class."""
 _MOST_NAMED = 5
@@ -140,10 +146,13 @@ def _fetch(
         counterpart, query = connect(source, settings)
         progress(f"asking {counterpart}", 0.0)
         asked = dict.fromkeys(_ASKED, "") | dict(query.keys)
-        wanted = _runs(counterpart.query(replace(query, level="IMAGE", keys=asked)))
+        answers = counterpart.query(replace(query, level="IMAGE", keys=asked))
+        wanted = _runs(answers)
     except FluoroinjectError as error:
         yield _not_fetched(source, error)
         return
+    if not wanted:
+        yield _nothing_to_fetch(source, str(counterpart), query, objects=len(answers))
     for number, reference in enumerate(wanted):
         try:
             for path in counterpart.retrieve(reference, room):
@@ -170,6 +179,20 @@ def _runs(answers: Sequence[Mapping[str, str]]) -> list[LoopReference]:
         )
         for (study, series, sop_class), uids in groups.items()
     ]
+
+
+def _nothing_to_fetch(
+    source: str, peer: str, query: Query, *, objects: int
+) -> UnreadableObjectError:
+    named = [key for key in _LEVELS if query.keys.get(key)]
+    if objects:
+        return UnreadableObjectError(
+            source, seen=f"{objects} objects at {peer}, none a cine loop", expected="one or more"
+        )
+    what = f"{_LEVELS[named[-1]]} {query.keys[named[-1]]}" if named else "cine loop"
+    return UnreadableObjectError(
+        source, seen=f"no {what} at {peer}", expected="what `fluoroinject find` shows there"
+    )
 
 
 def _not_fetched(source: str, error: FluoroinjectError) -> UnreadableObjectError:

@@ -69,7 +69,7 @@ def ready(received, analysed, tmp_path):
     received.admit(analysed.loop)
     folder = tmp_path / "results"
     shutil.copytree(analysed.files[0].parent, folder)
-    received.add(sorted(folder.glob("*.dcm")), source=analysed.uid, to="somewhere")
+    received.add(sorted(folder.glob("*.dcm")), source=analysed.uid, to="./somewhere")
     return received
 
 
@@ -217,7 +217,7 @@ def test_what_is_not_the_loops_own_result_is_never_sent(ready, analysed, tmp_pat
         entry.path.unlink()
     elif change == "other":
         stranger = write(make_loop(seed=3), tmp_path / "stranger.dcm")
-        ready.add([stranger], source=analysed.uid, to="somewhere")
+        ready.add([stranger], source=analysed.uid, to="./somewhere")
     else:
         loop = pydicom.dcmread(source)
         if change == "patient":
