@@ -91,6 +91,7 @@ def fetched(
     settings: Settings | None = None,
     inside: Path,
     progress: Progress = silent,
+    origins: dict[Path, str] | None = None,
 ) -> Iterator[tuple[list[str], list[UnreadableObjectError]]]:
     """Bring loops and dose reports that lie at endpoints into a private folder, gone afterwards.
 
@@ -104,6 +105,8 @@ def fetched(
         Where the private folder is made.
     progress
         Told of each object.
+    origins
+        Filled with the endpoint that each fetched file came from, as it was named.
 
     Yields
     ------
@@ -121,9 +124,12 @@ def fetched(
     with scratch(inside) as private:
         room = private / "objects"
         room.mkdir()
-        failures = [
-            failure for one in remote for failure in _fetch(one, known, room, progress=progress)
-        ]
+        failures: list[UnreadableObjectError] = []
+        for one in remote:
+            came: dict[Path, None] = {}
+            failures += _fetch(one, known, room, came, progress=progress)
+            if origins is not None:
+                origins |= dict.fromkeys(came, one.partition("?")[0])
         yield [*here, *([str(room)] if any(room.iterdir()) else [])], failures
 
 
@@ -137,9 +143,9 @@ def _is_remote(source: str, settings: Settings) -> bool:
 
 
 def _fetch(
-    source: str, settings: Settings, room: Path, *, progress: Progress
+    source: str, settings: Settings, room: Path, came: dict[Path, None], *, progress: Progress
 ) -> Iterator[UnreadableObjectError]:
-    """Fetch what one endpoint has; yields what failed, and the rest is there."""
+    """Fetch what one endpoint has; yields what failed, and the rest is there, and in `came`."""
     from napari_fluoroinject.endpoints import connect
 
     try:
@@ -156,6 +162,7 @@ def _fetch(
     for number, reference in enumerate(wanted):
         try:
             for path in counterpart.retrieve(reference, room):
+                came[path] = None
                 progress(f"fetching {path.name}", number / len(wanted))
         except FluoroinjectError as error:
             yield _not_fetched(f"series {reference.series_instance_uid}", error)
