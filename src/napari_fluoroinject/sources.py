@@ -134,12 +134,15 @@ def fetched(
 
 
 def _is_remote(source: str, settings: Settings) -> bool:
-    """Whether it has to be fetched: an address of the network, or a folder with a query."""
+    """Whether it has to be fetched: an address, a folder with a query, or what is nowhere."""
     if Path(source).exists():
         return False
-    name, query, _ = source.partition("?")
+    name, _, query = source.partition("?")
     url = settings.endpoints[name].url if name in settings.endpoints else name
-    return bool(_ADDRESS.match(url)) or bool(query and Path(url).exists())
+    if _ADDRESS.match(url) or (query and Path(url).exists()):
+        return True
+    # a misspelt name: whoever has endpoints is told which
+    return ("=" in query or bool(settings.endpoints)) and not settings.knows(name)
 
 
 def _fetch(

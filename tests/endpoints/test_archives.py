@@ -332,11 +332,19 @@ def test_a_study_of_an_archive_is_analysed_and_leaves_nothing_but_results(
     sources = [
         f"pacs?StudyInstanceUID={header.StudyInstanceUID}",
         f"pacs://A:B@127.0.0.1:{free_ports(1)[0]}",
+        "pacs?StudyInstanceUID=1.2.3",
+        "pax",
     ]
     out = tmp_path / "out"
     outcome = analyze_sources(sources, AnalysisRequest(), out=out, settings=settings)
     assert [one.folder.name for one in outcome.results] == [header.SOPInstanceUID]
-    assert ["nobody answers" in message for _, message in outcome.failures] == [True]
+    assert [one.endpoint for one in outcome.results] == ["pacs"]
+    for (_, message), told in zip(
+        outcome.failures,
+        ("nobody answers", "no study 1.2.3 at", "'pax' is no endpoint"),
+        strict=True,
+    ):
+        assert told in message
     assert [one.name for one in out.iterdir()] == [header.SOPInstanceUID]
 
 

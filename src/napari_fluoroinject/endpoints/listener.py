@@ -34,10 +34,11 @@ _PAUSE_S = 0.1
 
 def no_port(error: OSError | OverflowError) -> str:
     """Why a port cannot be had, what was expected, what to do."""
-    why = getattr(error, "strerror", None) or str(error)
-    if isinstance(error, socket.gaierror) or getattr(error, "errno", None) == EADDRNOTAVAIL:
+    why = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+    number = getattr(error, "errno", None) or 0
+    if number < 0 or number == EADDRNOTAVAIL:  # below 0: the name of a host that is not found
         return f"{why}; expected an address of this machine, or 0.0.0.0 for all that it has"
-    if getattr(error, "errno", None) in (EACCES, EPERM):
+    if number in (EACCES, EPERM):
         return f"{why}; expected a port that this user may have, usually 1024 or above"
     return f"{why}; expected a free port: choose another, or 0 for any"
 

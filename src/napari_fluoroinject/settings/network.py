@@ -89,7 +89,7 @@ class ServiceSettings:
     analyze
         `auto`, or the key of a procedure for every loop.
     send_to
-        Name or URL of the endpoint that results go to; None = they stay in the spool.
+        Name, URL or path of the endpoint that results go to; None = they stay in the spool.
     worklist
         Name or URL of the endpoint asked for modality worklist items; None = nobody is asked.
     procedure_codes, protocols
