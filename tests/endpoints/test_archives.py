@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from typer.testing import CliRunner
 
 from napari_fluoroinject.cli import app
+from napari_fluoroinject.cli.analyze import _source
 from napari_fluoroinject.endpoints import connect
 from napari_fluoroinject.endpoints.base import NotSent, Query
 from napari_fluoroinject.endpoints.commitment import Report, ask, support_commitment
@@ -338,7 +339,7 @@ def test_a_study_of_an_archive_is_analysed_and_leaves_nothing_but_results(
     out = tmp_path / "out"
     outcome = analyze_sources(sources, AnalysisRequest(), out=out, settings=settings)
     assert [one.folder.name for one in outcome.results] == [header.SOPInstanceUID]
-    assert [one.endpoint for one in outcome.results] == ["pacs"]
+    assert [_source(one) for one in outcome.results] == [f"pacs, {header.SOPInstanceUID}"]
     for (_, message), told in zip(
         outcome.failures,
         ("nobody answers", "no study 1.2.3 at", "'pax' is no endpoint"),
