@@ -103,6 +103,7 @@ def test_the_spool_is_for_its_owner_alone(tmp_path):
         (("--ae-title", "SEVENTEEN_LETTERS"), "AE title"),
         (("--allow", "CARM@nowhere"), "need TLS"),
         (("--port", "70000"), "65535"),
+        (("--allow", "BAD@@x"), "such as BAD@192.0.2.7"),
     ],
 )
 def test_what_cannot_be_meant_is_wrong_usage(tmp_path, options, said):
@@ -156,3 +157,11 @@ def test_a_hundred_associations_at_once_are_stored_in_little_memory():
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "stored [100]" in done.stdout
+
+
+@pytest.mark.parametrize("host", ["192.0.2.99", "no-such-host.invalid"])
+def test_an_address_that_is_not_ours_is_told_as_that(tmp_path, host):
+    done = run("--spool", str(tmp_path / "spool"), "--host", host, "--allow", "CARM")
+    assert done.returncode == 1
+    assert "expected an address of this machine" in done.stderr
+    assert "free port" not in done.stderr

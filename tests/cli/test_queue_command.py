@@ -125,3 +125,13 @@ def test_a_folder_that_is_no_spool_is_told_and_stays_as_it_is(tmp_path):
     assert status == 2
     assert "no spool" in " ".join(told.replace("│", " ").split())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_entry_for_an_endpoint_that_the_settings_do_not_know_needs_a_person(spool, tmp_path):
+    config = tmp_path / "fluoroinject.toml"
+    for name, alarmed in (("archive", False), ("pacs2", True)):
+        config.write_text(
+            f'[endpoints.{name}]\nurl = "pacs://A:B@h:1"\n[listen]\nspool = "{spool}"\n'
+        )
+        told = json.loads(run("--config", str(config), "--json")[1])
+        assert [one["alarm"] for one in told["entries"]] == [True, alarmed]

@@ -69,7 +69,7 @@ def ready(received, analysed, tmp_path):
     received.admit(analysed.loop)
     folder = tmp_path / "results"
     shutil.copytree(analysed.files[0].parent, folder)
-    received.add(sorted(folder.glob("*.dcm")), source=analysed.uid, to="somewhere")
+    received.add(sorted(folder.glob("*.dcm")), source=analysed.uid, to="./somewhere")
     return received
 
 
@@ -217,7 +217,7 @@ def test_what_is_not_the_loops_own_result_is_never_sent(ready, analysed, tmp_pat
         entry.path.unlink()
     elif change == "other":
         stranger = write(make_loop(seed=3), tmp_path / "stranger.dcm")
-        ready.add([stranger], source=analysed.uid, to="somewhere")
+        ready.add([stranger], source=analysed.uid, to="./somewhere")
     else:
         loop = pydicom.dcmread(source)
         if change == "patient":
@@ -321,3 +321,41 @@ def test_a_destination_that_is_not_set_up_is_told_and_waits(received, analysed):
     received.delivery(Settings()).round()
     assert states(received) == {"new"}
     assert "ftp://nowhere" in received.queue.every()[0].last_error
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside a folder of that name"])
+def test_results_for_an_endpoint_that_was_renamed_wait_and_call_a_person(
+    received, analysed, tmp_path, monkeypatch, caplog, beside
+):
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.chdir(site)
+    if beside:
+        (site / "archive").mkdir()
+    received.admit(analysed.loop)
+    received.add(analysed.files, source=analysed.uid, to="archive")
+    settings = settings_of('[endpoints.pacs2]\nurl = "pacs://US:ARCHIVE@127.0.0.1:1"\n', tmp_path)
+    delivery = received.delivery(settings)
+    for _ in range(2 * PERMANENT_TRIES):
+        delivery.round()
+        received.clock_s += DAY_S / 2
+    assert states(received) == {"new"}
+    assert all("(pacs2)" in one.last_error for one in received.queue.every())
+    assert [one.name for one in site.rglob("*")] == (["archive"] if beside else [])
+    told = "".join(one.read_text() for one in (received.root / "audit").glob("*.jsonl"))
+    assert told.count('"alarm"') == 1
+    assert "'archive' is no endpoint" in caplog.text
+
+
+def test_results_that_went_to_an_endpoint_before_it_was_renamed_are_not_sent_elsewhere(
+    ready, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    ready.add([one.path for one in ready.queue.every()], source="1.2", to="archive")
+    for one in ready.queue.take(now_s=ready.clock_s, limit=100, destination="archive"):
+        ready.queue.sent(one.number, status=0, now_s=ready.clock_s)
+    ready.clock_s += DAY_S
+    Confirmation(ready.delivery(Settings())).round()
+    mine = {one.state for one in ready.queue.every() if one.destination == "archive"}
+    assert mine == {"sent"}
+    assert not (tmp_path / "archive").exists()

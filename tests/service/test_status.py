@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prepared import ROOT_UID, prepare, uid
+from prepared import ARCHIVE, ROOT_UID, prepare, uid
 
 from napari_fluoroinject.errors import EndpointError
 from napari_fluoroinject.service import reading
@@ -307,3 +307,13 @@ def test_whatever_a_peer_calls_itself_is_shown_as_text():
     assert "<script>alert" not in text
     assert "<i>" not in text
     assert len(alarms(numbers)) == 1
+
+
+def test_results_for_an_endpoint_that_the_settings_do_not_know_call_a_person(spool):
+    raised = 'fluoroinject_alarm{id="destination"}'
+    with serving(spool, knows=lambda destination: destination != ARCHIVE) as server:
+        text = ask(server)[2]
+        assert samples(ask(server, "/metrics")[2])[raised] == 1
+    assert f"Results wait for {ARCHIVE}" in text
+    with serving(spool, knows=lambda _: True) as server:
+        assert samples(ask(server, "/metrics")[2])[raised] == 0

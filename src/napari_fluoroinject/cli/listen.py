@@ -71,17 +71,23 @@ def _orders(settings: Settings, received: ListenSettings, said: dict[str, Any]) 
     if service.analyze is None:
         if "send_to" in said:
             raise typer.BadParameter("--return without --analyze: there would be no results")
+        if service.send_to is not None:
+            raise typer.BadParameter(
+                printable(
+                    f"{settings.path}: service.send_to without service.analyze: there would be no "
+                    "results; expected both or neither, or --analyze"
+                )
+            )
         return None
     # not above: a receiver alone is to answer soon after its start
     from napari_fluoroinject.errors import SettingsError
     from napari_fluoroinject.service.decide import check_settings
     from napari_fluoroinject.service.orders import Orders
+    from napari_fluoroinject.service.peers import check_peers
 
     with wrong_usage(SettingsError):
         check_settings(service, site=settings.site_procedures)
-        for named in (service.send_to, service.worklist):
-            if named is not None:
-                settings.endpoint(named)
+        check_peers(replace(settings, service=service))
     config = None if settings.path is None else settings.path.absolute()
     return Orders(root=received.spool.absolute(), config=config, service=said)
 

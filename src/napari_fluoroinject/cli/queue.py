@@ -12,6 +12,7 @@ import typer
 
 from napari_fluoroinject.cli.console import ConfigOption, printable, settings_from, wrong_usage
 from napari_fluoroinject.cli.readable import line, section
+from napari_fluoroinject.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,12 +51,13 @@ def queue(
     from napari_fluoroinject.errors import StorageError
     from napari_fluoroinject.spool.database import Database
 
-    root = spool or settings_from(config).listen.spool
+    settings = None if spool is not None else settings_from(config)
+    root = spool or (settings or Settings()).listen.spool
     _check_spool(root)
     with Database(root) as database:
         with wrong_usage(StorageError):
             _try_again(database, root, retry or [], again or [])
-        told = _told(database, dead=dead)
+        told = _told(database, dead=dead, settings=settings)
     typer.echo(json.dumps(told, indent=1) if as_json else _text(told))
 
 
@@ -100,13 +102,15 @@ def _numbers(words: Sequence[str], dead: Sequence[Entry]) -> list[int]:
     return list(dict.fromkeys(numbers))
 
 
-def _told(database: Database, *, dead: bool) -> dict[str, Any]:
+def _told(database: Database, *, dead: bool, settings: Settings | None) -> dict[str, Any]:
     from napari_fluoroinject.spool.jobs import Jobs
     from napari_fluoroinject.spool.queue import Queue
 
     queue, jobs = Queue(database), Jobs(database)
     open_ = [one for one in queue.every() if one.state == "dead" or not dead]
     alarmed = {one.number for one in queue.alarms(now_s=time.time())}
+    if settings is not None:
+        alarmed |= {one.number for one in open_ if not settings.knows(one.destination)}
     return {
         "queue": dict(queue.counts()),
         "jobs": dict(jobs.counts()),

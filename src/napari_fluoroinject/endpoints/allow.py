@@ -103,8 +103,9 @@ def _parse_caller(text: str, *, tls: bool) -> Caller:
     except ValueError as error:
         if not tls or not place or "/" in place:
             also = ", or a name in the caller's certificate" if tls else "; names need TLS"
+            bare = title.rstrip("@") or "AE"
             raise EndpointError(
-                f"{text!r}: {place!r} is not an address; expected one such as {title}@192.0.2.7 "
-                f"or {title}@192.0.2.0/24{also}"
+                f"{text!r}: {place!r} is not an address; expected one such as {bare}@192.0.2.7 "
+                f"or {bare}@192.0.2.0/24{also}"
             ) from error
         return Caller(ae_title=title, name=place.lower())

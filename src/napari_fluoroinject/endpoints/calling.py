@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -64,15 +65,7 @@ def associated(
     ae = new_ae(peer.calling)
     sockets = _guard_sockets(ae)
     try:
-        association = ae.associate(
-            peer.host,
-            peer.port,
-            list(contexts),
-            ae_title=peer.called,
-            ext_neg=list(roles),
-            evt_handlers=list(handlers),
-            tls_args=_tls_arguments(peer),
-        )
+        association = _called(ae, peer, contexts, roles=roles, handlers=handlers)
         if not association.is_established:
             raise _not_established(peer, association)
         _pace(association)
@@ -88,6 +81,33 @@ def associated(
         for held in sockets:
             if held.socket is not None:
                 held.socket.close()
+
+
+def _called(
+    ae: AE,
+    peer: Pacs,
+    contexts: Sequence[PresentationContext],
+    *,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation],
+    handlers: Sequence[Any],
+) -> Association:
+    tls = _tls_arguments(peer)
+    try:
+        return ae.associate(
+            peer.host,
+            peer.port,
+            list(contexts),
+            ae_title=peer.called,
+            ext_neg=list(roles),
+            evt_handlers=list(handlers),
+            tls_args=tls,
+        )
+    except (socket.gaierror, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "not the name of a host"
+        raise UnreachableError(
+            f"{peer}: the host {peer.host!r} is not found ({why}); expected a name that this "
+            "machine can resolve, or an address"
+        ) from error
 
 
 def _tls_arguments(peer: Pacs) -> tuple[ssl.SSLContext, str] | None:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from errno import EACCES, EADDRNOTAVAIL, EPERM
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.endpoints.allow import Peer
@@ -29,6 +30,17 @@ _CLOSING_S = 5.0
 _LOOK_S = 0.05
 _PAUSE_S = 0.1
 """After a connection could not be accepted: no descriptors, no memory, no threads."""
+
+
+def no_port(error: OSError | OverflowError) -> str:
+    """Why a port cannot be had, what was expected, what to do."""
+    why = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+    number = getattr(error, "errno", None) or 0
+    if number < 0 or number == EADDRNOTAVAIL:  # below 0: the name of a host that is not found
+        return f"{why}; expected an address of this machine, or 0.0.0.0 for all that it has"
+    if number in (EACCES, EPERM):
+        return f"{why}; expected a port that this user may have, usually 1024 or above"
+    return f"{why}; expected a free port: choose another, or 0 for any"
 
 
 class _Connection:

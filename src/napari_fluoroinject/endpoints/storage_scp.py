@@ -26,7 +26,7 @@ from napari_fluoroinject.endpoints.judge import (
     keep,
 )
 from napari_fluoroinject.endpoints.limits import Limits
-from napari_fluoroinject.endpoints.listener import Listener
+from napari_fluoroinject.endpoints.listener import Listener, no_port
 from napari_fluoroinject.endpoints.parts import Part, dataset_start, meta_information
 from napari_fluoroinject.endpoints.pdu import PeerError, Role
 from napari_fluoroinject.endpoints.tls import server_context
@@ -235,10 +235,9 @@ class StorageScp:
                 station.host, station.port, entity=self, limits=self.limits, context=context
             )
         except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
+            where = f"{station.host}:{station.port}"
             raise EndpointError(
-                f"{self.ae_title} cannot listen on {station.host}:{station.port}: "
-                f"{why}; expected a free port: choose another, or 0 for any"
+                f"{self.ae_title} cannot listen on {where}: {no_port(error)}"
             ) from error
         self._listener.start()
 

@@ -216,7 +216,8 @@ class Analyst:
 
     def _keep(self, uid: str, worked: Worked, decision: Decision, *, seconds: float) -> None:
         """End the job and queue its results, in one transaction."""
-        destination = self._settings.service.send_to
+        named = self._settings.service.send_to
+        destination = None if named is None else self._settings.to_keep(named)
         results = [
             Outgoing(
                 sop_instance_uid=one.sop_instance_uid,

@@ -109,7 +109,7 @@ class Confirmation:
         for destination in dict.fromkeys(one.destination for one in entries):
             mine = [one for one in entries if one.destination == destination]
             try:
-                endpoint = self._delivery.settings.endpoint(destination)
+                endpoint = self._delivery.endpoint(destination)
             except FluoroinjectError as error:
                 log.warning("entries cannot be followed up: %s", plainly(error))
                 continue

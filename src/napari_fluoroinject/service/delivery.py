@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.errors import FluoroinjectError, IdentityMismatchError
+from napari_fluoroinject.errors import FluoroinjectError, IdentityMismatchError, SettingsError
 from napari_fluoroinject.service.counterpart import kept_of, send_each
 from napari_fluoroinject.service.verdict import (
     PERMANENT_TRIES,
@@ -66,6 +66,24 @@ class Delivery:
         self.trail = trail
         self._sink_of = sink_of
         self.now_s = now_s
+        self._unknown: set[str] = set()
+
+    def endpoint(self, destination: str) -> Endpoint:
+        """Return the endpoint that entries were queued for; one that is gone calls a person, once.
+
+        Raises
+        ------
+        SettingsError
+            The settings do not know it any more.
+        """
+        try:
+            return self.settings.kept(destination)
+        except SettingsError as error:
+            if destination not in self._unknown:
+                self._unknown.add(destination)
+                log.error("results wait, and need a person: %s", error)
+                self.trail.note("alarm", destination=destination, reason=str(error))
+            raise
 
     def open(self, endpoint: Endpoint) -> Counterpart:
         """Return the counterpart of an endpoint; nothing is sent yet.
@@ -92,7 +110,7 @@ class Delivery:
     def _send(self, entries: Sequence[Entry]) -> None:
         """Send entries of one destination; what becomes of one is not the others' matter."""
         try:
-            endpoint = self.settings.endpoint(entries[0].destination)
+            endpoint = self.endpoint(entries[0].destination)
             sink = self.open(endpoint)
         except FluoroinjectError as error:
             for entry in entries:

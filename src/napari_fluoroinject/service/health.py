@@ -69,6 +69,14 @@ def _stops(numbers: Numbers) -> Iterator[Alarm]:
 
 
 def _aged(numbers: Numbers) -> Iterator[Alarm]:
+    if numbers.unknown:
+        yield Alarm(
+            id="destination",
+            text=f"Results wait for {', '.join(numbers.unknown)}, which the settings do not know.",
+            answer="Set the endpoint up again under this name in [endpoints], then start the "
+            "service again; nothing is lost by that.",
+            stops=True,
+        )
     unsent, unconfirmed = numbers.oldest_unsent_s, numbers.oldest_uncommitted_s
     if unsent is not None and unsent > UNSENT_S:
         yield Alarm(

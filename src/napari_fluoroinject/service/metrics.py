@@ -22,6 +22,7 @@ ALARMS = (
     "receiver",
     "worker",
     "sender",
+    "destination",
     "unsent",
     "uncommitted",
     "dead",

@@ -22,6 +22,8 @@ class Sources:
         The parts that must run (`receiver`, `worker`, `sender`), and whether each does.
     flush
         Writes what was counted and not yet kept; called before the numbers are read.
+    knows
+        Whether the settings know a destination that results are queued for.
     """
 
     reserve_bytes: int = 64 << 20
@@ -29,6 +31,7 @@ class Sources:
     echoes: Callable[[], bool] | None = None
     parts: Callable[[], Mapping[str, bool]] | None = None
     flush: Callable[[], None] | None = None
+    knows: Callable[[str], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,8 @@ class Numbers:
         By state.
     oldest_unsent_s, oldest_uncommitted_s
         Age of the oldest result that was not sent, or whose keeping is not confirmed.
+    unknown
+        Destinations that results wait for, and that the settings do not know.
     parts
         Which parts of the service run.
     echoes
@@ -92,6 +97,7 @@ class Numbers:
     quarantined_bytes: int = 0
     resident_bytes: int | None = None
     last_analysis_s: float | None = None
+    unknown: tuple[str, ...] = ()
     parts: Mapping[str, bool] = field(default_factory=dict)
     echoes: bool | None = None
     database_fault: str | None = None

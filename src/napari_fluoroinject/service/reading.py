@@ -91,6 +91,7 @@ class Reader:
             started_s=self._started_s,
             associations=sources.associations() if sources.associations else None,
             parts=dict(sources.parts()) if sources.parts else {},
+            unknown=_unknown(found, sources),
             echoes=self._echo(),
             free_bytes=free,
             reserve_bytes=sources.reserve_bytes,
@@ -132,6 +133,12 @@ def _counted(found: Overview, *, now_s: float) -> dict[str, object]:
         "oldest_uncommitted_s": _age(found.uncommitted_since_s, now_s),
         "last_analysis_s": found.last_analysis_s,
     }
+
+
+def _unknown(found: Overview | None, sources: Sources) -> tuple[str, ...]:
+    if found is None or sources.knows is None:
+        return ()
+    return tuple(one for one in found.destinations if not sources.knows(one))
 
 
 def _age(since_s: float | None, now_s: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Literal
 
 SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
 """Of the nodes that can be named; everything else with `://` is refused."""
+
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/|.*://")
+"""Also where one slash is missing; one letter before the colon is a drive."""
 
 Verify = Literal["commitment", "query", "none"]
 Retrieve = Literal["auto", "get", "move"]
@@ -51,7 +55,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not self.url:
             raise ValueError(f"url: seen {self.url!r}; expected a URL or a folder")
-        if "://" in self.url and not self.url.startswith(SCHEMES):
+        if _ADDRESS.match(self.url) and not self.url.startswith(SCHEMES):
             raise ValueError(
                 f"url: seen {self.url!r}; expected a folder, or a URL that begins with one of "
                 f"{', '.join(SCHEMES)}"
@@ -85,7 +89,7 @@ class ServiceSettings:
     analyze
         `auto`, or the key of a procedure for every loop.
     send_to
-        Name or URL of the endpoint that results go to; None = they stay in the spool.
+        Name, URL or path of the endpoint that results go to; None = they stay in the spool.
     worklist
         Name or URL of the endpoint asked for modality worklist items; None = nobody is asked.
     procedure_codes, protocols

@@ -28,6 +28,9 @@ _LATEST = """SELECT object.sop_instance_uid, object.received_s, object.caller, j
 _LAST = """SELECT ended_s - begun_s FROM job WHERE state = 'done' AND begun_s IS NOT NULL
     ORDER BY ended_s DESC LIMIT 1"""
 
+_OPEN = """SELECT DISTINCT destination FROM outgoing WHERE state IN ('new', 'sending', 'sent')
+    ORDER BY destination"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recent:
@@ -59,6 +62,8 @@ class Overview:
     unsent_since_s, uncommitted_since_s
         When the oldest result that is not sent was queued, and the oldest that is sent and not
         confirmed was sent; seconds since the epoch.
+    destinations
+        That results wait for, or that have not confirmed all of theirs.
     last_analysis_s
         How long the last one took; None before the first.
     counters
@@ -73,6 +78,7 @@ class Overview:
     queue: Mapping[str, int]
     unsent_since_s: float | None
     uncommitted_since_s: float | None
+    destinations: tuple[str, ...]
     last_analysis_s: float | None
     counters: Mapping[str, Mapping[str, int]]
     recent: tuple[Recent, ...]
@@ -102,6 +108,7 @@ def overview(database: Database, *, recent: int) -> Overview:
             uncommitted_since_s=_one(
                 connection, "SELECT min(sent_s) FROM outgoing WHERE state = 'sent'"
             ),
+            destinations=tuple(row[0] for row in connection.execute(_OPEN)),
             last_analysis_s=_one(connection, _LAST),
             counters=_counters(connection),
             recent=tuple(Recent(**dict(row)) for row in rows),
