@@ -307,7 +307,9 @@ def analyze_received(
     others = [
         one
         for one in loops_in([str(path) for path in beside], doses)
-        if isinstance(one, LoopFiles) and one.reference.study_instance_uid == study_uid
+        if isinstance(one, LoopFiles)
+        and one.reference.study_instance_uid == study_uid
+        and not one.made_here
     ]
     check_writable(out)
     annotation = request.annotation([own[0].reference])

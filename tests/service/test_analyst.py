@@ -198,9 +198,62 @@ def test_objects_that_hold_no_run_are_kept_and_told(received, tmp_path, monkeypa
     uids = admit(received, tmp_path, report, make_loop(seed=4))
     work_off(analyst_of(received), received)
     assert received.jobs.get(uids[0]).state == "skipped"
-    assert "no cine loop" in received.jobs.get(uids[0]).reason
+    assert received.jobs.get(uids[0]).reason == (
+        "kept: X-Ray Radiation Dose SR Storage holds no cine loop"
+    )
     (order,) = orders
     assert order.beside == (received.spool.path_of(uids[0]),)
+
+
+def test_results_that_an_archive_routes_back_are_skipped_and_are_no_alarm(
+    received, analysed, subtracted, monkeypatch
+):
+    orders = fake(monkeypatch, worked)
+    results = [*analysed.files, *subtracted]
+    uids = [received.admit(file, job=True) for file in results]
+    work_off(analyst_of(received), received)
+    assert orders == []
+    jobs = [received.jobs.get(uid) for uid in uids]
+    assert {job.state for job in jobs} == {"skipped"}
+    classes = [str(pydicom.dcmread(file, stop_before_pixels=True).SOPClassUID) for file in results]
+    for job, uid in zip(jobs, classes, strict=True):
+        image = uid in CINE_CLASSES
+        assert job.reason == (
+            f"kept: a result, not a loop ({class_name(uid)})"
+            if image
+            else f"kept: {class_name(uid)} holds no cine loop"
+        )
+        assert ".dcm" not in job.reason
+
+
+def test_results_of_the_study_are_not_looked_at_beside_a_loop(
+    received, analysed, subtracted, monkeypatch
+):
+    orders = fake(monkeypatch, worked)
+    report = next(file for file in analysed.files if file.name == "report.dcm")
+    for file in (report, *subtracted):
+        received.admit(file)
+    received.admit(analysed.loop, job=True)
+    work_off(analyst_of(received), received)
+    (order,) = orders
+    assert received.spool.path_of(_uid(report)) not in order.beside
+    loops = [one for one in find_loops(order.beside) if isinstance(one, LoopFiles)]
+    assert [one for one in loops if not one.made_here] == []
+
+
+def _uid(file: Path) -> str:
+    return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
+
+
+def test_captured_and_lossy_loops_that_call_themselves_derived_are_analysed(
+    received, tmp_path, monkeypatch
+):
+    orders = fake(monkeypatch, worked)
+    loop = make_loop(seed=6)
+    loop.ImageType = ["DERIVED", "SECONDARY"]
+    admit(received, tmp_path, loop)
+    work_off(analyst_of(received), received)
+    assert len(orders) == 1
 
 
 def test_a_file_that_is_gone_is_told(received, tmp_path, monkeypatch):
