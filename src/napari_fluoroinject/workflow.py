@@ -307,9 +307,7 @@ def analyze_received(
     others = [
         one
         for one in loops_in([str(path) for path in beside], doses)
-        if isinstance(one, LoopFiles)
-        and one.reference.study_instance_uid == study_uid
-        and not one.made_here
+        if isinstance(one, LoopFiles) and one.reference.study_instance_uid == study_uid
     ]
     check_writable(out)
     annotation = request.annotation([own[0].reference])

