@@ -17,6 +17,7 @@ from napari_fluoroinject.dicom.class_names import class_name
 from napari_fluoroinject.dicom.find import LoopFiles, find_loops
 from napari_fluoroinject.dicom.opened import CINE_CLASSES
 from napari_fluoroinject.dicom.requested import Requested
+from napari_fluoroinject.dicom.result import is_made_here
 from napari_fluoroinject.service import analyst as analysts
 from napari_fluoroinject.service import bounded
 from napari_fluoroinject.service.analyst import KILLED_TRIES, Analyst
@@ -345,3 +346,9 @@ def test_jobs_that_a_crash_interrupted_begin_again(received, tmp_path, monkeypat
     work_off(analyst_of(received), received)
     assert received.jobs.get(uid).state == "done"
     assert Index(received.database).get(uid) is not None
+
+
+def test_every_result_is_known_for_one_of_ours_and_no_synthetic_loop_is(analysed, subtracted):
+    made = [*analysed.files, *subtracted]
+    assert all(is_made_here(pydicom.dcmread(one, stop_before_pixels=True)) for one in made)
+    assert not is_made_here(pydicom.dcmread(analysed.loop, stop_before_pixels=True))
