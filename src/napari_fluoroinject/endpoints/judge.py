@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, Structure, check_series, scan
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
+from napari_fluoroinject.spool.askers import Askers
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.keep import Facts
 from napari_fluoroinject.spool.keep import keep as admit
@@ -63,14 +64,34 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """Where objects are kept: the spool, its index if there is one, whether they are jobs too."""
+    """Where objects are kept.
+
+    Attributes
+    ----------
+    spool
+        Of the files.
+    index
+        Of their rows; None = there is none.
+    job
+        Whether what is pushed is to be analysed.
+    askers
+        Who asks for objects that are kept and no more.
+    """
 
     spool: Spool
     index: Index | None = None
     job: bool = False
+    askers: Askers | None = None
 
-    def admit(self, part: Path, facts: Facts) -> Admission:
+    def admit(self, part: Path, facts: Facts, *, originator: str = "") -> Admission:
         """Keep a file durably, with its row where there is an index.
+
+        Parameters
+        ----------
+        part, facts
+            As `spool.keep.keep`.
+        originator
+            Who asked for it over C-MOVE; empty = it was pushed.
 
         Raises
         ------
@@ -79,7 +100,12 @@ class Shelf:
         """
         if self.index is None:
             return self.spool.admit(part, uid=facts.sop_instance_uid)
-        return admit(part, facts, spool=self.spool, index=self.index, job=self.job)
+        job = self.job and not self._was_asked_for(originator)
+        return admit(part, facts, spool=self.spool, index=self.index, job=job)
+
+    def _was_asked_for(self, originator: str) -> bool:
+        """Whether we asked; what others let an archive send here is as good as pushed."""
+        return bool(originator) and self.askers is not None and self.askers.knows(originator)
 
 
 def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
@@ -108,7 +134,7 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
             shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault)
             raise NotKeptError(MISMATCH, structure.fault)
         facts = _facts(structure, peer)
-        admission = shelf.admit(part.path, facts)
+        admission = shelf.admit(part.path, facts, originator=asked.move_originator)
     except UnreadableObjectError as error:
         raise _unreadable(error) from error
     except ConflictError as error:
