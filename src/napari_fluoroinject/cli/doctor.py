@@ -136,7 +136,7 @@ def _extras() -> Iterator[Check]:
         works=bool(web),
         found=f"dicomweb-client {web}" if web else "no dicomweb-client",
         core=False,
-        advice='Only endpoints at dicomweb+https:// need it: pip install "napari-fluoroinject[dicomweb]"',
+        advice="Only endpoints at dicomweb+https:// need it (extra dicomweb)",
     )
     yield Check(
         topic="Extras",
