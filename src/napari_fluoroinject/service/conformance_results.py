@@ -18,7 +18,7 @@ class ResultSeries:
     """One kind of series: `files` in it, their classes, and how they are known.
 
     `series` are the names by which `header.SERIES` numbers it (the second is that of nominal
-    geometry), `image_type` is empty of what is no image, `private` holds private codes (`*`: many).
+    geometry), `image_type` is empty of what is no image, `private` holds private codes (or `*`).
     """
 
     files: tuple[str, ...]
@@ -67,7 +67,7 @@ RESULT_SERIES = (
     ResultSeries(
         files=("presentation",),
         series=("presentation",),
-        classes="Grayscale or Color Softcopy Presentation State",
+        classes="Grayscale Softcopy Presentation State, or Color Softcopy Presentation State",
         modality="PR",
         description="Research: annotations",
     ),
