@@ -199,10 +199,10 @@ def test_results_that_cannot_be_written_there_are_wrong_usage_before_any_work(tm
     assert "results cannot be written there" in " ".join(result.stderr.replace("│", "").split())
 
 
-def test_a_node_on_the_network_as_a_source_is_told_to_be_of_no_use_yet(tmp_path):
-    result = run("analyze", "pacs://A:B@localhost:104", "--out", str(tmp_path / "o"))
+def test_an_archive_that_does_not_answer_is_named(tmp_path):
+    result = run("analyze", "pacs://A:B@localhost:1", "--out", str(tmp_path / "o"))
     assert result.exit_code == 1
-    assert "this version does not fetch loops by itself" in result.stderr
+    assert "nobody answers as B at localhost:1;" in result.stderr
     assert not (tmp_path / "o").exists()
 
 
