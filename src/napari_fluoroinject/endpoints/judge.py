@@ -78,7 +78,7 @@ class Shelf:
             As `spool.keep.keep`.
         """
         if self.index is None:
-            return self.spool.admit(part, uid=facts.sop_instance_uid)
+            return self.spool.admit(part, uid=facts.sop_instance_uid, sender=facts.sender)
         return admit(part, facts, spool=self.spool, index=self.index, job=self.job)
 
 
@@ -105,7 +105,8 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
             raise NotKeptError(MISMATCH, "UIDs of command and data set differ")
         _require_series(structure)
         if structure.fault:
-            shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault)
+            sender = f"{peer.ae_title} at {peer.address}"
+            shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault, sender=sender)
             raise NotKeptError(MISMATCH, structure.fault)
         facts = _facts(structure, peer)
         admission = shelf.admit(part.path, facts)
