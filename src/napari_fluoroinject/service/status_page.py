@@ -33,7 +33,7 @@ _WAYS = {
     "skipped": "◌ not analysed",
     "dismissed": "◌ dismissed by a person",
     "failed": "▲ analysis failed",
-    "refused": "▲ results refused",
+    "refused": "▲ results given up",
 }
 
 _RUNS = {True: "runs", False: "does not run", None: "starts"}
