@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from proofs.listening import listening
 from proofs.pictures import ROOT_UID, head
 from proofs.wires import EXPLICIT, XA, Caller, echo
+
+from napari_fluoroinject.cli.listen import tell_listening
+from napari_fluoroinject.settings.network import ServiceSettings
 
 pytestmark = pytest.mark.network
 
@@ -57,6 +62,30 @@ def test_it_says_where_it_listens_and_ends_cleanly(tmp_path, number):
     assert stopped == "stopped"
 
 
+def test_it_says_what_follows_and_where_it_is_seen(capsys):
+    station = SimpleNamespace(host="127.0.0.1", ae_title="US", tls=None, callers=())
+    receiver = SimpleNamespace(station=station, port=1, spool=SimpleNamespace(root="spool"))
+    tell_listening(receiver, ServiceSettings(analyze="auto", send_to="archive", status_port=8104))
+    told = capsys.readouterr().err
+    assert "; analysis: auto; results go to: archive; status: http://127.0.0.1:8104/" in told
+    tell_listening(receiver, ServiceSettings())
+    assert capsys.readouterr().err.endswith("spool: spool\n")
+
+
+def test_each_object_has_a_line_only_where_it_is_asked_for(tmp_path):
+    for name, options, count in (("quiet", (), 0), ("told", ("--verbose",), 2)):
+        with listening(tmp_path / name, *options) as receiver:
+            for _ in range(2):
+                assert push(receiver.port, f"{ROOT_UID}.1.123456789012") == 0x0000
+            receiver.stop()
+        told = [one for one in receiver.log.read_text().splitlines() if "was received" in one]
+        assert len(told) == count
+        assert ROOT_UID not in "".join(told)
+    assert "…123456789012 was received from CARM" in told[0]
+    assert "was received again from CARM" in told[1]
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[+-]\d{4} INFO", told[0])
+
+
 def test_what_is_acknowledged_is_on_disk_and_in_the_index(tmp_path):
     with listening(tmp_path) as receiver:
         assert push(receiver.port, f"{ROOT_UID}.1.1") == 0x0000
@@ -66,6 +95,8 @@ def test_what_is_acknowledged_is_on_disk_and_in_the_index(tmp_path):
     assert rows(receiver.spool) == [(f"{ROOT_UID}.1.1", "CARM", "127.0.0.1")]
     assert receiver.kept() == 1
     assert "0xC111" in receiver.log.read_text()
+    (note,) = (receiver.spool / "quarantine").rglob("*.txt")
+    assert "from: CARM at 127.0.0.1" in note.read_text().splitlines()
 
 
 def test_a_file_without_its_row_is_indexed_at_the_next_start(tmp_path):

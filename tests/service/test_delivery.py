@@ -119,7 +119,7 @@ def test_the_words_of_a_destination_are_for_a_person_and_stay_out_of_log_and_tra
     with caplog.at_level("DEBUG"):
         ready.delivery(Settings(), lambda _: sink).round()
     assert words in str(ready.queue.every()[0].last_error)
-    assert "was not sent" in caplog.text
+    assert "failed, it is tried again: no" in caplog.text
     assert "DOE" not in caplog.text
     assert not any("DOE" in one.read_text() for one in (ready.root / "audit").glob("*.jsonl"))
 
@@ -153,6 +153,36 @@ def test_a_destination_that_goes_away_midway_gets_the_rest_later(ready, kept):
     delivery.round()
     assert states(ready) == {"committed"}
     assert sink.calls == len(ready.queue.every())
+
+
+def test_an_outage_is_told_once_for_a_destination_and_its_end_too(ready, caplog):
+    sink = Moody()
+    sink.leaves_after = 0
+    delivery = ready.delivery(Settings(), lambda _: sink)
+    count = len(ready.queue.every())
+    delivery.round()
+    assert [one.getMessage() for one in caplog.records] == [
+        f"{count} tries to send to somewhere failed, it is tried again: nobody answers"
+    ]
+    for _ in range(3):  # what is due a little later is no news
+        ready.clock_s += 15.0
+        delivery.round()
+    assert len(caplog.records) == 1
+    ready.clock_s += 60.0
+    delivery.round()
+    assert len(caplog.records) == 2
+    sink.leaves_after = None
+    ready.clock_s += DAY_S
+    delivery.round()
+    assert [one.getMessage() for one in caplog.records[2:]] == ["somewhere takes results again"]
+
+
+def test_each_result_returned_has_a_line_where_it_is_asked_for(ready, caplog):
+    with caplog.at_level("INFO", logger="napari_fluoroinject.service"):
+        ready.delivery(Settings(), lambda _: Memory()).round()
+    for one in ready.queue.every():
+        assert f"…{one.sop_instance_uid[-12:]} was returned to somewhere" in caplog.text
+        assert one.sop_instance_uid not in caplog.text
 
 
 def test_what_was_acknowledged_and_is_not_there_is_sent_again(ready):
@@ -235,6 +265,7 @@ def test_what_is_not_the_loops_own_result_is_never_sent(ready, analysed, tmp_pat
     assert len(dead) == (1 if one else others + 1)
     assert not sink.objects.keys() & {each.sop_instance_uid for each in dead}
     assert all(each.last_error for each in dead)
+    assert all(each.held for each in dead)  # the destination is not to blame
     assert "ANOTHER" not in "".join(each.last_error for each in dead)
 
 

@@ -99,7 +99,7 @@ class Shelf:
             As `spool.keep.keep`.
         """
         if self.index is None:
-            return self.spool.admit(part, uid=facts.sop_instance_uid)
+            return self.spool.admit(part, uid=facts.sop_instance_uid, sender=facts.sender)
         job = self.job and not self._was_asked_for(originator)
         return admit(part, facts, spool=self.spool, index=self.index, job=job)
 
@@ -131,7 +131,8 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
             raise NotKeptError(MISMATCH, "UIDs of command and data set differ")
         _require_series(structure)
         if structure.fault:
-            shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault)
+            sender = f"{peer.ae_title} at {peer.address}"
+            shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault, sender=sender)
             raise NotKeptError(MISMATCH, structure.fault)
         facts = _facts(structure, peer)
         admission = shelf.admit(part.path, facts, originator=asked.move_originator)

@@ -245,6 +245,7 @@ class Analyst:
             warnings=worked.warnings,
             seconds=round(seconds, 3),
         )
+        log.info("…%s was analysed in %.1f s: %d results", uid[-12:], seconds, len(worked.files))
         if destination is not None:
             self._trail.note("queued", source_uid=uid, destination=destination, count=len(results))
 

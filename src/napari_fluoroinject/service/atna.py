@@ -74,6 +74,7 @@ FORMS: Mapping[str, Form] = {
     "send failed": Form(event="110104", action="C", outcome=4, way="out"),
     "dead": Form(event="110104", action="C", outcome=8, way="out"),
     "retried": Form(event="110104", action="C", way="out"),
+    "dismissed": Form(event="110103", action="U"),
     "commitment asked": Form(event="110103", action="R"),
     "committed": Form(event="110103", action="R"),
     "verified": Form(event="110103", action="R"),

@@ -90,6 +90,7 @@ def observed(
         if service.status_port:
             sources = status.Sources(
                 reserve_bytes=listen.reserve_mb << 20,
+                notice_after_s=service.notice_after_s,
                 associations=lambda: receiver.associations,
                 echoes=lambda: answers(receiver.station, receiver.port),
                 parts=parts,

@@ -138,6 +138,12 @@ class SpoolWitness:
         )
         if not received.new:
             self._count("objects_duplicate")
+        log.info(
+            "…%s was received%s from %s",
+            received.sop_instance_uid[-12:],
+            "" if received.new else " again",
+            received.caller,
+        )
 
     def refused(self, refused: Refused) -> None:
         """Note an object that was refused."""

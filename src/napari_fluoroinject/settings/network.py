@@ -101,6 +101,8 @@ class ServiceSettings:
         How long after the last picture a series of single frames is taken to be whole.
     keep_days
         How long loops and results stay after the archive has confirmed both; 0 = for ever.
+    notice_after_s
+        How long results wait for a destination until the status page and health tell it.
     status_port
         Of health, counters and the status page, on loopback only; 0 = none.
     audit_host, audit_port, audit_tls
@@ -117,6 +119,7 @@ class ServiceSettings:
     workers: int = 1
     settle_s: float = 10.0
     keep_days: float = 0.0
+    notice_after_s: float = 300.0
     status_port: int = 0
     audit_host: str | None = None
     audit_port: int = 6514

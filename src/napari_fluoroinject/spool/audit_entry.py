@@ -36,6 +36,7 @@ EVENTS = frozenset(
         "verified",
         "dead",
         "retried",
+        "dismissed",
         "fetched",
         "stored",
         "purged",

@@ -26,6 +26,11 @@ class Facts:
     address: str
     received_s: float
 
+    @property
+    def sender(self) -> str:
+        """AE title and address of whoever sent it, for a person."""
+        return f"{self.caller} at {self.address}"
+
 
 def keep(part: Path, facts: Facts, *, spool: Spool, index: Index, job: bool) -> Admission:
     """Keep an object durably: file to disk, link, folder to disk, row; then tell its sender.
@@ -54,7 +59,7 @@ def keep(part: Path, facts: Facts, *, spool: Spool, index: Index, job: bool) -> 
         If it cannot be kept and noted; a later try finds everything in order.
     """
     uid = facts.sop_instance_uid
-    admission = spool.admit(part, uid=uid, noted=index.sha256_of(uid))
+    admission = spool.admit(part, uid=uid, noted=index.sha256_of(uid), sender=facts.sender)
     arrival = Arrival(
         **asdict(facts),
         sha256=admission.sha256,

@@ -171,7 +171,9 @@ class Spool:
         """Every refusal that was noted, oldest first."""
         return refusals(self.root)
 
-    def admit(self, part: Path, *, uid: str, noted: str | None = None) -> Admission:
+    def admit(
+        self, part: Path, *, uid: str, noted: str | None = None, sender: str = ""
+    ) -> Admission:
         """Keep a complete file so that it survives a crash right after this returns.
 
         Order: bytes to disk, link under sha256(uid) (a link never overwrites), folder to disk.
@@ -187,6 +189,8 @@ class Spool:
         noted
             Digest that was noted for this UID before: it tells other content where the file that
             it was noted of is gone (`Index.sha256_of`). None = it is new.
+        sender
+            Who sent it, for the note beside it where it is refused.
 
         Raises
         ------
@@ -202,42 +206,47 @@ class Spool:
             sha256 = self._digest(part)
             path = self._path(uid)
             if noted not in (None, sha256) and not path.exists():
-                self._refuse(part, uid=uid)
+                self._refuse(part, uid=uid, sender=sender)
             new = self._link(part, path)
             kept = sha256 if new else self._digest(path)
             if kept != sha256 and not (self._same is not None and self._same(path, part)):
-                self._refuse(part, uid=uid)
+                self._refuse(part, uid=uid, sender=sender)
             size_bytes = path.stat().st_size
         except OSError as error:
             raise self._not_kept("an object", error) from error
         return Admission(path=path, sha256=kept, size_bytes=size_bytes, new=new)
 
-    def quarantine(self, part: Path, *, uid: str, reason: str) -> Path | None:
-        """Keep refused bytes with the reason beside them; None when there is no room for them.
+    def quarantine(self, part: Path, *, uid: str, reason: str, sender: str = "") -> Path | None:
+        """Keep refused bytes, reason and sender beside them; None when there is no room for them.
 
         Raises
         ------
         StorageError
             If the bytes cannot be kept.
         """
-        return self._put_aside(part, uid=uid, reason=reason, conflict=False)
+        return self._put_aside(part, uid=uid, reason=reason, sender=sender)
 
-    def _refuse(self, part: Path, *, uid: str) -> NoReturn:
+    def _refuse(self, part: Path, *, uid: str, sender: str) -> NoReturn:
         log.error("%s came again with other content: refused, see the quarantine", uid)
-        self._put_aside(part, uid=uid, reason=CONFLICT, conflict=True)
+        self._put_aside(part, uid=uid, reason=CONFLICT, sender=sender)
         raise ConflictError(
             f"{uid} is already known with other content; expected the same bytes or a new UID: "
             "the new object is in quarantine, the old one untouched"
         )
 
-    def _put_aside(self, part: Path, *, uid: str, reason: str, conflict: bool) -> Path | None:
+    def _put_aside(self, part: Path, *, uid: str, reason: str, sender: str) -> Path | None:
         try:
             if shutil.disk_usage(self.incoming).free < self._reserve_bytes:
                 log.warning("%s is short of space: a refused object is not kept", self.root)
                 return None
             _clear_preamble(part)
             return self._quarantine.keep(
-                part, uid=uid, digest=self._digest(part), reason=reason, conflict=conflict
+                part,
+                uid=uid,
+                digest=self._digest(part),
+                reason=reason,
+                conflict=reason is CONFLICT,
+                sender=sender,
             )
         except OSError as error:
             raise self._not_kept("a refused object", error) from error
