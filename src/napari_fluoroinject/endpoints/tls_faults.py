@@ -1,4 +1,4 @@
-"""What went wrong in a TLS handshake, in our words: OpenSSL's name the cause, a peer's never do."""
+"""What went wrong in a TLS handshake, in our words and never in a peer's."""
 
 from __future__ import annotations
 
