@@ -139,6 +139,8 @@ def _other(entry: Entry, form: Form) -> tuple[str, str | None, str] | None:
         return str(facts.get("user", "anonymous")), None, "110151"
     name = facts.get("destination") if form.way == "out" else facts.get("caller")
     address = facts.get("address")
+    if ", " in str(address):  # of several: the description names them
+        address = None
     if name is None and address is None and not form.way:
         return None
     role = _PARTICIPANTS[form.way][0] if form.way else ""
