@@ -17,6 +17,7 @@ from proofs.wires import EXPLICIT, XA, Caller, echo
 
 from napari_fluoroinject.cli.listen import tell_listening
 from napari_fluoroinject.settings.network import ServiceSettings
+from napari_fluoroinject.spool.audit_check import entries
 
 pytestmark = pytest.mark.network
 
@@ -113,8 +114,10 @@ def test_a_file_without_its_row_is_indexed_at_the_next_start(tmp_path):
 def test_while_the_disk_is_short_of_space_senders_keep_their_copy(tmp_path):
     with listening(tmp_path, lines="[listen]\nreserve_mb = 1000000000\n") as receiver:
         echo(receiver.port)
+        assert "are kept in reserve: every object is refused" in receiver.log.read_text()
         assert push(receiver.port, f"{ROOT_UID}.1.1") == 0xA700
         assert not list((receiver.spool / "incoming").iterdir())
+        assert "MB free, 1000000000 MB needed" in receiver.log.read_text()
     with listening(tmp_path) as receiver:
         assert push(receiver.port, f"{ROOT_UID}.1.1") == 0x0000
 
@@ -158,6 +161,11 @@ def test_a_port_or_spool_that_is_taken_fails(tmp_path):
         assert (other.returncode, "expected a free port" in other.stderr) == (1, True)
         same = run("--spool", str(receiver.spool), "--port", "0")
         assert (same.returncode, "another receiver" in same.stderr) == (1, True)
+        taken = run("--spool", str(receiver.spool), "--port", str(receiver.port))
+        assert (taken.returncode, "another receiver" in taken.stderr) == (1, True)
+        # the trail is that of the one that listens
+        assert [one.event for one in entries(receiver.spool / "audit")] == ["started"]
+    assert not list(entries(tmp_path / "other" / "audit"))
 
 
 def test_a_flood_does_not_fill_the_log(tmp_path):
@@ -170,8 +178,9 @@ def test_a_flood_does_not_fill_the_log(tmp_path):
                 stranger.associate()
         receiver.stop()
     lines = receiver.log.read_text().splitlines()
-    assert sum("not on the list" in line for line in lines) == 20
-    assert "MALLORY" not in receiver.log.read_text()
+    told = [line for line in lines if "not on the list" in line]
+    assert len(told) == 20
+    assert all("'MALLORY' at 127.0.0.1, calling 'FLUOROINJECT'" in line for line in told)
 
 
 @pytest.mark.slow

@@ -17,11 +17,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Who calls: the title it gives, its address, the names in its certificate (lower case)."""
+    """Who calls: the title it gives, its address, the names in its certificate (lower case).
+
+    `called` is the title that it asks for. Both titles are as the peer wrote them: see `legible`.
+    """
 
     ae_title: str
     address: str
     names: tuple[str, ...] = ()
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +71,11 @@ def check_title(title: str) -> str:
             f"{title!r} is not an AE title; expected 1 to 16 characters (PS3.5 6.2)"
         )
     return bare
+
+
+def legible(title: str) -> str:
+    """A title as it may be written down: 16 characters at most, `?` for what is not printable."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in title[:_LONGEST_TITLE])
 
 
 def plain_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.endpoints.allow import Peer
 from napari_fluoroinject.endpoints.association import Association, Entity
+from napari_fluoroinject.endpoints.threads import CallerThread
 from napari_fluoroinject.endpoints.tls import certificate_names
+from napari_fluoroinject.endpoints.tls_faults import BROKEN_OFF, kind_of
 from napari_fluoroinject.endpoints.wire import Wire
 
 if TYPE_CHECKING:
@@ -122,7 +124,8 @@ class Listener:
     def close(self) -> None:
         """Stop listening; what has come whole is still answered, everything else aborted."""
         self._wake.send(b"!")
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._server.close()
         self._wake.close()
         self._woken.close()
@@ -165,7 +168,7 @@ class Listener:
             with self._lock:
                 self._make_room_for(one)
                 self._connections.append(one)
-            one.thread = threading.Thread(
+            one.thread = CallerThread(
                 target=self._serve, args=(one,), name=f"{self._entity.ae_title} caller"
             )
             one.thread.start()
@@ -182,8 +185,8 @@ class Listener:
                 Wire(one.socket, self._limits), self._entity, self._limits, peer
             )
             association.run(lambda association: self._place(one, association))
-        except OSError as error:  # of TLS: its name tells the kind, its text may be the peer's
-            log.info("%s: no TLS with %s: %s", self._entity.ae_title, one.address, type(error))
+        except OSError as error:  # of TLS
+            self._tell_no_tls(one, error)
         finally:
             self._drop(one)
 
@@ -197,6 +200,16 @@ class Listener:
         secured.settimeout(self._limits.handshake_s)
         secured.do_handshake()
         return certificate_names(secured)
+
+    def _tell_no_tls(self, one: _Connection, error: OSError) -> None:
+        """Note whom TLS turns away; who only connects and leaves asked for nothing."""
+        why = kind_of(error)
+        if why in (None, BROKEN_OFF):
+            log.info("%s: no TLS with %s: %s", self._entity.ae_title, one.address, type(error))
+            return
+        self._entity.rejected(Peer(ae_title="", address=one.address), f"TLS: {why}")
+        # closed with unread bytes, the peer would not see the alert that tells it why
+        Wire(one.socket, self._limits).send_last(b"")
 
     def _make_room_for(self, newcomer: _Connection) -> None:
         """Where too many have not yet asked for an association, the oldest of them makes way."""

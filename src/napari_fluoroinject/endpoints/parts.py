@@ -84,8 +84,9 @@ class Part:
         return self._open
 
     def _require_space(self) -> None:
-        if shutil.disk_usage(self.path.parent).free < self._limits.least_free_bytes:
-            self._fail("too little free space")
+        free, least = shutil.disk_usage(self.path.parent).free, self._limits.least_free_bytes
+        if free < least:
+            self._fail(f"too little space: {free >> 20} MB free, {least >> 20} MB needed")
 
     def _try(self, step: Callable[[], object]) -> None:
         try:

@@ -39,7 +39,15 @@ _MOST_AWAITED = 1000
 
 
 class Witness(Protocol):
-    """Notes what a receiver does; called in the associations' threads."""
+    """Notes what a receiver does; between start and stop called in the associations' threads."""
+
+    def started(self) -> None:
+        """Note that the receiver listens from here on; a StorageError ends it."""
+        ...
+
+    def stopped(self) -> None:
+        """Note that it listens no more; called also where `started` was not."""
+        ...
 
     def accepted(self, peer: Peer) -> None:
         """Note an association that is established."""
@@ -113,6 +121,17 @@ class Receiver(StorageScp):
             return self._arrivals.get(timeout=timeout_s)
         except queue.Empty:
             return None
+
+    def listens(self) -> None:
+        """Take note of the port that was had, before the first caller is accepted."""
+        if self.witness is not None:
+            self.witness.started()
+
+    def close(self) -> None:
+        """Stop listening, end every association, and wait for their threads."""
+        super().close()
+        if self.witness is not None:
+            self.witness.stopped()
 
     def accepted(self, peer: Peer) -> None:
         """Take note of a caller whose association is established."""

@@ -139,10 +139,12 @@ def _other(entry: Entry, form: Form) -> tuple[str, str | None, str] | None:
         # whoever started the service is not known to it: recorded as such (PS3.15 A.5.3.1)
         return str(facts.get("user", "anonymous")), None, "110151"
     name = facts.get("destination") if form.way == "out" else facts.get("caller")
-    if name is None and not form.way:
+    address = facts.get("address")
+    if ", " in str(address):  # of several: the description names them
+        address = None
+    if name is None and address is None and not form.way:
         return None
     role = _PARTICIPANTS[form.way][0] if form.way else ""
-    address = facts.get("address")
     return str(name or "unknown"), None if address is None else str(address), role
 
 

@@ -205,6 +205,10 @@ class Queue:
                     _commit(connection, entry.number, now_s=now_s)
         return known
 
+    def asked_in(self, transaction_uid: str) -> tuple[Entry, ...]:
+        """Entries that a storage commitment was last asked for in this transaction."""
+        return self._entries("transaction_uid = ? ORDER BY number", (transaction_uid,))
+
     def unasked(self, *, destination: str, limit: int) -> tuple[Entry, ...]:
         """Sent entries of a destination that no storage commitment was asked for yet."""
         return self._entries(

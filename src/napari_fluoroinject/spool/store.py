@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, Self
@@ -130,6 +131,7 @@ class Spool:
         except OSError as error:
             self.close()
             raise _unusable(root, error) from error
+        self._tell_shortage()
 
     def __enter__(self) -> Self:
         return self
@@ -256,6 +258,17 @@ class Spool:
 
     def _path(self, uid: str) -> Path:
         return kept_path(self.root, uid)
+
+    def _tell_shortage(self) -> None:
+        """Say at the start that nothing will be kept, before the first sender learns of it."""
+        with suppress(OSError):
+            free = shutil.disk_usage(self.incoming).free
+            if free < self._reserve_bytes:
+                log.warning(
+                    "%s: %d MB are free, and %d MB are kept in reserve: every object is refused "
+                    "until there is room",
+                    *(self.root, free >> 20, self._reserve_bytes >> 20),
+                )
 
     def _require_space(self) -> None:
         free = shutil.disk_usage(self.incoming).free
