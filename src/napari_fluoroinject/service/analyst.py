@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
@@ -18,6 +19,7 @@ from napari_fluoroinject.service.gather import (
     frames_with,
     settled_s,
 )
+from napari_fluoroinject.service.scheduled import UnansweredError
 from napari_fluoroinject.service.work import NotWorked, Worked, WorkOrder
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.jobs import Jobs
@@ -176,12 +178,7 @@ class Analyst:
 
     def _analyse(self, job: Job, arrival: Arrival, frames: Frames, requested: Requested) -> None:
         uid, service = job.sop_instance_uid, self._settings.service
-        decision = decide(
-            requested,
-            service,
-            scheduled=self._scheduled(requested),
-            site=self._settings.site_procedures,
-        )
+        decision = self._decision(requested)
         self._trail.note(
             "decided",
             sop_instance_uid=uid,
@@ -200,6 +197,21 @@ class Analyst:
             self._keep(uid, answer, decision, seconds=time.monotonic() - begun_s)
         else:
             self._answer_failure(job, answer)
+
+    def _decision(self, requested: Requested) -> Decision:
+        """Decide with the worklist, or without one that does not answer."""
+        scheduled, without = None, ""
+        try:
+            scheduled = self._scheduled(requested)
+        except UnansweredError:
+            without = "; the worklist did not answer"
+        decision = decide(
+            requested,
+            self._settings.service,
+            scheduled=scheduled,
+            site=self._settings.site_procedures,
+        )
+        return replace(decision, basis=decision.basis + without)
 
     def _order(self, arrival: Arrival, frames: Frames, decision: Decision) -> WorkOrder:
         name = hashlib.sha256(frames.uids[0].encode()).hexdigest()
