@@ -64,5 +64,7 @@ _FIRST = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_CRASHES = ("ALTER TABLE job ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _CRASHES)
 """Statements that lead from each version to the next; append, and change nothing released."""
