@@ -57,7 +57,8 @@ _SELECT = (
     "SELECT sop_instance_uid, state, tries, due_s, begun_s, procedure, reason, crashes FROM job"
 )
 _DUE = (
-    _SELECT + " AS one WHERE state = 'waiting' AND (due_s <= :now OR due_s > :never) "
+    f"{_SELECT} AS one WHERE state = 'waiting' "  # noqa: S608 - our own words
+    "AND (due_s <= :now OR due_s > :never) "
     "AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.state = 'working' "
     "AND max(one.crashes, other.crashes) >= :suspect) "
     "ORDER BY crashes >= :suspect, due_s, number LIMIT 1"
