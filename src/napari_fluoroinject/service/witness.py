@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from napari_fluoroinject import __version__
 from napari_fluoroinject.endpoints.judge import CONFLICT
 from napari_fluoroinject.errors import StorageError
+from napari_fluoroinject.service.many import SECOND_S, Many
 from napari_fluoroinject.spool.audit import Trail
 from napari_fluoroinject.spool.counters import Counters
 from napari_fluoroinject.spool.database import Database
@@ -24,10 +25,11 @@ if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.endpoints.storage_scp import Refused
+    from napari_fluoroinject.spool.audit_entry import Fact
 
 log = logging.getLogger(__name__)
 
-_FLUSH_S = 1.0
+_FLUSH_S = SECOND_S
 
 
 @contextmanager
@@ -54,7 +56,7 @@ def witnessed(root: Path, *, settings: object = None) -> Iterator[SpoolWitness]:
         try:
             yield witness
         finally:
-            witness.flush()
+            witness.close()
             trail.note("stopped", what="receiver")
 
 
@@ -76,9 +78,10 @@ def _note_change(trail: Trail, digest: str) -> None:
 class SpoolWitness:
     """Notes into a trail and counters; any thread may call.
 
-    Every object is in the trail before its sender is answered. Counts are gathered for a second,
-    and of callers who are turned away one a second has a line of its own, the rest a line
-    together: a flood of them fills no disk. A crash may lose the last second's.
+    Every object that is kept is in the trail before its sender is answered. Counts are gathered
+    for a second. Of associations and refusals the first of a second have lines of their own, the
+    rest a line together for those that are alike: a flood fills no disk. A crash may lose the last
+    second's.
 
     Parameters
     ----------
@@ -97,8 +100,10 @@ class SpoolWitness:
         self._lock = threading.Lock()
         self._gathered: dict[tuple[str, str], int] = {}
         self._flushed = time.monotonic()
-        self._turned_away = -_FLUSH_S
-        self._unnamed = 0
+        self._many = Many(now_s=now_s)
+        self._timer: threading.Timer | None = None
+        self._flushing = threading.Lock()
+        self._closed = False
 
     def accepted(self, peer: Peer) -> None:
         """Note an association that is established."""
@@ -107,14 +112,7 @@ class SpoolWitness:
 
     def rejected(self, peer: Peer, why: str) -> None:
         """Note a caller that was turned away."""
-        with self._lock:
-            alone = time.monotonic() - self._turned_away >= _FLUSH_S
-            if alone:
-                self._turned_away = time.monotonic()
-            else:
-                self._unnamed += 1
-        if alone:
-            self._note("association refused", peer, reason=why)
+        self._note("association refused", peer, reason=why)
         self._count("associations_refused", label=why)
 
     def received(self, received: Received) -> None:
@@ -141,43 +139,60 @@ class SpoolWitness:
 
     def refused(self, refused: Refused) -> None:
         """Note an object that was refused."""
-        with suppress(StorageError):  # the log has it, and a full disk is often the reason
-            self._trail.note(
-                "conflict" if refused.status == CONFLICT else "refused",
-                sop_instance_uid=refused.sop_instance_uid,
-                status=f"0x{refused.status:04X}",
-                reason=refused.reason,
-                caller=refused.caller,
-                address=refused.address,
-            )
+        event = "conflict" if refused.status == CONFLICT else "refused"
+        facts: dict[str, Fact] = {
+            "status": f"0x{refused.status:04X}",
+            "reason": refused.reason,
+            "caller": refused.caller,
+            "address": refused.address,
+        }
+        if self._many.alone(event, facts):
+            with suppress(StorageError):  # the log has it, and a full disk is often the reason
+                self._trail.note(event, sop_instance_uid=refused.sop_instance_uid, **facts)
         self._count("objects_refused", label=f"0x{refused.status:04X}")
 
     def flush(self) -> None:
-        """Write the counts that were gathered."""
+        """Write what was gathered."""
+        with self._flushing:  # at the end whoever is at it is waited for
+            with self._lock:
+                gathered, self._gathered = self._gathered, {}
+                self._timer = None
+                self._flushed = time.monotonic()
+            for event, facts in self._many.taken():
+                try:
+                    self._trail.note(event, **facts)
+                except StorageError as error:
+                    log.warning(
+                        "%s, %s times, could not be noted: %s", event, facts["count"], error
+                    )
+            for (name, label), number in gathered.items():
+                try:
+                    self._counters.add(name, number, label=label, now_s=self._now_s())
+                except StorageError as error:
+                    log.warning("%s %s by %d could not be counted: %s", name, label, number, error)
+
+    def close(self) -> None:
+        """Write what was gathered, for the last time."""
         with self._lock:
-            gathered, self._gathered = self._gathered, {}
-            unnamed, self._unnamed = self._unnamed, 0
-            self._flushed = time.monotonic()
-        if unnamed:
-            with suppress(StorageError):
-                self._trail.note("association refused", count=unnamed, reason="many at once")
-        for (name, label), number in gathered.items():
-            try:
-                self._counters.add(name, number, label=label, now_s=self._now_s())
-            except StorageError as error:
-                log.warning("%s %s by %d could not be counted: %s", name, label, number, error)
+            self._closed = True
+            timer = self._timer
+        if timer is not None:
+            timer.cancel()
+            timer.join()
+        self.flush()
 
     def _note(self, event: str, peer: Peer, reason: str | None = None) -> None:
         """Note a caller; whatever it then does is noted on disk, and this line with it."""
-        certificate = " ".join(peer.names) or None
+        facts: dict[str, Fact] = {
+            "caller": peer.ae_title,
+            "address": peer.address,
+            "certificate": " ".join(peer.names) or None,
+            "reason": reason,
+        }
+        if not self._many.alone(event, facts):
+            return
         try:
-            self._trail.note_soon(
-                event,
-                caller=peer.ae_title,
-                address=peer.address,
-                certificate=certificate,
-                reason=reason,
-            )
+            self._trail.note_soon(event, **facts)
         except StorageError as error:
             log.warning("%s of %s could not be noted: %s", event, peer.address, error)
 
@@ -185,5 +200,10 @@ class SpoolWitness:
         with self._lock:
             self._gathered[name, label] = self._gathered.get((name, label), 0) + 1
             due = time.monotonic() - self._flushed >= _FLUSH_S
+            if not due and self._timer is None and not self._closed:
+                # nobody may call again for hours
+                self._timer = threading.Timer(_FLUSH_S, self.flush)
+                self._timer.daemon = True
+                self._timer.start()
         if due:
             self.flush()
