@@ -42,7 +42,7 @@ STORAGE_TRIES = 100
 """How often an analysis is begun whose results the disk does not take: about four days."""
 KILLED_TRIES = 20
 """How often one is begun that somebody else ends: the system where memory is short, a person."""
-MOST_CRASHES = 6
+MOST_CRASHES = 20
 """How often the service itself may end while a job is worked on, the last times on it alone."""
 _AGAIN_S = 2.0
 _ONCE = "once more, for "

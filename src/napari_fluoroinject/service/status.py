@@ -138,7 +138,8 @@ class StatusServer(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - theirs
         """Note that somebody went away in the middle, or a fault of ours."""
         fault = sys.exc_info()[1]
-        log.warning("a request for the status was not answered: %s", type(fault).__name__)
+        level = logging.DEBUG if isinstance(fault, OSError) else logging.WARNING
+        log.log(level, "a request for the status was not answered: %s", type(fault).__name__)
 
 
 def _shut(connection: socket.socket) -> None:
