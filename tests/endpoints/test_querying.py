@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from napari_fluoroinject.endpoints import querying
 from napari_fluoroinject.endpoints.base import Query
 from napari_fluoroinject.endpoints.dimse import STUDY_ROOT_FIND
 from napari_fluoroinject.endpoints.pacs import Pacs
-from napari_fluoroinject.errors import EndpointError, RefusedError
+from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,3 +144,41 @@ def test_every_refusal_is_an_error_at_every_level(status, level):
         pacs.query(
             Query(level=level, keys={"StudyInstanceUID": "1.2", "SeriesInstanceUID": "1.3"})
         )
+
+
+@contextmanager
+def endless(pause_s: float) -> Iterator[Pacs]:
+    """An archive that answers without end."""
+
+    def find(event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+        for number in range(100_000):
+            if event.is_cancelled or not event.assoc.is_established:
+                yield 0xFE00, None
+                return
+            answer = Dataset()
+            answer.QueryRetrieveLevel = "STUDY"
+            answer.StudyInstanceUID = f"1.2.{number}"
+            yield 0xFF00, answer
+            time.sleep(pause_s)
+
+    ae = AE("ENDLESS")
+    ae.add_supported_context(STUDY_ROOT_FIND)
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, find)])
+    try:
+        yield Pacs(host="127.0.0.1", port=server.server_address[1], called="ENDLESS")
+    finally:
+        ae.shutdown()
+
+
+def test_an_archive_that_answers_without_end_is_asked_for_less(monkeypatch):
+    monkeypatch.setattr(querying, "MOST_ANSWERS", 20)
+    with endless(0.01) as pacs, pytest.raises(EndpointError, match="ask for less"):
+        pacs.query(Query(level="STUDY", keys={}))
+
+
+def test_an_archive_that_goes_on_answering_slowly_is_not_awaited_for_ever():
+    identifier = Dataset()
+    identifier.QueryRetrieveLevel = "STUDY"
+    identifier.StudyInstanceUID = None
+    with endless(0.2) as pacs, pytest.raises(UnreachableError, match="after 1 s"):
+        querying.answers(pacs, identifier, time_s=1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,13 +14,15 @@ from others import archive, send_to
 from peers import free_ports
 from pydicom import Dataset, dcmread
 from pydicom.uid import UID
-from pynetdicom import evt
+from pynetdicom import AE, evt
+from pynetdicom.sop_class import XRayAngiographicImageStorage
 
-from napari_fluoroinject.endpoints import suboperations
+from napari_fluoroinject.endpoints import move, suboperations
 from napari_fluoroinject.endpoints.base import Query
 from napari_fluoroinject.endpoints.dimse import STUDY_ROOT_MOVE
 from napari_fluoroinject.endpoints.move import Inbound
 from napari_fluoroinject.endpoints.order import orders
+from napari_fluoroinject.endpoints.pacs import Pacs
 from napari_fluoroinject.endpoints.receive import Receiver
 from napari_fluoroinject.endpoints.storage_scp import Station, dataset_sha256
 from napari_fluoroinject.errors import RefusedError, UnreachableError
@@ -308,3 +311,26 @@ def test_a_series_is_asked_for_as_a_whole_only_where_nothing_of_it_is_there():
     assert not any(one.whole_series for one in parts)
     assert sum(len(one.instances) for one in parts) == 249
     assert max(len(one.instances) for one in parts) <= 100
+
+
+@pytest.mark.parametrize(("host", "taken"), [("192.0.2.77", False), ("127.0.0.1", True)])
+def test_only_the_archives_address_may_send_what_was_asked_to_be_moved(
+    tmp_path: Path, host, taken
+):
+    (port,) = free_ports(1)
+    peer = Pacs(host=host, port=1, called="ARCHIVE", inbound=Inbound(port=port))
+    order = SimpleNamespace(instances=frozenset({"1.2.3"}))
+    keep = move._Keeper(order, room=tmp_path, folder=tmp_path, events=suboperations.Events())
+    with move._receiving(peer, keep, tmp_path) as (title, _):
+        ae = AE("ARCHIVE")
+        ae.add_requested_context(XRayAngiographicImageStorage)
+        association = ae.associate("127.0.0.1", port, ae_title=title)
+        assert association.is_established is taken
+        if taken:
+            association.release()
+
+
+def test_an_archive_whose_host_is_not_known_is_told(tmp_path: Path):
+    peer = Pacs(host="archive.invalid", port=1, called="ARCHIVE")
+    with pytest.raises(UnreachableError, match=r"archive\.invalid"):
+        move._callers(peer)

@@ -13,6 +13,7 @@ import pydicom
 import pytest
 from received import settings_of
 
+from napari_fluoroinject.dicom import find
 from napari_fluoroinject.dicom.class_names import class_name
 from napari_fluoroinject.dicom.find import LoopFiles, find_loops
 from napari_fluoroinject.dicom.opened import CINE_CLASSES
@@ -20,8 +21,9 @@ from napari_fluoroinject.dicom.requested import Requested
 from napari_fluoroinject.dicom.result import is_made_here
 from napari_fluoroinject.service import analyst as analysts
 from napari_fluoroinject.service import bounded
-from napari_fluoroinject.service.analyst import KILLED_TRIES, Analyst
+from napari_fluoroinject.service.analyst import KILLED_TRIES, MOST_CRASHES, Analyst
 from napari_fluoroinject.service.bounded import StoppedError
+from napari_fluoroinject.service.scheduled import UnansweredError
 from napari_fluoroinject.service.work import NotWorked, ResultFile, Worked
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.settings.network import ServiceSettings
@@ -309,6 +311,58 @@ def test_single_pictures_become_one_loop_when_no_more_come(received, tmp_path, m
         "skipped": 4,
     }
     assert {one.source_uid for one in received.queue.every()} == {uids[-1]}
+
+
+def test_a_series_of_single_pictures_is_searched_once_for_all_its_jobs(
+    received, tmp_path, monkeypatch
+):
+    fake(monkeypatch, worked)
+    searched = []
+    search = find.find_loops
+    monkeypatch.setattr(find, "find_loops", lambda paths: searched.append(paths) or search(paths))
+    analyst = analyst_of(received)
+    admit(received, tmp_path, *pictures(5))
+    work_off(analyst, received)
+    assert received.jobs.counts()["skipped"] == 4
+    assert len(searched) == 1
+
+
+def test_pictures_that_came_while_the_clock_was_ahead_are_analysed(
+    received, tmp_path, monkeypatch
+):
+    orders = fake(monkeypatch, worked)
+    for number, one in enumerate(pictures(2)):
+        path = write(one, tmp_path / f"{number}.dcm")
+        received.admit(path, job=True, received_s=time.time() + 365 * 86400)
+    work_off(analyst_of(received), received)
+    assert [len(one.paths) for one in orders] == [2]
+
+
+def test_a_job_on_which_the_service_itself_ends_again_and_again_has_failed(
+    received, tmp_path, monkeypatch
+):
+    orders = fake(monkeypatch, worked)
+    (uid,) = admit(received, tmp_path, make_loop(seed=1))
+    for _ in range(MOST_CRASHES):
+        assert received.jobs.claim(time.time()).sop_instance_uid == uid
+        received.jobs.recover()
+    work_off(analyst_of(received), received)
+    assert orders == []
+    assert received.jobs.get(uid).state == "failed"
+    assert f"ended {MOST_CRASHES} times" in received.jobs.get(uid).reason
+
+
+def test_what_was_decided_without_a_silent_worklist_says_so(received, tmp_path, monkeypatch):
+    fake(monkeypatch, worked)
+
+    def silent(_):
+        raise UnansweredError
+
+    admit(received, tmp_path, make_loop(seed=1))
+    work_off(analyst_of(received, scheduled=silent), received)
+    assert received.jobs.counts()["done"] == 1
+    (decided,) = [one for one in recent(received.root / "audit") if one.event == "decided"]
+    assert decided.facts["basis"].endswith("the worklist did not answer")
 
 
 def test_a_picture_that_comes_late_makes_a_new_loop(received, tmp_path, monkeypatch):

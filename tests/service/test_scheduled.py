@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from napari_fluoroinject.dicom.requested import Requested
 from napari_fluoroinject.endpoints import worklist as worklists
 from napari_fluoroinject.errors import UnreachableError
 from napari_fluoroinject.model.scheduled import ScheduledProcedure
-from napari_fluoroinject.service.scheduled import Schedule, as_requested
+from napari_fluoroinject.service import scheduled
+from napari_fluoroinject.service.bounded import StoppedError
+from napari_fluoroinject.service.scheduled import Schedule, UnansweredError, as_requested
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.settings.network import ServiceSettings
 
@@ -48,12 +52,35 @@ def test_where_the_study_has_none_the_accession_number_tells(schedule):
     assert schedule(Requested()) is None
 
 
-def test_a_worklist_that_does_not_answer_holds_up_nothing(schedule, monkeypatch):
+def test_a_worklist_that_does_not_answer_is_told_apart_from_one_without_items(
+    schedule, monkeypatch
+):
     def away(*_):
         raise UnreachableError("nobody answers")
 
     monkeypatch.setattr(worklists, "worklist", away)
-    assert schedule(LOOP) is None
+    with pytest.raises(UnansweredError):
+        schedule(LOOP)
+
+
+@pytest.fixture
+def endless(monkeypatch):
+    """A worklist whose answers never end, until the test does."""
+    over = threading.Event()
+    monkeypatch.setattr(worklists, "worklist", lambda *_: over.wait(60) and ())
+    yield Settings(service=ServiceSettings(worklist="pacs://US:RIS@127.0.0.1:1"))
+    over.set()
+
+
+def test_a_worklist_that_never_ends_holds_up_nothing(endless, monkeypatch):
+    monkeypatch.setattr(scheduled, "PATIENCE_S", 0.2)
+    with pytest.raises(UnansweredError):
+        Schedule(endless)(LOOP)
+
+
+def test_a_service_that_stops_awaits_no_worklist(endless):
+    with pytest.raises(StoppedError):
+        Schedule(endless, stopping=lambda: True)(LOOP)
 
 
 def test_without_a_worklist_nobody_is_asked(monkeypatch):

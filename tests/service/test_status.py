@@ -7,8 +7,9 @@ import json
 import re
 import shutil
 import socket
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from html import unescape
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import pytest
 from prepared import ARCHIVE, ROOT_UID, prepare, uid
 
 from napari_fluoroinject.errors import EndpointError
-from napari_fluoroinject.service import reading
+from napari_fluoroinject.service import reading, status
 from napari_fluoroinject.service.health import alarms
 from napari_fluoroinject.service.numbers import Numbers
 from napari_fluoroinject.service.status import Sources, start
@@ -338,6 +339,70 @@ def test_silent_and_malformed_callers_hold_nobody_up(spool):
         assert ask(server, "/healthz")[0] in (200, 503)
         for one in silent:
             one.close()
+
+
+def dripping(server: StatusServer, over: threading.Event, *, number: int) -> threading.Thread:
+    """Callers that send a byte now and then, and never a whole request."""
+    callers = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(number)]
+    for one in callers:
+        one.sendall(b"GET /healthz HTTP/1.1\r\nX: ")
+
+    def drip() -> None:
+        while not over.wait(0.1):
+            for one in callers:
+                with suppress(OSError):
+                    one.sendall(b"a")
+        for one in callers:
+            one.close()
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    return thread
+
+
+def test_callers_who_never_finish_make_way_for_those_who_ask(spool):
+    over = threading.Event()
+    with serving(spool) as server:
+        thread = dripping(server, over, number=16)
+        answers = [ask(server, "/healthz")[0] for _ in range(3)]
+        over.set()
+        thread.join()
+    assert set(answers) <= {200, 503}
+
+
+def test_a_caller_who_never_finishes_is_not_waited_for_at_the_end(spool):
+    over = threading.Event()
+    ended = threading.Event()
+
+    def serve() -> None:
+        with serving(spool) as server:
+            threads.append(dripping(server, over, number=1))
+        ended.set()
+
+    threads: list[threading.Thread] = []
+    threads.append(threading.Thread(target=serve))
+    threads[0].start()
+    try:
+        assert ended.wait(30)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_request_has_one_deadline_however_it_is_sent(spool, monkeypatch):
+    monkeypatch.setattr(status, "_PATIENCE_S", 0.5)
+    with (
+        serving(spool) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=30) as slow,
+    ):
+        slow.sendall(b"GET / HTTP/1.1\r\nX: ")
+        deadline = time.monotonic() + 30
+        with suppress(ConnectionError):
+            while time.monotonic() < deadline:
+                slow.sendall(b"a")
+                time.sleep(0.1)
+    assert time.monotonic() < deadline
 
 
 def test_a_port_that_is_taken_is_told(spool):

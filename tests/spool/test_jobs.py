@@ -11,7 +11,8 @@ from rows import arrival, outgoing
 from napari_fluoroinject.errors import ConflictError, StorageError
 from napari_fluoroinject.spool.database import Database
 from napari_fluoroinject.spool.index import Index
-from napari_fluoroinject.spool.jobs import STATES, Job, Jobs
+from napari_fluoroinject.spool.jobs import STATES, SUSPECT_CRASHES, Job, Jobs
+from napari_fluoroinject.spool.outgoing import LONGEST_WAIT_S
 from napari_fluoroinject.spool.queue import Queue
 
 if TYPE_CHECKING:
@@ -149,6 +150,39 @@ def test_what_a_crash_interrupted_waits_again_and_its_try_counts(database, jobs)
         "1.2": ("waiting", 1),
         "1.3": ("waiting", 0),
     }
+
+
+def test_what_the_service_ended_on_again_and_again_is_begun_last_and_alone(database, jobs):
+    for uid in ("1.1", "1.2", "1.3"):
+        receive(database, uid)
+    for crash in range(SUSPECT_CRASHES):
+        assert only_uid(jobs.claim(1000)) == "1.1"
+        jobs.recover()
+        assert jobs.get("1.1").crashes == crash + 1
+    assert only_uid(jobs.claim(1000)) == "1.2"
+    assert only_uid(jobs.claim(1000)) == "1.3"
+    assert jobs.claim(1000) is None  # others are worked on
+    jobs.done("1.2", (), procedure="generic", now_s=1001)
+    jobs.done("1.3", (), procedure="generic", now_s=1001)
+    assert only_uid(jobs.claim(1000)) == "1.1"
+    receive(database, "1.4")
+    assert jobs.claim(1000) is None  # it is worked on alone
+    jobs.failed("1.1", reason="broken", retry_s=None, now_s=1001)
+    assert only_uid(jobs.claim(1000)) == "1.4"
+    jobs.again("1.1")
+    assert jobs.get("1.1").crashes == 0
+
+
+def only_uid(job: Job | None) -> str:
+    assert job is not None
+    return job.sop_instance_uid
+
+
+def test_what_came_while_the_clock_was_ahead_is_due_now(database, jobs):
+    receive(database, at_s=1000.0 + 365 * 86400)
+    assert only_uid(jobs.claim(1000)) == "1.2"
+    jobs.put_off("1.2", due_s=1000 + LONGEST_WAIT_S)
+    assert jobs.claim(1000) is None
 
 
 @pytest.mark.parametrize("end", ["done", "failed", "skipped", "waiting"])

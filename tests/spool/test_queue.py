@@ -559,3 +559,10 @@ def _send_rest(queue: Queue) -> None:
         queue.sent(entry.number, status=0, now_s=1e9)
     for entry in queue.overdue(now_s=1e12):
         queue.verified(entry.number, now_s=1e12)
+
+
+def test_what_was_put_off_while_the_clock_was_ahead_is_due_now(queue):
+    queue.add([outgoing()], now_s=1000.0 + 365 * 86400)
+    (entry,) = queue.take(now_s=1000.0, limit=1)
+    queue.failed(entry.number, error="away", status=None, permanent=False, now_s=1000.0)
+    assert queue.take(now_s=1000.0, limit=1) == ()

@@ -60,9 +60,12 @@ def listen(  # noqa: PLR0913 - one parameter per option of the command
     given: dict[str, Any] = {"host": host, "port": port, "ae_title": ae_title, "spool": spool}
     said = {name: value for name, value in given.items() if value is not None}
     settings = settings_from(config)
-    received = replace(
-        settings.listen, **said, allow=tuple(allow) if allow else settings.listen.allow
-    )
+    try:
+        received = replace(
+            settings.listen, **said, allow=tuple(allow) if allow else settings.listen.allow
+        )
+    except ValueError as error:
+        raise typer.BadParameter(printable(str(error))) from error
     asked = {"analyze": analyze, "send_to": return_to}
     orders = _orders(settings, received, {k: v for k, v in asked.items() if v is not None})
     orders = None if orders is None else replace(orders, verbose=verbose)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import tempfile
 import time
 from contextlib import contextmanager
@@ -34,7 +35,7 @@ from napari_fluoroinject.endpoints.suboperations import (
     Refused,
     carry_out,
 )
-from napari_fluoroinject.errors import EndpointError, FluoroinjectError
+from napari_fluoroinject.errors import EndpointError, FluoroinjectError, UnreachableError
 from napari_fluoroinject.settings.network import Tls
 from napari_fluoroinject.spool.askers import Askers
 from napari_fluoroinject.spool.database import Database
@@ -145,7 +146,7 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
         ae_title=peer.calling,
         host=_host(peer),
         port=inbound.port,
-        callers=(peer.called,),
+        callers=_callers(peer),
         tls=inbound.tls,
     )
     with Spool(room / "spool", digest=dataset_sha256) as spool:
@@ -180,6 +181,21 @@ def _host(peer: Pacs) -> str:
     """The address to listen on: from elsewhere nobody reaches loopback."""
     inbound = peer.inbound
     return "0.0.0.0" if is_loopback(inbound.host) and not is_loopback(peer.host) else inbound.host  # noqa: S104 - only the archive is answered
+
+
+def _callers(peer: Pacs) -> tuple[str, ...]:
+    """The archive alone, by its title and the addresses of its host."""
+    try:
+        found = socket.getaddrinfo(peer.host, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UnreachableError(
+            f"the address of {peer} is not known: {error.strerror}; expected a host that the "
+            "name service knows, or an address"
+        ) from error
+    addresses = {str(place[0]).partition("%")[0] for *_, place in found}
+    if is_loopback(peer.host):  # on this machine: it calls from any address of it
+        addresses |= {"127.0.0.0/8", "::1", _host(peer)} - {"localhost"}
+    return tuple(f"{peer.called}@{one}" for one in sorted(addresses))
 
 
 def _late(keep: _Keeper, events: Events) -> Iterator[Path | Refused]:

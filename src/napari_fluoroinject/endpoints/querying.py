@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import warnings
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,7 @@ from napari_fluoroinject.endpoints.dimse import (
     refusal,
     status_of,
 )
-from napari_fluoroinject.errors import EndpointError, RefusedError
+from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,6 +39,10 @@ Answer = dict[str, str]
 
 MOST_STUDIES = 1000
 """Studies that are searched for a series or object whose study was not named."""
+MOST_ANSWERS = 10_000
+"""To all that is asked on one association; whoever has more is asked for less."""
+QUERY_S = 60.0
+"""For one query, first answer to last."""
 _LEVELS: tuple[Level, ...] = ("STUDY", "SERIES", "IMAGE")
 _UNIQUE = {
     "STUDY": "StudyInstanceUID",
@@ -64,16 +69,32 @@ _SERIES_KEYS = frozenset(
 )
 
 
-def answers(peer: Pacs, identifier: Dataset, *, model: str = STUDY_ROOT_FIND) -> list[Dataset]:
+def answers(
+    peer: Pacs,
+    identifier: Dataset,
+    *,
+    model: str = STUDY_ROOT_FIND,
+    time_s: float = QUERY_S,
+) -> list[Dataset]:
     """Ask one query and return every answer.
+
+    Parameters
+    ----------
+    peer, identifier, model
+        Who is asked, for what, in which information model.
+    time_s
+        How long the answers may take together.
 
     Raises
     ------
     UnreachableError, RefusedError
-        Nobody answers, or the query fails, is cancelled or breaks off: never an empty answer.
+        Nobody answers, or the query fails, is cancelled, breaks off or does not end in time:
+        never an empty answer.
+    EndpointError
+        More than `MOST_ANSWERS`.
     """
     with associated(peer, [build_context(model)]) as association:
-        return list(_ask(peer, association, identifier, model))
+        return list(_Asking(peer, association, model, time_s=time_s).ask(identifier))
 
 
 def query_levels(peer: Pacs, query: Query) -> tuple[Mapping[str, str], ...]:
@@ -87,7 +108,8 @@ def query_levels(peer: Pacs, query: Query) -> tuple[Mapping[str, str], ...]:
     UnreachableError, RefusedError
         As `answers`.
     EndpointError
-        A keyword that is none, a value that is no text, or too many studies to search.
+        A keyword that is none, a value that is no text, too many studies to search, or more
+        than `MOST_ANSWERS`.
     """
     _identifier(query.level, query.keys)  # told before anybody is called
     with associated(peer, [build_context(STUDY_ROOT_FIND)]) as association:
@@ -100,7 +122,7 @@ class _Walk:
 
     def __init__(self, peer: Pacs, association: Association, query: Query) -> None:
         self._peer = peer
-        self._association = association
+        self._asking = _Asking(peer, association, STUDY_ROOT_FIND)
         self._level = query.level
         self._keys = dict(query.keys)
         above = _LEVELS[: _LEVELS.index(query.level)]
@@ -151,7 +173,7 @@ class _Walk:
         identifier = _identifier(level, keys)
         given = {key: text for key, text in keys.items() if key in _UNIQUE.values() and text}
         told = []
-        for answer in _ask(self._peer, self._association, identifier, STUDY_ROOT_FIND):
+        for answer in self._asking.ask(identifier):
             values = text_of(answer, source=str(self._peer))
             # some archives leave out what they were told
             filled = {key: text for key, text in given.items() if _is_one(text)}
@@ -161,21 +183,72 @@ class _Walk:
         return told
 
 
-def _ask(
-    peer: Pacs, association: Association, identifier: Dataset, model: str
-) -> Iterator[Dataset]:
-    try:
-        responses = association.send_c_find(identifier, model)
-    except ValueError as error:
-        raise RefusedError(f"{peer} takes no such queries: {error}; expected C-FIND") from error
-    for response, answer in responses:
-        status = status_of(response, peer=str(peer), request="C-FIND", association=association)
-        if status in PENDING:
-            if answer is None:
-                raise RefusedError(f"{peer} gave an answer to C-FIND that cannot be understood")
-            yield answer
-        elif status != SUCCESS:
-            raise refusal(response, peer=str(peer), request="C-FIND")
+class _Asking:
+    """Queries on one association: each has its time, and all together may have so many answers."""
+
+    def __init__(
+        self, peer: Pacs, association: Association, model: str, *, time_s: float = QUERY_S
+    ) -> None:
+        self._peer = peer
+        self._association = association
+        self._model = model
+        self._time_s = time_s
+        self._patience_s = float(association.dimse_timeout or time_s)
+        self._count = 0
+
+    def ask(self, identifier: Dataset) -> Iterator[Dataset]:
+        """Ask one query and yield its answers."""
+        peer = str(self._peer)
+        for response, answer in self._responses(identifier):
+            status = status_of(
+                response, peer=peer, request="C-FIND", association=self._association
+            )
+            if status in PENDING:
+                if answer is None:
+                    raise RefusedError(
+                        f"{peer} gave an answer to C-FIND that cannot be understood"
+                    )
+                self._count_one()
+                yield answer
+            elif status != SUCCESS:
+                raise refusal(response, peer=peer, request="C-FIND")
+
+    def _responses(self, identifier: Dataset) -> Iterator[tuple[Dataset, Dataset | None]]:
+        deadline = time.monotonic() + self._time_s
+        try:
+            responses = self._association.send_c_find(identifier, self._model)
+        except ValueError as error:
+            raise RefusedError(
+                f"{self._peer} takes no such queries: {error}; expected C-FIND"
+            ) from error
+        while True:
+            left = deadline - time.monotonic()
+            # pynetdicom waits so long for the next answer, and aborts
+            self._association.dimse_timeout = min(self._patience_s, max(left, 0.001))
+            got = next(responses, None) if left > 0 else (Dataset(), None)
+            if got is None:
+                return
+            if "Status" not in got[0] and time.monotonic() >= deadline:
+                self._cancel()
+                raise UnreachableError(
+                    f"{self._peer} had not answered C-FIND to its end after {self._time_s:g} s; "
+                    "expected less to be asked for, or a peer that answers sooner"
+                )
+            yield got
+
+    def _count_one(self) -> None:
+        self._count += 1
+        if self._count > MOST_ANSWERS:
+            self._cancel()
+            raise EndpointError(
+                f"{self._peer} has more than {MOST_ANSWERS} answers; ask for less: a patient, a "
+                "study or a range of dates"
+            )
+
+    def _cancel(self) -> None:
+        """Tell the peer that nobody listens any more (PS3.4 C.4.1.3.2); we then abort."""
+        if self._association.is_established:
+            self._association.send_c_cancel(1, query_model=self._model)
 
 
 def _level_of(keyword: str) -> Level:

@@ -34,6 +34,10 @@ _SIDES: dict[str, Side] = {
 }
 
 
+WORKLIST_S = 10.0
+"""For all answers to one query: a loop waits for them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorklistQuery:
     """What is looked for; an empty text matches everything. `date` may be a range (`A-B`)."""
@@ -52,12 +56,14 @@ def worklist(peer: Pacs, query: WorklistQuery) -> tuple[ScheduledProcedure, ...]
     Raises
     ------
     UnreachableError, RefusedError
-        Nobody answers, or the query fails: never an empty list.
+        Nobody answers, or the query fails or does not end in time: never an empty list.
+    EndpointError
+        Far more answers than a day has procedures.
     UnreadableObjectError
         An answer that cannot be understood.
     """
     found: list[ScheduledProcedure] = []
-    for answer in answers(peer, identifier_of(query), model=MODALITY_WORKLIST):
+    for answer in answers(peer, identifier_of(query), model=MODALITY_WORKLIST, time_s=WORKLIST_S):
         with one_error(str(peer)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found += _procedures(answer)

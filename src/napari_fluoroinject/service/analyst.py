@@ -6,6 +6,7 @@ import hashlib
 import logging
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
@@ -13,11 +14,12 @@ from napari_fluoroinject.service.bounded import StoppedError, run_worker
 from napari_fluoroinject.service.decide import Decision, decide
 from napari_fluoroinject.service.gather import (
     Frames,
+    Runs,
     already_analysed,
     beside,
-    frames_with,
     settled_s,
 )
+from napari_fluoroinject.service.scheduled import UnansweredError
 from napari_fluoroinject.service.work import NotWorked, Worked, WorkOrder
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.jobs import Jobs
@@ -40,6 +42,8 @@ STORAGE_TRIES = 100
 """How often an analysis is begun whose results the disk does not take: about four days."""
 KILLED_TRIES = 20
 """How often one is begun that somebody else ends: the system where memory is short, a person."""
+MOST_CRASHES = 20
+"""How often the service itself may end while a job is worked on, the last times on it alone."""
 _AGAIN_S = 2.0
 _ONCE = "once more, for "
 """Begins the reason of a job whose worker broke: the second time it has failed."""
@@ -82,6 +86,7 @@ class Analyst:
         self._stopping = stopping
         self._scheduled = scheduled
         self._turn = threading.Lock()
+        self._runs = Runs()
         self._busy_series: set[str] = set()
         self._owed: set[str] = set()
 
@@ -127,6 +132,9 @@ class Analyst:
 
     def _work(self, job: Job) -> None:
         uid = job.sop_instance_uid
+        if job.crashes >= MOST_CRASHES:
+            self._fail(uid, f"the service ended {job.crashes} times while it worked on it")
+            return
         arrival = self._index.get(uid)
         if arrival is None or not arrival.path.is_file():
             self._fail(uid, "the received file is not in the spool any more")
@@ -151,7 +159,7 @@ class Analyst:
         uid, series = job.sop_instance_uid, arrival.series_instance_uid
         fellows = self._index.series(series)
         settle_s = self._settings.service.settle_s
-        whole_s = settled_s(fellows, settle_s=settle_s)
+        whole_s = settled_s(fellows, settle_s=settle_s, now_s=time.time())
         if whole_s > time.time():
             self._jobs.put_off(uid, due_s=whole_s)
             return
@@ -162,7 +170,7 @@ class Analyst:
             self._jobs.put_off(uid, due_s=time.time() + _AGAIN_S)
             return
         try:
-            frames = frames_with(arrival, fellows)
+            frames = self._runs.frames_with(arrival, fellows)
             # half of the time: a job is claimed an instant before it is seen to be due
             since_s = whole_s - settle_s / 2
             earlier = already_analysed(frames, self._jobs, since_s=since_s)
@@ -178,12 +186,7 @@ class Analyst:
 
     def _analyse(self, job: Job, arrival: Arrival, frames: Frames, requested: Requested) -> None:
         uid, service = job.sop_instance_uid, self._settings.service
-        decision = decide(
-            requested,
-            service,
-            scheduled=self._scheduled(requested),
-            site=self._settings.site_procedures,
-        )
+        decision = self._decision(requested)
         self._trail.note(
             "decided",
             sop_instance_uid=uid,
@@ -202,6 +205,21 @@ class Analyst:
             self._keep(uid, answer, decision, seconds=time.monotonic() - begun_s)
         else:
             self._answer_failure(job, answer)
+
+    def _decision(self, requested: Requested) -> Decision:
+        """Decide with the worklist, or without one that does not answer."""
+        scheduled, without = None, ""
+        try:
+            scheduled = self._scheduled(requested)
+        except UnansweredError:
+            without = "; the worklist did not answer"
+        decision = decide(
+            requested,
+            self._settings.service,
+            scheduled=scheduled,
+            site=self._settings.site_procedures,
+        )
+        return replace(decision, basis=decision.basis + without)
 
     def _order(self, arrival: Arrival, frames: Frames, decision: Decision) -> WorkOrder:
         name = hashlib.sha256(frames.uids[0].encode()).hexdigest()

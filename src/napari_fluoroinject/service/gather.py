@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from napari_fluoroinject.dicom.find import LoopFiles
+    from napari_fluoroinject.errors import UnreadableObjectError
     from napari_fluoroinject.spool.index import Arrival, Index
     from napari_fluoroinject.spool.jobs import Jobs
 
+    Found = LoopFiles | UnreadableObjectError
+
+_SERIES_KEPT = 8
+"""Series whose loops are remembered."""
 MOST_BESIDE = 200
 """Other objects of the study that are looked at, the latest."""
 
@@ -24,8 +32,11 @@ class Frames:
     uids: tuple[str, ...]
 
 
-def settled_s(fellows: Iterable[Arrival], *, settle_s: float) -> float:
+def settled_s(fellows: Iterable[Arrival], *, settle_s: float, now_s: float) -> float:
     """When a series of single pictures is taken to be whole, in seconds since the epoch.
+
+    A picture that would have come later than now came while the clock was ahead: it is not
+    waited for.
 
     Parameters
     ----------
@@ -33,31 +44,62 @@ def settled_s(fellows: Iterable[Arrival], *, settle_s: float) -> float:
         Every object of the series, one at least.
     settle_s
         How long nothing more may have come.
+    now_s
+        The clock: seconds since the epoch.
     """
-    return max(one.received_s for one in fellows) + settle_s
+    came = (one.received_s for one in fellows)
+    return max((one for one in came if one <= now_s), default=0.0) + settle_s
 
 
-def frames_with(arrival: Arrival, fellows: Iterable[Arrival]) -> Frames:
-    """Return the pictures that make one loop with this one; alone, where there are no others.
+class Runs:
+    """The loops that single pictures make, searched once for each series that grows no more."""
 
-    Raises
-    ------
-    UnreadableObjectError
-        The picture cannot be read, or not be put in order with its fellows.
-    """
-    from napari_fluoroinject.dicom.find import find_loops
-    from napari_fluoroinject.errors import UnreadableObjectError
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._found: OrderedDict[str, tuple[Mapping[Path, str], tuple[Found, ...]]] = OrderedDict()
 
-    uids = {one.path: one.sop_instance_uid for one in fellows if one.path.is_file()}
-    fault: UnreadableObjectError | None = None
-    for found in find_loops([*uids]):
-        if isinstance(found, UnreadableObjectError):
-            fault = fault or found
-        elif arrival.path in found.paths:
-            return Frames(paths=found.paths, uids=tuple(uids[path] for path in found.paths))
-    raise fault or UnreadableObjectError(
-        arrival.path.name, seen="a single picture", expected="a frame of a run"
-    )
+    def frames_with(self, arrival: Arrival, fellows: Iterable[Arrival]) -> Frames:
+        """Return the pictures that make one loop with this one; alone, where it has no others.
+
+        Parameters
+        ----------
+        arrival
+            The picture.
+        fellows
+            Every object of its series, itself included.
+
+        Raises
+        ------
+        UnreadableObjectError
+            The picture cannot be read, or not be put in order with its fellows.
+        """
+        from napari_fluoroinject.errors import UnreadableObjectError
+
+        uids = {one.path: one.sop_instance_uid for one in fellows if one.path.is_file()}
+        fault: UnreadableObjectError | None = None
+        for found in self._search(arrival.series_instance_uid, uids):
+            if isinstance(found, UnreadableObjectError):
+                fault = fault or found
+            elif arrival.path in found.paths:
+                return Frames(paths=found.paths, uids=tuple(uids[path] for path in found.paths))
+        raise fault or UnreadableObjectError(
+            arrival.path.name, seen="a single picture", expected="a frame of a run"
+        )
+
+    def _search(self, series: str, uids: Mapping[Path, str]) -> tuple[Found, ...]:
+        from napari_fluoroinject.dicom.find import find_loops
+
+        with self._lock:
+            known = self._found.get(series)
+        if known is not None and known[0] == uids:
+            return known[1]
+        found = tuple(find_loops([*uids]))
+        with self._lock:
+            self._found[series] = (uids, found)
+            self._found.move_to_end(series)
+            if len(self._found) > _SERIES_KEPT:
+                self._found.popitem(last=False)
+        return found
 
 
 def already_analysed(frames: Frames, jobs: Jobs, *, since_s: float) -> str | None:

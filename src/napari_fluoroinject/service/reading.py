@@ -53,6 +53,7 @@ class Reader:
         self._now_s = now_s
         self._started_s = now_s()
         self._turn = threading.Lock()
+        self._closed = False
         self._database: Database | None = None
         self._numbers: Numbers | None = None
         self._gathered = self._echoed = -1e9
@@ -63,6 +64,7 @@ class Reader:
     def close(self) -> None:
         """Let go of the database."""
         with self._turn:
+            self._closed = True
             if self._database is not None:
                 self._database.close()
             self._database = None
@@ -82,6 +84,8 @@ class Reader:
         if self._sources.flush is not None:
             self._sources.flush()
         try:
+            if self._closed:  # somebody still asks while the service stops
+                raise StorageError("the service stops")
             if self._database is None:
                 self._database = Database(self._root)
             found = overview(self._database, recent=LATEST)

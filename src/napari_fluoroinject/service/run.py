@@ -75,7 +75,7 @@ def serve(orders: Orders, stop: threading.Event) -> None:
             settings,
             trail,
             stopping=stop.is_set,
-            scheduled=Schedule(settings),
+            scheduled=Schedule(settings, stopping=stop.is_set),
         )
         threads = _started(analyst, stop, count=settings.service.workers)
         while not stop.wait(_POLL_S):

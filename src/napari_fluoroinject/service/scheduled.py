@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+import queue
+import threading
+import time
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import FluoroinjectError
+from napari_fluoroinject.service.bounded import StoppedError
 from napari_fluoroinject.service.verdict import plainly
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_fluoroinject.dicom.requested import Requested
     from napari_fluoroinject.model.geometry import Side
@@ -19,6 +23,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+PATIENCE_S = 15.0
+"""For all that a worklist is asked about one loop, the call included."""
+_POLL_S = 0.05
+
+
+class UnansweredError(Exception):
+    """The worklist did not answer: a loop is decided on without it."""
+
+
 class Schedule:
     """Asks the worklist of the settings; a callable, for `Analyst`.
 
@@ -26,26 +39,64 @@ class Schedule:
     ----------
     settings
         Names who is asked; where nobody is, there is never an item.
+    stopping
+        Whether the service stops: then no answer is awaited.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, *, stopping: Callable[[], bool] = lambda: False
+    ) -> None:
         self._settings = settings
+        self._stopping = stopping
 
     def __call__(self, header: Requested) -> Requested | None:
         """Return the item of the loop's study or accession number; None where there is none.
-
-        A worklist that does not answer is a warning in the log: a loop is never held up by it.
 
         Parameters
         ----------
         header
             What the loop says.
+
+        Raises
+        ------
+        UnansweredError
+            The worklist did not answer, or not in time; the log says why.
+        StoppedError
+            The service stops.
         """
-        try:
-            return as_requested(self._items(header))
-        except FluoroinjectError as error:
-            log.warning("the worklist was not asked: %s", plainly(error))
+        if self._settings.service.worklist is None:
             return None
+        answered: queue.SimpleQueue[Sequence[ScheduledProcedure] | Exception] = queue.SimpleQueue()
+
+        def ask() -> None:
+            try:
+                answered.put(self._items(header))
+            except Exception as error:
+                answered.put(error)
+
+        # a peer may keep the thread for as long as an association may take; nobody waits for it
+        threading.Thread(target=ask, name="worklist", daemon=True).start()
+        return as_requested(self._awaited(answered))
+
+    def _awaited(
+        self, answered: queue.SimpleQueue[Sequence[ScheduledProcedure] | Exception]
+    ) -> Sequence[ScheduledProcedure]:
+        give_up = time.monotonic() + PATIENCE_S
+        while time.monotonic() < give_up:
+            try:
+                told = answered.get(timeout=_POLL_S)
+            except queue.Empty:
+                if self._stopping():
+                    raise StoppedError from None
+                continue
+            if isinstance(told, FluoroinjectError):
+                log.warning("the worklist was not asked: %s", plainly(told))
+                raise UnansweredError from told
+            if isinstance(told, Exception):
+                raise told
+            return told
+        log.warning("the worklist had not answered after %g s", PATIENCE_S)
+        raise UnansweredError
 
     def _items(self, header: Requested) -> Sequence[ScheduledProcedure]:
         """Items of the same study; where it has none, of the same accession number."""

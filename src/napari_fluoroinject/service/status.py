@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+import socket
 import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -30,8 +32,10 @@ log = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _NAMES = (HOST, "localhost", "[::1]")
 _PATIENCE_S = 5.0
-"""For one request: nobody holds a thread by saying nothing."""
-_THREADS = 16
+"""For one request and its answer: nobody holds a connection by saying little, or nothing."""
+_CONNECTIONS = 16
+_THREADS = 4 * _CONNECTIONS
+"""Those of connections that made way end as soon as they notice."""
 
 
 @contextmanager
@@ -86,11 +90,12 @@ class StatusServer(ThreadingHTTPServer):
     """
 
     request_queue_size = 32
-    daemon_threads = False  # its end waits for every answer, of five seconds at most
+    daemon_threads = True  # its end waits for nobody
 
     def __init__(self, reader: Reader, port: int) -> None:
         self.reader = reader
-        self._free = threading.BoundedSemaphore(_THREADS)
+        self._turn = threading.Lock()
+        self._open: dict[socket.socket, float] = {}
         super().__init__((HOST, port), _Request)
 
     @property
@@ -99,20 +104,48 @@ class StatusServer(ThreadingHTTPServer):
         return int(self.server_address[1])
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002 - theirs
-        """Whether a thread is free for it; else the connection is closed."""
-        return self._free.acquire(blocking=False)
+        """Take the connection; the oldest unfinished one makes way where there are too many."""
+        with self._turn:
+            if len(self._open) >= _THREADS:
+                return False
+            # those that made way are at the front, and are shut once more
+            for oldest in list(self._open)[: max(0, len(self._open) + 1 - _CONNECTIONS)]:
+                _shut(oldest)
+            self._open[request] = time.monotonic()
+        return True
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        """Answer in a thread of its own, which is free again afterwards."""
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._free.release()
+    def service_actions(self) -> None:
+        """End connections whose time is over; called ten times a second."""
+        over = time.monotonic() - _PATIENCE_S
+        with self._turn:
+            for connection, begun in self._open.items():
+                if begun < over:
+                    _shut(connection)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection, answered or not."""
+        with self._turn:
+            self._open.pop(request, None)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        """Close everything; nobody is waited for."""
+        super().server_close()
+        with self._turn:
+            for connection in self._open:
+                _shut(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - theirs
         """Note that somebody went away in the middle, or a fault of ours."""
         fault = sys.exc_info()[1]
-        log.warning("a request for the status was not answered: %s", type(fault).__name__)
+        level = logging.DEBUG if isinstance(fault, OSError) else logging.WARNING
+        log.log(level, "a request for the status was not answered: %s", type(fault).__name__)
+
+
+def _shut(connection: socket.socket) -> None:
+    """Let whoever reads from a connection or writes to it see its end at once."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 class _Request(BaseHTTPRequestHandler):

@@ -14,6 +14,7 @@ from napari_fluoroinject import __version__
 from napari_fluoroinject.endpoints.allow import Peer, legible
 from napari_fluoroinject.endpoints.judge import CONFLICT
 from napari_fluoroinject.errors import StorageError
+from napari_fluoroinject.service.many import SECOND_S, Many
 from napari_fluoroinject.spool.audit import Trail
 from napari_fluoroinject.spool.counters import Counters
 from napari_fluoroinject.spool.database import Database
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.endpoints.storage_scp import Refused
+    from napari_fluoroinject.spool.audit_entry import Fact
 
 log = logging.getLogger(__name__)
 
-_FLUSH_S = 1.0
+_FLUSH_S = SECOND_S
 _MOST_PEERS, _MOST_TOLD = 16, 3
 """Of callers that are turned away within a second: kept, and told."""
 
@@ -106,9 +108,10 @@ class _TurnedAway:
 class SpoolWitness:
     """Notes into a trail and counters; any thread may call.
 
-    Every object is in the trail before its sender is answered. Counts are gathered for a second,
-    and of callers who are turned away one a second has a line of its own, the rest a line for
-    each reason: a flood of them fills no disk. A crash may lose the last second's.
+    Every object that is kept is in the trail before its sender is answered. Counts are gathered
+    for a second. Of callers who are turned away one a second has a line of its own, the rest a
+    line for each reason; of associations and refusals the first have, the rest a line together
+    for those that are alike: a flood fills no disk. A crash may lose the last second's.
 
     Parameters
     ----------
@@ -138,6 +141,7 @@ class SpoolWitness:
         self._flushed = time.monotonic()
         self._turned_away = -_FLUSH_S
         self._rest: dict[str, _TurnedAway] = {}
+        self._many = Many(now_s=now_s)
 
     def started(self) -> None:
         """Note that the receiver listens from here on.
@@ -167,7 +171,14 @@ class SpoolWitness:
 
     def accepted(self, peer: Peer) -> None:
         """Note an association that is established."""
-        self._note("association accepted", [peer])
+        facts: dict[str, Fact] = {
+            "caller": legible(peer.ae_title),
+            "called": legible(peer.called),
+            "address": peer.address,
+            "certificate": " ".join(peer.names) or None,
+        }
+        if self._many.alone("association accepted", facts):
+            self._note("association accepted", [peer])
         self._count("associations_accepted")
 
     def rejected(self, peer: Peer, why: str) -> None:
@@ -212,19 +223,20 @@ class SpoolWitness:
 
     def refused(self, refused: Refused) -> None:
         """Note an object that was refused."""
-        with suppress(StorageError):  # the log has it, and a full disk is often the reason
-            self._trail.note(
-                "conflict" if refused.status == CONFLICT else "refused",
-                sop_instance_uid=refused.sop_instance_uid,
-                status=f"0x{refused.status:04X}",
-                reason=refused.reason,
-                caller=refused.caller,
-                address=refused.address,
-            )
+        event = "conflict" if refused.status == CONFLICT else "refused"
+        facts: dict[str, Fact] = {
+            "status": f"0x{refused.status:04X}",
+            "reason": refused.reason,
+            "caller": refused.caller,
+            "address": refused.address,
+        }
+        if self._many.alone(event, facts):
+            with suppress(StorageError):  # the log has it, and a full disk is often the reason
+                self._trail.note(event, sop_instance_uid=refused.sop_instance_uid, **facts)
         self._count("objects_refused", label=f"0x{refused.status:04X}")
 
     def flush(self) -> None:
-        """Write the counts that were gathered."""
+        """Write what was gathered."""
         with self._lock:
             gathered, self._gathered = self._gathered, {}
             rest, self._rest = self._rest, {}
@@ -233,6 +245,11 @@ class SpoolWitness:
             self._note(
                 "association refused", turned_away.peers, reason=why, count=turned_away.count
             )
+        for event, facts in self._many.taken():
+            try:
+                self._trail.note(event, **facts)
+            except StorageError as error:
+                log.warning("%s, %s times, could not be noted: %s", event, facts["count"], error)
         for (name, label), number in gathered.items():
             try:
                 self._counters.add(name, number, label=label, now_s=self._now_s())

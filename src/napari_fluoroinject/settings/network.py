@@ -14,6 +14,11 @@ SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/|.*://")
 """Also where one slash is missing; one letter before the colon is a drive."""
+LARGEST_PORT = 65535
+MOST_MB = 1 << 30
+"""A petabyte."""
+MOST_WORKERS = 64
+LONGEST_SETTLE_S = 3600.0
 
 Verify = Literal["commitment", "query", "none"]
 Retrieve = Literal["auto", "get", "move"]
@@ -79,6 +84,12 @@ class ListenSettings:
     quarantine_mb: int = 8192
     tls: Tls | None = None
 
+    def __post_init__(self) -> None:
+        _check_host("host", self.host)
+        _check_number("port", self.port, 0, LARGEST_PORT)
+        _check_number("reserve_mb", self.reserve_mb, 0, MOST_MB)
+        _check_number("quarantine_mb", self.quarantine_mb, 0, MOST_MB)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
@@ -128,3 +139,24 @@ class ServiceSettings:
     def __post_init__(self) -> None:
         for name in ("procedure_codes", "protocols"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        for name in ("status_port", "audit_port"):
+            _check_number(name, getattr(self, name), 0, LARGEST_PORT)
+        _check_number("memory_limit_mb", self.memory_limit_mb, 1, MOST_MB)
+        _check_number("workers", self.workers, 1, MOST_WORKERS)
+        _check_number("settle_s", self.settle_s, 0, LONGEST_SETTLE_S)
+        if self.audit_host is not None:
+            _check_host("audit_host", self.audit_host)
+
+
+def _check_number(name: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise ValueError(f"{name}: seen {value}; expected a number from {least:g} to {most:.10g}")
+
+
+def _check_host(name: str, host: str) -> None:
+    try:
+        known = bool(host) and "\0" not in host and bool(host.encode("idna"))
+    except UnicodeError:  # a label that is empty or too long
+        known = False
+    if not known:
+        raise ValueError(f"{name}: seen {host!r}; expected an address or a name")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass
-from math import isfinite
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
@@ -11,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_LARGEST = 1e15
+"""Of all numbers: whatever counts bytes or seconds still fits after it was made bytes of MB."""
+_LONGEST_SHOWN = 60
 _WORDS = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -28,7 +30,7 @@ def table_faults(kind: type[Any], table: Any, *, at: str) -> list[str]:
         Its path in the file.
     """
     if not isinstance(table, dict):
-        return [f"{at}: seen {table!r}; expected a table"]
+        return [f"{at}: seen {_shown(table)}; expected a table"]
     hints = get_type_hints(kind)
     faults = unknown_keys(table, tuple(hints), at=at)
     needed = [one.name for one in fields(kind) if one.default is one.default_factory is MISSING]
@@ -83,13 +85,13 @@ def _value_faults(hint: Any, value: Any, *, at: str) -> list[str]:
     if origin is Literal:
         choices = get_args(kind)
         expected = f"one of {', '.join(map(str, choices))}"
-        return [] if value in choices else [f"{at}: seen {value!r}; expected {expected}"]
+        return [] if value in choices else [f"{at}: seen {_shown(value)}; expected {expected}"]
     if origin is tuple:
-        good = isinstance(value, list) and all(isinstance(one, str) and one for one in value)
-        return [] if good else [f"{at}: seen {value!r}; expected a list of texts"]
+        good = isinstance(value, list) and all(one and _is_text(one) for one in value)
+        return [] if good else [f"{at}: seen {_shown(value)}; expected a list of texts"]
     if origin is not None:
-        good = isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
-        return [] if good else [f"{at}: seen {value!r}; expected a table of texts"]
+        good = isinstance(value, dict) and all(_is_text(one) for one in value.values())
+        return [] if good else [f"{at}: seen {_shown(value)}; expected a table of texts"]
     return _scalar_faults(kind, value, at=at)
 
 
@@ -99,10 +101,25 @@ def _scalar_faults(kind: Any, value: Any, *, at: str) -> list[str]:
     if isinstance(value, bool) and asked is not bool:
         good = False
     if not good or (kind is Path and not value):
-        return [f"{at}: seen {value!r}; expected {_WORDS[asked]}"]
-    if asked in (int, float) and not (isfinite(value) and value >= 0):
-        return [f"{at}: seen {value!r}; expected a number of 0 or more"]
+        return [f"{at}: seen {_shown(value)}; expected {_WORDS[asked]}"]
+    if asked is str and not _is_text(value):
+        return [f"{at}: seen {_shown(value)}; expected text without control characters"]
+    if asked in (int, float) and not value >= 0:  # nor is nan
+        return [f"{at}: seen {_shown(value)}; expected a number of 0 or more"]
+    if asked in (int, float) and value > _LARGEST:
+        return [f"{at}: seen {_shown(value)}; expected a number of {_LARGEST:g} at most"]
     return []
+
+
+def _is_text(value: Any) -> bool:
+    """Whether it is text that a path, a title or an address can be."""
+    return isinstance(value, str) and all(ord(letter) >= 32 for letter in value)
+
+
+def _shown(value: Any) -> str:
+    """As it stands in the file, cut where nobody would read on."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def _read(hint: Any, value: Any, folder: Path | None) -> Any:

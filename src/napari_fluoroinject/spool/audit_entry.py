@@ -71,6 +71,8 @@ FACTS = frozenset(
         "number",
         "tries",
         "count",
+        "first_at",
+        "last_at",
         "warnings",
         "seconds",
         "version",

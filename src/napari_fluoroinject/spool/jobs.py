@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
 from napari_fluoroinject.errors import StorageError
-from napari_fluoroinject.spool.outgoing import insert
+from napari_fluoroinject.spool.outgoing import LONGEST_DUE_S, insert
 
 if TYPE_CHECKING:
     import sqlite3
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 JobState = Literal["waiting", "working", "done", "failed", "skipped"]
 STATES: tuple[JobState, ...] = get_args(JobState)
+SUSPECT_CRASHES = 3
+"""A job that was worked on in so many crashes is begun after all others, and alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,8 @@ class Job:
         Why it failed, waits again or was skipped; None where there is none to tell.
     dismissed_s
         When a person said that nothing more is to be done for it; None = nobody did.
+    crashes
+        How often the service ended while it was worked on.
     """
 
     sop_instance_uid: str
@@ -49,11 +53,19 @@ class Job:
     procedure: str | None
     reason: str | None
     dismissed_s: float | None = None
+    crashes: int = 0
 
 
 _SELECT = (
-    "SELECT sop_instance_uid, state, tries, due_s, begun_s, procedure, reason, dismissed_s "
-    "FROM job"
+    "SELECT sop_instance_uid, state, tries, due_s, begun_s, procedure, reason, dismissed_s, "
+    "crashes FROM job"
+)
+_DUE = (
+    f"{_SELECT} AS one WHERE state = 'waiting' "  # noqa: S608 - our own words
+    "AND (due_s <= :now OR due_s > :never) "
+    "AND NOT EXISTS (SELECT 1 FROM job AS other WHERE other.state = 'working' "
+    "AND max(one.crashes, other.crashes) >= :suspect) "
+    "ORDER BY crashes >= :suspect, due_s, number LIMIT 1"
 )
 
 
@@ -72,7 +84,9 @@ class Jobs:
     def claim(self, now_s: float) -> Job | None:
         """Begin the job that is due longest; None when none is due.
 
-        It is `working` on disk before this returns.
+        It is `working` on disk before this returns. One that would be due later than any job is
+        ever put off is due now: the clock was ahead. One that was worked on in
+        `SUSPECT_CRASHES` crashes is begun last, and nothing beside it.
 
         Raises
         ------
@@ -80,10 +94,8 @@ class Jobs:
             As `Database.transaction`; so do all methods.
         """
         with self._database.transaction() as connection:
-            row = connection.execute(
-                f"{_SELECT} WHERE state = 'waiting' AND due_s <= ? ORDER BY due_s, number LIMIT 1",
-                (now_s,),
-            ).fetchone()
+            limits = {"now": now_s, "never": now_s + LONGEST_DUE_S, "suspect": SUSPECT_CRASHES}
+            row = connection.execute(_DUE, limits).fetchone()
             if row is None:
                 return None
             uid = row["sop_instance_uid"]
@@ -148,10 +160,13 @@ class Jobs:
             )
 
     def recover(self) -> int:
-        """Let jobs wait again that a crash interrupted; only before anybody works. How many."""
+        """Let jobs wait again that a crash interrupted, and count it; returns how many they are.
+
+        Only before anybody works.
+        """
         with self._database.transaction() as connection:
             return connection.execute(
-                "UPDATE job SET state = 'waiting' WHERE state = 'working'"
+                "UPDATE job SET state = 'waiting', crashes = crashes + 1 WHERE state = 'working'"
             ).rowcount
 
     def again(self, uid: str) -> None:
@@ -167,7 +182,7 @@ class Jobs:
             if job.state == "working":
                 raise StorageError(f"job {uid} is being worked on; expected it to have ended")
             connection.execute(
-                "UPDATE job SET state = 'waiting', tries = 0, due_s = 0, "
+                "UPDATE job SET state = 'waiting', tries = 0, due_s = 0, crashes = 0, "
                 "procedure = NULL, reason = NULL, dismissed_s = NULL WHERE sop_instance_uid = ?",
                 (uid,),
             )

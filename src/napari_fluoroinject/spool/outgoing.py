@@ -19,6 +19,8 @@ STATES: tuple[EntryState, ...] = get_args(EntryState)
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 5.0, 3600.0
 """Between tries: the first doubles with every failure up to the longest."""
+LONGEST_DUE_S = LONGEST_WAIT_S + 60.0
+"""Nothing is put off for longer: what is due later was noted while the clock was ahead."""
 JITTER = 0.2
 
 

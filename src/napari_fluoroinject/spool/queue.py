@@ -6,7 +6,13 @@ import random
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import StorageError
-from napari_fluoroinject.spool.outgoing import COLUMNS, STATES, back_off_s, insert
+from napari_fluoroinject.spool.outgoing import (
+    COLUMNS,
+    LONGEST_DUE_S,
+    STATES,
+    back_off_s,
+    insert,
+)
 from napari_fluoroinject.spool.outgoing import Entry as Entry
 from napari_fluoroinject.spool.outgoing import Outgoing as Outgoing
 
@@ -64,10 +70,11 @@ class Queue:
             numbers = [
                 row["number"]
                 for row in connection.execute(
-                    "SELECT number FROM outgoing WHERE state = 'new' AND next_try_s <= ? "
+                    "SELECT number FROM outgoing WHERE state = 'new' "
+                    "AND (next_try_s <= ? OR next_try_s > ?) "
                     "AND destination = coalesce(?, destination) "
                     "ORDER BY next_try_s, number LIMIT ?",
-                    (now_s, destination, limit),
+                    (now_s, now_s + LONGEST_DUE_S, destination, limit),
                 )
             ]
             connection.executemany(

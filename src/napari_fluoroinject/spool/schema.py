@@ -70,5 +70,7 @@ _DISMISSED = (
     "ALTER TABLE outgoing ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _DISMISSED)
+_CRASHES = ("ALTER TABLE job ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0",)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _DISMISSED, _CRASHES)
 """Statements that lead from each version to the next; append, and change nothing released."""
