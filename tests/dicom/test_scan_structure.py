@@ -187,7 +187,7 @@ def test_data_sets_with_endless_elements_are_given_up(tmp_path, monkeypatch):
 
 
 def items(count: int) -> bytes:
-    opened = element(0x08, 0x1140, b"SQ", b"", UNDEFINED)
+    opened = element(0x40, 0xA730, b"SQ", b"", UNDEFINED)
     return opened + (ITEM + ITEM_END) * count + SEQUENCE_END
 
 
@@ -200,7 +200,7 @@ def frames_told(count: int) -> bytes:
     "flood",
     [
         items(1_500_000),
-        element(9, 0x10, b"LO", b"") * 3_000_000,
+        element(9, 0x1001, b"SQ", b"", UNDEFINED) + ITEM + element(9, 0x10, b"LO", b"") * 3_000_000,
         frames_told(60) + items(120_000),
         frames_told(999_999_999) + items(1_500_000),
         element(0x28, 0x08, b"IS", b"-1") + items(120_000),

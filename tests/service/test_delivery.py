@@ -111,9 +111,7 @@ def test_one_object_that_is_refused_holds_up_no_other(ready):
     assert states(ready) == {"committed"}
 
 
-def test_the_words_of_a_destination_are_for_a_person_and_stay_out_of_log_and_trail(
-    ready, caplog
-):
+def test_the_words_of_a_destination_are_for_a_person_and_stay_out_of_log_and_trail(ready, caplog):
     sink = Moody()
     first, *_ = ready.queue.every()
     words = "already there for DOE^JANE"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.dicom.content import is_uid
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, Structure, check_series, scan
+from napari_fluoroinject.endpoints.places import Places
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.keep import Facts
@@ -21,15 +22,13 @@ if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.parts import Part
     from napari_fluoroinject.spool.store import Admission
 
+NO_SUCH_SOP_CLASS = 0x0122
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 FAULT_OF_OURS = 0xC001
 CONFLICT = 0xC111
-"""Statuses of the C-STORE table (PS3.4 B.2.3): the sender keeps its copy, and may say why."""
-
-_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
-_LONGEST_UID = 64
+"""Statuses of C-STORE (PS3.4 B.2.3, PS3.7 C.5.6): the sender keeps its copy, may say why."""
 
 
 class NotKeptError(Exception):
@@ -63,11 +62,15 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """Where objects are kept: the spool, its index if there is one, whether they are jobs too."""
+    """Where objects are kept: the spool, its index if there is one, whether they are jobs too.
+
+    `places` are where they are judged before that.
+    """
 
     spool: Spool
     index: Index | None = None
     job: bool = False
+    places: Places = field(default_factory=Places)
 
     def admit(self, part: Path, facts: Facts) -> Admission:
         """Keep a file durably, with its row where there is an index.
@@ -78,8 +81,20 @@ class Shelf:
             As `spool.keep.keep`.
         """
         if self.index is None:
-            return self.spool.admit(part, uid=facts.sop_instance_uid)
-        return admit(part, facts, spool=self.spool, index=self.index, job=self.job)
+            return self.spool.admit(part, uid=facts.sop_instance_uid, aside=self.places.aside)
+        return admit(
+            part,
+            facts,
+            spool=self.spool,
+            index=self.index,
+            job=self.job,
+            aside=self.places.aside,
+        )
+
+
+def uid_or_words(text: str) -> str:
+    """A UID as it is; anything else that a peer gives for one may be a patient's name."""
+    return text if is_uid(text) else "not a UID"
 
 
 def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
@@ -94,7 +109,7 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
     if part.failure:
         raise NotKeptError(OUT_OF_RESOURCES, part.failure)
     instance = asked.sop_instance_uid
-    if len(instance) > _LONGEST_UID or not _UID.fullmatch(instance):
+    if not is_uid(instance):
         raise NotKeptError(MISMATCH, "SOP Instance UID is not a valid UID")
     try:
         structure = scan(part.path)
