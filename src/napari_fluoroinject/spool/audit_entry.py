@@ -88,7 +88,7 @@ FACTS = frozenset(
 BEGINNING = "0" * 64
 """Stands for the hash of the line before the first."""
 _LONGEST_FACT = 256
-_DIGITS_AND_DOTS = re.compile(r"[0-9.]{1,64}")
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]{0,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
