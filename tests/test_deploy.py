@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import shlex
 import shutil
 import subprocess
 import tomllib
@@ -89,10 +90,10 @@ def test_the_example_says_the_default_of_what_it_sets_otherwise():
         assert "default" in line
 
 
-def unit() -> configparser.ConfigParser:
+def unit(name: str = "fluoroinject.service") -> configparser.ConfigParser:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
     parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read(DEPLOY / "fluoroinject.service")
+    parser.read(DEPLOY / name)
     return parser
 
 
@@ -101,7 +102,6 @@ def test_the_unit_starts_again_whatever_happens_and_is_confined():
     assert service["Restart"] == "always"
     assert unit()["Unit"]["StartLimitIntervalSec"] == "0"
     for key, value in {
-        "DynamicUser": "yes",
         "NoNewPrivileges": "yes",
         "ProtectSystem": "strict",
         "ProtectHome": "yes",
@@ -116,12 +116,84 @@ def test_the_unit_starts_again_whatever_happens_and_is_confined():
     assert load_settings(EXAMPLE).listen.spool == Path("/var/lib/fluoroinject")
 
 
-def test_systemd_finds_no_fault_in_the_unit(tmp_path):
+def service_page() -> str:
+    return (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+
+
+def commands(page: str) -> list[list[str]]:
+    """Every command of a page's `sh` blocks, in words."""
+    blocks = re.findall(r"(?ms)^```sh\n(.*?)^```", page)
+    return [shlex.split(line) for block in blocks for line in block.splitlines() if line.strip()]
+
+
+def installed() -> dict[str, tuple[int, str]]:
+    """What the pages put where: path -> (mode, group)."""
+    both = service_page() + (ROOT / "docs" / "certificates.md").read_text(encoding="utf-8")
+    found = {}
+    for words in commands(both.replace("\\\n", " ")):
+        if words[0] != "install":
+            continue
+        mode = int(words[words.index("-m") + 1], 8)
+        group = words[words.index("-g") + 1] if "-g" in words else "root"
+        valued = {at + 1 for at, word in enumerate(words) if word in ("-m", "-o", "-g")}
+        plain = [w for at, w in enumerate(words) if at and at not in valued and w[0] != "-"]
+        if "-d" in words:
+            targets = plain
+        elif plain[-1].endswith("/"):
+            targets = [plain[-1] + Path(one).name for one in plain[:-1]]
+        else:
+            targets = plain[-1:]
+        found |= dict.fromkeys(targets, (mode, group))
+    return found
+
+
+def test_the_user_of_the_unit_is_the_one_that_the_page_makes():
+    service = unit()["Service"]
+    (made,) = (words for words in commands(service_page()) if words[0] == "useradd")
+    assert service["User"] == service["Group"] == made[-1]
+    assert "--user-group" in made
+    assert made[made.index("--home-dir") + 1] == f"/var/lib/{service['StateDirectory']}"
+
+
+def test_the_user_of_the_unit_can_read_what_is_installed_and_no_other_can_read_keys():
+    group, there = unit()["Service"]["Group"], installed()
+    config = shlex.split(unit()["Service"]["ExecStart"])[-1]
+    folder = "/etc/fluoroinject/tls"
+    for path in (config, f"{folder}/fluoroinject.key"):
+        assert there[path] == (0o640, group), path
+    for path in (str(Path(config).parent), folder):
+        assert there[path] == (0o750, group), path
+    named = parse_settings(in_force(), path=Path(config)).listen.tls
+    assert named is not None
+    for one in (named.ca, named.certificate, named.key):
+        mode, owner = there[str(one)]
+        assert mode & 0o004 or (owner == group and mode & 0o040), one
+
+
+def test_the_unit_runs_what_the_page_installs():
+    run = shlex.split(unit()["Service"]["ExecStart"])[0]
+    assert ["python3", "-m", "venv", str(Path(run).parents[1])] in commands(service_page())
+    assert "/etc/systemd/system/fluoroinject.service" in installed()
+
+
+def test_the_port_drop_in_gives_its_right_where_it_counts():
+    drop_in = unit("port-104.conf")["Service"]
+    assert drop_in["AmbientCapabilities"] == "CAP_NET_BIND_SERVICE"
+    assert drop_in["CapabilityBoundingSet"] == "CAP_NET_BIND_SERVICE"
+    assert drop_in["PrivateUsers"] == "no"
+    assert "/etc/systemd/system/fluoroinject.service.d/port-104.conf" in installed()
+
+
+@pytest.mark.parametrize("with_port", [False, True])
+def test_systemd_finds_no_fault_in_the_unit(tmp_path, with_port):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze (Debian: apt-get install systemd)")
     text = (DEPLOY / "fluoroinject.service").read_text(encoding="utf-8")
     copy = tmp_path / "fluoroinject.service"
     copy.write_text(text.replace("/opt/fluoroinject/bin/fluoroinject", shutil.which("true") or ""))
+    if with_port:
+        (tmp_path / "fluoroinject.service.d").mkdir()
+        shutil.copy(DEPLOY / "port-104.conf", tmp_path / "fluoroinject.service.d")
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", str(copy)],
         capture_output=True,
@@ -131,6 +203,14 @@ def test_systemd_finds_no_fault_in_the_unit(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "fluoroinject" not in done.stderr
+
+
+def test_the_container_is_told_to_use_the_network_of_the_host():
+    """Behind published ports callers have the gateway's address, and no list of them helps."""
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    (run,) = re.findall(r"(?m)^#.*podman run .*$", text)
+    assert "--network host" in run
+    assert "--network host" in service_page()
 
 
 def test_the_container_runs_as_nobody_in_particular_and_tells_its_health():

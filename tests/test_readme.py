@@ -95,7 +95,10 @@ def test_the_annotation_example_says_what_the_options_say(checkout: Path) -> Non
 
 
 def test_the_settings_examples_are_valid(tmp_path: Path) -> None:
-    text, *others = _blocks("toml")
+    (text,) = _blocks("toml")
+    page = (ROOT / "docs" / "listen.md").read_text(encoding="utf-8")
+    others = re.findall(r"(?ms)^```toml\n(.*?)^```$", page)
+    assert len(others) == 2
     for other in others:
         parse_settings(other, path=tmp_path / "fluoroinject.toml")
     settings = parse_settings(text, path=tmp_path / "fluoroinject.toml")
@@ -111,3 +114,23 @@ def test_every_file_that_the_readmes_link_to_is_there() -> None:
         links = re.findall(r"\]\(([^)#:]+)\)", text)
         assert links
         assert [link for link in links if not (folder / link).exists()] == []
+
+
+def test_every_file_that_the_pages_link_to_is_there() -> None:
+    for page in (ROOT / "docs").glob("*.md"):
+        links = re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if not (page.parent / link).exists()] == [], page.name
+
+
+def test_no_extra_that_a_command_needs_is_called_reserved() -> None:
+    (reserved,) = re.findall(r"The extras ([^.]*) are reserved", README)
+    assert "dicomweb" not in reserved
+    assert ".[dicomweb]" in README
+
+
+def test_the_readme_sends_results_by_a_client_that_takes_its_options() -> None:
+    """pynetdicom puts a `storescu` of its own before DCMTK's into an activated environment."""
+    used = re.findall(r"`([^`]*storescu -[^`]*)`", README)
+    assert used
+    assert all(one.startswith("/usr/bin/") for one in used)
+    assert "`fluoroinject store pacs://" in README

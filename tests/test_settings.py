@@ -175,3 +175,36 @@ def test_each_fault_of_the_network_is_told_with_its_path(tmp_path, text, told):
     with pytest.raises(SettingsError) as error:
         load_settings(path)
     assert told in str(error.value)
+
+
+def test_a_word_is_a_name_or_a_folder_that_exists(tmp_path):
+    settings = parse_settings(GOOD, path=tmp_path / "site.toml")
+    with pytest.raises(SettingsError, match=r"'archiv' is no endpoint.*\(archive, share\)"):
+        settings.endpoint("archiv")
+    with pytest.raises(SettingsError, match="none is set up"):
+        load_settings().endpoint("archive")
+    for path in ("./archiv", "archiv/", "../archiv", "~/archiv", "/data/archiv", "a/b"):
+        assert settings.endpoint(path).url == path
+    (tmp_path / "archiv").mkdir()
+    assert settings.endpoint("archiv").url == "archiv"
+
+
+def test_what_was_named_some_time_ago_is_never_taken_for_a_folder(tmp_path):
+    before = parse_settings(GOOD, path=tmp_path / "site.toml")
+    for folder in ("archive", "results"):
+        (tmp_path / folder).mkdir()
+    assert [before.to_keep(one) for one in ("archive", "results", "./x", "pacs://A:B@h:1")] == [
+        *("archive", "./results", "./x", "pacs://A:B@h:1")
+    ]
+    assert before.kept("archive") == before.endpoint("archive")
+    now = parse_settings(GOOD.replace("archive", "pacs2"), path=tmp_path / "site.toml")
+    with pytest.raises(SettingsError, match=r"'archive' is no endpoint.*\(pacs2, share\)"):
+        now.kept("archive")
+    assert now.kept("./results").url == "./results"
+    assert [now.knows(one) for one in ("pacs2", "archive", "ftp://x")] == [True, False, False]
+
+
+@pytest.mark.parametrize("url", ["pacs:/A:B@h:104", "pacs//A://B", "dicomweb+https:/h/root"])
+def test_a_url_with_a_slash_too_few_is_no_folder(url):
+    with pytest.raises(SettingsError, match="expected a folder, or a URL"):
+        load_settings().endpoint(url)

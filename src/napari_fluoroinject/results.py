@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class LoopResult:
     """What one loop left behind: its folder, its summary, and the files of its DICOM objects.
 
-    `sources` are the files that it was read from; `replaced` is the procedure of the earlier
-    results that these took the place of, None where there were none.
+    `sources` are the files that it was read from, and `endpoint` where those were fetched for it,
+    None where they lie here; `replaced` is the procedure of the earlier results that these took
+    the place of, None where there were none.
     """
 
     sources: tuple[Path, ...]
@@ -34,6 +35,7 @@ class LoopResult:
     summary: dict[str, Any]
     files: tuple[Path, ...]
     replaced: str | None = None
+    endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

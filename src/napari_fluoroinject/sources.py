@@ -27,6 +27,7 @@ from napari_fluoroinject.spool.folder import recover_folders
 
 if TYPE_CHECKING:
     from napari_fluoroinject.dicom.decoder import DecoderWish
+    from napari_fluoroinject.endpoints.base import Query
     from napari_fluoroinject.model.annotation import Annotation
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.study import DoseReport
@@ -35,6 +36,11 @@ log = logging.getLogger(__name__)
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
 _ASKED = (*("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"),)
+_LEVELS = {
+    "StudyInstanceUID": "study",
+    "SeriesInstanceUID": "series",
+    "SOPInstanceUID": "object",
+}
 _NO_PICTURES = ("SR", "SEG", "PR", "KO", "DOC", "RWV")
 """Modalities of objects that hold no run, for archives that tell no SOP class."""
 _MOST_NAMED = 5
@@ -85,6 +91,7 @@ def fetched(
     settings: Settings | None = None,
     inside: Path,
     progress: Progress = silent,
+    origins: dict[Path, str] | None = None,
 ) -> Iterator[tuple[list[str], list[UnreadableObjectError]]]:
     """Bring loops and dose reports that lie at endpoints into a private folder, gone afterwards.
 
@@ -98,6 +105,8 @@ def fetched(
         Where the private folder is made.
     progress
         Told of each object.
+    origins
+        Filled with the endpoint that each fetched file came from, as it was named.
 
     Yields
     ------
@@ -115,38 +124,48 @@ def fetched(
     with scratch(inside) as private:
         room = private / "objects"
         room.mkdir()
-        failures = [
-            failure for one in remote for failure in _fetch(one, known, room, progress=progress)
-        ]
+        failures: list[UnreadableObjectError] = []
+        for one in remote:
+            came: dict[Path, None] = {}
+            failures += _fetch(one, known, room, came, progress=progress)
+            if origins is not None:
+                origins |= dict.fromkeys(came, one.partition("?")[0])
         yield [*here, *([str(room)] if any(room.iterdir()) else [])], failures
 
 
 def _is_remote(source: str, settings: Settings) -> bool:
-    """Whether it has to be fetched: an address of the network, or a folder with a query."""
+    """Whether it has to be fetched: an address, a folder with a query, or what is nowhere."""
     if Path(source).exists():
         return False
-    name, query, _ = source.partition("?")
+    name, _, query = source.partition("?")
     url = settings.endpoints[name].url if name in settings.endpoints else name
-    return bool(_ADDRESS.match(url)) or bool(query and Path(url).exists())
+    if _ADDRESS.match(url) or (query and Path(url).exists()):
+        return True
+    # a misspelt name: whoever has endpoints is told which
+    return ("=" in query or bool(settings.endpoints)) and not settings.knows(name)
 
 
 def _fetch(
-    source: str, settings: Settings, room: Path, *, progress: Progress
+    source: str, settings: Settings, room: Path, came: dict[Path, None], *, progress: Progress
 ) -> Iterator[UnreadableObjectError]:
-    """Fetch what one endpoint has; yields what failed, and the rest is there."""
+    """Fetch what one endpoint has; yields what failed, and the rest is there, and in `came`."""
     from napari_fluoroinject.endpoints import connect
 
     try:
         counterpart, query = connect(source, settings)
         progress(f"asking {counterpart}", 0.0)
         asked = dict.fromkeys(_ASKED, "") | dict(query.keys)
-        wanted = _runs(counterpart.query(replace(query, level="IMAGE", keys=asked)))
+        answers = counterpart.query(replace(query, level="IMAGE", keys=asked))
+        wanted = _runs(answers)
     except FluoroinjectError as error:
         yield _not_fetched(source, error)
         return
+    if not wanted:
+        yield _nothing_to_fetch(source, str(counterpart), query, objects=len(answers))
     for number, reference in enumerate(wanted):
         try:
             for path in counterpart.retrieve(reference, room):
+                came[path] = None
                 progress(f"fetching {path.name}", number / len(wanted))
         except FluoroinjectError as error:
             yield _not_fetched(f"series {reference.series_instance_uid}", error)
@@ -170,6 +189,20 @@ def _runs(answers: Sequence[Mapping[str, str]]) -> list[LoopReference]:
         )
         for (study, series, sop_class), uids in groups.items()
     ]
+
+
+def _nothing_to_fetch(
+    source: str, peer: str, query: Query, *, objects: int
+) -> UnreadableObjectError:
+    named = [key for key in _LEVELS if query.keys.get(key)]
+    if objects:
+        return UnreadableObjectError(
+            source, seen=f"{objects} objects at {peer}, none a cine loop", expected="one or more"
+        )
+    what = f"{_LEVELS[named[-1]]} {query.keys[named[-1]]}" if named else "cine loop"
+    return UnreadableObjectError(
+        source, seen=f"no {what} at {peer}", expected="what `fluoroinject find` shows there"
+    )
 
 
 def _not_fetched(source: str, error: FluoroinjectError) -> UnreadableObjectError:

@@ -41,11 +41,12 @@ COLUMNS: dict[Level, tuple[str, ...]] = {
     ),
 }
 """What is asked for at each level, and shown."""
-_ASKED_ONLY: dict[Level, tuple[str, ...]] = {
+ASKED_ONLY: dict[Level, tuple[str, ...]] = {
     "STUDY": (),
     "SERIES": ("PatientID",),
     "IMAGE": ("PatientID", "Rows", "Columns"),
 }
+"""What is asked for besides, and not shown."""
 _NOT_OBJECTS = ("QueryRetrieveLevel", "SpecificCharacterSet")
 
 
@@ -119,7 +120,7 @@ def find_objects(
     counterpart, query = connect(endpoint, settings)
     asked = {**query.keys, **keys}
     chosen: Level = level or ("IMAGE" if any(asked.get(uid) for uid in _UIDS) else "STUDY")
-    every = dict.fromkeys((*COLUMNS[chosen], *_ASKED_ONLY[chosen]), "")
+    every = dict.fromkeys((*COLUMNS[chosen], *ASKED_ONLY[chosen]), "")
     found = counterpart.query(Query(level=chosen, keys=every | asked))
     told = tuple({k: v for k, v in one.items() if k not in _NOT_OBJECTS} for one in found)
     return chosen, told

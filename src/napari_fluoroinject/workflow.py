@@ -195,10 +195,16 @@ def analyze_sources(
     check_landmarks(annotation, procedure)
     checklist(site=request.site_procedures)
     request.codes()
-    with fetched(sources, settings=settings, inside=out, progress=progress) as (here, missing):
-        doses: list[DoseReport] = []
+    origins: dict[Path, str] = {}
+    doses: list[DoseReport] = []
+    with fetched(sources, settings=settings, inside=out, progress=progress, origins=origins) as (
+        here,
+        missing,
+    ):
         loops = [*missing, *loops_in(here, doses)]
-        return _analyze_found(loops, doses, request, out=out, progress=progress)
+        outcome = _analyze_found(loops, doses, request, out=out, progress=progress)
+    named = (replace(one, endpoint=origins.get(one.sources[0])) for one in outcome.results)
+    return replace(outcome, results=tuple(named))
 
 
 def _analyze_found(

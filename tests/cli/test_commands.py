@@ -363,3 +363,15 @@ def test_every_kind_of_capture_can_be_made_without_further_words(tmp_path, kind)
     asked = ["phantom", "mbb_lumbar", "--kind", kind, "--size", "96", "--frames", "12"]
     done = CliRunner().invoke(app, [*asked, "--out", str(tmp_path)])
     assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("command", ["store", "find", "echo"])
+def test_a_misspelt_endpoint_is_wrong_usage_and_makes_no_folder(tmp_path, monkeypatch, command):
+    monkeypatch.chdir(tmp_path)
+    settings = '[endpoints.orthanc]\nurl = "pacs://A:B@127.0.0.1:1"\n'
+    (tmp_path / "fluoroinject.toml").write_text(settings)
+    files = ["n1.dcm"] if command == "store" else []
+    done = CliRunner().invoke(app, [command, "orthnc", *files])
+    assert done.exit_code == 2
+    assert "(orthanc)" in " ".join(done.output.replace("│", " ").split())
+    assert [one.name for one in tmp_path.iterdir()] == ["fluoroinject.toml"]

@@ -18,6 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from typer.testing import CliRunner
 
 from napari_fluoroinject.cli import app
+from napari_fluoroinject.cli.analyze import _source
 from napari_fluoroinject.endpoints import connect
 from napari_fluoroinject.endpoints.base import NotSent, Query
 from napari_fluoroinject.endpoints.commitment import Report, ask, support_commitment
@@ -332,11 +333,19 @@ def test_a_study_of_an_archive_is_analysed_and_leaves_nothing_but_results(
     sources = [
         f"pacs?StudyInstanceUID={header.StudyInstanceUID}",
         f"pacs://A:B@127.0.0.1:{free_ports(1)[0]}",
+        "pacs?StudyInstanceUID=1.2.3",
+        "pax",
     ]
     out = tmp_path / "out"
     outcome = analyze_sources(sources, AnalysisRequest(), out=out, settings=settings)
     assert [one.folder.name for one in outcome.results] == [header.SOPInstanceUID]
-    assert ["nobody answers" in message for _, message in outcome.failures] == [True]
+    assert [_source(one) for one in outcome.results] == [f"pacs, {header.SOPInstanceUID}"]
+    for (_, message), told in zip(
+        outcome.failures,
+        ("nobody answers", "no study 1.2.3 at", "'pax' is no endpoint"),
+        strict=True,
+    ):
+        assert told in message
     assert [one.name for one in out.iterdir()] == [header.SOPInstanceUID]
 
 

@@ -25,6 +25,7 @@ from napari_fluoroinject.errors import (
     UnreachableError,
     UnreadableObjectError,
 )
+from napari_fluoroinject.service.counterpart import send_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,7 +99,8 @@ def test_a_peer_that_aborts_instead_of_answering_is_unreachable():
     def abort(event):
         event.assoc.abort()
 
-    with peer((evt.EVT_C_STORE, abort)) as pacs, pytest.raises(UnreachableError):
+    told = "went away before it answered C-STORE"
+    with peer((evt.EVT_C_STORE, abort)) as pacs, pytest.raises(UnreachableError, match=told):
         pacs.store([make_loop()])
 
 
@@ -111,7 +113,7 @@ def test_a_peer_that_never_answers_is_given_up(monkeypatch):
 
     with (
         peer((evt.EVT_C_STORE, sleep)) as pacs,
-        pytest.raises(UnreachableError, match="no answer"),
+        pytest.raises(UnreachableError, match=r"no valid answer .* within"),
     ):
         pacs.store([make_loop()])
 
@@ -270,3 +272,22 @@ def _wait_for(port: int) -> None:
         except ConnectionRefusedError:
             assert time.monotonic() < deadline
             time.sleep(0.05)
+
+
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "a" * 70])
+def test_a_host_that_is_not_found_is_named(host):
+    nobody = Pacs(host=host, port=104, called="ARCHIVE")
+    with pytest.raises(UnreachableError, match=f"ARCHIVE at {host}:104: the host '{host}' is not"):
+        nobody.echo()
+
+
+def test_what_is_told_of_a_peer_that_went_away_names_no_other_object(tmp_path: Path):
+    loops = [make_loop(seed=seed) for seed in range(3)]
+    files = {
+        str(one.SOPInstanceUID): write(one, tmp_path / f"{number}.dcm")
+        for number, one in enumerate(loops)
+    }
+    with peer((evt.EVT_C_STORE, lambda event: event.assoc.abort())) as pacs:
+        told = {uid: str(error) for uid, error in send_each(pacs, files)}
+    assert told.keys() == files.keys()
+    assert not [one for one in told.values() if any(uid in one for uid in files)]

@@ -119,7 +119,7 @@ def test_an_archive_that_goes_away_in_the_middle_is_told_and_nothing_half_is_lef
 
     with (
         archive([loop], (evt.EVT_C_GET, get), retrieve_by="get") as pacs,
-        pytest.raises(UnreachableError, match="no answer to C-GET"),
+        pytest.raises(UnreachableError, match="went away before it answered C-GET"),
     ):
         list(pacs.retrieve(STUDY_QUERY, tmp_path))
     assert list(tmp_path.iterdir()) == []

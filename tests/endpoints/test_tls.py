@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from contextlib import ExitStack
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ from proofs.wires import echo
 from pydicom import dcmread
 
 from napari_fluoroinject.endpoints.limits import Limits
+from napari_fluoroinject.endpoints.pacs import Pacs
 from napari_fluoroinject.endpoints.receive import Receiver
 from napari_fluoroinject.endpoints.self_test import check_guards
 from napari_fluoroinject.endpoints.storage_scp import Station
@@ -24,7 +27,8 @@ from napari_fluoroinject.endpoints.tls import (
     server_context,
     server_name,
 )
-from napari_fluoroinject.errors import EndpointError
+from napari_fluoroinject.endpoints.tls_faults import NOT_TRUSTED
+from napari_fluoroinject.errors import EndpointError, UnreachableError
 from napari_fluoroinject.settings.network import Tls
 from napari_fluoroinject.spool.store import Spool
 
@@ -63,6 +67,10 @@ def is_answered(receiver: Receiver, context: ssl.SSLContext | None, *, calling="
         return echo(receiver.port, context=context, title=calling, patience_s=5.0) > 0
     except OSError:
         return False
+
+
+def pacs(port: int, tls: Tls) -> Pacs:
+    return Pacs(called="FLUOROINJECT", host="127.0.0.1", port=port, calling="CARM", tls=tls)
 
 
 def refused(receiver: Receiver, context: ssl.SSLContext) -> bool:
@@ -136,6 +144,81 @@ def test_tls_1_1_is_refused(secured, authority):
 
 def test_plaintext_is_refused(secured):
     assert not is_answered(secured, None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("none", "it shows no certificate"),
+        ("stranger", NOT_TRUSTED),
+        ("expired", "its certificate has expired"),
+        ("plain", "it speaks no TLS"),
+        ("distrusts", "it does not accept our certificate"),
+    ],
+)
+def test_whom_tls_turns_away_is_told_with_the_reason(
+    secured, authority, stranger, caplog, kind, said
+):
+    shown = {
+        "none": Tls(ca=authority.ca),
+        "stranger": stranger.tls("carm.hospital.test", trusts=authority),
+        "expired": authority.tls("carm.hospital.test", expired=True),
+        "distrusts": stranger.tls("carm.hospital.test"),
+    }
+    if kind == "plain":
+        assert not is_answered(secured, None)
+    else:
+        assert refused(secured, client_context(shown[kind]))
+    deadline = time.monotonic() + 10.0
+    while "rejected a caller at 127.0.0.1: TLS: " not in caplog.text:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert said in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("ours", "said"),
+    [
+        ({"name": "pacs.hospital.test"}, "its certificate is of another name"),
+        ({"authority": "stranger"}, NOT_TRUSTED),
+        ({"shown": "none"}, "it asks for a certificate, and we show none"),
+        ({"shown": "stranger"}, "it does not accept our certificate"),
+    ],
+)
+def test_a_caller_learns_why_tls_failed_and_what_to_do(secured, authority, stranger, ours, said):
+    tls = authority.tls("carm.hospital.test")
+    if ours.get("authority") == "stranger":
+        tls = stranger.tls("carm.hospital.test")
+    if ours.get("shown") == "stranger":
+        tls = stranger.tls("carm.hospital.test", trusts=authority)
+    if ours.get("shown") == "none":
+        tls = Tls(ca=authority.ca)
+    called = replace(tls, name=ours.get("name", "localhost"))
+    with pytest.raises(UnreachableError, match="no TLS with FLUOROINJECT at") as told:
+        pacs(secured.port, called).echo()
+    assert said in str(told.value)
+    assert "; expected " in str(told.value)
+
+
+def test_a_caller_learns_that_a_certificate_has_expired(tmp_path, authority):
+    tls = authority.tls("localhost", expired=True)
+    station = Station(ae_title="FLUOROINJECT", tls=tls)
+    with (
+        Spool(tmp_path / "s") as spool,
+        Receiver(spool, station) as receiver,
+        pytest.raises(UnreachableError, match="its certificate has expired"),
+    ):
+        pacs(receiver.port, authority.tls("localhost")).echo()
+
+
+def test_a_caller_learns_that_the_port_speaks_no_tls(receiver, authority):
+    with pytest.raises(UnreachableError, match=r"no TLS with .* expected TLS 1\.2"):
+        pacs(receiver.port, authority.tls("localhost")).echo()
+
+
+def test_where_nobody_answers_tls_is_not_blamed(authority, unused_port):
+    with pytest.raises(UnreachableError, match="nobody answers"):
+        pacs(unused_port, authority.tls("localhost")).echo()
 
 
 def test_silent_handshakes_disturb_nobody_and_are_left(secured, authority, caplog):

@@ -39,7 +39,7 @@ def prepare(root: Path, *, now_s: float, trouble: bool = True) -> None:
             index.add(arrival, job=True)
             trail.note("received", sop_instance_uid=arrival.sop_instance_uid, caller="CARM1")
         _analyse(root, database, trail, now_s=now_s, trouble=trouble)
-        _send(database, now_s=now_s, trouble=trouble)
+        _send(database, trail, now_s=now_s, trouble=trouble)
         counters = Counters(database)
         counters.add("associations_accepted", 11, now_s=now_s)
         counters.add("objects_duplicate", 2, now_s=now_s)
@@ -101,7 +101,7 @@ def _results(root: Path, number: int) -> list[Outgoing]:
     return [replace(one, sop_instance_uid=f"{uid(number)}.{k}") for k in range(7)]
 
 
-def _send(database: Database, *, now_s: float, trouble: bool) -> None:
+def _send(database: Database, trail: Trail, *, now_s: float, trouble: bool) -> None:
     """Of five objects' seven results each: committed, sent, partly sent, refused, waiting."""
     queue = Queue(database)
     for entry in queue.take(now_s=now_s, limit=100):
@@ -123,3 +123,4 @@ def _send(database: Database, *, now_s: float, trouble: bool) -> None:
         else:
             error = "nobody answers there"
             queue.failed(entry.number, error=error, status=None, permanent=False, now_s=now_s)
+            trail.note("send failed", destination=ARCHIVE, reason="nobody answers at <pacs>")

@@ -13,7 +13,11 @@ import pydicom
 import pytest
 from received import settings_of
 
+from napari_fluoroinject.dicom.class_names import class_name
+from napari_fluoroinject.dicom.find import LoopFiles, find_loops
+from napari_fluoroinject.dicom.opened import CINE_CLASSES
 from napari_fluoroinject.dicom.requested import Requested
+from napari_fluoroinject.dicom.result import is_made_here
 from napari_fluoroinject.service import analyst as analysts
 from napari_fluoroinject.service import bounded
 from napari_fluoroinject.service.analyst import KILLED_TRIES, Analyst
@@ -23,10 +27,20 @@ from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.settings.network import ServiceSettings
 from napari_fluoroinject.spool.audit_check import recent
 from napari_fluoroinject.spool.index import Index
+from napari_fluoroinject.subtraction import SubtractionRequest, subtract_sources
 
 sys.path.append(str(Path(__file__).parent.parent / "endpoints"))
 
 from network_loops import make_loop, write
+
+
+@pytest.fixture(scope="module")
+def subtracted(analysed, tmp_path_factory) -> tuple[Path, ...]:
+    """A subtracted loop of the analysed one, and what names its masks."""
+    out = tmp_path_factory.mktemp("subtracted")
+    assert subtract_sources([str(analysed.loop)], SubtractionRequest(), out=out).failures == ()
+    return tuple(sorted(out.rglob("*.dcm")))
+
 
 AUTO = Settings(service=ServiceSettings(analyze="auto", settle_s=0.0, send_to="archive"))
 
@@ -198,9 +212,62 @@ def test_objects_that_hold_no_run_are_kept_and_told(received, tmp_path, monkeypa
     uids = admit(received, tmp_path, report, make_loop(seed=4))
     work_off(analyst_of(received), received)
     assert received.jobs.get(uids[0]).state == "skipped"
-    assert "no cine loop" in received.jobs.get(uids[0]).reason
+    assert received.jobs.get(uids[0]).reason == (
+        "kept: X-Ray Radiation Dose SR Storage holds no cine loop"
+    )
     (order,) = orders
     assert order.beside == (received.spool.path_of(uids[0]),)
+
+
+def test_results_that_an_archive_routes_back_are_skipped_and_are_no_alarm(
+    received, analysed, subtracted, monkeypatch
+):
+    orders = fake(monkeypatch, worked)
+    results = [*analysed.files, *subtracted]
+    uids = [received.admit(file, job=True) for file in results]
+    work_off(analyst_of(received), received)
+    assert orders == []
+    jobs = [received.jobs.get(uid) for uid in uids]
+    assert {job.state for job in jobs} == {"skipped"}
+    classes = [str(pydicom.dcmread(file, stop_before_pixels=True).SOPClassUID) for file in results]
+    for job, uid in zip(jobs, classes, strict=True):
+        image = uid in CINE_CLASSES
+        assert job.reason == (
+            f"kept: a result, not a loop ({class_name(uid)})"
+            if image
+            else f"kept: {class_name(uid)} holds no cine loop"
+        )
+        assert ".dcm" not in job.reason
+
+
+def test_results_of_the_study_are_not_looked_at_beside_a_loop(
+    received, analysed, subtracted, monkeypatch
+):
+    orders = fake(monkeypatch, worked)
+    report = next(file for file in analysed.files if file.name == "report.dcm")
+    for file in (report, *subtracted):
+        received.admit(file)
+    received.admit(analysed.loop, job=True)
+    work_off(analyst_of(received), received)
+    (order,) = orders
+    assert received.spool.path_of(_uid(report)) not in order.beside
+    loops = [one for one in find_loops(order.beside) if isinstance(one, LoopFiles)]
+    assert loops == []
+
+
+def _uid(file: Path) -> str:
+    return str(pydicom.dcmread(file, stop_before_pixels=True).SOPInstanceUID)
+
+
+def test_captured_and_lossy_loops_that_call_themselves_derived_are_analysed(
+    received, tmp_path, monkeypatch
+):
+    orders = fake(monkeypatch, worked)
+    loop = make_loop(seed=6)
+    loop.ImageType = ["DERIVED", "SECONDARY"]
+    admit(received, tmp_path, loop)
+    work_off(analyst_of(received), received)
+    assert len(orders) == 1
 
 
 def test_a_file_that_is_gone_is_told(received, tmp_path, monkeypatch):
@@ -279,3 +346,9 @@ def test_jobs_that_a_crash_interrupted_begin_again(received, tmp_path, monkeypat
     work_off(analyst_of(received), received)
     assert received.jobs.get(uid).state == "done"
     assert Index(received.database).get(uid) is not None
+
+
+def test_every_result_is_known_for_one_of_ours_and_no_synthetic_loop_is(analysed, subtracted):
+    made = [*analysed.files, *subtracted]
+    assert all(is_made_here(pydicom.dcmread(one, stop_before_pixels=True)) for one in made)
+    assert not is_made_here(pydicom.dcmread(analysed.loop, stop_before_pixels=True))

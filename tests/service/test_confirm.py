@@ -18,6 +18,7 @@ from napari_fluoroinject.endpoints.memory import Memory
 from napari_fluoroinject.endpoints.pacs import Pacs
 from napari_fluoroinject.errors import RefusedError, UnreachableError
 from napari_fluoroinject.service.confirm import Confirmation, take_report
+from napari_fluoroinject.spool.audit_check import entries
 from napari_fluoroinject.spool.queue import DAY_S
 
 if TYPE_CHECKING:
@@ -89,6 +90,11 @@ def test_a_report_on_either_association_commits_what_it_names(sent, monkeypatch)
     first, second, *others = objects
     states = {one.sop_instance_uid: one.state for one in received.queue.every()}
     assert states == {first: "sent", second: "new"} | dict.fromkeys(others, "committed")
+    told = list(entries(received.trail.folder))
+    noted = [one.facts["sop_instance_uid"] for one in told if one.event == "committed"]
+    assert sorted(map(str, noted)) == sorted(others)  # each by its UID
+    (refused,) = (one.facts for one in told if one.event == "send failed")
+    assert (refused["sop_instance_uid"], refused["status"]) == (second, "0x0112")
     late = Report(transaction_uid=transaction, committed=frozenset({first}))
     take_report(received.queue, received.trail, late, now_s=received.clock_s)
     assert {one.state for one in received.queue.every() if one.sop_instance_uid == first} == {

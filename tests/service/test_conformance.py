@@ -33,7 +33,7 @@ UNLISTED_CLASSES = (
     uid.CTImageStorage,
     uid.MRImageStorage,
     uid.UltrasoundMultiFrameImageStorage,
-    uid.ComprehensiveSRStorage,
+    uid.BasicTextSRStorage,
     uid.RTPlanStorage,
     dimse.STUDY_ROOT_FIND,
     dimse.STUDY_ROOT_MOVE,

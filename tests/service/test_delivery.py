@@ -69,7 +69,7 @@ def ready(received, analysed, tmp_path):
     received.admit(analysed.loop)
     folder = tmp_path / "results"
     shutil.copytree(analysed.files[0].parent, folder)
-    received.add(sorted(folder.glob("*.dcm")), source=analysed.uid, to="somewhere")
+    received.add(sorted(folder.glob("*.dcm")), source=analysed.uid, to="./somewhere")
     return received
 
 
@@ -119,7 +119,7 @@ def test_the_words_of_a_destination_are_for_a_person_and_stay_out_of_log_and_tra
     with caplog.at_level("DEBUG"):
         ready.delivery(Settings(), lambda _: sink).round()
     assert words in str(ready.queue.every()[0].last_error)
-    assert "was not sent" in caplog.text
+    assert "failed, it is tried again: no" in caplog.text
     assert "DOE" not in caplog.text
     assert not any("DOE" in one.read_text() for one in (ready.root / "audit").glob("*.jsonl"))
 
@@ -153,6 +153,36 @@ def test_a_destination_that_goes_away_midway_gets_the_rest_later(ready, kept):
     delivery.round()
     assert states(ready) == {"committed"}
     assert sink.calls == len(ready.queue.every())
+
+
+def test_an_outage_is_told_once_for_a_destination_and_its_end_too(ready, caplog):
+    sink = Moody()
+    sink.leaves_after = 0
+    delivery = ready.delivery(Settings(), lambda _: sink)
+    count = len(ready.queue.every())
+    delivery.round()
+    assert [one.getMessage() for one in caplog.records] == [
+        f"{count} tries to send to somewhere failed, it is tried again: nobody answers"
+    ]
+    for _ in range(3):  # what is due a little later is no news
+        ready.clock_s += 15.0
+        delivery.round()
+    assert len(caplog.records) == 1
+    ready.clock_s += 60.0
+    delivery.round()
+    assert len(caplog.records) == 2
+    sink.leaves_after = None
+    ready.clock_s += DAY_S
+    delivery.round()
+    assert [one.getMessage() for one in caplog.records[2:]] == ["somewhere takes results again"]
+
+
+def test_each_result_returned_has_a_line_where_it_is_asked_for(ready, caplog):
+    with caplog.at_level("INFO", logger="napari_fluoroinject.service"):
+        ready.delivery(Settings(), lambda _: Memory()).round()
+    for one in ready.queue.every():
+        assert f"…{one.sop_instance_uid[-12:]} was returned to somewhere" in caplog.text
+        assert one.sop_instance_uid not in caplog.text
 
 
 def test_what_was_acknowledged_and_is_not_there_is_sent_again(ready):
@@ -217,7 +247,7 @@ def test_what_is_not_the_loops_own_result_is_never_sent(ready, analysed, tmp_pat
         entry.path.unlink()
     elif change == "other":
         stranger = write(make_loop(seed=3), tmp_path / "stranger.dcm")
-        ready.add([stranger], source=analysed.uid, to="somewhere")
+        ready.add([stranger], source=analysed.uid, to="./somewhere")
     else:
         loop = pydicom.dcmread(source)
         if change == "patient":
@@ -235,6 +265,7 @@ def test_what_is_not_the_loops_own_result_is_never_sent(ready, analysed, tmp_pat
     assert len(dead) == (1 if one else others + 1)
     assert not sink.objects.keys() & {each.sop_instance_uid for each in dead}
     assert all(each.last_error for each in dead)
+    assert all(each.held for each in dead)  # the destination is not to blame
     assert "ANOTHER" not in "".join(each.last_error for each in dead)
 
 
@@ -321,3 +352,41 @@ def test_a_destination_that_is_not_set_up_is_told_and_waits(received, analysed):
     received.delivery(Settings()).round()
     assert states(received) == {"new"}
     assert "ftp://nowhere" in received.queue.every()[0].last_error
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside a folder of that name"])
+def test_results_for_an_endpoint_that_was_renamed_wait_and_call_a_person(
+    received, analysed, tmp_path, monkeypatch, caplog, beside
+):
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.chdir(site)
+    if beside:
+        (site / "archive").mkdir()
+    received.admit(analysed.loop)
+    received.add(analysed.files, source=analysed.uid, to="archive")
+    settings = settings_of('[endpoints.pacs2]\nurl = "pacs://US:ARCHIVE@127.0.0.1:1"\n', tmp_path)
+    delivery = received.delivery(settings)
+    for _ in range(2 * PERMANENT_TRIES):
+        delivery.round()
+        received.clock_s += DAY_S / 2
+    assert states(received) == {"new"}
+    assert all("(pacs2)" in one.last_error for one in received.queue.every())
+    assert [one.name for one in site.rglob("*")] == (["archive"] if beside else [])
+    told = "".join(one.read_text() for one in (received.root / "audit").glob("*.jsonl"))
+    assert told.count('"alarm"') == 1
+    assert "'archive' is no endpoint" in caplog.text
+
+
+def test_results_that_went_to_an_endpoint_before_it_was_renamed_are_not_sent_elsewhere(
+    ready, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    ready.add([one.path for one in ready.queue.every()], source="1.2", to="archive")
+    for one in ready.queue.take(now_s=ready.clock_s, limit=100, destination="archive"):
+        ready.queue.sent(one.number, status=0, now_s=ready.clock_s)
+    ready.clock_s += DAY_S
+    Confirmation(ready.delivery(Settings())).round()
+    mine = {one.state for one in ready.queue.every() if one.destination == "archive"}
+    assert mine == {"sent"}
+    assert not (tmp_path / "archive").exists()

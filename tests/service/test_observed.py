@@ -16,10 +16,12 @@ from audit_repository import AuditRepository, certificates
 from certificates import Authority
 from pynetdicom import AE
 
+from napari_fluoroinject.endpoints.allow import Peer
 from napari_fluoroinject.endpoints.answering import PROBE, answers
 from napari_fluoroinject.endpoints.storage_scp import Station
 from napari_fluoroinject.service import syslog
 from napari_fluoroinject.service.observed import alone
+from napari_fluoroinject.service.witness import witnessed
 from napari_fluoroinject.settings.network import ListenSettings, ServiceSettings
 from napari_fluoroinject.spool.audit_check import entries, verify
 
@@ -128,7 +130,7 @@ def test_other_settings_than_before_are_noted_once(tmp_path):
             pass
     told = [one.event for one in entries(tmp_path / "audit")]
     assert told.count("started") == 4
-    assert told.count("settings changed") == 2
+    assert told.count("settings changed") == 1  # the first settings are no change
 
 
 def test_the_probe_of_health_leaves_no_trace(tmp_path, caplog):
@@ -137,11 +139,7 @@ def test_the_probe_of_health_leaves_no_trace(tmp_path, caplog):
             assert answers(receiver.station, receiver.port)
         station, port = receiver.station, receiver.port
     assert not answers(station, port)
-    assert {one.event for one in entries(tmp_path / "audit")} == {
-        "started",
-        "stopped",
-        "settings changed",
-    }
+    assert {one.event for one in entries(tmp_path / "audit")} == {"started", "stopped"}
     assert PROBE not in caplog.text
 
 
@@ -177,6 +175,56 @@ def test_a_flood_of_strangers_costs_few_lines(tmp_path):
     refused = [one for one in entries(tmp_path / "audit") if one.event == "association refused"]
     assert len(refused) < 40
     assert sum(int(one.facts.get("count", 1)) for one in refused) == 40  # type: ignore[arg-type]
+    for one in refused:
+        assert (one.facts["caller"], one.facts["called"]) == ("STRANGER", "FLUOROINJECT")
+        assert one.facts["address"] == "127.0.0.1"
+        assert one.facts["reason"] == "it is not on the list of callers"
+
+
+def test_refusals_of_a_moment_tell_who_was_refused_why_and_how_often(tmp_path):
+    far = Peer(ae_title="CT\n1", address="192.0.2.1", called="OTHER")
+    with witnessed(tmp_path) as witness:
+        witness.started()
+        witness.rejected(Peer(ae_title="FIRST", address="127.0.0.1", called="X"), "busy")
+        witness.rejected(far, "another title")
+        for number in range(7):
+            witness.rejected(
+                Peer(ae_title=f"A{number}", address=f"192.0.2.{number}", called="X"), "no list"
+            )
+        # and nobody else comes: they are told all the same
+        wait_until(lambda: len(list(entries(tmp_path / "audit"))) == 4)
+    first, single, many = (
+        dict(one.facts) for one in entries(tmp_path / "audit") if "refused" in one.event
+    )
+    assert first == {"caller": "FIRST", "called": "X", "address": "127.0.0.1", "reason": "busy"}
+    assert single == {
+        "caller": "CT?1",
+        "called": "OTHER",
+        "address": "192.0.2.1",
+        "reason": "another title",
+    }
+    assert many == {
+        "caller": "A0, A1, A2 and others",
+        "called": "X",
+        "address": "192.0.2.0, 192.0.2.1, 192.0.2.2 and others",
+        "reason": "no list",
+        "count": 7,
+    }
+
+
+def test_whom_tls_turns_away_is_in_the_trail(tmp_path):
+    authority = Authority(tmp_path / "certificates")
+    station = Station(ae_title="FLUOROINJECT", tls=authority.tls("receiver.test"))
+    spool = tmp_path / "spool"
+    with (
+        alone(ListenSettings(spool=spool), station, ServiceSettings()) as receiver,
+        socket.create_connection(("127.0.0.1", receiver.port), 10) as plain,
+    ):
+        plain.sendall(b"\1\0\0\0\0\4data")
+        while plain.recv(100):
+            pass
+    (told,) = (dict(one.facts) for one in entries(spool / "audit") if "refused" in one.event)
+    assert told == {"address": "127.0.0.1", "reason": "TLS: it speaks no TLS"}
 
 
 def test_the_trail_goes_on_to_the_repository_that_the_settings_name(tmp_path, monkeypatch):

@@ -235,6 +235,7 @@ def test_listen_receives_analyses_and_returns(analysed, archive, tmp_path):
     ("words", "told"),
     [
         (("--return", "x"), "--analyze"),
+        (("--analyze", "auto", "--return", "orthanc"), "'orthanc' is no endpoint"),
         (("--analyze", "no_such"), "expected the key of a procedure"),
         (("--analyze", "auto", "--return", "ftp://x"), "ftp://x"),
     ],
@@ -250,4 +251,20 @@ def test_what_cannot_be_done_is_told_before_anything_is_received(tmp_path, words
     )
     assert done.returncode == 2
     assert told in " ".join(done.stderr.replace("│", " ").split())
-    assert list(tmp_path.iterdir()) == []
+    assert [one.name for one in tmp_path.iterdir() if one.suffix != ".toml"] == []
+
+
+@pytest.mark.parametrize(
+    ("service", "told"),
+    [
+        ('analyze = "auto"\nsend_to = "nowhere"', "service.send_to: 'nowhere' is no endpoint"),
+        ('analyze = "auto"\nworklist = "wurklist"', "service.worklist: 'wurklist' is no endpoint"),
+        ('analyze = "auto"\nworklist = "./worklist"', "expected a PACS"),
+        ('send_to = "archive"', "service.send_to without service.analyze"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_told_before_anything_is_received(
+    tmp_path, service, told
+):
+    settings_of(f'[endpoints.archive]\nurl = "pacs://A:B@h:1"\n[service]\n{service}\n', tmp_path)
+    test_what_cannot_be_done_is_told_before_anything_is_received(tmp_path, (), told)

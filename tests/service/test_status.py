@@ -9,10 +9,11 @@ import shutil
 import socket
 import time
 from contextlib import contextmanager
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from prepared import ROOT_UID, prepare, uid
+from prepared import ARCHIVE, ROOT_UID, prepare, uid
 
 from napari_fluoroinject.errors import EndpointError
 from napari_fluoroinject.service import reading
@@ -20,6 +21,9 @@ from napari_fluoroinject.service.health import alarms
 from napari_fluoroinject.service.numbers import Numbers
 from napari_fluoroinject.service.status import Sources, start
 from napari_fluoroinject.service.status_page import page
+from napari_fluoroinject.spool.audit import Trail
+from napari_fluoroinject.spool.database import Database
+from napari_fluoroinject.spool.queue import Outgoing, Queue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,8 +177,9 @@ def test_a_service_without_trouble_is_up_and_needs_nobody(tmp_path):
         ({"parts": lambda: RUNNING | {"worker": False}}, "worker"),
     ],
 )
-def test_each_part_that_stops_is_a_reason_and_an_alarm(tmp_path, changed, reason):
+def test_each_part_that_stops_is_a_reason_and_an_alarm(tmp_path, changed, reason, monkeypatch):
     prepare(tmp_path, now_s=time.time(), trouble=False)
+    monkeypatch.setattr(reading, "_STARTING_S", 0.0)
     with serving(tmp_path, **changed) as server:
         status, _, text = ask(server, "/healthz")
         counted = samples(ask(server, "/metrics")[2])
@@ -192,7 +197,67 @@ def test_a_result_unsent_for_more_than_a_day_is_a_reason(spool):
     assert status == 503
     told = json.loads(text)
     assert [one["id"] for one in told["reasons"]] == ["unsent"]
-    assert {one["id"] for one in told["notices"]} == {"dead", "failed", "quarantine"}
+    assert {one["id"] for one in told["notices"]} == {"delayed", "dead", "failed", "quarantine"}
+
+
+def test_a_destination_that_takes_nothing_is_named_within_minutes(tmp_path):
+    now_s = time.time()
+    entry = Outgoing(
+        sop_instance_uid="1.2.3",
+        sop_class_uid="1.2",
+        sha256="0" * 64,
+        path=tmp_path / "x.dcm",
+        destination="archive",
+        source_uid="1.2",
+    )
+    with Database(tmp_path) as database, Trail(tmp_path / "audit") as trail:
+        Queue(database).add([entry], now_s=now_s - 301.0)
+        trail.note("send failed", destination="archive", reason="nobody answers at <pacs>")
+    with serving(tmp_path) as server:
+        status, _, text = ask(server, "/healthz")
+        shown = unescape(ask(server)[2])
+        assert samples(ask(server, "/metrics")[2])['fluoroinject_alarm{id="delayed"}'] == 1
+    (notice,) = json.loads(text)["notices"]
+    assert (status, notice["id"]) == (200, "delayed")
+    assert notice["text"] == (
+        "1 result waits to be sent to archive, the oldest for 5 min; "
+        "last error: nobody answers at <pacs>."
+    )
+    assert notice["text"] in shown
+    with serving(tmp_path, notice_after_s=600.0) as server:
+        assert json.loads(ask(server, "/healthz")[2])["notices"] == []
+
+
+def test_a_start_is_no_alarm_and_a_part_that_stops_is_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "_FRESH_S", 0.0)
+    runs = {"worker": True, "sender": False}
+    with serving(tmp_path, parts=lambda: dict(runs)) as server:
+        status, _, text = ask(server, "/healthz")
+        assert (status, json.loads(text)["status"]) == (200, "starting")
+        shown = ask(server)[2]
+        assert "the service starts" in shown
+        assert "sender starts" in shown
+        assert "A person is needed" not in shown
+        runs["sender"] = True
+        assert json.loads(ask(server, "/healthz")[2])["status"] == "up"
+        runs["sender"] = False
+        assert ask(server, "/healthz")[0] == 503
+
+
+def test_what_our_own_check_refused_is_not_laid_to_the_archive():
+    usual = {"now_s": 0.0, "version": "0", "started_s": 0.0}
+    (held,) = alarms(Numbers(**usual, queue={"held": 2, "dismissed": 3}))
+    assert held.id == "held"
+    assert "our own check" in held.text
+    assert "refused by the archive" not in held.text
+    assert [one.id for one in alarms(Numbers(**usual, queue={"dead": 2}))] == ["dead"]
+
+
+def test_times_on_the_page_have_a_zone(spool):
+    with serving(spool) as server:
+        shown = re.findall(r"<time [^>]*>([^<]*)</time>", ask(server)[2])
+    assert shown
+    assert all(re.search(r" [+-]\d\d:\d\d$", one) for one in shown)
 
 
 def test_a_damaged_database_is_told_and_everything_still_answers(spool):
@@ -307,3 +372,13 @@ def test_whatever_a_peer_calls_itself_is_shown_as_text():
     assert "<script>alert" not in text
     assert "<i>" not in text
     assert len(alarms(numbers)) == 1
+
+
+def test_results_for_an_endpoint_that_the_settings_do_not_know_call_a_person(spool):
+    raised = 'fluoroinject_alarm{id="destination"}'
+    with serving(spool, knows=lambda destination: destination != ARCHIVE) as server:
+        text = ask(server)[2]
+        assert samples(ask(server, "/metrics")[2])[raised] == 1
+    assert f"Results wait for {ARCHIVE}" in text
+    with serving(spool, knows=lambda _: True) as server:
+        assert samples(ask(server, "/metrics")[2])[raised] == 0

@@ -54,11 +54,12 @@ def test_the_browser_shows_the_numbers_of_the_spool(told):
         "count-queue": "7",
         "count-failed": "▲ 2",
     }
-    assert told["title"] == "(4) fluoroinject"
+    assert told["title"] == "(5) fluoroinject"
     for words in (
         "Research software, not a medical device",
         "A person is needed",
         "has waited to be sent for",
+        "last error: nobody answers at <pacs>",
         "esi_tf_lumbar_subpedicular",
         "by worklist",
         "not a clearance",

@@ -98,6 +98,14 @@ def test_the_same_object_again_is_no_news_and_no_second_job(database):
     assert (job.sop_instance_uid, job.state, job.due_s) == ("1.2", "waiting", 1000.0)
 
 
+def test_an_object_that_was_noted_without_a_job_can_get_one(database):
+    index = Index(database)
+    assert index.add(arrival(), job=False)
+    assert not index.add(replace(arrival(), received_s=2.0), job=True)
+    (job,) = Jobs(database).every()
+    assert (job.sop_instance_uid, job.state, job.due_s) == ("1.2", "waiting", 2.0)
+
+
 def test_other_content_under_a_known_uid_is_a_conflict_and_changes_nothing(database):
     index = Index(database)
     index.add(arrival(), job=True)

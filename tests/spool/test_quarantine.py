@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,26 @@ def test_refused_bytes_and_their_reason_are_on_disk_and_private(tmp_path, monkey
         synced.clear()
         spool.quarantine(file, uid="1.2", reason="odd")
         assert path.parent in synced  # whoever put it there may have been killed before
+
+
+def test_a_note_tells_when_with_the_zone_and_who_sent_it_on_one_line(tmp_path):
+    with Spool(tmp_path) as spool:
+        sender = "C\x1bARM\nkind: conflict at 10.1.2.3"
+        path = spool.quarantine(part(spool), uid="1.2", reason="odd", sender=sender)
+        (refusal,) = spool.refusals()
+    lines = path.with_suffix(".txt").read_text().splitlines()
+    (at,) = (one.removeprefix("refused: ") for one in lines if one.startswith("refused: "))
+    assert datetime.fromisoformat(at).tzinfo is not None
+    assert refusal.at_s == datetime.fromisoformat(at).timestamp()
+    assert "from: C?ARM kind: conflict at 10.1.2.3" in lines
+    assert (refusal.sender, refusal.conflict) == ("C?ARM kind: conflict at 10.1.2.3", False)
+
+
+def test_notes_of_an_older_version_are_read(tmp_path):
+    (tmp_path / "quarantine" / "ab").mkdir(parents=True)
+    note = "odd\nSOP Instance UID: 1.2\nrefused: 1795356887.610 s since 1970\n"
+    (tmp_path / "quarantine" / "ab" / "x.txt").write_text(note)
+    assert [one.at_s for one in refusals(tmp_path)] == [1795356887.61]
 
 
 def test_refusals_are_told_oldest_first(tmp_path, monkeypatch):

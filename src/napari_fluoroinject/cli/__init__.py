@@ -15,7 +15,7 @@ from napari_fluoroinject.cli.benchmark import benchmark
 from napari_fluoroinject.cli.check import check
 from napari_fluoroinject.cli.checklist import checklist
 from napari_fluoroinject.cli.codes import codes
-from napari_fluoroinject.cli.console import Commands, printable
+from napari_fluoroinject.cli.console import Command, Commands, printable
 from napari_fluoroinject.cli.deidentify import deidentify
 from napari_fluoroinject.cli.demo import demo
 from napari_fluoroinject.cli.doctor import doctor
@@ -79,7 +79,7 @@ for _command in (
     speed,
     replay,
 ):
-    app.command()(_command)
+    app.command(cls=Command)(_command)
 
 
 def _version(asked: bool) -> None:

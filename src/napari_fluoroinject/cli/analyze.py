@@ -269,6 +269,8 @@ def _tell(outcome: Outcome, *, site: Path | None) -> None:
 
 
 def _source(result: LoopResult) -> str:
+    if result.endpoint is not None:
+        return printable(f"{result.endpoint}, {result.summary['source']['sop_instance_uid']}")
     first, *others = result.sources
     return printable(f"{first} and {len(others)} more files" if others else str(first))
 

@@ -10,7 +10,7 @@ from pathlib import Path  # typer reads it off the option
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from napari_fluoroinject.settings import Settings, load_settings
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ConfigOption = Annotated[
     Path | None, typer.Option(help="Settings file (else FLUOROINJECT_CONFIG, or this folder).")
 ]
+_TAG = re.compile(r"\[(?=[a-z#/@])")
+"""What rich takes for the start of a style, and leaves out of a text."""
 _MOST_OF_A_KIND = 20
 """Failures of one kind that are named; a folder of ten thousand other files is one finding."""
 
@@ -80,6 +82,17 @@ def finite(value: float | None) -> float | None:
     if value is not None and not isfinite(value):
         raise typer.BadParameter(f"seen {value}; expected a finite number")
     return value
+
+
+class Command(TyperCommand):
+    """A command whose help shows words in brackets, `[listen]`, as they are written."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for one in (self, *self.params):
+            text = getattr(one, "help", None)
+            if text:
+                setattr(one, "help", _TAG.sub(r"\\[", text))  # noqa: B010 - of either class
 
 
 class Commands(TyperGroup):

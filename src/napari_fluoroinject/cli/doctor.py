@@ -129,11 +129,20 @@ def _extras() -> Iterator[Check]:
         core=False,
         advice="Only --decoder nvimgcodec needs it",
     )
+    web = _version("dicomweb-client")
+    yield Check(
+        topic="Extras",
+        name="dicomweb",
+        works=bool(web),
+        found=f"dicomweb-client {web}" if web else "no dicomweb-client",
+        core=False,
+        advice="Only endpoints at dicomweb+https:// need it (extra dicomweb)",
+    )
     yield Check(
         topic="Extras",
         name="others",
         works=True,
-        found="none is needed: nothing in this version uses one (no viewer yet)",
+        found="none is needed (viewer, pyside and batch are reserved for later versions)",
     )
 
 

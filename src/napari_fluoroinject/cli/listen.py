@@ -52,6 +52,9 @@ def listen(  # noqa: PLR0913 - one parameter per option of the command
     allow: _AllowOption = None,
     analyze: _AnalyzeOption = None,
     return_to: _ReturnOption = None,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log a line for every object too.")
+    ] = False,
 ) -> None:
     """Receive loops that are pushed here, durably, until stopped; analyse and return them."""
     given: dict[str, Any] = {"host": host, "port": port, "ae_title": ae_title, "spool": spool}
@@ -62,6 +65,8 @@ def listen(  # noqa: PLR0913 - one parameter per option of the command
     )
     asked = {"analyze": analyze, "send_to": return_to}
     orders = _orders(settings, received, {k: v for k, v in asked.items() if v is not None})
+    orders = None if orders is None else replace(orders, verbose=verbose)
+    watch_log(verbose=verbose)
     serve(received, settings.service, orders)
 
 
@@ -71,17 +76,23 @@ def _orders(settings: Settings, received: ListenSettings, said: dict[str, Any]) 
     if service.analyze is None:
         if "send_to" in said:
             raise typer.BadParameter("--return without --analyze: there would be no results")
+        if service.send_to is not None:
+            raise typer.BadParameter(
+                printable(
+                    f"{settings.path}: service.send_to without service.analyze: there would be no "
+                    "results; expected both or neither, or --analyze"
+                )
+            )
         return None
     # not above: a receiver alone is to answer soon after its start
     from napari_fluoroinject.errors import SettingsError
     from napari_fluoroinject.service.decide import check_settings
     from napari_fluoroinject.service.orders import Orders
+    from napari_fluoroinject.service.peers import check_peers
 
     with wrong_usage(SettingsError):
         check_settings(service, site=settings.site_procedures)
-        for named in (service.send_to, service.worklist):
-            if named is not None:
-                settings.endpoint(named)
+        check_peers(replace(settings, service=service))
     config = None if settings.path is None else settings.path.absolute()
     return Orders(root=received.spool.absolute(), config=config, service=said)
 
@@ -104,7 +115,6 @@ def serve(
     from napari_fluoroinject.errors import EndpointError
 
     os.umask(0o077)  # what is received is for its owner alone, whoever writes it
-    watch_log()
     with wrong_usage(EndpointError):
         station = station_of(settings)
     stop = stop_signal()
@@ -112,13 +122,13 @@ def serve(
         from napari_fluoroinject.service.observed import alone
 
         with alone(settings, station, service) as receiver:
-            tell_listening(receiver)
+            tell_listening(receiver, service)
             stop.wait()
     else:
         from napari_fluoroinject.service.attended import attended
 
         with attended(settings, station, orders) as (receiver, check):
-            tell_listening(receiver)
+            tell_listening(receiver, orders.settings().service)
             while not stop.wait(_CHECK_S):
                 check()
     typer.echo("stopped", err=True)
@@ -132,8 +142,8 @@ def stop_signal() -> threading.Event:
     return stop
 
 
-def tell_listening(receiver: Receiver) -> None:
-    """Say on stderr where and as whom the receiver listens, and who may call."""
+def tell_listening(receiver: Receiver, service: ServiceSettings) -> None:
+    """Say on stderr where and as whom the receiver listens, who may call, and what follows."""
     station = receiver.station
     host = f"[{station.host}]" if ":" in station.host else station.host
     everyone = "whoever has a certificate" if station.tls else "everyone on this machine"
@@ -142,18 +152,35 @@ def tell_listening(receiver: Receiver) -> None:
             f"listening on {host}:{receiver.port} as {station.ae_title}"
             f"{' over TLS' if station.tls else ''}; may call: "
             f"{', '.join(station.callers) or everyone}; spool: {receiver.spool.root}"
+            f"{_what_follows(service)}"
         ),
         err=True,
     )
 
 
-def watch_log() -> None:
-    """Write warnings to stderr, of many alike the first: a flood of callers fills no disk."""
+def _what_follows(service: ServiceSettings) -> str:
+    told = []
+    if service.analyze is not None:
+        told.append(f"analysis: {service.analyze}")
+        told.append(f"results go to: {service.send_to or 'the spool alone'}")
+    if service.status_port:
+        told.append(f"status: http://127.0.0.1:{service.status_port}/")
+    return "".join(f"; {one}" for one in told)
+
+
+def watch_log(*, verbose: bool = False) -> None:
+    """Write warnings to stderr, of many alike the first: a flood of callers fills no disk.
+
+    With `verbose` what is done with each object, too.
+    """
     import logging
 
     from napari_fluoroinject.cli.calm import Calm
+    from napari_fluoroinject.service.process import LOG_FORMAT, LOG_TIME
 
     told = logging.StreamHandler()
-    told.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    told.setFormatter(logging.Formatter(LOG_FORMAT, LOG_TIME))
     told.addFilter(Calm())
     logging.basicConfig(level=logging.WARNING, handlers=[told])
+    if verbose:
+        logging.getLogger("napari_fluoroinject").setLevel(logging.INFO)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydicom.uid import UID, XRayRadiationDoseSRStorage
 
-from napari_fluoroinject.dicom.attributes import first_item, only_text, text, texts
+from napari_fluoroinject.dicom.attributes import only_text, texts
 from napari_fluoroinject.dicom.identity import sha256_of
 from napari_fluoroinject.dicom.intensity import MACRO as INTENSITY
 from napari_fluoroinject.dicom.opened import (
@@ -21,6 +21,7 @@ from napari_fluoroinject.dicom.opened import (
     open_object,
 )
 from napari_fluoroinject.dicom.order import in_order
+from napari_fluoroinject.dicom.result import is_result
 from napari_fluoroinject.dicom.study import read_dose_report, recorded
 from napari_fluoroinject.errors import UnreadableObjectError
 from napari_fluoroinject.model.cine import LoopReference
@@ -45,8 +46,6 @@ OTHER_DOCUMENTS = frozenset(
 their UID or not at all."""
 FETCHED_CLASSES = CINE_CLASSES | {XRayRadiationDoseSRStorage}
 """SOP classes that are looked at here: what an analysis asks an archive for."""
-_RESULT_OF_PROCESSING = "121322"
-"""DCM code: the source image was processed into this one (PS3.16 CID 7202)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +189,7 @@ class _Search:
         return True
 
     def _take(self, one: OpenedObject, *, named: bool) -> LoopFiles | None:
-        if _is_result(one):
+        if is_result(one.header, frames=one.pixels.frames):
             if named:
                 raise UnreadableObjectError(
                     one.path.name, seen="the result of an analysis", expected="an acquired loop"
@@ -243,18 +242,3 @@ def _plane(header: Dataset) -> str:
 def _sources(header: Dataset) -> set[str]:
     items = header.get("SourceImageSequence") or ()
     return {str(item.get("ReferencedSOPInstanceUID")) for item in items}
-
-
-def _is_result(one: OpenedObject) -> bool:
-    """Whether the object is a map or a picture made from a loop: not an acquired loop."""
-    if text(one.header, "ImageType") != "DERIVED":
-        return False
-    if one.header.get("RealWorldValueMappingSequence"):
-        return True
-    sources = one.header.get("SourceImageSequence") or ()
-    purposes = (first_item(item, "PurposeOfReferenceCodeSequence") for item in sources)
-    processed = any(
-        purpose is not None and text(purpose, "CodeValue") == _RESULT_OF_PROCESSING
-        for purpose in purposes
-    )
-    return processed and one.pixels.frames == 1

@@ -206,7 +206,7 @@ def algorithm_parameters(provenance: Provenance) -> tuple[str, ...]:
     )
 
 
-_SERIES = {
+SERIES = {
     "report": 91,
     "segmentation": 92,
     "maps": 93,
@@ -225,13 +225,14 @@ _SERIES = {
     "segmentation fractional viewer": 85,
     "segmentation labelmap viewer": 84,
 }
+"""Last two figures of the number of each kind of series."""
 
 
 def _series_number(source: Dataset, kind: str) -> int:
     """Number result series after the source's: series 5 gives 591, 592, 593."""
     number = source.get("SeriesNumber")
     known = isinstance(number, int) and 0 < number < 1_000_000
-    return (int(number) if known else 0) * 100 + _SERIES[kind]
+    return (int(number) if known else 0) * 100 + SERIES[kind]
 
 
 def _stamp(dataset: Dataset, identity: Identity) -> None:

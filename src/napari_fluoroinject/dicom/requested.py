@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +13,7 @@ from napari_fluoroinject.dicom.attributes import functional_groups, macro_items,
 from napari_fluoroinject.dicom.codes import SIDES
 from napari_fluoroinject.dicom.content import inflate, mapped, open_content
 from napari_fluoroinject.dicom.opened import CINE_CLASSES, header_before, one_error
+from napari_fluoroinject.dicom.result import is_made_here, is_result
 from napari_fluoroinject.dicom.scan import scan_content
 from napari_fluoroinject.errors import UnreadableObjectError
 from napari_fluoroinject.model.geometry import Side
@@ -75,6 +76,8 @@ class Requested:
         Whether this is one picture of a class that holds runs: others may follow.
     cine
         Whether the class can hold a run at all.
+    result
+        Whether it was made from a run, here or elsewhere.
     """
 
     codes: tuple[str, ...] = ()
@@ -85,10 +88,13 @@ class Requested:
     accession: str | None = None
     single_frame: bool = False
     cine: bool = True
+    result: bool = False
 
 
 def read_requested(path: Path) -> Requested:
     """Read what the header of a file says; pixels are not looked at.
+
+    Of a class that holds no run nothing else is read.
 
     Raises
     ------
@@ -98,6 +104,8 @@ def read_requested(path: Path) -> Requested:
     with mapped(path) as data, one_error(path.name):
         content = inflate(open_content(data, path.name))
         structure = scan_content(content)
+        if structure.sop_class_uid not in CINE_CLASSES:
+            return Requested(cine=False)
         end = len(content.data) if structure.pixels is None else structure.pixels.element
         if end - content.start > LARGEST_HEADER_BYTES:
             raise UnreadableObjectError(
@@ -106,18 +114,19 @@ def read_requested(path: Path) -> Requested:
                 expected=f"at most {LARGEST_HEADER_BYTES}",
             )
         header = header_before(content, end)
-        cine = structure.sop_class_uid in CINE_CLASSES
-        return requested_of(header, cine=cine, single_frame=cine and structure.frames == 1)
+        told = requested_of(header, single_frame=structure.frames == 1)
+        made = is_made_here(header) or is_result(header, frames=structure.frames)
+        return replace(told, result=made)
 
 
-def requested_of(header: Dataset, *, cine: bool = True, single_frame: bool = False) -> Requested:
+def requested_of(header: Dataset, *, single_frame: bool = False) -> Requested:
     """Read it from a data set: a header, or a worklist item (PS3.4 K.6.1.2.2).
 
     Parameters
     ----------
     header
         The data set.
-    cine, single_frame
+    single_frame
         As in `Requested`.
     """
     places = [header, *(item for keyword in _STEPS for item in header.get(keyword) or ())]
@@ -136,7 +145,6 @@ def requested_of(header: Dataset, *, cine: bool = True, single_frame: bool = Fal
         study_instance_uid=text(header, "StudyInstanceUID") or "",
         accession=text(header, "AccessionNumber"),
         single_frame=single_frame,
-        cine=cine,
     )
 
 

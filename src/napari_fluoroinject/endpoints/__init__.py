@@ -36,7 +36,7 @@ def connect(address: str, settings: Settings | None = None) -> tuple[Counterpart
     EndpointError
         The URL or its query is not valid, or a certificate or token cannot be used.
     SettingsError
-        A URL of a kind that nobody answers to.
+        A word that is no name and no folder, or a URL of a kind that nobody answers to.
     """
     from napari_fluoroinject.endpoints.base import Query
     from napari_fluoroinject.settings import Settings
@@ -83,7 +83,10 @@ def _counterpart(url: str, endpoint: Endpoint, settings: Settings) -> Counterpar
         return DicomWeb(url, tls=endpoint.tls, token_file=endpoint.token_file)
     from napari_fluoroinject.endpoints.folder import Folder
 
-    return Folder(url)
+    try:
+        return Folder(Path(url).expanduser())
+    except RuntimeError as error:
+        raise EndpointError(f"{url}: nobody's home; expected a path that begins with /") from error
 
 
 def _keys(text: str, address: str) -> dict[str, str]:

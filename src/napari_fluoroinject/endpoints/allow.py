@@ -17,11 +17,15 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Peer:
-    """Who calls: the title it gives, its address, the names in its certificate (lower case)."""
+    """Who calls: the title it gives, its address, the names in its certificate (lower case).
+
+    `called` is the title that it asks for. Both titles are as the peer wrote them: see `legible`.
+    """
 
     ae_title: str
     address: str
     names: tuple[str, ...] = ()
+    called: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,11 @@ def check_title(title: str) -> str:
     return bare
 
 
+def legible(title: str) -> str:
+    """A title as it may be written down: 16 characters at most, `?` for what is not printable."""
+    return "".join(letter if " " <= letter <= "~" else "?" for letter in title[:_LONGEST_TITLE])
+
+
 def plain_address(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     """The address, an IPv4 address also where it came over an IPv6 socket."""
     seen = ipaddress.ip_address(address.partition("%")[0])
@@ -103,8 +112,9 @@ def _parse_caller(text: str, *, tls: bool) -> Caller:
     except ValueError as error:
         if not tls or not place or "/" in place:
             also = ", or a name in the caller's certificate" if tls else "; names need TLS"
+            bare = title.rstrip("@") or "AE"
             raise EndpointError(
-                f"{text!r}: {place!r} is not an address; expected one such as {title}@192.0.2.7 "
-                f"or {title}@192.0.2.0/24{also}"
+                f"{text!r}: {place!r} is not an address; expected one such as {bare}@192.0.2.7 "
+                f"or {bare}@192.0.2.0/24{also}"
             ) from error
         return Caller(ae_title=title, name=place.lower())

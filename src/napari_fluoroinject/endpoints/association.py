@@ -156,7 +156,10 @@ class Association:
             return False
         request = pdu.read_request(body)
         self.peer = Peer(
-            ae_title=request.calling, address=self.peer.address, names=self.peer.names
+            ae_title=request.calling,
+            address=self.peer.address,
+            names=self.peer.names,
+            called=request.called,
         )
         rejection = request.rejection or self._refusal(request.called)
         if rejection is None and not take_place(self):

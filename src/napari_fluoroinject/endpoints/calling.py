@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pynetdicom.pdu_primitives import P_DATA
 
 from napari_fluoroinject.endpoints.dimse import new_ae
+from napari_fluoroinject.endpoints.tls_faults import TO_DO, kind_of
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
@@ -62,19 +65,12 @@ def associated(
         Nobody answers, or the peer does not want us or what is proposed.
     """
     ae = new_ae(peer.calling)
-    sockets = _guard_sockets(ae)
+    faults: list[OSError] = []
+    sockets = _guard_sockets(ae, faults)
     try:
-        association = ae.associate(
-            peer.host,
-            peer.port,
-            list(contexts),
-            ae_title=peer.called,
-            ext_neg=list(roles),
-            evt_handlers=list(handlers),
-            tls_args=_tls_arguments(peer),
-        )
+        association = _called(ae, peer, contexts, roles=roles, handlers=handlers)
         if not association.is_established:
-            raise _not_established(peer, association)
+            raise _not_established(peer, association, faults)
         _pace(association)
         try:
             yield association
@@ -90,6 +86,33 @@ def associated(
                 held.socket.close()
 
 
+def _called(
+    ae: AE,
+    peer: Pacs,
+    contexts: Sequence[PresentationContext],
+    *,
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation],
+    handlers: Sequence[Any],
+) -> Association:
+    tls = _tls_arguments(peer)
+    try:
+        return ae.associate(
+            peer.host,
+            peer.port,
+            list(contexts),
+            ae_title=peer.called,
+            ext_neg=list(roles),
+            evt_handlers=list(handlers),
+            tls_args=tls,
+        )
+    except (socket.gaierror, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "not the name of a host"
+        raise UnreachableError(
+            f"{peer}: the host {peer.host!r} is not found ({why}); expected a name that this "
+            "machine can resolve, or an address"
+        ) from error
+
+
 def _tls_arguments(peer: Pacs) -> tuple[ssl.SSLContext, str] | None:
     if peer.tls is None:
         return None
@@ -98,7 +121,9 @@ def _tls_arguments(peer: Pacs) -> tuple[ssl.SSLContext, str] | None:
     return client_context(peer.tls), peer.tls.name or peer.host
 
 
-def _not_established(peer: Pacs, association: Association) -> EndpointError:
+def _not_established(
+    peer: Pacs, association: Association, faults: Sequence[OSError]
+) -> EndpointError:
     if association.is_rejected:
         answer = association.acceptor.primitive
         reason = answer.reason_str if answer is not None else "no reason given"
@@ -111,6 +136,11 @@ def _not_established(peer: Pacs, association: Association) -> EndpointError:
             f"{peer} accepted none of what was offered; expected its SOP class and transfer "
             "syntax to be set up there"
         )
+    kinds = [kind for kind in map(kind_of, faults) if kind is not None]
+    if peer.tls is not None and kinds:
+        told = UnreachableError(f"no TLS with {peer}: {kinds[0]}; expected {TO_DO[kinds[0]]}")
+        told.__cause__ = faults[0]
+        return told
     secured = "" if peer.tls is None else ", and that both sides trust the other's certificate"
     return UnreachableError(
         f"nobody answers as {peer}; expected a DICOM application entity: see address, port "
@@ -135,12 +165,13 @@ def _pace(association: Association) -> None:
     dul.send_pdu = paced  # type: ignore[method-assign]
 
 
-def _guard_sockets(ae: AE) -> list[AssociationSocket]:
+def _guard_sockets(ae: AE, faults: list[OSError]) -> list[AssociationSocket]:
     """Give sockets limits, and let those be closed that pynetdicom leaves open.
 
     It forgets those that were refused or that the peer has shut down, and waits for ever for the
     rest of a PDU, of any length: a peer whose line is cut would keep a caller for good. Returns
-    the sockets, as they are made.
+    the sockets, as they are made; into `faults` goes why one could not connect or read, which
+    pynetdicom keeps to itself.
     """
     sockets: list[AssociationSocket] = []
     make = ae._create_socket  # noqa: SLF001 - the one place where sockets are made
@@ -150,13 +181,16 @@ def _guard_sockets(ae: AE) -> list[AssociationSocket]:
         shut = held._shutdown_socket  # noqa: SLF001 - as above
 
         def shut_and_close() -> None:
+            fault = sys.exception()
+            if isinstance(fault, OSError):
+                faults.append(fault)
             connection = held.socket
             shut()
             if connection is not None:
                 connection.close()
 
         held._shutdown_socket = shut_and_close  # type: ignore[method-assign] # noqa: SLF001
-        held.recv = _Reader(held).recv  # type: ignore[method-assign]
+        held.recv = _Reader(held, faults).recv  # type: ignore[method-assign]
         sockets.append(held)
         return held
 
@@ -167,8 +201,9 @@ def _guard_sockets(ae: AE) -> list[AssociationSocket]:
 class _Reader:
     """Reads as pynetdicom asks: six bytes of header, then the body that it announces."""
 
-    def __init__(self, held: AssociationSocket) -> None:
+    def __init__(self, held: AssociationSocket, faults: list[OSError]) -> None:
         self._held = held
+        self._faults = faults
         self._deadline = 0.0
 
     def recv(self, nr_bytes: int) -> bytearray:
@@ -193,7 +228,11 @@ class _Reader:
             if left <= 0:
                 raise TimeoutError(f"{got} of {nr_bytes} bytes of a PDU in {PDU_DEADLINE_S} s")
             connection.settimeout(left)
-            read = connection.recv_into(view[got:])
+            try:
+                read = connection.recv_into(view[got:])
+            except OSError as error:  # with TLS 1.3 a caller learns here that it is not let in
+                self._faults.append(error)
+                raise
             if not read:
                 return buffer[:got]
             got += read

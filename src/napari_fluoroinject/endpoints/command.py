@@ -16,12 +16,17 @@ _RESPONSE = 0x8000
 _NO_DATA_SET, _DATA_SET = 0x0101, 0x0001
 _SOP_CLASS, _FIELD, _MESSAGE, _ANSWERED = 0x0002, 0x0100, 0x0110, 0x0120
 _DATA_SET_TYPE, _STATUS, _COMMENT, _INSTANCE, _EVENT_TYPE = 0x0800, 0x0900, 0x0902, 0x1000, 0x1002
+_MOVE_ORIGINATOR = 0x1030
 _LONGEST_COMMENT = 64  # VR LO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A request; UIDs are empty and `event_type` is None where it names none."""
+    """A request; UIDs are empty and `event_type` is None where it names none.
+
+    `move_originator` is the AE title that asked for an object over C-MOVE (PS3.7 9.1.1.1.7), empty
+    where the object was pushed.
+    """
 
     field: int
     message: int
@@ -29,6 +34,7 @@ class Command:
     sop_instance_uid: str
     event_type: int | None
     has_data_set: bool
+    move_originator: str = ""
 
 
 def read_command(data: bytes) -> Command:
@@ -52,6 +58,7 @@ def read_command(data: bytes) -> Command:
         sop_instance_uid=text_of(values.get(_INSTANCE, b"")),
         event_type=_number(values, _EVENT_TYPE),
         has_data_set=kind != _NO_DATA_SET,
+        move_originator=text_of(values.get(_MOVE_ORIGINATOR, b"")),
     )
 
 

@@ -129,7 +129,7 @@ def ask(
             raise RefusedError(f"{peer} takes no storage commitment: {error}") from error
         except (RuntimeError, OSError) as error:
             raise UnreachableError(f"{peer} went away before N-ACTION: {error}") from error
-        status = status_of(response, peer=str(peer), request="N-ACTION")
+        status = status_of(response, peer=str(peer), request="N-ACTION", association=association)
         if status != SUCCESS and not is_warning(status):
             raise refusal(response, peer=str(peer), request="storage commitment")
         if reported is not None:

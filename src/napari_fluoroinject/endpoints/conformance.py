@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from pydicom.uid import UID
 from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION
 
+from napari_fluoroinject.dicom.class_names import class_name
 from napari_fluoroinject.dicom.header import (
     IMPLEMENTATION_CLASS_UID,
     IMPLEMENTATION_VERSION_NAME,
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 COMMITMENT_REPORT = dimse.STORAGE_COMMITMENT
 """Of the archive's own association: it is the SCP, though it calls."""
-_NAMES = {"1.2.840.10008.5.1.4.1.1.66.7": "Label Map Segmentation Storage"}
 _STATUSES: dict[int, tuple[str, str]] = {
     dimse.SUCCESS: (
         "Success",
@@ -87,11 +86,6 @@ def accepted_contexts() -> dict[str, tuple[str, ...]]:
     }
 
 
-def name_of(uid: str) -> str:
-    """Name of a UID in the standard's registry (PS3.6 annex A)."""
-    return _NAMES.get(uid) or UID(uid).name
-
-
 def accepted_classes() -> str:
     """SOP classes that `listen` accepts, with our role."""
     rows = []
@@ -102,13 +96,13 @@ def accepted_classes() -> str:
             if len(syntaxes) > len(dimse.UNCOMPRESSED)
             else "the two uncompressed"
         )
-        rows.append((name_of(uid), f"`{uid}`", role, which))
+        rows.append((class_name(uid), f"`{uid}`", role, which))
     return table(("SOP class", "UID", "our role", "transfer syntaxes"), rows)
 
 
 def transfer_syntaxes() -> str:
     """Transfer syntaxes accepted for images; in a context the first proposed one is taken."""
-    rows = [(name_of(uid), f"`{uid}`") for uid in dimse.TRANSFER_SYNTAXES]
+    rows = [(class_name(uid), f"`{uid}`") for uid in dimse.TRANSFER_SYNTAXES]
     return table(("transfer syntax", "UID"), rows)
 
 
@@ -116,7 +110,7 @@ def proposed_classes() -> str:
     """SOP classes that we propose as a user."""
     uncompressed = "the two uncompressed"
     rows = [
-        (name_of(uid), f"`{uid}`", role, why)
+        (class_name(uid), f"`{uid}`", role, why)
         for uid, role, why in (
             (dimse.VERIFICATION, "SCU", uncompressed),
             (dimse.STUDY_ROOT_FIND, "SCU", uncompressed),
@@ -128,7 +122,7 @@ def proposed_classes() -> str:
     ]
     own = "C-STORE: the object's own, and the two uncompressed"
     rows += [
-        (name_of(uid), f"`{uid}`", "SCU; SCP of C-GET and of C-MOVE", own)
+        (class_name(uid), f"`{uid}`", "SCU; SCP of C-GET and of C-MOVE", own)
         for uid in (*dimse.CINE_CLASSES, *dimse.RESULT_CLASSES)
     ]
     return table(("SOP class", "UID", "our role", "transfer syntaxes"), rows)

@@ -11,6 +11,7 @@ from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableE
 
 if TYPE_CHECKING:
     from pydicom import Dataset
+    from pynetdicom.association import Association
 
 MAXIMUM_PDU_BYTES = 131_072
 """Measured fastest over loopback for loops of 126 MB; never 0, which means without limit."""
@@ -111,8 +112,19 @@ def new_ae(title: str) -> AE:
     return ae
 
 
-def status_of(response: Dataset, *, peer: str, request: str) -> int:
-    """Return the status of a response; an empty response is a peer that went away.
+def status_of(
+    response: Dataset, *, peer: str, request: str, association: Association | None = None
+) -> int:
+    """Return the status of a response; an empty response is a peer that went away or is silent.
+
+    Parameters
+    ----------
+    response
+        As pynetdicom gives it.
+    peer, request
+        Named in the error.
+    association
+        It ended the association itself where the peer was silent; None = the peer went away.
 
     Raises
     ------
@@ -120,9 +132,13 @@ def status_of(response: Dataset, *, peer: str, request: str) -> int:
         If there was no (valid) answer.
     """
     if "Status" not in response:
+        silent = association is not None and association._sent_abort  # noqa: SLF001 - not told
         raise UnreachableError(
-            f"{peer} gave no answer to {request}; expected one within {ANSWER_TIMEOUT_S:.0f} s: "
-            "see whether it still runs, then try again"
+            f"{peer} gave no valid answer to {request}; expected one within "
+            f"{ANSWER_TIMEOUT_S:.0f} s: see whether it still runs, then try again"
+            if silent
+            else f"{peer} went away before it answered {request}; expected an answer: see whether "
+            "it still runs, then try again"
         )
     return int(response.Status)
 

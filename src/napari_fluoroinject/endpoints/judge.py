@@ -11,6 +11,7 @@ from napari_fluoroinject.dicom.content import is_uid
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, Structure, check_series, scan
 from napari_fluoroinject.endpoints.places import Places
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
+from napari_fluoroinject.spool.askers import Askers
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.keep import Facts
 from napari_fluoroinject.spool.keep import keep as admit
@@ -62,18 +63,37 @@ class Received:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """Where objects are kept: the spool, its index if there is one, whether they are jobs too.
+    """Where objects are kept.
 
-    `places` are where they are judged before that.
+    Attributes
+    ----------
+    spool
+        Of the files.
+    index
+        Of their rows; None = there is none.
+    job
+        Whether what is pushed is to be analysed.
+    askers
+        Who asks for objects that are kept and no more.
+    places
+        Where objects are judged before they are kept.
     """
 
     spool: Spool
     index: Index | None = None
     job: bool = False
+    askers: Askers | None = None
     places: Places = field(default_factory=Places)
 
-    def admit(self, part: Path, facts: Facts) -> Admission:
+    def admit(self, part: Path, facts: Facts, *, originator: str = "") -> Admission:
         """Keep a file durably, with its row where there is an index.
+
+        Parameters
+        ----------
+        part, facts
+            As `spool.keep.keep`.
+        originator
+            Who asked for it over C-MOVE; empty = it was pushed.
 
         Raises
         ------
@@ -81,15 +101,24 @@ class Shelf:
             As `spool.keep.keep`.
         """
         if self.index is None:
-            return self.spool.admit(part, uid=facts.sop_instance_uid, aside=self.places.aside)
+            return self.spool.admit(
+                part,
+                uid=facts.sop_instance_uid,
+                sender=facts.sender,
+                aside=self.places.aside,
+            )
         return admit(
             part,
             facts,
             spool=self.spool,
             index=self.index,
-            job=self.job,
+            job=self.job and not self._was_asked_for(originator),
             aside=self.places.aside,
         )
+
+    def _was_asked_for(self, originator: str) -> bool:
+        """Whether we asked; what others let an archive send here is as good as pushed."""
+        return bool(originator) and self.askers is not None and self.askers.knows(originator)
 
 
 def uid_or_words(text: str) -> str:
@@ -120,10 +149,11 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
             raise NotKeptError(MISMATCH, "UIDs of command and data set differ")
         _require_series(structure)
         if structure.fault:
-            shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault)
+            sender = f"{peer.ae_title} at {peer.address}"
+            shelf.spool.quarantine(part.path, uid=instance, reason=structure.fault, sender=sender)
             raise NotKeptError(MISMATCH, structure.fault)
         facts = _facts(structure, peer)
-        admission = shelf.admit(part.path, facts)
+        admission = shelf.admit(part.path, facts, originator=asked.move_originator)
     except UnreadableObjectError as error:
         raise _unreadable(error) from error
     except ConflictError as error:

@@ -10,11 +10,14 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from errno import EACCES, EADDRNOTAVAIL, EPERM
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.endpoints.allow import Peer
 from napari_fluoroinject.endpoints.association import Association, Entity
+from napari_fluoroinject.endpoints.threads import CallerThread
 from napari_fluoroinject.endpoints.tls import certificate_names
+from napari_fluoroinject.endpoints.tls_faults import BROKEN_OFF, kind_of
 from napari_fluoroinject.endpoints.wire import Wire
 
 if TYPE_CHECKING:
@@ -29,6 +32,17 @@ _CLOSING_S = 5.0
 _LOOK_S = 0.05
 _PAUSE_S = 0.1
 """After a connection could not be accepted: no descriptors, no memory, no threads."""
+
+
+def no_port(error: OSError | OverflowError) -> str:
+    """Why a port cannot be had, what was expected, what to do."""
+    why = (getattr(error, "strerror", None) or str(error)).partition(" (while")[0]
+    number = getattr(error, "errno", None) or 0
+    if number < 0 or number == EADDRNOTAVAIL:  # below 0: the name of a host that is not found
+        return f"{why}; expected an address of this machine, or 0.0.0.0 for all that it has"
+    if number in (EACCES, EPERM):
+        return f"{why}; expected a port that this user may have, usually 1024 or above"
+    return f"{why}; expected a free port: choose another, or 0 for any"
 
 
 class _Connection:
@@ -110,7 +124,8 @@ class Listener:
     def close(self) -> None:
         """Stop listening; what has come whole is still answered, everything else aborted."""
         self._wake.send(b"!")
-        self._thread.join()
+        if self._thread.ident is not None:
+            self._thread.join()
         self._server.close()
         self._wake.close()
         self._woken.close()
@@ -153,7 +168,7 @@ class Listener:
             with self._lock:
                 self._make_room_for(one)
                 self._connections.append(one)
-            one.thread = threading.Thread(
+            one.thread = CallerThread(
                 target=self._serve, args=(one,), name=f"{self._entity.ae_title} caller"
             )
             one.thread.start()
@@ -170,8 +185,8 @@ class Listener:
                 Wire(one.socket, self._limits), self._entity, self._limits, peer
             )
             association.run(lambda association: self._place(one, association))
-        except OSError as error:  # of TLS: its name tells the kind, its text may be the peer's
-            log.info("%s: no TLS with %s: %s", self._entity.ae_title, one.address, type(error))
+        except OSError as error:  # of TLS
+            self._tell_no_tls(one, error)
         finally:
             self._drop(one)
 
@@ -185,6 +200,16 @@ class Listener:
         secured.settimeout(self._limits.handshake_s)
         secured.do_handshake()
         return certificate_names(secured)
+
+    def _tell_no_tls(self, one: _Connection, error: OSError) -> None:
+        """Note whom TLS turns away; who only connects and leaves asked for nothing."""
+        why = kind_of(error)
+        if why in (None, BROKEN_OFF):
+            log.info("%s: no TLS with %s: %s", self._entity.ae_title, one.address, type(error))
+            return
+        self._entity.rejected(Peer(ae_title="", address=one.address), f"TLS: {why}")
+        # closed with unread bytes, the peer would not see the alert that tells it why
+        Wire(one.socket, self._limits).send_last(b"")
 
     def _make_room_for(self, newcomer: _Connection) -> None:
         """Where too many have not yet asked for an association, the oldest of them makes way."""

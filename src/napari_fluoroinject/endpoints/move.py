@@ -36,6 +36,8 @@ from napari_fluoroinject.endpoints.suboperations import (
 )
 from napari_fluoroinject.errors import EndpointError, FluoroinjectError
 from napari_fluoroinject.settings.network import Tls
+from napari_fluoroinject.spool.askers import Askers
+from napari_fluoroinject.spool.database import Database
 from napari_fluoroinject.spool.store import Spool, kept_path
 
 if TYPE_CHECKING:
@@ -159,12 +161,19 @@ def _receiving(peer: Pacs, keep: _Keeper, room: Path) -> Iterator[tuple[str, Pat
             if inbound.spool is None or not inbound.spool.is_dir():
                 raise
             log.info("the listener on port %s receives for %s", inbound.port, peer)
+            _note_asker(inbound.spool, peer.calling)
             yield inbound.ae_title, inbound.spool
             return
         try:
             yield peer.calling, spool.root
         finally:
             scp.close()
+
+
+def _note_asker(spool: Path, ae_title: str) -> None:
+    """Let the listener know who asks, so that it keeps what comes and does not analyse it."""
+    with Database(spool) as database:
+        Askers(database).note(ae_title)
 
 
 def _host(peer: Pacs) -> str:
@@ -247,16 +256,11 @@ class _Keeper:
 
 
 def _copy(kept: Path, room: Path) -> Path:
-    """A second name for a kept object, or a copy where it lies on another file system."""
+    """A copy of a kept object: nobody who edits what was fetched may change what is kept."""
     descriptor, name = tempfile.mkstemp(suffix=".part", dir=room)
     os.close(descriptor)
-    part = Path(name)
-    part.unlink()
-    try:
-        os.link(kept, part)
-    except OSError:
-        shutil.copyfile(kept, part)
-    return part
+    shutil.copyfile(kept, name)
+    return Path(name)
 
 
 def _size(folder: Path) -> int:

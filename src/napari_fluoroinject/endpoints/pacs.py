@@ -61,7 +61,8 @@ class Pacs:
         """
         with associated(self, [build_context(VERIFICATION)]) as association:
             response = association.send_c_echo()
-            if status_of(response, peer=str(self), request="C-ECHO") != SUCCESS:
+            status = status_of(response, peer=str(self), request="C-ECHO", association=association)
+            if status != SUCCESS:
                 raise refusal(response, peer=str(self), request="C-ECHO")
 
     def query(self, query: Query) -> tuple[Mapping[str, str], ...]:

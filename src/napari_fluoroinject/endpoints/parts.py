@@ -129,7 +129,8 @@ class Part:
     def _require_space(self) -> None:
         granted = self._ledger.grant(self.path.parent, held_bytes=self._held_bytes)
         if not granted:
-            self._fail("too little free space")
+            free, least = shutil.disk_usage(self.path.parent).free, self._limits.least_free_bytes
+            self._fail(f"too little space: {free >> 20} MB free, {least >> 20} MB needed")
             return
         self._held_bytes = self._left_bytes = granted
 

@@ -169,7 +169,7 @@ def _ask(
     except ValueError as error:
         raise RefusedError(f"{peer} takes no such queries: {error}; expected C-FIND") from error
     for response, answer in responses:
-        status = status_of(response, peer=str(peer), request="C-FIND")
+        status = status_of(response, peer=str(peer), request="C-FIND", association=association)
         if status in PENDING:
             if answer is None:
                 raise RefusedError(f"{peer} gave an answer to C-FIND that cannot be understood")

@@ -6,11 +6,9 @@ import queue
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from pydicom.uid import XRayRadiationDoseSRStorage
-
 from napari_fluoroinject.endpoints.answering import PROBE
 from napari_fluoroinject.endpoints.arrivals import found_arrival
-from napari_fluoroinject.endpoints.dimse import CINE_CLASSES
+from napari_fluoroinject.endpoints.dimse import CINE_CLASSES, RESULT_CLASSES
 from napari_fluoroinject.endpoints.judge import Shelf
 from napari_fluoroinject.endpoints.limits import Limits
 from napari_fluoroinject.endpoints.self_test import check_guards
@@ -29,8 +27,11 @@ if TYPE_CHECKING:
     from napari_fluoroinject.settings.network import ListenSettings
 
 
-RECEIVED_CLASSES = (*CINE_CLASSES, XRayRadiationDoseSRStorage)
-"""Loops, and the dose reports of their studies."""
+RECEIVED_CLASSES = (*CINE_CLASSES, *RESULT_CLASSES)
+"""Loops, the dose reports of their studies, and whatever a fetch over C-MOVE may ask for.
+
+The length of this list costs nothing that can be measured: 5 ms per association with 9 classes and
+with 22, where the caller proposes one."""
 HERE = Station(ae_title="FLUOROINJECT")
 """On loopback, for everyone on this machine, at a free port."""
 
@@ -38,7 +39,15 @@ _MOST_AWAITED = 1000
 
 
 class Witness(Protocol):
-    """Notes what a receiver does; called in the associations' threads."""
+    """Notes what a receiver does; between start and stop called in the associations' threads."""
+
+    def started(self) -> None:
+        """Note that the receiver listens from here on; a StorageError ends it."""
+        ...
+
+    def stopped(self) -> None:
+        """Note that it listens no more; called also where `started` was not."""
+        ...
 
     def accepted(self, peer: Peer) -> None:
         """Note an association that is established."""
@@ -69,7 +78,8 @@ class Receiver(StorageScp):
     index
         Gets a row for every object before it is acknowledged.
     job
-        Whether each new object is to be analysed.
+        Whether each object that is pushed is to be analysed, once; what somebody here fetches over
+        C-MOVE is not.
     refused
         Called with every object that is refused, in the association's thread.
     limits
@@ -95,7 +105,7 @@ class Receiver(StorageScp):
         self._tell = refused
         self.witness: Witness | None = None
         super().__init__(
-            Shelf(spool=spool, index=index, job=job),
+            Shelf(spool=spool, index=index, job=job, askers=index.askers() if index else None),
             station,
             classes=RECEIVED_CLASSES,
             received=self._note,
@@ -111,6 +121,17 @@ class Receiver(StorageScp):
             return self._arrivals.get(timeout=timeout_s)
         except queue.Empty:
             return None
+
+    def listens(self) -> None:
+        """Take note of the port that was had, before the first caller is accepted."""
+        if self.witness is not None:
+            self.witness.started()
+
+    def close(self) -> None:
+        """Stop listening, end every association, and wait for their threads."""
+        super().close()
+        if self.witness is not None:
+            self.witness.stopped()
 
     def accepted(self, peer: Peer) -> None:
         """Take note of a caller whose association is established."""

@@ -142,7 +142,6 @@ def _send(peer: Pacs, association: Association, offer: _Offer) -> Receipt:
 
 
 def _request(peer: Pacs, association: Association, item: Storable, offer: _Offer) -> Receipt:
-    request = f"C-STORE of {offer.instance}"
     try:
         response: Dataset = association.send_c_store(item)
     except ValueError as error:  # an object in memory that cannot be encoded as it was accepted
@@ -151,10 +150,11 @@ def _request(peer: Pacs, association: Association, item: Storable, offer: _Offer
             "which can be decompressed on the way"
         ) from error
     except (RuntimeError, OSError) as error:
-        raise UnreachableError(f"{peer} went away before {request}: {error}") from error
-    status = status_of(response, peer=str(peer), request=request)
+        raise UnreachableError(f"{peer} went away before C-STORE: {error}") from error
+    # without the UID: what is told of a peer that went away is told of all that are left
+    status = status_of(response, peer=str(peer), request="C-STORE", association=association)
     if status != SUCCESS and not is_warning(status):
-        raise refusal(response, peer=str(peer), request=request)
+        raise refusal(response, peer=str(peer), request=f"C-STORE of {offer.instance}")
     if status != SUCCESS:
         log.warning("%s kept %s with warning 0x%04X", peer, offer.instance, status)
     return Receipt(sop_instance_uid=offer.instance, destination=str(peer), status=status)

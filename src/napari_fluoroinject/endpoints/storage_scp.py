@@ -11,6 +11,7 @@ from napari_fluoroinject.endpoints.allow import (
     Peer,
     check_title,
     is_loopback,
+    legible,
     parse_callers,
 )
 from napari_fluoroinject.endpoints.answers import EVENTS, answers
@@ -27,7 +28,7 @@ from napari_fluoroinject.endpoints.judge import (
     uid_or_words,
 )
 from napari_fluoroinject.endpoints.limits import Limits
-from napari_fluoroinject.endpoints.listener import Listener
+from napari_fluoroinject.endpoints.listener import Listener, no_port
 from napari_fluoroinject.endpoints.parts import (
     Ledger,
     Part,
@@ -238,6 +239,8 @@ class StorageScp:
         ------
         EndpointError
             If the address or port cannot be had, or the certificates not be used.
+        StorageError
+            If the start cannot be noted.
         """
         station = self.station
         context = None if station.tls is None else server_context(station.tls)
@@ -246,18 +249,25 @@ class StorageScp:
                 station.host, station.port, entity=self, limits=self.limits, context=context
             )
         except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or error
+            where = f"{station.host}:{station.port}"
             raise EndpointError(
-                f"{self.ae_title} cannot listen on {station.host}:{station.port}: "
-                f"{why}; expected a free port: choose another, or 0 for any"
+                f"{self.ae_title} cannot listen on {where}: {no_port(error)}"
             ) from error
-        self._listener.start()
+        try:
+            self.listens()
+            self._listener.start()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop listening, end every association, and wait for their threads."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
+
+    def listens(self) -> None:
+        """Take note of the port that was had, before the first caller is accepted."""
 
     def admits(self, peer: Peer) -> bool:
         """Whether this caller may call."""
@@ -268,7 +278,11 @@ class StorageScp:
 
     def rejected(self, peer: Peer, why: str) -> None:
         """Take note of a caller that is turned away."""
-        log.warning("%s: rejected a caller at %s: %s", self.ae_title, peer.address, why)
+        caller = repr(legible(peer.ae_title)) if peer.ae_title else "a caller"
+        called = f", calling {legible(peer.called)!r}" if peer.called else ""
+        log.warning(
+            "%s: rejected %s at %s%s: %s", self.ae_title, caller, peer.address, called, why
+        )
 
     def new_part(self, message: Message, peer: Peer) -> Part:
         """Open the file of an object that begins to arrive, and write what comes before it."""
@@ -298,6 +312,8 @@ class StorageScp:
             self._received(received)
         except NotKeptError as refused:
             status, comment = refused.status, refused.comment
+            if isinstance(refused.__cause__, StorageError) and status == OUT_OF_RESOURCES:
+                log.warning("%s: %s", self.ae_title, refused.__cause__)
         except (StorageError, MemoryError) as error:
             log.warning("%s: an object could not be noted: %s", self.ae_title, error)
             status, comment = OUT_OF_RESOURCES, "cannot be kept durably now"
@@ -335,7 +351,7 @@ class StorageScp:
             level,
             "%s: object of %s refused with 0x%04X: %s",
             self.ae_title,
-            peer.ae_title,
+            legible(peer.ae_title),
             status,
             comment,
         )

@@ -57,15 +57,15 @@ def worklist(peer: Pacs, query: WorklistQuery) -> tuple[ScheduledProcedure, ...]
         An answer that cannot be understood.
     """
     found: list[ScheduledProcedure] = []
-    for answer in answers(peer, _identifier(query), model=MODALITY_WORKLIST):
+    for answer in answers(peer, identifier_of(query), model=MODALITY_WORKLIST):
         with one_error(str(peer)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found += _procedures(answer)
     return tuple(found)
 
 
-def _identifier(query: WorklistQuery) -> Dataset:
-    """The item asked for, with every key that is read below (PS3.4 K.6.1.2.2)."""
+def identifier_of(query: WorklistQuery) -> Dataset:
+    """Return the item asked for, with every key that is read of an answer (PS3.4 K.6.1.2.2)."""
     step = Dataset()
     step.Modality = query.modality or None
     step.ScheduledStationAETitle = query.station or None

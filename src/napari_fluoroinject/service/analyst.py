@@ -134,10 +134,12 @@ class Analyst:
         try:
             requested = _requested(arrival.path)
         except UnreadableObjectError as error:
-            self._fail(uid, str(error))
+            self._fail(uid, _plain(error, arrival))
             return
         if not requested.cine:
-            self._skip(uid, "kept: objects of its class hold no cine loop")
+            self._skip(uid, f"kept: {_class_of(arrival)} holds no cine loop")
+        elif requested.result:
+            self._skip(uid, f"kept: a result, not a loop ({_class_of(arrival)})")
         elif requested.single_frame:
             self._work_on_series(job, arrival, requested)
         else:
@@ -169,7 +171,7 @@ class Analyst:
             else:
                 self._analyse(job, arrival, frames, requested)
         except UnreadableObjectError as error:
-            self._fail(uid, str(error))
+            self._fail(uid, _plain(error, arrival))
         finally:
             with self._turn:
                 self._busy_series.discard(series)
@@ -216,7 +218,8 @@ class Analyst:
 
     def _keep(self, uid: str, worked: Worked, decision: Decision, *, seconds: float) -> None:
         """End the job and queue its results, in one transaction."""
-        destination = self._settings.service.send_to
+        named = self._settings.service.send_to
+        destination = None if named is None else self._settings.to_keep(named)
         results = [
             Outgoing(
                 sop_instance_uid=one.sop_instance_uid,
@@ -242,6 +245,7 @@ class Analyst:
             warnings=worked.warnings,
             seconds=round(seconds, 3),
         )
+        log.info("…%s was analysed in %.1f s: %d results", uid[-12:], seconds, len(worked.files))
         if destination is not None:
             self._trail.note("queued", source_uid=uid, destination=destination, count=len(results))
 
@@ -274,3 +278,14 @@ def _requested(path: Path) -> Requested:
     from napari_fluoroinject.dicom.requested import read_requested
 
     return read_requested(path)
+
+
+def _class_of(arrival: Arrival) -> str:
+    from napari_fluoroinject.dicom.class_names import class_name
+
+    return class_name(arrival.sop_class_uid)
+
+
+def _plain(error: UnreadableObjectError, arrival: Arrival) -> str:
+    """What is wrong with an object: the name of its file in the spool tells nobody anything."""
+    return f"{_class_of(arrival)}: seen {error.seen}; expected {error.expected}"

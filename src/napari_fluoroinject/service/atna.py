@@ -74,6 +74,7 @@ FORMS: Mapping[str, Form] = {
     "send failed": Form(event="110104", action="C", outcome=4, way="out"),
     "dead": Form(event="110104", action="C", outcome=8, way="out"),
     "retried": Form(event="110104", action="C", way="out"),
+    "dismissed": Form(event="110103", action="U"),
     "commitment asked": Form(event="110103", action="R"),
     "committed": Form(event="110103", action="R"),
     "verified": Form(event="110103", action="R"),
@@ -138,10 +139,12 @@ def _other(entry: Entry, form: Form) -> tuple[str, str | None, str] | None:
         # whoever started the service is not known to it: recorded as such (PS3.15 A.5.3.1)
         return str(facts.get("user", "anonymous")), None, "110151"
     name = facts.get("destination") if form.way == "out" else facts.get("caller")
-    if name is None and not form.way:
+    address = facts.get("address")
+    if ", " in str(address):  # of several: the description names them
+        address = None
+    if name is None and address is None and not form.way:
         return None
     role = _PARTICIPANTS[form.way][0] if form.way else ""
-    address = facts.get("address")
     return str(name or "unknown"), None if address is None else str(address), role
 
 

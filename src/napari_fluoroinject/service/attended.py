@@ -72,6 +72,13 @@ def attended(
             return {"worker": service.runs, "sender": is_running(orders.root, "sender")}
 
         stack.enter_context(
-            observed(receiver, settings, told.service, parts=parts, flush=witness.flush)
+            observed(
+                receiver,
+                settings,
+                told.service,
+                parts=parts,
+                flush=witness.flush,
+                knows=told.knows,
+            )
         )
         yield receiver, service.check

@@ -109,7 +109,7 @@ class Confirmation:
         for destination in dict.fromkeys(one.destination for one in entries):
             mine = [one for one in entries if one.destination == destination]
             try:
-                endpoint = self._delivery.settings.endpoint(destination)
+                endpoint = self._delivery.endpoint(destination)
             except FluoroinjectError as error:
                 log.warning("entries cannot be followed up: %s", plainly(error))
                 continue
@@ -162,15 +162,36 @@ def take_report(queue: Queue, trail: Trail, report: Report, *, now_s: float) -> 
     known = queue.commitment_reported(
         report.transaction_uid, committed=report.committed, failed=report.failed, now_s=now_s
     )
-    trail.note(
-        "committed" if known else "refused",
-        transaction_uid=report.transaction_uid,
-        caller=report.caller,
-        count=len(report.committed),
-        reason=f"{len(report.failed)} are not kept" if report.failed else None,
-    )
     if not known:
+        trail.note(
+            "refused",
+            transaction_uid=report.transaction_uid,
+            caller=report.caller,
+            count=len(report.committed) + len(report.failed),
+            reason="nobody has asked for this storage commitment",
+        )
         raise RefusedError(
             f"a report on the transaction {report.transaction_uid}; expected one that was asked "
             "for"
+        )
+    _note_report(trail, report, queue.asked_in(report.transaction_uid))
+
+
+def _note_report(trail: Trail, report: Report, entries: Sequence[Entry]) -> None:
+    """Note of each object what the archive says; of what was not asked for nothing."""
+    told = [one for one in entries if one.sop_instance_uid in {*report.committed, *report.failed}]
+    for entry in told:
+        status = report.failed.get(entry.sop_instance_uid)
+        note = trail.note if entry is told[-1] else trail.note_soon  # on disk with the last
+        note(
+            "committed" if status is None else "send failed",
+            sop_instance_uid=entry.sop_instance_uid,
+            sop_class_uid=entry.sop_class_uid,
+            source_uid=entry.source_uid,
+            destination=entry.destination,
+            transaction_uid=report.transaction_uid,
+            caller=report.caller,
+            number=entry.number,
+            status=None if status is None else f"0x{status:04X}",
+            reason=None if status is None else "the archive does not keep it",
         )

@@ -7,8 +7,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from napari_fluoroinject.dicom.codes import PRIVATE_SCHEME
-from napari_fluoroinject.endpoints import conformance, dimse
+from napari_fluoroinject.endpoints import conformance, conformance_keys, dimse
 from napari_fluoroinject.service.atna import FORMS, MEANINGS, UNDISCLOSED
+from napari_fluoroinject.service.conformance_results import result_series
+from napari_fluoroinject.transfer import ASKED_ONLY, COLUMNS
 
 _OUTCOMES = {0: "success", 4: "minor failure", 8: "serious failure"}
 
@@ -29,6 +31,12 @@ def markdown() -> str:
         connect_s=dimse.CONNECT_TIMEOUT_S,
         associate_s=dimse.ASSOCIATE_TIMEOUT_S,
         answer_s=dimse.ANSWER_TIMEOUT_S,
+        query_keys=conformance_keys.query_keys(
+            {level: (*COLUMNS[level], *ASKED_ONLY[level]) for level in COLUMNS}
+        ),
+        worklist_keys=conformance_keys.worklist_keys(),
+        character_sets=conformance_keys.character_sets(),
+        result_series=result_series(),
         audit=_audit(),
         undisclosed=UNDISCLOSED,
         private_scheme=PRIVATE_SCHEME,

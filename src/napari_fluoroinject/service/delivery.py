@@ -6,7 +6,7 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.errors import FluoroinjectError, IdentityMismatchError
+from napari_fluoroinject.errors import FluoroinjectError, IdentityMismatchError, SettingsError
 from napari_fluoroinject.service.counterpart import kept_of, send_each
 from napari_fluoroinject.service.verdict import (
     PERMANENT_TRIES,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_QUIET_S = 60.0
+"""The log tells the same failure of one destination again after so long."""
 AT_ONCE = 32
 """Entries that are taken together, and go over one association."""
 
@@ -66,6 +68,26 @@ class Delivery:
         self.trail = trail
         self._sink_of = sink_of
         self.now_s = now_s
+        self._unknown: set[str] = set()
+        self._missed: dict[tuple[str, str], int] = {}
+        self._told_s: dict[tuple[str, str], float] = {}
+
+    def endpoint(self, destination: str) -> Endpoint:
+        """Return the endpoint that entries were queued for; one that is gone calls a person, once.
+
+        Raises
+        ------
+        SettingsError
+            The settings do not know it any more.
+        """
+        try:
+            return self.settings.kept(destination)
+        except SettingsError as error:
+            if destination not in self._unknown:
+                self._unknown.add(destination)
+                log.error("results wait, and need a person: %s", error)
+                self.trail.note("alarm", destination=destination, reason=str(error))
+            raise
 
     def open(self, endpoint: Endpoint) -> Counterpart:
         """Return the counterpart of an endpoint; nothing is sent yet.
@@ -87,12 +109,32 @@ class Delivery:
         entries = self.queue.take(now_s=self.now_s(), limit=AT_ONCE)
         for destination in dict.fromkeys(one.destination for one in entries):
             self._send([one for one in entries if one.destination == destination])
+        self._tell_missed()
         return len(entries)
+
+    def _tell_missed(self) -> None:
+        """Tell what was not sent, one line for a destination and a cause, and not too often."""
+        now_s = self.now_s()
+        for cause, tries in tuple(self._missed.items()):
+            if not 0.0 <= now_s - self._told_s.get(cause, -_QUIET_S) < _QUIET_S:
+                what = "1 try" if tries == 1 else f"{tries} tries"
+                log.warning("%s to send to %s failed, it is tried again: %s", what, *cause)
+                self._told_s[cause] = now_s
+                del self._missed[cause]
+
+    def _tell_returned(self, entry: Entry) -> None:
+        failed = [cause for cause in self._told_s if cause[0] == entry.destination]
+        if failed:
+            log.warning("%s takes results again", entry.destination)
+        for cause in failed:
+            self._told_s.pop(cause)
+            self._missed.pop(cause, None)
+        log.info("…%s was returned to %s", entry.sop_instance_uid[-12:], entry.destination)
 
     def _send(self, entries: Sequence[Entry]) -> None:
         """Send entries of one destination; what becomes of one is not the others' matter."""
         try:
-            endpoint = self.settings.endpoint(entries[0].destination)
+            endpoint = self.endpoint(entries[0].destination)
             sink = self.open(endpoint)
         except FluoroinjectError as error:
             for entry in entries:
@@ -161,6 +203,7 @@ class Delivery:
 
     def _sent(self, entry: Entry, receipt: Receipt) -> None:
         self.queue.sent(entry.number, status=receipt.status, now_s=self.now_s())
+        self._tell_returned(entry)
         self._note("sent", entry, status=receipt.status, tries=entry.tries)
 
     def verify(self, entries: Sequence[Entry], endpoint: Endpoint, sink: Counterpart) -> None:
@@ -199,14 +242,20 @@ class Delivery:
         foreign = isinstance(error, IdentityMismatchError)
         dead = foreign or (is_of_the_object(error) and entry.tries >= PERMANENT_TRIES)
         status = status_in(error)
-        self.queue.failed(
-            entry.number, error=str(error), status=status, permanent=dead, now_s=self.now_s()
-        )
-        log.log(
-            logging.ERROR if dead else logging.WARNING,
-            "entry %d was not sent (try %d)%s: %s",
-            *(entry.number, entry.tries, ", and will not be" if dead else "", plainly(error)),
-        )
+        if foreign:
+            self.queue.held_back(entry.number, error=str(error), now_s=self.now_s())
+        else:
+            self.queue.failed(
+                entry.number, error=str(error), status=status, permanent=dead, now_s=self.now_s()
+            )
+        if dead:
+            by = "our own check" if foreign else entry.destination
+            log.error(
+                "entry %d will not be sent: %s refused: %s", entry.number, by, plainly(error)
+            )
+        else:
+            cause = entry.destination, plainly(error)
+            self._missed[cause] = self._missed.get(cause, 0) + 1
         self._note("dead" if dead else "send failed", entry, status=status, reason=plainly(error))
 
     def _note(self, event: str, entry: Entry, **facts: str | int | None) -> None:

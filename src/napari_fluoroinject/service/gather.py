@@ -81,7 +81,7 @@ def already_analysed(frames: Frames, jobs: Jobs, *, since_s: float) -> str | Non
 
 
 def beside(arrival: Arrival, own: Iterable[str], index: Index) -> tuple[Path, ...]:
-    """Return files of the same study that are no part of the loop, and still there.
+    """Return loops and dose reports of the same study that are not this loop, and still there.
 
     Parameters
     ----------
@@ -92,10 +92,14 @@ def beside(arrival: Arrival, own: Iterable[str], index: Index) -> tuple[Path, ..
     index
         Of the spool.
     """
+    from napari_fluoroinject.dicom.find import FETCHED_CLASSES
+
     mine = set(own)
     others = [
         one.path
         for one in index.study(arrival.study_instance_uid)
-        if one.sop_instance_uid not in mine and one.path.is_file()
+        if one.sop_class_uid in FETCHED_CLASSES
+        and one.sop_instance_uid not in mine
+        and one.path.is_file()
     ]
     return tuple(others[-MOST_BESIDE:])

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari_fluoroinject.service.numbers import Numbers
+    from napari_fluoroinject.service.numbers import Numbers, Waiting
 
 UNSENT_S = 86400.0
 """Age of a result that is not sent, or not confirmed, from which on a person is called."""
+
+_DISMISS = "fluoroinject queue --dismiss N --why TEXT where nothing more is to be done."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ def _stops(numbers: Numbers) -> Iterator[Alarm]:
             stops=True,
         )
     for part, runs in sorted(numbers.parts.items()):
-        if not runs:
+        if runs is False:
             yield Alarm(
                 id=part,
                 text=f"The {part} does not run.",
@@ -69,6 +71,14 @@ def _stops(numbers: Numbers) -> Iterator[Alarm]:
 
 
 def _aged(numbers: Numbers) -> Iterator[Alarm]:
+    if numbers.unknown:
+        yield Alarm(
+            id="destination",
+            text=f"Results wait for {', '.join(numbers.unknown)}, which the settings do not know.",
+            answer="Set the endpoint up again under this name in [endpoints], then start the "
+            "service again; nothing is lost by that.",
+            stops=True,
+        )
     unsent, unconfirmed = numbers.oldest_unsent_s, numbers.oldest_uncommitted_s
     if unsent is not None and unsent > UNSENT_S:
         yield Alarm(
@@ -78,6 +88,9 @@ def _aged(numbers: Numbers) -> Iterator[Alarm]:
             "fluoroinject queue shows the last error.",
             stops=True,
         )
+    for one in numbers.waiting:
+        if one.oldest_s > numbers.notice_after_s:
+            yield _delayed(one)
     if unconfirmed is not None and unconfirmed > UNSENT_S:
         yield Alarm(
             id="uncommitted",
@@ -87,19 +100,41 @@ def _aged(numbers: Numbers) -> Iterator[Alarm]:
         )
 
 
+def _delayed(one: Waiting) -> Alarm:
+    wait = "1 result waits" if one.count == 1 else f"{one.count} results wait"
+    error = "no failure is known" if one.last_error is None else f"last error: {one.last_error}"
+    return Alarm(
+        id="delayed",
+        text=f"{wait} to be sent to {one.destination}, the oldest for {duration(one.oldest_s)}; "
+        f"{error.rstrip('.')}.",
+        answer="Nothing is lost: it is tried again and again, at least once an hour. See whether "
+        "the archive runs and takes our AE title; fluoroinject queue --retry all tries at once.",
+    )
+
+
 def _objects(numbers: Numbers) -> Iterator[Alarm]:
     if dead := numbers.queue.get("dead", 0):
         yield Alarm(
             id="dead",
             text=f"{counted(dead, 'result')} refused by the archive for good.",
             answer="See fluoroinject queue for the reason, put it right there, then "
-            "fluoroinject queue --retry all.",
+            f"fluoroinject queue --retry all; {_DISMISS}",
+        )
+    if held := numbers.queue.get("held", 0):
+        yield Alarm(
+            id="held",
+            text=f"{counted(held, 'result')} not sent: our own check refused.",
+            answer="Its file, or the loop it was made of, is not what it was. Nothing is wrong at "
+            "the archive. See fluoroinject queue for the reason, and who changed the spool; "
+            "then fluoroinject queue --again UID makes it anew and --retry N sends it; "
+            f"{_DISMISS}",
         )
     if failed := numbers.jobs.get("failed", 0):
         yield Alarm(
             id="failed",
             text=f"{counted(failed, 'object')} not analysed: the analysis failed.",
-            answer="The run itself is kept. See the reason below; look at the run as usual.",
+            answer="The run itself is kept. See the reason below; look at the run as usual. Then "
+            f"fluoroinject queue --again UID, or {_DISMISS.replace(' N ', ' UID ')}",
         )
     if numbers.quarantined:
         yield Alarm(
@@ -107,7 +142,7 @@ def _objects(numbers: Numbers) -> Iterator[Alarm]:
             text=f"{counted(numbers.quarantined, 'refused object')} kept in quarantine "
             f"({megabytes(numbers.quarantined_bytes)}).",
             answer="Each was damaged or bore the UID of another object. Read the .txt beside it "
-            "in quarantine/, settle it with the sender, then remove both files.",
+            "in quarantine/: it names the sender. Settle it there, then remove both files.",
         )
 
 

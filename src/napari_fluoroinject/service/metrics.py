@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _PREFIX = "fluoroinject_"
-_JOBS = ("waiting", "working", "done", "failed", "skipped")
-_QUEUE = ("new", "sending", "sent", "committed", "dead")
+_JOBS = ("waiting", "working", "done", "failed", "skipped", "dismissed")
+_QUEUE = ("new", "sending", "sent", "committed", "dead", "held", "dismissed")
 ALARMS = (
     "database",
     "disk",
     "receiver",
     "worker",
     "sender",
+    "destination",
     "unsent",
+    "delayed",
     "uncommitted",
     "dead",
+    "held",
     "failed",
     "quarantine",
 )
@@ -69,7 +72,7 @@ def _counters(numbers: Numbers) -> Rows:
 def _gauges(numbers: Numbers) -> Rows:
     raised = {one.id for one in alarms(numbers)}
     every = dict.fromkeys((*ALARMS, *sorted(raised)))
-    parts = {name: int(runs) for name, runs in numbers.parts.items()}
+    parts = {name: int(bool(runs)) for name, runs in numbers.parts.items()}
     return [
         ("associations_open", "Associations open now.", numbers.associations),
         ("jobs", "Analyses by state.", _by("state", _all(_JOBS, numbers.jobs))),

@@ -54,6 +54,7 @@ def observed(
     *,
     parts: Callable[[], Mapping[str, bool]] | None = None,
     flush: Callable[[], None] | None = None,
+    knows: Callable[[str], bool] | None = None,
 ) -> Iterator[None]:
     """Show health, counters and page, and send the trail on, where the settings ask for them.
 
@@ -67,6 +68,8 @@ def observed(
         Which other parts must run, and whether each does.
     flush
         Writes what the witness has counted.
+    knows
+        Whether the settings know a destination of results.
 
     Raises
     ------
@@ -87,10 +90,12 @@ def observed(
         if service.status_port:
             sources = status.Sources(
                 reserve_bytes=listen.reserve_mb << 20,
+                notice_after_s=service.notice_after_s,
                 associations=lambda: receiver.associations,
                 echoes=lambda: answers(receiver.station, receiver.port),
                 parts=parts,
                 flush=flush,
+                knows=knows,
             )
             stack.enter_context(status.start(root, port=service.status_port, sources=sources))
         yield

@@ -26,17 +26,25 @@ class Orders:
         What was said on the command line in place of the file's `[service]`.
     port
         Of the receiver on this machine, for health; 0 = there is none.
+    verbose
+        Whether the log has a line for every object too.
     """
 
     root: Path
     config: Path | None = None
     service: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     port: int = 0
+    verbose: bool = False
 
     def text(self) -> str:
         """Return it as one line of JSON."""
         config = None if self.config is None else str(self.config)
-        told = {"root": str(self.root), "config": config, "port": self.port}
+        told = {
+            "root": str(self.root),
+            "config": config,
+            "port": self.port,
+            "verbose": self.verbose,
+        }
         return json.dumps(told | {"service": dict(self.service)})
 
     @classmethod
@@ -45,7 +53,11 @@ class Orders:
         told = json.loads(line)
         config = None if told["config"] is None else Path(told["config"])
         return cls(
-            root=Path(told["root"]), config=config, service=told["service"], port=told["port"]
+            root=Path(told["root"]),
+            config=config,
+            service=told["service"],
+            port=told["port"],
+            verbose=told["verbose"],
         )
 
     def settings(self) -> Settings:

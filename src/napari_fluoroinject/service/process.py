@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+LOG_TIME = "%Y-%m-%d %H:%M:%S%z"
 _PATIENCE_S = 60.0
 _POLL_S = 0.05
 
@@ -34,9 +36,9 @@ def begin() -> tuple[Orders, threading.Event]:
     orders = Orders.read(sys.stdin.buffer.readline())
     die_with_parent(sys.stdin.buffer, parent=int(sys.argv[1]))
     os.umask(0o077)
-    logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(level=logging.WARNING, format=LOG_FORMAT, datefmt=LOG_TIME)
+    if orders.verbose:
+        logging.getLogger("napari_fluoroinject").setLevel(logging.INFO)
     for library in ("pydicom", "pynetdicom"):  # they quote values, which may be a patient's
         logging.getLogger(library).setLevel(logging.CRITICAL)
     return orders, stop

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.errors import StorageError
-from napari_fluoroinject.service.numbers import Latest, Numbers, Sources
+from napari_fluoroinject.service.numbers import Latest, Numbers, Sources, Waiting
 from napari_fluoroinject.spool.audit_check import recent
 from napari_fluoroinject.spool.database import Database
 from napari_fluoroinject.spool.overview import overview
@@ -28,6 +28,8 @@ LATEST = 20
 _FRESH_S = 1.0
 """Numbers are gathered this often at most, however many ask."""
 _ECHO_S = 10.0
+_STARTING_S = 60.0
+"""A part that has not run yet is starting for so long."""
 
 
 class Reader:
@@ -55,6 +57,8 @@ class Reader:
         self._numbers: Numbers | None = None
         self._gathered = self._echoed = -1e9
         self._echoes: bool | None = None
+        self._begun = time.monotonic()
+        self._ran: set[str] = set()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -90,17 +94,29 @@ class Reader:
             version=__version__,
             started_s=self._started_s,
             associations=sources.associations() if sources.associations else None,
-            parts=dict(sources.parts()) if sources.parts else {},
+            parts=self._parts(),
+            unknown=_unknown(found, sources),
             echoes=self._echo(),
             free_bytes=free,
             reserve_bytes=sources.reserve_bytes,
+            notice_after_s=sources.notice_after_s,
             quarantined=quarantined,
             quarantined_bytes=quarantined_bytes,
             resident_bytes=resident_bytes(),
             database_fault=fault,
             **({} if found is None else _counted(found, now_s=now_s)),  # type: ignore[arg-type] # named alike
-            latest=() if found is None else _latest(found, self._root / "audit"),
+            **({} if found is None else _noted(found, self._root / "audit", now_s=now_s)),  # type: ignore[arg-type] # named alike
         )
+
+    def _parts(self) -> dict[str, bool | None]:
+        """Whether each part runs; None for one that has had no time to start yet."""
+        runs = self._sources.parts() if self._sources.parts else {}
+        self._ran |= {name for name, up in runs.items() if up}
+        early = time.monotonic() - self._begun < _STARTING_S
+        return {
+            name: None if early and not up and name not in self._ran else up
+            for name, up in runs.items()
+        }
 
     def _echo(self) -> bool | None:
         if self._sources.echoes is not None and time.monotonic() - self._echoed >= _ECHO_S:
@@ -134,6 +150,12 @@ def _counted(found: Overview, *, now_s: float) -> dict[str, object]:
     }
 
 
+def _unknown(found: Overview | None, sources: Sources) -> tuple[str, ...]:
+    if found is None or sources.knows is None:
+        return ()
+    return tuple(one for one in found.destinations if not sources.knows(one))
+
+
 def _age(since_s: float | None, now_s: float) -> float | None:
     return None if since_s is None else max(0.0, now_s - since_s)
 
@@ -150,17 +172,32 @@ def _disk(root: Path) -> tuple[int | None, int, int]:
     return free, count, size
 
 
-def _latest(found: Overview, trail: Path) -> tuple[Latest, ...]:
-    decided: dict[Fact, Mapping[str, Fact]] = {}
-    analysed: dict[Fact, Mapping[str, Fact]] = {}
+def _noted(found: Overview, trail: Path, *, now_s: float) -> dict[str, object]:
+    """What the trail adds to the database: how it was decided, why it was not sent."""
+    key = dict.fromkeys(("decided", "analysed"), "sop_instance_uid")
+    key["send failed"] = "destination"
+    told: dict[str, dict[Fact, Mapping[str, Fact]]] = {event: {} for event in key}
     try:
         for entry in recent(trail):
-            if entry.event in ("decided", "analysed"):
-                kept = decided if entry.event == "decided" else analysed
-                kept[entry.facts.get("sop_instance_uid")] = entry.facts
+            if entry.event in key:
+                told[entry.event][entry.facts.get(key[entry.event])] = entry.facts
     except StorageError:  # the objects themselves are shown all the same
         pass
-    return tuple(_shown(one, decided, analysed) for one in found.recent)
+    latest = (_shown(one, told["decided"], told["analysed"]) for one in found.recent)
+    waiting = (
+        Waiting(
+            destination=one.destination,
+            count=one.count,
+            oldest_s=max(0.0, now_s - one.since_s),
+            last_error=_text(told["send failed"].get(one.destination, {}).get("reason")),
+        )
+        for one in found.waiting
+    )
+    return {"latest": tuple(latest), "waiting": tuple(waiting)}
+
+
+def _text(fact: Fact) -> str | None:
+    return None if fact is None else str(fact)
 
 
 def _shown(
@@ -190,6 +227,8 @@ def _state(one: Recent) -> str:
     """One word for the whole way of an object."""
     if one.job is None:
         return "received"
+    if one.dismissed and not one.dead:
+        return "dismissed"
     if one.job != "done" or not one.results:
         return {"done": "analysed", "working": "analysing"}.get(one.job, one.job)
     if one.dead:

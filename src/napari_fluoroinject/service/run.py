@@ -13,7 +13,6 @@ from napari_fluoroinject.service.process import alone, begin
 if TYPE_CHECKING:
     from napari_fluoroinject.service.analyst import Analyst
     from napari_fluoroinject.service.orders import Orders
-    from napari_fluoroinject.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +51,7 @@ def serve(orders: Orders, stop: threading.Event) -> None:
     """
     from napari_fluoroinject.service.analyst import Analyst
     from napari_fluoroinject.service.decide import check_settings
+    from napari_fluoroinject.service.peers import check_peers
     from napari_fluoroinject.service.scheduled import Schedule
     from napari_fluoroinject.service.supervised import Supervised
     from napari_fluoroinject.spool.audit import Trail
@@ -60,7 +60,7 @@ def serve(orders: Orders, stop: threading.Event) -> None:
 
     settings = orders.settings()
     check_settings(settings.service, site=settings.site_procedures)
-    _check_destination(settings)
+    check_peers(settings)
     with (
         alone(orders.root, "service"),
         Database(orders.root) as database,
@@ -107,12 +107,6 @@ def _work(analyst: Analyst, stop: threading.Event) -> None:
         except Exception:  # the edge of a worker
             log.exception("an analyst stumbled")
             stop.wait(_AFTER_FAULT_S)
-
-
-def _check_destination(settings: Settings) -> None:
-    """Refuse an endpoint that nobody answers to, before the first result."""
-    if settings.service.send_to is not None:
-        settings.endpoint(settings.service.send_to)
 
 
 if __name__ == "__main__":

@@ -154,8 +154,9 @@ class _Request(BaseHTTPRequestHandler):
         elif path == "/healthz":
             found = alarms(numbers)
             healthy = not any(one.stops for one in found)
+            starts = any(runs is None for runs in numbers.parts.values())
             told = {
-                "status": "up" if healthy else "failing",
+                "status": ("starting" if starts else "up") if healthy else "failing",
                 "reasons": [{"id": one.id, "text": one.text} for one in found if one.stops],
                 "notices": [{"id": one.id, "text": one.text} for one in found if not one.stops],
                 "version": numbers.version,

@@ -31,9 +31,12 @@ _WAYS = {
     "returned": "➜ results sent",
     "kept": "■ results kept by the archive",
     "skipped": "◌ not analysed",
+    "dismissed": "◌ dismissed by a person",
     "failed": "▲ analysis failed",
-    "refused": "▲ results refused",
+    "refused": "▲ results given up",
 }
+
+_RUNS = {True: "runs", False: "does not run", None: "starts"}
 
 
 def page(numbers: Numbers, *, nonce: str) -> str:
@@ -72,6 +75,8 @@ def _state(numbers: Numbers, found: tuple[Alarm, ...]) -> str:
         words = f'<span class="mark">▲ the service does not work as it should ({stopped})</span>'
     elif found:
         words = f'the service works; <span class="mark">▲ {len(found)} to look at</span>'
+    elif any(runs is None for runs in numbers.parts.values()):
+        words = "the service starts"
     else:
         words = "the service works"
     return f'{words} <span class="soft">at {_clock(numbers.now_s, numbers.now_s)}</span>'
@@ -96,7 +101,7 @@ def _counts(numbers: Numbers) -> str:
     jobs, queue = numbers.jobs, numbers.queue
     sent, kept = queue.get("sent", 0), queue.get("committed", 0)
     waiting = jobs.get("waiting", 0) + jobs.get("working", 0)
-    failed, dead = jobs.get("failed", 0), queue.get("dead", 0)
+    failed, dead = jobs.get("failed", 0), queue.get("dead", 0) + queue.get("held", 0)
     oldest = numbers.oldest_unsent_s
     refused = sum(numbers.refused.values())
     cards = (
@@ -169,7 +174,7 @@ def _warnings(count: int | None) -> str:
 
 
 def _parts(numbers: Numbers) -> str:
-    told = [f"{name} {'runs' if runs else 'does not run'}" for name, runs in numbers.parts.items()]
+    told = [f"{name} {_RUNS[runs]}" for name, runs in numbers.parts.items()]
     if numbers.echoes is not None:
         told.append(f"receiver {'answers' if numbers.echoes else 'does not answer'} an echo")
     if numbers.associations is not None:
@@ -187,4 +192,5 @@ def _clock(at_s: float, now_s: float) -> str:
     """The time of this machine; with the day where it is not today's."""
     at, now = (datetime.fromtimestamp(one).astimezone() for one in (at_s, now_s))
     shown = f"{at:%H:%M:%S}" if at.date() == now.date() else f"{at:%Y-%m-%d %H:%M}"
+    shown += f" {at.isoformat()[-6:]}"
     return f'<time datetime="{at.isoformat(timespec="seconds")}">{shown}</time>'

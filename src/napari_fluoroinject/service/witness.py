@@ -7,9 +7,11 @@ import logging
 import threading
 import time
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject import __version__
+from napari_fluoroinject.endpoints.allow import Peer, legible
 from napari_fluoroinject.endpoints.judge import CONFLICT
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.audit import Trail
@@ -18,21 +20,24 @@ from napari_fluoroinject.spool.database import Database
 from napari_fluoroinject.spool.disk import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from napari_fluoroinject.endpoints.allow import Peer
     from napari_fluoroinject.endpoints.judge import Received
     from napari_fluoroinject.endpoints.storage_scp import Refused
 
 log = logging.getLogger(__name__)
 
 _FLUSH_S = 1.0
+_MOST_PEERS, _MOST_TOLD = 16, 3
+"""Of callers that are turned away within a second: kept, and told."""
 
 
 @contextmanager
 def witnessed(root: Path, *, settings: object = None) -> Iterator[SpoolWitness]:
     """Give the witness of a spool's receiver: `receiver.witness = ...` before it listens.
+
+    Nothing is noted before it listens: the spool may be another's.
 
     Parameters
     ----------
@@ -47,50 +52,84 @@ def witnessed(root: Path, *, settings: object = None) -> Iterator[SpoolWitness]:
         The trail or the database cannot be used.
     """
     with Database(root) as database, Trail(root / "audit") as trail:
-        witness = SpoolWitness(trail, Counters(database))
         digest = hashlib.sha256(repr(settings).encode()).hexdigest()
-        trail.note("started", what="receiver", version=__version__, settings_sha256=digest)
-        _note_change(trail, digest)
+        witness = SpoolWitness(trail, Counters(database), settings_sha256=digest)
+        stop = threading.Event()
+        keeper = threading.Thread(target=_flush_until, args=(stop, witness), name="witness")
+        keeper.start()
         try:
             yield witness
         finally:
+            stop.set()
+            keeper.join()
             witness.flush()
-            trail.note("stopped", what="receiver")
+
+
+def _flush_until(stop: threading.Event, witness: SpoolWitness) -> None:
+    """Write what was gathered every second: the next event may be hours away."""
+    while not stop.wait(_FLUSH_S):
+        witness.flush()
 
 
 def _note_change(trail: Trail, digest: str) -> None:
-    """Note that the settings are others than at the last start; the first ones are news too."""
+    """Note that the settings are others than at the last start; the first ones are no change."""
     kept = trail.folder / "settings.sha256"
     try:
-        before = kept.read_text(encoding="ascii")
+        before: str | None = kept.read_text(encoding="ascii")
+    except FileNotFoundError:
+        before = None
     except (OSError, UnicodeDecodeError):
         before = ""
-    if before != digest:
+    if before == digest:
+        return
+    if before is not None:
         trail.note("settings changed", settings_sha256=digest)
-        try:
-            write_whole(kept, digest.encode("ascii"))
-        except OSError as error:
-            raise StorageError(f"{error.filename}: {error.strerror}") from error
+    try:
+        write_whole(kept, digest.encode("ascii"))
+    except OSError as error:
+        raise StorageError(f"{error.filename}: {error.strerror}") from error
+
+
+@dataclass(slots=True)
+class _TurnedAway:
+    """Callers turned away for one reason: how many, and some of them."""
+
+    count: int = 0
+    peers: list[Peer] = field(default_factory=list)
+
+    def add(self, peer: Peer) -> None:
+        self.count += 1
+        if len(self.peers) < _MOST_PEERS and peer not in self.peers:
+            self.peers.append(peer)
 
 
 class SpoolWitness:
     """Notes into a trail and counters; any thread may call.
 
     Every object is in the trail before its sender is answered. Counts are gathered for a second,
-    and of callers who are turned away one a second has a line of its own, the rest a line
-    together: a flood of them fills no disk. A crash may lose the last second's.
+    and of callers who are turned away one a second has a line of its own, the rest a line for
+    each reason: a flood of them fills no disk. A crash may lose the last second's.
 
     Parameters
     ----------
     trail, counters
         Of the spool.
+    settings_sha256
+        Of what the receiver goes by.
     now_s
         The clock: seconds since the epoch.
     """
 
     def __init__(
-        self, trail: Trail, counters: Counters, *, now_s: Callable[[], float] = time.time
+        self,
+        trail: Trail,
+        counters: Counters,
+        *,
+        settings_sha256: str = "",
+        now_s: Callable[[], float] = time.time,
     ) -> None:
+        self._settings_sha256 = settings_sha256
+        self._listens = False
         self._trail = trail
         self._counters = counters
         self._now_s = now_s
@@ -98,11 +137,37 @@ class SpoolWitness:
         self._gathered: dict[tuple[str, str], int] = {}
         self._flushed = time.monotonic()
         self._turned_away = -_FLUSH_S
-        self._unnamed = 0
+        self._rest: dict[str, _TurnedAway] = {}
+
+    def started(self) -> None:
+        """Note that the receiver listens from here on.
+
+        Raises
+        ------
+        StorageError
+            The trail cannot be kept.
+        """
+        digest = self._settings_sha256
+        self._trail.note("started", what="receiver", version=__version__, settings_sha256=digest)
+        self._listens = True
+        _note_change(self._trail, digest)
+
+    def stopped(self) -> None:
+        """Note that it listens no more, where it did.
+
+        Raises
+        ------
+        StorageError
+            The trail cannot be kept.
+        """
+        if self._listens:
+            self._listens = False
+            self.flush()
+            self._trail.note("stopped", what="receiver")
 
     def accepted(self, peer: Peer) -> None:
         """Note an association that is established."""
-        self._note("association accepted", peer)
+        self._note("association accepted", [peer])
         self._count("associations_accepted")
 
     def rejected(self, peer: Peer, why: str) -> None:
@@ -112,9 +177,9 @@ class SpoolWitness:
             if alone:
                 self._turned_away = time.monotonic()
             else:
-                self._unnamed += 1
+                self._rest.setdefault(why, _TurnedAway()).add(peer)
         if alone:
-            self._note("association refused", peer, reason=why)
+            self._note("association refused", [peer], reason=why)
         self._count("associations_refused", label=why)
 
     def received(self, received: Received) -> None:
@@ -138,6 +203,12 @@ class SpoolWitness:
         )
         if not received.new:
             self._count("objects_duplicate")
+        log.info(
+            "…%s was received%s from %s",
+            received.sop_instance_uid[-12:],
+            "" if received.new else " again",
+            received.caller,
+        )
 
     def refused(self, refused: Refused) -> None:
         """Note an object that was refused."""
@@ -156,30 +227,34 @@ class SpoolWitness:
         """Write the counts that were gathered."""
         with self._lock:
             gathered, self._gathered = self._gathered, {}
-            unnamed, self._unnamed = self._unnamed, 0
+            rest, self._rest = self._rest, {}
             self._flushed = time.monotonic()
-        if unnamed:
-            with suppress(StorageError):
-                self._trail.note("association refused", count=unnamed, reason="many at once")
+        for why, turned_away in rest.items():
+            self._note(
+                "association refused", turned_away.peers, reason=why, count=turned_away.count
+            )
         for (name, label), number in gathered.items():
             try:
                 self._counters.add(name, number, label=label, now_s=self._now_s())
             except StorageError as error:
                 log.warning("%s %s by %d could not be counted: %s", name, label, number, error)
 
-    def _note(self, event: str, peer: Peer, reason: str | None = None) -> None:
-        """Note a caller; whatever it then does is noted on disk, and this line with it."""
-        certificate = " ".join(peer.names) or None
+    def _note(
+        self, event: str, peers: Sequence[Peer], *, reason: str | None = None, count: int = 1
+    ) -> None:
+        """Note callers; whatever they then do is noted on disk, and this line with it."""
         try:
             self._trail.note_soon(
                 event,
-                caller=peer.ae_title,
-                address=peer.address,
-                certificate=certificate,
+                caller=_few(legible(peer.ae_title) for peer in peers),
+                called=_few(legible(peer.called) for peer in peers),
+                address=_few(peer.address for peer in peers),
+                certificate=_few(" ".join(peer.names) for peer in peers),
                 reason=reason,
+                count=count if count > 1 else None,
             )
         except StorageError as error:
-            log.warning("%s of %s could not be noted: %s", event, peer.address, error)
+            log.warning("%s of %s could not be noted: %s", event, peers[0].address, error)
 
     def _count(self, name: str, *, label: str = "") -> None:
         with self._lock:
@@ -187,3 +262,10 @@ class SpoolWitness:
             due = time.monotonic() - self._flushed >= _FLUSH_S
         if due:
             self.flush()
+
+
+def _few(texts: Iterable[str]) -> str | None:
+    """The first three that differ; None where there are none."""
+    told = list(dict.fromkeys(filter(None, texts)))
+    more = " and others" if len(told) > _MOST_TOLD else ""
+    return ", ".join(told[:_MOST_TOLD]) + more or None

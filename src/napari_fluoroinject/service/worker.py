@@ -31,12 +31,14 @@ def main() -> None:
 
 
 def _answer(order: WorkOrder) -> Worked | NotWorked:
-    from napari_fluoroinject.errors import FluoroinjectError, StorageError
+    from napari_fluoroinject.errors import FluoroinjectError, StorageError, UnreadableObjectError
 
     try:
         return work(order)
     except StorageError as error:
         return NotWorked(fault="storage", reason=str(error))
+    except UnreadableObjectError as error:  # the name of a file in the spool tells nobody anything
+        return NotWorked(fault="refused", reason=f"seen {error.seen}; expected {error.expected}")
     except FluoroinjectError as error:
         return NotWorked(fault="refused", reason=str(error))
     except MemoryError:

@@ -102,17 +102,65 @@ class Settings:
     def endpoint(self, named: str) -> Endpoint:
         """Return the endpoint of this name, or that of this URL or folder.
 
+        A folder is what exists, or is written as a path: with a separator, or a `.` or `~` first.
+
         Raises
         ------
         SettingsError
-            A URL that nobody answers to.
+            A word that is none of these, or a URL that nobody answers to.
         """
         if named in self.endpoints:
             return self.endpoints[named]
+        if _is_word(named) and not Path(named).exists():
+            raise SettingsError(
+                f"{named!r} is no endpoint of the settings and nothing of that name exists; "
+                f"{self._expected_name()}, a URL, or a folder written as a path: ./{named}"
+            )
         try:
             return Endpoint(url=named)
         except ValueError as error:
             raise SettingsError(f"{named}: {error}") from error
+
+    def to_keep(self, named: str) -> str:
+        """Return what `kept` will take, now and when the settings have become others.
+
+        A folder that is written as a word gets `./` before it.
+        """
+        word = _is_word(named) and named not in self.endpoints and Path(named).exists()
+        return f"./{named}" if word else named
+
+    def kept(self, destination: str) -> Endpoint:
+        """Return the endpoint that was named some time ago: a word is a name, never a folder.
+
+        Raises
+        ------
+        SettingsError
+            The settings do not know it any more, or it is a URL that nobody answers to.
+        """
+        if _is_word(destination) and destination not in self.endpoints:
+            raise SettingsError(
+                f"{destination!r} is no endpoint of the settings any more; {self._expected_name()}"
+                f": set [endpoints.{destination}] up again, and start the service anew"
+            )
+        return self.endpoint(destination)
+
+    def knows(self, destination: str) -> bool:
+        """Whether `kept` returns an endpoint."""
+        try:
+            self.kept(destination)
+        except SettingsError:
+            return False
+        return True
+
+    def _expected_name(self) -> str:
+        where = f" of {self.path}" if self.path is not None else ""
+        known = ", ".join(sorted(self.endpoints)) or "none is set up"
+        return f"expected a name{where} ({known})"
+
+
+def _is_word(named: str) -> bool:
+    """Whether it is written as a name: neither as a URL nor as a path."""
+    return not named.startswith((".", "~")) and not {"/", os.sep} & set(named)
 
 
 def load_settings(path: Path | None = None) -> Settings:

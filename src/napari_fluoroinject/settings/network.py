@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Literal
 
 SCHEMES = ("pacs://", "dicomweb+https://", "dicomweb+http://")
 """Of the nodes that can be named; everything else with `://` is refused."""
+
+_ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+:/|.*://")
+"""Also where one slash is missing; one letter before the colon is a drive."""
 
 Verify = Literal["commitment", "query", "none"]
 Retrieve = Literal["auto", "get", "move"]
@@ -51,7 +55,7 @@ class Endpoint:
     def __post_init__(self) -> None:
         if not self.url:
             raise ValueError(f"url: seen {self.url!r}; expected a URL or a folder")
-        if "://" in self.url and not self.url.startswith(SCHEMES):
+        if _ADDRESS.match(self.url) and not self.url.startswith(SCHEMES):
             raise ValueError(
                 f"url: seen {self.url!r}; expected a folder, or a URL that begins with one of "
                 f"{', '.join(SCHEMES)}"
@@ -85,7 +89,7 @@ class ServiceSettings:
     analyze
         `auto`, or the key of a procedure for every loop.
     send_to
-        Name or URL of the endpoint that results go to; None = they stay in the spool.
+        Name, URL or path of the endpoint that results go to; None = they stay in the spool.
     worklist
         Name or URL of the endpoint asked for modality worklist items; None = nobody is asked.
     procedure_codes, protocols
@@ -97,6 +101,8 @@ class ServiceSettings:
         How long after the last picture a series of single frames is taken to be whole.
     keep_days
         How long loops and results stay after the archive has confirmed both; 0 = for ever.
+    notice_after_s
+        How long results wait for a destination until the status page and health tell it.
     status_port
         Of health, counters and the status page, on loopback only; 0 = none.
     audit_host, audit_port, audit_tls
@@ -113,6 +119,7 @@ class ServiceSettings:
     workers: int = 1
     settle_s: float = 10.0
     keep_days: float = 0.0
+    notice_after_s: float = 300.0
     status_port: int = 0
     audit_host: str | None = None
     audit_port: int = 6514

@@ -37,6 +37,7 @@ EVENTS = frozenset(
         "verified",
         "dead",
         "retried",
+        "dismissed",
         "fetched",
         "stored",
         "purged",

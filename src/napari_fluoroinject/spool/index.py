@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import ConflictError, FluoroinjectError, StorageError
+from napari_fluoroinject.spool.askers import Askers
 
 if TYPE_CHECKING:
     import sqlite3
@@ -99,7 +100,8 @@ class Index:
         Returns
         -------
         bool
-            True when it is new here, False when it was noted before; then nothing changes.
+            True when it is new here, False when it was noted before; then nothing changes but
+            that it gets a job that it had not.
 
         Raises
         ------
@@ -117,14 +119,25 @@ class Index:
                 _check_again(arrival, noted["sha256"])
                 if noted["purged_s"] is not None:
                     self._revive(connection, arrival)
-                return False
-            connection.execute(_INSERT, self._values(arrival))
+            else:
+                connection.execute(_INSERT, self._values(arrival))
             if job:
                 connection.execute(
-                    "INSERT INTO job (sop_instance_uid, state, due_s) VALUES (?, 'waiting', ?)",
+                    "INSERT OR IGNORE INTO job (sop_instance_uid, state, due_s) "
+                    "VALUES (?, 'waiting', ?)",
                     (arrival.sop_instance_uid, arrival.received_s),
                 )
-        return True
+        return noted is None
+
+    def askers(self) -> Askers:
+        """Who asks for objects that come here and are no pushes.
+
+        Raises
+        ------
+        StorageError
+            As `Database.transaction`.
+        """
+        return Askers(self._database)
 
     def get(self, uid: str) -> Arrival | None:
         """Return the object with this SOP Instance UID, None where it was never received."""

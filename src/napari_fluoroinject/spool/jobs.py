@@ -37,6 +37,8 @@ class Job:
         Key of the procedure it was analysed for; None = not done.
     reason
         Why it failed, waits again or was skipped; None where there is none to tell.
+    dismissed_s
+        When a person said that nothing more is to be done for it; None = nobody did.
     """
 
     sop_instance_uid: str
@@ -46,9 +48,13 @@ class Job:
     begun_s: float | None
     procedure: str | None
     reason: str | None
+    dismissed_s: float | None = None
 
 
-_SELECT = "SELECT sop_instance_uid, state, tries, due_s, begun_s, procedure, reason FROM job"
+_SELECT = (
+    "SELECT sop_instance_uid, state, tries, due_s, begun_s, procedure, reason, dismissed_s "
+    "FROM job"
+)
 
 
 class Jobs:
@@ -162,8 +168,24 @@ class Jobs:
                 raise StorageError(f"job {uid} is being worked on; expected it to have ended")
             connection.execute(
                 "UPDATE job SET state = 'waiting', tries = 0, due_s = 0, "
-                "procedure = NULL, reason = NULL WHERE sop_instance_uid = ?",
+                "procedure = NULL, reason = NULL, dismissed_s = NULL WHERE sop_instance_uid = ?",
                 (uid,),
+            )
+
+    def dismiss(self, uid: str, *, now_s: float) -> None:
+        """Note that a person wants nothing more done for a failed job; it stays as it is.
+
+        Raises
+        ------
+        StorageError
+            If there is none, or it has not failed.
+        """
+        with self._database.transaction() as connection:
+            job = _get(connection, uid)
+            if job.state != "failed":
+                raise StorageError(f"job {uid} is {job.state}; expected one that has failed")
+            connection.execute(
+                "UPDATE job SET dismissed_s = ? WHERE sop_instance_uid = ?", (now_s, uid)
             )
 
     def get(self, uid: str) -> Job | None:

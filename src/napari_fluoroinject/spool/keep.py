@@ -29,6 +29,11 @@ class Facts:
     address: str
     received_s: float
 
+    @property
+    def sender(self) -> str:
+        """AE title and address of whoever sent it, for a person."""
+        return f"{self.caller} at {self.address}"
+
 
 def keep(
     part: Path,
@@ -67,7 +72,9 @@ def keep(
         If it cannot be kept and noted; a later try finds everything in order.
     """
     uid = facts.sop_instance_uid
-    admission = spool.admit(part, uid=uid, noted=index.sha256_of(uid), aside=aside)
+    admission = spool.admit(
+        part, uid=uid, noted=index.sha256_of(uid), sender=facts.sender, aside=aside
+    )
     arrival = Arrival(
         **asdict(facts),
         sha256=admission.sha256,

@@ -66,6 +66,10 @@ class Entry(Outgoing):
         What went wrong last, in words, and the last DIMSE or HTTP status; None = nothing yet.
     transaction_uid
         Of the storage commitment that was asked for it last; None = of none.
+    held
+        Whether it is dead because our own check, not its destination, refused it.
+    dismissed_s
+        When a person said that nothing more is to be done for it; None = nobody did.
     """
 
     number: int
@@ -77,6 +81,8 @@ class Entry(Outgoing):
     transaction_uid: str | None
     added_s: float
     sent_s: float | None
+    held: int = 0
+    dismissed_s: float | None = None
 
 
 COLUMNS = tuple(one.name for one in fields(Entry))

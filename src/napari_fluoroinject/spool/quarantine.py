@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from napari_fluoroinject.spool.disk import fsync, write_whole
@@ -21,6 +22,7 @@ LIMIT_BYTES = 8 << 30
 LARGEST_COUNT = 10_000
 """How many refusals are noted, with or without their bytes."""
 _UID, _AT, _KIND = "SOP Instance UID: ", "refused: ", "kind: "
+_FROM = "from: "
 _CONFLICT = "conflict"
 
 
@@ -40,6 +42,8 @@ class Refusal:
         Seconds since the epoch.
     path
         Where its bytes are; None where they were not kept.
+    sender
+        Who sent it: AE title and address; empty where that was not noted.
     """
 
     uid: str
@@ -47,6 +51,7 @@ class Refusal:
     conflict: bool
     at_s: float
     path: Path | None
+    sender: str = ""
 
 
 class Quarantine:
@@ -74,7 +79,7 @@ class Quarantine:
             partial.unlink()
 
     def keep(
-        self, part: Path, *, uid: str, digest: str, reason: str, conflict: bool
+        self, part: Path, *, uid: str, digest: str, reason: str, conflict: bool, sender: str = ""
     ) -> Path | None:
         """Keep refused bytes durably, the reason beside them; None where the bytes are not kept.
 
@@ -93,7 +98,7 @@ class Quarantine:
             size_bytes, count = self._kept()
             note = path.with_suffix(".txt")
             if count < LARGEST_COUNT and not note.exists():
-                _write_note(note, uid=uid, reason=reason, conflict=conflict)
+                _write_note(note, uid=uid, reason=reason, conflict=conflict, sender=sender)
             if size_bytes + part.stat().st_size > self._limit_bytes or not note.exists():
                 log.warning("%s is full: a refused object is not kept", self.folder)
                 return None
@@ -132,32 +137,45 @@ def refusals(root: Path) -> tuple[Refusal, ...]:
     return tuple(sorted(map(_refusal, notes), key=lambda one: (one.at_s, one.uid)))
 
 
-def _write_note(path: Path, *, uid: str, reason: str, conflict: bool) -> None:
+def _write_note(path: Path, *, uid: str, reason: str, conflict: bool, sender: str) -> None:
     make_inside(path.parent)
-    at = f"{_AT}{time.time():.3f} s since 1970\n"
-    kind = f"{_KIND}{_CONFLICT}\n" if conflict else ""
-    write_whole(path, f"{_line(reason)}\n{_UID}{_line(uid)}\n{at}{kind}".encode())
+    now = datetime.fromtimestamp(time.time()).astimezone()
+    lines = [
+        _line(reason),
+        f"{_UID}{_line(uid)}",
+        f"{_AT}{now.isoformat(timespec='milliseconds')}",
+    ]
+    lines += [f"{_FROM}{_line(sender)}"] if sender else []
+    lines += [f"{_KIND}{_CONFLICT}"] if conflict else []
+    write_whole(path, "".join(f"{one}\n" for one in lines).encode())
     tighten_file(path)
     fsync(path)
 
 
 def _line(text: str) -> str:
     """Text on one line: what a peer sent must not write lines of its own."""
-    return " ".join(text.split())
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+
+
+def _seconds(at: str) -> float:
+    """Seconds since the epoch; notes of older versions have these themselves."""
+    if at.endswith(" s since 1970"):
+        return float(at.split()[0])
+    return datetime.fromisoformat(at).timestamp()
 
 
 def _refusal(note: Path) -> Refusal:
     reason, *rest = note.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
     told = {
         key: line.removeprefix(key)
-        for key in (_UID, _AT, _KIND)
+        for key in (_UID, _AT, _KIND, _FROM)
         for line in rest
         if line.startswith(key)
     }
     path = note.with_suffix(".dcm")
     try:
-        at_s = float(told[_AT].split()[0])
-    except (KeyError, ValueError, IndexError):  # a person has changed the note
+        at_s = _seconds(told[_AT])
+    except (KeyError, ValueError):  # a person has changed the note
         at_s = note.stat().st_mtime
     return Refusal(
         uid=told.get(_UID, ""),
@@ -165,4 +183,5 @@ def _refusal(note: Path) -> Refusal:
         conflict=told.get(_KIND) == _CONFLICT,
         at_s=at_s,
         path=path if path.exists() else None,
+        sender=told.get(_FROM, ""),
     )

@@ -116,6 +116,21 @@ class Queue:
                     "UPDATE outgoing SET state = 'dead' WHERE number = ?", (number,)
                 )
 
+    def held_back(self, number: int, *, error: str, now_s: float) -> None:
+        """Note that our own check has refused an entry: it is dead, and was not sent.
+
+        Raises
+        ------
+        StorageError
+            If it is not being sent.
+        """
+        with self._database.transaction() as connection:
+            entry = self._require(connection, number, "sending")
+            self._set_back(connection, entry, error=error, status=None, now_s=now_s)
+            connection.execute(
+                "UPDATE outgoing SET state = 'dead', held = 1 WHERE number = ?", (number,)
+            )
+
     def commitment_asked(
         self, numbers: Sequence[int], *, transaction_uid: str, now_s: float
     ) -> None:
@@ -190,6 +205,10 @@ class Queue:
                     _commit(connection, entry.number, now_s=now_s)
         return known
 
+    def asked_in(self, transaction_uid: str) -> tuple[Entry, ...]:
+        """Entries that a storage commitment was last asked for in this transaction."""
+        return self._entries("transaction_uid = ? ORDER BY number", (transaction_uid,))
+
     def unasked(self, *, destination: str, limit: int) -> tuple[Entry, ...]:
         """Sent entries of a destination that no storage commitment was asked for yet."""
         return self._entries(
@@ -236,10 +255,37 @@ class Queue:
         """
         with self._database.transaction() as connection:
             self._require(connection, number, "new", "sent", "dead")
+            _send_anew(connection, number)
+
+    def retry_all(self) -> tuple[Entry, ...]:
+        """Let all be sent anew at once that waits, or is dead and not dismissed.
+
+        Returns
+        -------
+        tuple[Entry, ...]
+            As they were before.
+        """
+        with self._database.transaction() as connection:
+            rows = connection.execute(
+                f"{_SELECT} WHERE state = 'new' OR (state = 'dead' AND dismissed_s IS NULL) "
+                "ORDER BY number"
+            ).fetchall()
+            for row in rows:
+                _send_anew(connection, row["number"])
+        return tuple(map(self._entry, rows))
+
+    def dismiss(self, number: int, *, now_s: float) -> None:
+        """Note that a person wants nothing more done for a dead entry; it stays as it is.
+
+        Raises
+        ------
+        StorageError
+            If there is none, or it is not dead.
+        """
+        with self._database.transaction() as connection:
+            self._require(connection, number, "dead")
             connection.execute(
-                "UPDATE outgoing SET state = 'new', tries = 0, next_try_s = 0, asked_s = NULL "
-                "WHERE number = ?",
-                (number,),
+                "UPDATE outgoing SET dismissed_s = ? WHERE number = ?", (now_s, number)
             )
 
     def counts(self) -> Mapping[str, int]:
@@ -257,7 +303,8 @@ class Queue:
     def alarms(self, *, now_s: float, after_s: float = DAY_S) -> tuple[Entry, ...]:
         """Entries that a person should look at: dead, or on their way for too long."""
         return self._entries(
-            "state = 'dead' OR (state <> 'committed' AND added_s <= ?) ORDER BY number",
+            "dismissed_s IS NULL AND (state = 'dead' OR (state <> 'committed' AND added_s <= ?)) "
+            "ORDER BY number",
             (now_s - after_s,),
         )
 
@@ -341,6 +388,14 @@ def _commit(connection: sqlite3.Connection, number: int, *, now_s: float) -> Non
     connection.execute(
         "UPDATE outgoing SET state = 'committed', committed_s = ? WHERE number = ?",
         (now_s, number),
+    )
+
+
+def _send_anew(connection: sqlite3.Connection, number: int) -> None:
+    connection.execute(
+        "UPDATE outgoing SET state = 'new', tries = 0, next_try_s = 0, asked_s = NULL, held = 0, "
+        "dismissed_s = NULL WHERE number = ?",
+        (number,),
     )
 
 

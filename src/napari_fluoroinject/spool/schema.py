@@ -64,5 +64,11 @@ _FIRST = (
     )""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_DISMISSED = (
+    "ALTER TABLE job ADD COLUMN dismissed_s REAL",
+    "ALTER TABLE outgoing ADD COLUMN dismissed_s REAL",
+    "ALTER TABLE outgoing ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _DISMISSED)
 """Statements that lead from each version to the next; append, and change nothing released."""

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, Self
@@ -134,6 +134,7 @@ class Spool:
         except OSError as error:
             self.close()
             raise _unusable(root, error) from error
+        self._tell_shortage()
 
     def __enter__(self) -> Self:
         return self
@@ -181,6 +182,7 @@ class Spool:
         *,
         uid: str,
         noted: str | None = None,
+        sender: str = "",
         aside: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Admission:
         """Keep a complete file so that it survives a crash right after this returns.
@@ -198,6 +200,8 @@ class Spool:
         noted
             Digest that was noted for this UID before: it tells other content where the file that
             it was noted of is gone (`Index.sha256_of`). None = it is new.
+        sender
+            Who sent it, for the note beside it where it is refused.
         aside
             Entered while `same` compares, which may take long; may raise StorageError.
 
@@ -216,29 +220,29 @@ class Spool:
             sha256 = self._digest(part)
             path = self._path(uid)
             if noted not in (None, sha256) and not path.exists():
-                self._refuse(part, uid=uid)
+                self._refuse(part, uid=uid, sender=sender)
             new = self._link(part, path)
             kept = sha256 if new else self._digest(path)
             if kept != sha256 and not self._is_same(path, part, uid=uid, aside=aside):
-                self._refuse(part, uid=uid)
+                self._refuse(part, uid=uid, sender=sender)
             size_bytes = path.stat().st_size
         except OSError as error:
             raise self._not_kept("an object", error) from error
         return Admission(path=path, sha256=kept, size_bytes=size_bytes, new=new)
 
-    def quarantine(self, part: Path, *, uid: str, reason: str) -> Path | None:
-        """Keep refused bytes with the reason beside them; None when there is no room for them.
+    def quarantine(self, part: Path, *, uid: str, reason: str, sender: str = "") -> Path | None:
+        """Keep refused bytes, reason and sender beside them; None when there is no room for them.
 
         Raises
         ------
         StorageError
             If the bytes cannot be kept.
         """
-        return self._put_aside(part, uid=uid, reason=reason, conflict=False)
+        return self._put_aside(part, uid=uid, reason=reason, sender=sender)
 
-    def _refuse(self, part: Path, *, uid: str) -> NoReturn:
+    def _refuse(self, part: Path, *, uid: str, sender: str) -> NoReturn:
         log.error("%s came again with other content: refused, see the quarantine", uid)
-        self._put_aside(part, uid=uid, reason=CONFLICT, conflict=True)
+        self._put_aside(part, uid=uid, reason=CONFLICT, sender=sender)
         raise ConflictError(
             f"{uid} is already known with other content; expected the same bytes or a new UID: "
             "the new object is in quarantine, the old one untouched"
@@ -257,14 +261,19 @@ class Spool:
         with aside():
             return self._same(kept, new)
 
-    def _put_aside(self, part: Path, *, uid: str, reason: str, conflict: bool) -> Path | None:
+    def _put_aside(self, part: Path, *, uid: str, reason: str, sender: str) -> Path | None:
         try:
             if shutil.disk_usage(self.incoming).free < self._reserve_bytes:
                 log.warning("%s is short of space: a refused object is not kept", self.root)
                 return None
             _clear_preamble(part)
             return self._quarantine.keep(
-                part, uid=uid, digest=self._digest(part), reason=reason, conflict=conflict
+                part,
+                uid=uid,
+                digest=self._digest(part),
+                reason=reason,
+                conflict=reason is CONFLICT,
+                sender=sender,
             )
         except OSError as error:
             raise self._not_kept("a refused object", error) from error
@@ -287,6 +296,17 @@ class Spool:
                 f"{self.root} was removed or replaced while it was received into; expected the "
                 "folder that was opened: start the receiver again"
             )
+
+    def _tell_shortage(self) -> None:
+        """Say at the start that nothing will be kept, before the first sender learns of it."""
+        with suppress(OSError):
+            free = shutil.disk_usage(self.incoming).free
+            if free < self._reserve_bytes:
+                log.warning(
+                    "%s: %d MB are free, and %d MB are kept in reserve: every object is refused "
+                    "until there is room",
+                    *(self.root, free >> 20, self._reserve_bytes >> 20),
+                )
 
     def _require_space(self) -> None:
         free = shutil.disk_usage(self.incoming).free
