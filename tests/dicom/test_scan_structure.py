@@ -155,7 +155,14 @@ def test_a_sequence_of_unknown_representation_holds_implicit_items(tmp_path):
         (element(0x40, 0xA730, b"SQ", b"\xfe\xff\0\xe0"), "inside an item"),
         (ITEM_END, "out of place"),
         (element(8, 0x18, b"UI", b"1.2.3\0"), "twice"),
-        (element(0x7FE0, 0x10, b"OW", b"") * 2, "pixel data twice"),
+        (element(0x7FE0, 0x10, b"OW", b"") * 2, "twice"),
+        (element(0x7FE0, 8, b"OW", b"") + element(0x7FE0, 0x10, b"OW", b""), "pixel data twice"),
+        (element(0x10, 0x20, b"LO", b"1 ") + element(0x10, 0x10, b"PN", b""), "out of order"),
+        (element(0x10, 0x20, b"LO", b"1 ") + element(0x10, 0x20, b"LO", b"2 "), "twice"),
+        (
+            element(0x7FE0, 0x10, b"OW", b"") + element(0x10, 0x20, b"LO", b"2 "),
+            "out of order",
+        ),
         (element(0x7FE0, 0x10, b"OB", SEQUENCE_END, UNDEFINED), "without an offset table"),
         (
             element(0x7FE0, 0x10, b"OB", struct.pack("<HHI", 0xFFFE, 0xE000, 99), UNDEFINED),
@@ -179,15 +186,38 @@ def test_uids_must_be_valid(tmp_path, number, value):
         scan(path)
 
 
+@pytest.mark.parametrize("number", [0x0002, 0x0010])
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian, None])
+def test_a_data_set_names_no_transfer_syntax(tmp_path, number, syntax):
+    smuggled = element(2, number, b"UI", b"1.2.840.10008.1.2.1.99") + UIDS
+    options = {} if syntax is None else {"syntax": syntax}
+    if syntax == DeflatedExplicitVRLittleEndian:
+        packer = zlib.compressobj(wbits=-15)
+        smuggled = packer.compress(smuggled) + packer.flush()
+    path = raw_file(tmp_path, smuggled, **options)
+    assert content.open_content(path.read_bytes(), path.name).syntax == (
+        syntax or "1.2.840.10008.1.2.1"
+    )
+    with refused(path, rf"\(0002,{number:04X}\), which is no element of a data set"):
+        scan(path)
+
+
+def test_file_meta_information_without_its_length_ends_with_its_group(tmp_path):
+    whole = raw_file(tmp_path, UIDS).read_bytes()
+    path = tmp_path / "short.dcm"
+    path.write_bytes(whole[:132] + whole[144:])
+    assert scan(path).sop_instance_uid == "1.2.3"
+
+
 def test_data_sets_with_endless_elements_are_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(walk, "MOST_ELEMENTS", 100)
-    path = raw_file(tmp_path, UIDS + element(0x10, 0x20, b"LO", b"") * 200)
+    path = raw_file(tmp_path, UIDS + items(200))
     with refused(path, "more than 100 data elements"):
         scan(path)
 
 
 def items(count: int) -> bytes:
-    opened = element(0x08, 0x1140, b"SQ", b"", UNDEFINED)
+    opened = element(0x40, 0xA730, b"SQ", b"", UNDEFINED)
     return opened + (ITEM + ITEM_END) * count + SEQUENCE_END
 
 
@@ -200,7 +230,9 @@ def frames_told(count: int) -> bytes:
     "flood",
     [
         items(1_500_000),
-        element(9, 0x10, b"LO", b"") * 3_000_000,
+        element(9, 0x1001, b"SQ", b"", UNDEFINED)
+        + ITEM
+        + element(9, 0x10, b"LO", b"") * 3_000_000,
         frames_told(60) + items(120_000),
         frames_told(999_999_999) + items(1_500_000),
         element(0x28, 0x08, b"IS", b"-1") + items(120_000),

@@ -120,6 +120,17 @@ def test_a_report_that_cannot_be_noted_is_not_acknowledged(tmp_path: Path):
         assert report(port, information(asked)) == 0x0110
 
 
+@pytest.mark.filterwarnings("ignore:.*VR UI")
+def test_a_report_on_what_is_no_transaction_bears_no_name(tmp_path: Path):
+    reports: list[Report] = []
+    asked = Dataset()
+    asked.TransactionUID = "DOE^JOHN^CANARY"
+    asked.ReferencedSOPSequence = []
+    with listener(tmp_path, reports.append) as port:
+        assert report(port, information(asked)) == 0x0000
+    assert [one.transaction_uid for one in reports] == ["not a UID"]
+
+
 def test_a_report_that_is_none_is_refused(tmp_path: Path):
     reports: list[Report] = []
     told = Dataset()

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,29 @@ def test_a_role_is_given_where_it_is_offered():
     _, kept = pdu.agree(request, {XA: (EXPLICIT,)}, roles={}, longest_pdu_bytes=1)
     assert XA.encode() + b"\0\1" in given_
     assert XA.encode() + b"\0\0" in kept
+
+
+def test_roles_of_what_is_not_proposed_are_not_answered():
+    roles = {f"1.2.{k}": (1, 1) for k in range(4000)}
+    request = replace(pdu.read_request(REQUEST[6:]), roles=roles)
+    _, answer = pdu.agree(request, {XA: (EXPLICIT,)}, roles={}, longest_pdu_bytes=1)
+    assert len(answer) < 400
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("syntax", ["\xff" * 30_000, "1.2.\u0663", "1." + "2" * 63, "1.2\n3"])
+def test_what_is_no_uid_in_a_request_is_an_abort(small, caplog, syntax):
+    caplog.set_level("INFO")
+    with Caller(small.port) as caller:
+        caller.socket.sendall(pdu.request_of("FLUOROINJECT", "CARM", XA, syntax))
+        assert caller.read() == (pdu.ABORT, bytes((0, 0, 2, pdu.INVALID_PARAMETER)))
+    assert "that are no UID" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_a_title_forges_no_line_of_the_log():
+    request = pdu.request_of("FLUOROINJECT", "A\nERROR \x1b[1m", XA, EXPLICIT)
+    assert pdu.read_request(request[6:]).calling == "A\ufffdERROR \ufffd[1m"
 
 
 @pytest.mark.network

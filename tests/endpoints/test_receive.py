@@ -10,15 +10,21 @@ import subprocess
 import sys
 import threading
 import time
+import zlib
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 from network_loops import CONNECTION_REFUSED, dcmtk, make_loop, pacs_of, write
+from proofs.wires import VERIFICATION, XA, Caller, store_request
 from pydicom import Dataset, dcmread
+from pydicom.encaps import encapsulate
+from pydicom.uid import JPEG2000, JPEG2000Lossless
 from pynetdicom import AE, _config
 
 from napari_fluoroinject.dicom.scan import scan
+from napari_fluoroinject.endpoints import parts, places
 from napari_fluoroinject.endpoints.limits import Limits
 from napari_fluoroinject.endpoints.pacs import Pacs
 from napari_fluoroinject.endpoints.receive import Receiver
@@ -64,6 +70,11 @@ def push_bytes(receiver: Receiver, tmp_path: Path, content: bytes) -> int:
     with pytest.raises(RefusedError) as refused:
         pacs_of(receiver).store([path])
     return int(str(refused.value).split("0x")[1][:4], 16)
+
+
+def data_set_of(path: Path) -> bytes:
+    """The bytes of a file behind its file meta information."""
+    return path.read_bytes()[scan(path).start :]
 
 
 def left_in(receiver: Receiver) -> list[Path]:
@@ -201,6 +212,120 @@ def test_a_receiver_that_closes_in_the_middle_leaves_nothing(tmp_path):
         sender.join()
         assert not list(spool.incoming.iterdir())
         assert failed or spool.objects()
+
+
+@pytest.mark.parametrize(
+    ("context", "named"), [(VERIFICATION, XA), (XA, "1.2.840.10008.5.1.4.1.1.4")]
+)
+def test_a_class_that_is_not_its_contexts_is_refused_with_0122(receiver, tmp_path, context, named):
+    loop = make_loop()
+    loop.SOPClassUID = loop.file_meta.MediaStorageSOPClassUID = named
+    path = write(loop, tmp_path / "loop.dcm")
+    with Caller(receiver.port) as caller:
+        caller.associate(context)
+        caller.say(store_request(loop.SOPInstanceUID, sop_class=named), command=True)
+        caller.say(data_set_of(path), command=False)
+        assert caller.status() == 0x0122
+    wait_until(lambda: not left_in(receiver))
+
+
+def test_a_data_set_does_not_choose_its_transfer_syntax(receiver, tmp_path):
+    packer = zlib.compressobj(wbits=-15)
+    packed = packer.compress(data_set_of(write(make_loop(), tmp_path / "a.dcm"))) + packer.flush()
+    name = b"1.2.840.10008.1.2.1.99"
+    smuggled = struct.pack("<HH2sH", 2, 0x10, b"UI", len(name)) + name + packed
+    with Caller(receiver.port) as caller:
+        assert caller.associate(XA).store(make_loop().SOPInstanceUID, smuggled) == 0xC000
+    wait_until(lambda: not left_in(receiver))
+
+
+def test_the_same_bytes_in_another_transfer_syntax_are_no_duplicate(receiver, tmp_path):
+    loop = make_loop()
+    loop.file_meta.TransferSyntaxUID = JPEG2000Lossless
+    loop.PixelData = encapsulate([b"\xff\x4f\xff\x51" * 9] * 4)
+    loop["PixelData"].is_undefined_length = True
+    data_set = data_set_of(write(loop, tmp_path / "loop.dcm"))
+    statuses = []
+    for syntax in (JPEG2000Lossless, JPEG2000Lossless, JPEG2000):
+        with Caller(receiver.port) as caller:
+            caller.associate(XA, syntax)
+            statuses.append(caller.store(loop.SOPInstanceUID, data_set))
+    assert statuses == [0, 0, 0xC111]
+
+
+def test_a_patient_who_is_named_twice_is_refused(receiver, tmp_path):
+    data_set = data_set_of(write(make_loop(), tmp_path / "loop.dcm"))
+    second = struct.pack("<HH2sH", 0x10, 0x20, b"LO", 6) + b"SECOND"
+    with Caller(receiver.port) as caller:
+        assert caller.associate(XA).store(make_loop().SOPInstanceUID, data_set + second) == 0xC000
+    wait_until(lambda: not left_in(receiver))
+
+
+def test_comparisons_hold_up_nobody_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "_JUDGED_AT_ONCE", 1)
+    asked, go, told = [], threading.Event(), []
+
+    def same(*paths):
+        asked.append(paths)
+        return not go.wait(30)
+
+    def again(seed):
+        told.append(push(receiver, make_loop("1.2.3", seed=seed))[0])
+
+    with (
+        Spool(tmp_path / "s", digest=dataset_sha256, same=same) as spool,
+        Receiver(spool) as receiver,
+    ):
+        assert push(receiver, make_loop("1.2.3"))[0] == 0
+        others = [threading.Thread(target=again, args=(seed,)) for seed in (1, 2, 3, 4)]
+        for one in others:
+            one.start()
+        try:
+            wait_until(lambda: asked and told, 20)  # one too many to wait
+            assert told == [0xA700]
+            assert push(receiver, make_loop("1.2.4"))[0] == 0
+        finally:
+            go.set()
+            for one in others:
+                one.join()
+    assert told == [0xA700, 0xC111, 0xC111, 0xC111]
+
+
+def test_parts_together_leave_the_reserve(tmp_path, monkeypatch):
+    def disk_usage(folder):
+        written = sum(path.stat().st_size for path in folder.iterdir())
+        frees.append((40 << 20) - written)
+        return SimpleNamespace(free=frees[-1])
+
+    frees = []
+    monkeypatch.setattr(parts, "shutil", SimpleNamespace(disk_usage=disk_usage))
+    ledger = parts.Ledger(10 << 20)
+    arriving = [parts.Part(tmp_path, Limits(), ledger) for _ in range(12)]
+    for _ in range(50):
+        for one in arriving:
+            one.write(bytes(100_000))
+    assert {one.failure is None for one in arriving} == {True, False}
+    assert min(frees) >= 10 << 20
+    for one in arriving:
+        one.discard()
+        one.discard()
+    last = parts.Part(tmp_path, Limits(), ledger)
+    last.write(bytes(100_000))
+    assert last.failure is None
+    last.discard()
+
+
+def test_what_a_peer_gives_for_a_uid_is_told_to_nobody(tmp_path, caplog):
+    told = []
+    data_set = data_set_of(write(make_loop(), tmp_path / "loop.dcm"))
+    with (
+        Spool(tmp_path / "s") as spool,
+        Receiver(spool, refused=told.append) as receiver,
+        Caller(receiver.port) as caller,
+    ):
+        assert caller.associate(XA).store("DOE^JOHN^CANARY", data_set) == 0xA900
+    assert [one.sop_instance_uid for one in told] == ["not a UID"]
+    assert "CANARY" not in caplog.text
 
 
 def test_a_full_disk_is_refused_with_a700(receiver, monkeypatch):

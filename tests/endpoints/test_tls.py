@@ -7,6 +7,7 @@ import ssl
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,12 @@ from napari_fluoroinject.endpoints.pacs import Pacs
 from napari_fluoroinject.endpoints.receive import Receiver
 from napari_fluoroinject.endpoints.self_test import check_guards
 from napari_fluoroinject.endpoints.storage_scp import Station
-from napari_fluoroinject.endpoints.tls import client_context, server_context, server_name
+from napari_fluoroinject.endpoints.tls import (
+    certificate_names,
+    client_context,
+    server_context,
+    server_name,
+)
 from napari_fluoroinject.endpoints.tls_faults import NOT_TRUSTED
 from napari_fluoroinject.errors import EndpointError, UnreachableError
 from napari_fluoroinject.settings.network import Tls
@@ -111,6 +117,20 @@ def test_a_certificate_with_another_name_is_not_associated(secured, authority):
 def test_the_right_certificate_under_another_title_is_not_associated(secured, authority):
     context = client_context(authority.tls("carm.hospital.test"))
     assert not is_answered(secured, context, calling="OTHER")
+
+
+@pytest.mark.parametrize(
+    ("alternatives", "names"),
+    [
+        ((("DNS", "Evil"),), ("evil",)),
+        ((("email", "carm"), ("URI", "carm")), ()),
+        ((("IP Address", "192.0.2.7"), ("DNS", "other")), ("192.0.2.7", "other")),
+        ((), ("carm",)),
+    ],
+)
+def test_a_certificate_bears_the_names_of_hosts_alone(alternatives, names):
+    shown = {"subject": ((("commonName", "Carm"),),), "subjectAltName": alternatives}
+    assert certificate_names(SimpleNamespace(getpeercert=lambda: shown)) == names
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion")

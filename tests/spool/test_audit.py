@@ -70,6 +70,15 @@ def test_long_text_and_control_characters_do_not_break_a_line(tmp_path):
     assert entry.facts["caller"] == "A?[31m?B"
 
 
+@pytest.mark.parametrize("name", ["sop_instance_uid", "transaction_uid", "study_instance_uid"])
+def test_what_is_no_uid_is_not_noted_as_one(tmp_path, name):
+    with Trail(tmp_path) as trail:
+        trail.note("refused", **{name: "DOE^JOHN^CANARY"})
+        trail.note("refused", **{name: "1.2.030"})
+    (line, other) = (entry.facts[name] for entry in entries(tmp_path))
+    assert (line, other) == ("not a UID", "1.2.030")
+
+
 def test_a_line_that_is_noted_soon_comes_to_disk_with_the_next(tmp_path, monkeypatch):
     import napari_fluoroinject.spool.audit as module
 

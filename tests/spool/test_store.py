@@ -285,6 +285,32 @@ def test_another_encoding_of_the_same_content_is_no_conflict(tmp_path):
             spool.admit(part(spool, b"pool", "d.part"), uid=UID)
 
 
+def test_what_is_in_quarantine_already_is_not_compared_again(tmp_path):
+    asked = []
+    with Spool(tmp_path / "s", same=lambda *paths: bool(asked.append(paths))) as spool:
+        spool.admit(part(spool, b"loop"), uid=UID)
+        for name in ("b.part", "c.part", "d.part"):
+            with pytest.raises(ConflictError):
+                spool.admit(part(spool, b"pool", name), uid=UID)
+        assert len(asked) == 1
+        spool.quarantined()[0].unlink()  # a person has settled it
+        with pytest.raises(ConflictError):
+            spool.admit(part(spool, b"pool", "e.part"), uid=UID)
+        assert len(asked) == 2
+
+
+@pytest.mark.parametrize("made_again", [False, True])
+def test_a_spool_that_was_removed_keeps_nothing_more(tmp_path, made_again):
+    with Spool(tmp_path / "s") as spool:
+        spool.admit(part(spool, b"loop"), uid=UID)
+        shutil.rmtree(tmp_path / "s")
+        (tmp_path / "s" / "incoming").mkdir(parents=True)
+        if made_again:
+            Spool(tmp_path / "s").close()
+        with pytest.raises(StorageError, match="removed or replaced"):
+            spool.admit(part(spool, b"other"), uid="1.2.9")
+
+
 def test_other_content_than_was_noted_is_refused_though_its_file_is_gone(tmp_path, caplog):
     noted = hashlib.sha256(b"loop").hexdigest()
     with Spool(tmp_path / "s") as spool:

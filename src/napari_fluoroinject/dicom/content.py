@@ -29,12 +29,13 @@ _BLOCK_BYTES = 1 << 18
 LONGEST_KEPT = 128
 """Longest value that is copied out of the bytes."""
 
+_META_LENGTH, _META_LENGTH_BYTES = 0x00020000, 4
 _CLASS_UID, _INSTANCE_UID, _SYNTAX = 0x00020002, 0x00020003, 0x00020010
 _PREFIX = slice(128, 132)
 _LONG_FORM = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
 )
-_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+")
+_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
 LONGEST_UID = 64
 
 
@@ -102,6 +103,9 @@ def mapped(path: Path) -> Iterator[mmap.mmap]:
 def open_content(data: Bytes, source: str) -> Content:
     """Read the file meta information (PS3.10 7.1) and find where the data set begins.
 
+    It ends where its group length says: what follows is the data set's, and names no transfer
+    syntax. In a file without that length it ends with its group.
+
     Raises
     ------
     UnreadableObjectError
@@ -113,10 +117,10 @@ def open_content(data: Bytes, source: str) -> Content:
             seen=f"{len(data)} bytes without the DICM prefix",
             expected="a DICOM file (PS3.10)",
         )
-    position, meta = _PREFIX.stop, dict[int, str]()
-    while data[position : position + 2] == b"\x02\x00":
-        head = explicit_head(data, position, len(data))
-        if head is None or head.offset + head.length > len(data):
+    position, end, meta = _PREFIX.stop, len(data), dict[int, str]()
+    while position < end and data[position : position + 2] == b"\x02\x00":
+        head = explicit_head(data, position, end)
+        if head is None or head.offset + head.length > end:
             raise UnreadableObjectError(
                 source,
                 seen=f"file meta information that is damaged at byte {position}",
@@ -124,6 +128,9 @@ def open_content(data: Bytes, source: str) -> Content:
             )
         meta[head.tag] = text_of(data[head.offset : head.offset + min(head.length, LONGEST_KEPT)])
         position = head.offset + head.length
+        if head.tag == _META_LENGTH and head.length == _META_LENGTH_BYTES:
+            stated = int.from_bytes(data[head.offset : position], "little")
+            end = min(end, position + stated)
     syntax = meta.get(_SYNTAX, "")
     if not is_uid(syntax) or syntax == ExplicitVRBigEndian:
         raise UnreadableObjectError(

@@ -20,6 +20,8 @@ MOST_AROUND_FRAMES, MOST_PER_FRAME = 100_000, 500
 """Elements, items, delimiters: real objects have thousands, and one to three hundred a frame."""
 
 _UID_AS = (b"UI", b"UN")
+_LOWEST = 0x00040000
+"""Lower groups are those of commands and of file meta information (PS3.5 7.1)."""
 _ICON, _FRAMES = 0x00880200, 0x00280008
 _PIXEL_DATA = 0x7FE00010
 _PIXELS = (0x7FE00008, 0x7FE00009, _PIXEL_DATA)
@@ -90,6 +92,7 @@ class Walk:
         self._fragments: _Fragments | None = None
         self._padding_sought = False
         self._allowed = MOST_AROUND_FRAMES
+        self._last = _LOWEST
         self.values: dict[int, bytes] = {}
         self.pixels: PixelSpan | None = None
         self.icon = False
@@ -183,6 +186,8 @@ class Walk:
         if head is None:
             self._fail(f"no whole data element at byte {start}")
         self._position = head.offset
+        if len(self._levels) == 1:
+            self._require_order(head.tag)
         if head.length == _UNDEFINED or head.representation == b"SQ":
             self._sequence(head, level, start=start)
             return
@@ -191,6 +196,16 @@ class Walk:
         if len(self._levels) == 1:
             self._value(head, start)
         self._position = head.offset + head.length
+
+    def _require_order(self, tag: int) -> None:
+        """PS3.5 7.1: ascending, each once; of two patients, readers take one or the other."""
+        if tag < _LOWEST:
+            self._fail(f"{_name(tag)}, which is no element of a data set")
+        if tag == self._last:
+            self._fail(f"{_name(tag)} twice")
+        if tag < self._last:
+            self._fail(f"{_name(tag)} after {_name(self._last)}: twice, or out of order")
+        self._last = tag
 
     def _sequence(self, head: Head, level: _Level, *, start: int) -> None:
         top = len(self._levels) == 1
@@ -223,8 +238,6 @@ class Walk:
         elif not head.tag & 0xFFFF:
             self.group_lengths.append((start, head.offset + head.length))
         elif head.tag in self._wanted:
-            if head.tag in self.values:
-                self._fail(f"{_name(head.tag)} twice")
             if head.representation not in _UID_AS and dictionary_VR(head.tag) == "UI":
                 self._fail(f"a UID {_name(head.tag)} that is written as another type")
             end = head.offset + min(head.length, LONGEST_KEPT)

@@ -24,6 +24,7 @@ from napari_fluoroinject.endpoints.dimse import (
     refusal,
     status_of,
 )
+from napari_fluoroinject.endpoints.judge import uid_or_words
 from napari_fluoroinject.endpoints.querying import query_levels
 from napari_fluoroinject.errors import FluoroinjectError, RefusedError, UnreachableError
 
@@ -194,7 +195,7 @@ def _report(told: Dataset, caller: str) -> Report:
     }
     kept = {str(item.ReferencedSOPInstanceUID) for item in told.get("ReferencedSOPSequence") or ()}
     return Report(
-        transaction_uid=str(told.TransactionUID),
+        transaction_uid=uid_or_words(str(told.TransactionUID)),
         committed=frozenset(kept - failed.keys()),
         failed=failed,
         caller=str(caller),

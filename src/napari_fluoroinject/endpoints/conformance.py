@@ -24,11 +24,17 @@ COMMITMENT_REPORT = dimse.STORAGE_COMMITMENT
 _STATUSES: dict[int, tuple[str, str]] = {
     dimse.SUCCESS: (
         "Success",
-        "the object and its row are on disk; also for an object that came again unchanged",
+        "the object and its row are on disk; also for an object that came again unchanged, or "
+        "losslessly in another transfer syntax",
     ),
     judge.OUT_OF_RESOURCES: (
         "Refused: out of resources",
-        "the disk is full or below its reserve, or the object cannot be kept durably now",
+        "the disk is full or below its reserve, too many objects wait to be compared with others "
+        "of their UID, or the object cannot be kept durably now",
+    ),
+    judge.NO_SUCH_SOP_CLASS: (
+        "Refused: SOP class not supported",
+        "the command names another SOP class than its presentation context",
     ),
     judge.MISMATCH: (
         "Error: data set does not match SOP class",
@@ -37,7 +43,8 @@ _STATUSES: dict[int, tuple[str, str]] = {
     ),
     judge.CANNOT_UNDERSTAND: (
         "Error: cannot understand",
-        "the data set ends too early, nests too deep, or is none",
+        "the data set ends too early, nests too deep, has an element twice, out of order or of "
+        "group 0002, or is none",
     ),
     judge.FAULT_OF_OURS: ("Error: cannot understand", "a fault of the receiver, see its log"),
     judge.CONFLICT: (

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.dicom.content import is_uid
 from napari_fluoroinject.dicom.scan import SERIES_UID, STUDY_UID, Structure, check_series, scan
+from napari_fluoroinject.endpoints.places import Places
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
 from napari_fluoroinject.spool.askers import Askers
 from napari_fluoroinject.spool.index import Index
@@ -22,15 +23,13 @@ if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.parts import Part
     from napari_fluoroinject.spool.store import Admission
 
+NO_SUCH_SOP_CLASS = 0x0122
 OUT_OF_RESOURCES = 0xA700
 MISMATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 FAULT_OF_OURS = 0xC001
 CONFLICT = 0xC111
-"""Statuses of the C-STORE table (PS3.4 B.2.3): the sender keeps its copy, and may say why."""
-
-_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
-_LONGEST_UID = 64
+"""Statuses of C-STORE (PS3.4 B.2.3, PS3.7 C.5.6): the sender keeps its copy, may say why."""
 
 
 class NotKeptError(Exception):
@@ -76,12 +75,15 @@ class Shelf:
         Whether what is pushed is to be analysed.
     askers
         Who asks for objects that are kept and no more.
+    places
+        Where objects are judged before they are kept.
     """
 
     spool: Spool
     index: Index | None = None
     job: bool = False
     askers: Askers | None = None
+    places: Places = field(default_factory=Places)
 
     def admit(self, part: Path, facts: Facts, *, originator: str = "") -> Admission:
         """Keep a file durably, with its row where there is an index.
@@ -99,13 +101,29 @@ class Shelf:
             As `spool.keep.keep`.
         """
         if self.index is None:
-            return self.spool.admit(part, uid=facts.sop_instance_uid, sender=facts.sender)
-        job = self.job and not self._was_asked_for(originator)
-        return admit(part, facts, spool=self.spool, index=self.index, job=job)
+            return self.spool.admit(
+                part,
+                uid=facts.sop_instance_uid,
+                sender=facts.sender,
+                aside=self.places.aside,
+            )
+        return admit(
+            part,
+            facts,
+            spool=self.spool,
+            index=self.index,
+            job=self.job and not self._was_asked_for(originator),
+            aside=self.places.aside,
+        )
 
     def _was_asked_for(self, originator: str) -> bool:
         """Whether we asked; what others let an archive send here is as good as pushed."""
         return bool(originator) and self.askers is not None and self.askers.knows(originator)
+
+
+def uid_or_words(text: str) -> str:
+    """A UID as it is; anything else that a peer gives for one may be a patient's name."""
+    return text if is_uid(text) else "not a UID"
 
 
 def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
@@ -120,7 +138,7 @@ def keep(part: Part, asked: Command, shelf: Shelf, peer: Peer) -> Received:
     if part.failure:
         raise NotKeptError(OUT_OF_RESOURCES, part.failure)
     instance = asked.sop_instance_uid
-    if len(instance) > _LONGEST_UID or not _UID.fullmatch(instance):
+    if not is_uid(instance):
         raise NotKeptError(MISMATCH, "SOP Instance UID is not a valid UID")
     try:
         structure = scan(part.path)

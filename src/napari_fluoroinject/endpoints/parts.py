@@ -6,6 +6,7 @@ import os
 import shutil
 import struct
 import tempfile
+import threading
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -20,8 +21,45 @@ if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.limits import Limits
 
 _BUFFER_BYTES = 16 << 10
-_LOOK_BYTES = 16 << 20
-"""How much may come between two looks at the free space."""
+_SYNTAX = 0x0010
+_GRANT_BYTES = 1 << 20
+"""How much an object may write between two looks at the free space."""
+
+
+class Ledger:
+    """What the objects that are arriving may still write, all together.
+
+    Parameters
+    ----------
+    least_free_bytes
+        Free space that must stay when all of them have written what they were granted.
+    """
+
+    def __init__(self, least_free_bytes: int) -> None:
+        self._least_free_bytes = least_free_bytes
+        self._lock = threading.Lock()
+        self._granted_bytes = 0
+
+    def grant(self, folder: Path, *, held_bytes: int) -> int:
+        """Bytes that may be written now, in place of those held before; 0 where there is no room.
+
+        Raises
+        ------
+        OSError
+            The free space cannot be told.
+        """
+        with self._lock:
+            others = self._granted_bytes - held_bytes
+            free = shutil.disk_usage(folder).free
+            if free - others - _GRANT_BYTES < self._least_free_bytes:
+                return 0
+            self._granted_bytes = others + _GRANT_BYTES
+        return _GRANT_BYTES
+
+    def give_back(self, held_bytes: int) -> None:
+        """Nothing more is written of what was granted."""
+        with self._lock:
+            self._granted_bytes -= held_bytes
 
 
 class Part:
@@ -34,15 +72,18 @@ class Part:
     folder
         Of the spool, on the file system of its objects.
     limits
-        Longest object, and the free space that must stay.
+        Longest object.
+    ledger
+        Of all that is arriving there.
     """
 
-    def __init__(self, folder: Path, limits: Limits) -> None:
+    def __init__(self, folder: Path, limits: Limits, ledger: Ledger) -> None:
         self.failure: str | None = None
         self.size_bytes = 0
         self.path = folder / "none.part"
         self._limits = limits
-        self._looked = -_LOOK_BYTES
+        self._ledger = ledger
+        self._held_bytes = self._left_bytes = 0
         self._open: IO[bytes] | None = None
         self._try(self._create)
 
@@ -54,9 +95,9 @@ class Part:
         if self.size_bytes > self._limits.longest_object_bytes:
             self._fail(f"longer than {self._limits.longest_object_bytes} bytes")
             return
-        if self.size_bytes - self._looked >= _LOOK_BYTES:
-            self._looked = self.size_bytes
+        if len(data) > self._left_bytes:
             self._try(self._require_space)
+        self._left_bytes -= len(data)
         if self.failure is None:
             self._try(lambda: self._file().write(data))
 
@@ -67,6 +108,8 @@ class Part:
 
     def discard(self) -> None:
         """Close and remove the file; once more does nothing."""
+        self._ledger.give_back(self._held_bytes)
+        self._held_bytes = 0
         if self._open is None:
             return
         file, self._open = self._open, None
@@ -84,9 +127,12 @@ class Part:
         return self._open
 
     def _require_space(self) -> None:
-        free, least = shutil.disk_usage(self.path.parent).free, self._limits.least_free_bytes
-        if free < least:
+        granted = self._ledger.grant(self.path.parent, held_bytes=self._held_bytes)
+        if not granted:
+            free, least = shutil.disk_usage(self.path.parent).free, self._limits.least_free_bytes
             self._fail(f"too little space: {free >> 20} MB free, {least >> 20} MB needed")
+            return
+        self._held_bytes = self._left_bytes = granted
 
     def _try(self, step: Callable[[], object]) -> None:
         try:
@@ -112,7 +158,7 @@ def meta_information(
             struct.pack("<HH2sHI", 2, 0x0001, b"OB", 0, 2) + b"\0\1",
             _short(0x0002, b"UI", sop_class_uid.encode("ascii", "replace")),
             _short(0x0003, b"UI", sop_instance_uid.encode("ascii", "replace")),
-            _short(0x0010, b"UI", transfer_syntax.encode("ascii", "replace")),
+            _short(_SYNTAX, b"UI", transfer_syntax.encode("ascii", "replace")),
             _short(0x0012, b"UI", IMPLEMENTATION_CLASS_UID.encode()),
             _short(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode()),
             _short(0x0016, b"AE", caller.encode("ascii", "replace")),
@@ -125,6 +171,21 @@ def meta_information(
 def dataset_start(head: bytes) -> int:
     """Offset of the data set, from the first 144 bytes of a file that begins as ours do."""
     return 144 + int.from_bytes(head[140:144], "little")
+
+
+def named_syntax(head: bytes) -> bytes:
+    """Transfer syntax in a file that begins as ours do, as it is written; empty without one."""
+    position = 144
+    while position + 8 <= len(head):
+        element, vr, length = struct.unpack_from("<2xH2sH", head, position)
+        position += 8
+        if vr == b"OB":
+            length = int.from_bytes(head[position : position + 4], "little")
+            position += 4
+        if element == _SYNTAX:
+            return head[position : position + length]
+        position += length
+    return b""
 
 
 def _short(element: int, vr: bytes, value: bytes) -> bytes:

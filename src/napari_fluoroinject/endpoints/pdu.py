@@ -23,6 +23,7 @@ NO_SUCH_APPLICATION, NO_SUCH_VERSION, BUSY = (1, 1, 2), (1, 2, 2), (2, 3, 2)
 
 _APPLICATION = b"1.2.840.10008.3.1.1.1"
 _MOST_CONTEXTS = 128  # odd identifiers, one byte
+_LONGEST_UID = 64
 _TAKEN, _NO_ABSTRACT_SYNTAX, _NO_TRANSFER_SYNTAX = 0, 3, 4
 
 Role = tuple[int, int]
@@ -64,8 +65,9 @@ class AssociateRequest:
 
     @property
     def calling(self) -> str:
-        """Calling AE title, without padding."""
-        return text_of(self.titles[16:32])
+        """Calling AE title, without padding; what would not print is replaced."""
+        title = text_of(self.titles[16:32])
+        return "".join(one if one.isprintable() else "\ufffd" for one in title)
 
     @property
     def rejection(self) -> tuple[int, int, int] | None:
@@ -95,7 +97,8 @@ def read_request(body: bytes) -> AssociateRequest:
     Raises
     ------
     PeerError
-        If a length is past its parent, or an identifier is even, twice there, or one too many.
+        If a length is past its parent, an identifier is even, twice there, or one too many, or
+        what should be a UID is longer than one, or not of ASCII.
     """
     if len(body) < 68:
         raise PeerError(f"an association request of {len(body)} bytes")
@@ -236,8 +239,8 @@ def _proposed(value: bytes) -> Proposed:
     if len(value) < 4 or not value[0] & 1:
         raise PeerError("a presentation context without an odd identifier")
     items = list(_items(value[4:]))
-    abstract = [text_of(one) for kind, one in items if kind == 0x30]
-    transfer = tuple(text_of(one) for kind, one in items if kind == 0x40)
+    abstract = [_uid_of(one) for kind, one in items if kind == 0x30]
+    transfer = tuple(_uid_of(one) for kind, one in items if kind == 0x40)
     if len(abstract) != 1 or not transfer:
         raise PeerError("a presentation context without its syntaxes")
     return Proposed(identifier=value[0], abstract_syntax=abstract[0], transfer_syntaxes=transfer)
@@ -247,13 +250,23 @@ def _role(value: bytes) -> tuple[str, Role]:
     length = int.from_bytes(value[:2], "big")
     if len(value) != length + 4:
         raise PeerError(f"a role selection of {len(value)} bytes")
-    return text_of(value[2 : 2 + length]), (value[-2], value[-1])
+    return _uid_of(value[2 : 2 + length]), (value[-2], value[-1])
+
+
+def _uid_of(value: bytes) -> str:
+    text = text_of(value)
+    if len(text) > _LONGEST_UID or not (text.isascii() and text.isprintable()):
+        raise PeerError(f"{len(value)} bytes that are no UID")
+    return text
 
 
 def _role_items(request: AssociateRequest, roles: Mapping[str, Role]) -> list[bytes]:
     """Answers to proposed roles: where another is not offered, the requestor stays SCU."""
     answers = []
+    asked = {context.abstract_syntax for context in request.contexts}
     for syntax, proposed in request.roles.items():
+        if syntax not in asked:  # there is no end to others, but to what an answer holds
+            continue
         granted = roles.get(syntax, (1, 0))
         uid = syntax.encode("ascii", "replace")
         pair = bytes(one & other & 1 for one, other in zip(proposed, granted, strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,15 +19,23 @@ from napari_fluoroinject.endpoints.dimse import SUCCESS, TRANSFER_SYNTAXES, VERI
 from napari_fluoroinject.endpoints.judge import (
     CONFLICT,
     FAULT_OF_OURS,
+    NO_SUCH_SOP_CLASS,
     OUT_OF_RESOURCES,
     NotKeptError,
     Received,
     Shelf,
     keep,
+    uid_or_words,
 )
 from napari_fluoroinject.endpoints.limits import Limits
 from napari_fluoroinject.endpoints.listener import Listener, no_port
-from napari_fluoroinject.endpoints.parts import Part, dataset_start, meta_information
+from napari_fluoroinject.endpoints.parts import (
+    Ledger,
+    Part,
+    dataset_start,
+    meta_information,
+    named_syntax,
+)
 from napari_fluoroinject.endpoints.pdu import PeerError, Role
 from napari_fluoroinject.endpoints.tls import server_context
 from napari_fluoroinject.errors import EndpointError, StorageError
@@ -44,8 +51,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_JUDGED_AT_ONCE = 4
-"""Objects that are scanned, hashed and synced side by side: more take memory, not less time."""
+_LONGEST_META_BYTES = 4096
 _UNCOMPRESSED = ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2")
 
 
@@ -61,10 +67,15 @@ class Refused:
 
 
 def dataset_sha256(path: Path) -> str:
-    """SHA-256 of the data set alone: file meta information holds its writer's version."""
+    """SHA-256 of the transfer syntax and the data set.
+
+    The same bytes say something else in another syntax; the rest of the file meta information
+    tells of their writer alone.
+    """
     with path.open("rb") as file:
-        head = file.read(144)
-    return file_sha256(path, start=dataset_start(head))
+        head = file.read(_LONGEST_META_BYTES)
+    start = dataset_start(head)
+    return file_sha256(path, start=start, before=named_syntax(head[:start]) + b"\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +165,7 @@ class StorageScp:
             station.callers, tls=station.tls is not None
         )
         self._listener: Listener | None = None
-        self._judging = threading.BoundedSemaphore(_JUDGED_AT_ONCE)
+        self._ledger = Ledger(self.limits.least_free_bytes)
 
     def support(
         self,
@@ -278,7 +289,7 @@ class StorageScp:
         asked = message.command
         if asked is None:
             raise TypeError("an object without its command; expected it to be read before")
-        part = Part(self.spool.incoming, self.limits)
+        part = Part(self.spool.incoming, self.limits, self._ledger)
         part.write(
             meta_information(
                 asked.sop_class_uid,
@@ -294,7 +305,9 @@ class StorageScp:
         if message.part is None or message.command is None:
             raise TypeError("an object that did not arrive; expected a part and its command")
         try:
-            with self._judging:
+            if message.command.sop_class_uid != message.context.abstract_syntax:
+                raise NotKeptError(NO_SUCH_SOP_CLASS, "SOP class of another presentation context")
+            with self._shelf.places.judging():
                 received = keep(message.part, message.command, self._shelf, peer)
             self._received(received)
         except NotKeptError as refused:
@@ -347,7 +360,7 @@ class StorageScp:
                 Refused(
                     status=status,
                     reason=comment,
-                    sop_instance_uid=uid,
+                    sop_instance_uid=uid_or_words(uid),
                     caller=peer.ae_title,
                     address=peer.address,
                 )

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.settings.network import Tls
 
 
+_HOST_NAMES = ("DNS", "IP Address")
+
+
 def server_context(tls: Tls) -> ssl.SSLContext:
     """Return what a listener speaks: its certificate, and callers that `tls.ca` vouches for.
 
@@ -50,12 +53,18 @@ def server_name(tls: Tls, host: str) -> str:
 
 
 def certificate_names(connection: ssl.SSLSocket) -> tuple[str, ...]:
-    """Names in the peer's certificate, in lower case: subject alternative names, common names."""
+    """Names of hosts in the peer's certificate, in lower case (RFC 6125, 6.4.4).
+
+    Those are its alternative names that are DNS names or addresses; its common names where it has
+    no alternative names at all.
+    """
     shown = connection.getpeercert() or {}
-    subject: Any = shown.get("subject", ())
-    common = [value for part in subject for key, value in part if key == "commonName"]
     alternatives: Any = shown.get("subjectAltName", ())
-    return tuple(str(name).lower() for name in (*(one for _, one in alternatives), *common))
+    names = [name for kind, name in alternatives if kind in _HOST_NAMES]
+    if not alternatives:
+        subject: Any = shown.get("subject", ())
+        names = [value for part in subject for key, value in part if key == "commonName"]
+    return tuple(str(name).lower() for name in names)
 
 
 def _loaded(context: ssl.SSLContext, tls: Tls) -> ssl.SSLContext:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -90,6 +91,7 @@ FACTS = frozenset(
 BEGINNING = "0" * 64
 """Stands for the hash of the line before the first."""
 _LONGEST_FACT = 256
+_DIGITS_AND_DOTS = re.compile(r"[0-9.]{0,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +109,8 @@ class Entry:
 def checked_facts(event: str, facts: Mapping[str, Fact]) -> dict[str, Fact]:
     """Return what may be noted, in order and without what is None.
 
-    Long text is cut and ends with `...`; what a terminal would obey becomes `?`.
+    Long text is cut and ends with `...`; what a terminal would obey becomes `?`, and what should
+    be a UID and is none, `not a UID`: a peer chose it.
 
     Raises
     ------
@@ -164,6 +167,8 @@ def _clean(name: str, value: Fact) -> Fact:
         raise ValueError(f"{name}: seen {value}; expected a finite number")
     if not isinstance(value, str):
         return value
+    if name.endswith("_uid") and not _DIGITS_AND_DOTS.fullmatch(value):
+        return "not a UID"
     text = "".join(c if c.isprintable() else "?" for c in value)
     return text if len(text) <= _LONGEST_FACT else text[: _LONGEST_FACT - 3] + "..."
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.spool.index import Arrival
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from napari_fluoroinject.spool.index import Index
@@ -32,7 +35,15 @@ class Facts:
         return f"{self.caller} at {self.address}"
 
 
-def keep(part: Path, facts: Facts, *, spool: Spool, index: Index, job: bool) -> Admission:
+def keep(
+    part: Path,
+    facts: Facts,
+    *,
+    spool: Spool,
+    index: Index,
+    job: bool,
+    aside: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> Admission:
     """Keep an object durably: file to disk, link, folder to disk, row; then tell its sender.
 
     Parameters
@@ -45,6 +56,8 @@ def keep(part: Path, facts: Facts, *, spool: Spool, index: Index, job: bool) -> 
         Of the same root.
     job
         Whether it is to be analysed.
+    aside
+        As for `Spool.admit`.
 
     Returns
     -------
@@ -59,7 +72,9 @@ def keep(part: Path, facts: Facts, *, spool: Spool, index: Index, job: bool) -> 
         If it cannot be kept and noted; a later try finds everything in order.
     """
     uid = facts.sop_instance_uid
-    admission = spool.admit(part, uid=uid, noted=index.sha256_of(uid), sender=facts.sender)
+    admission = spool.admit(
+        part, uid=uid, noted=index.sha256_of(uid), sender=facts.sender, aside=aside
+    )
     arrival = Arrival(
         **asdict(facts),
         sha256=admission.sha256,

@@ -90,8 +90,7 @@ class Quarantine:
         OSError
             They cannot be kept.
         """
-        name = f"{hashlib.sha256(uid.encode()).hexdigest()}-{digest[:16]}"
-        path = self.folder / name[:2] / f"{name}.dcm"
+        path = self._path(uid=uid, digest=digest)
         with self._lock:
             if path.exists():
                 fsync(path.parent)  # whoever put it there may have stopped before this line
@@ -108,6 +107,14 @@ class Quarantine:
             os.link(part, path)
             fsync(path.parent)
         return path
+
+    def holds(self, *, uid: str, digest: str) -> bool:
+        """Whether these bytes are here already, refused under this UID."""
+        return self._path(uid=uid, digest=digest).exists()
+
+    def _path(self, *, uid: str, digest: str) -> Path:
+        name = f"{hashlib.sha256(uid.encode()).hexdigest()}-{digest[:16]}"
+        return self.folder / name[:2] / f"{name}.dcm"
 
     def _kept(self) -> tuple[int, int]:
         """Sum of what is kept, and how many refusals are noted.

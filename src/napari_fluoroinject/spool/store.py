@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn, Self
@@ -24,6 +24,7 @@ from napari_fluoroinject.spool.quarantine import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import TracebackType
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ RESERVE_BYTES = 64 << 20
 """Admission stops while less is free: the host goes on working, the sender keeps its copy."""
 CONFLICT = "the same SOP Instance UID with other content"
 _BLOCK_BYTES = 1 << 20
+_LOCK_NAME = "receiver.lock"
 _PREAMBLE_BYTES, _PREFIX = 128, b"DICM"
 
 
@@ -58,9 +60,9 @@ class Admission:
     new: bool
 
 
-def file_sha256(path: Path, *, start: int = 0) -> str:
-    """SHA-256 of a file's bytes from offset `start` on."""
-    digest = hashlib.sha256()
+def file_sha256(path: Path, *, start: int = 0, before: bytes = b"") -> str:
+    """SHA-256 of a file's bytes from offset `start` on, with other bytes before them."""
+    digest = hashlib.sha256(before)
     with path.open("rb") as file:
         file.seek(start)
         while block := file.read(_BLOCK_BYTES):
@@ -88,7 +90,8 @@ class Spool:
         What counts as content when the same UID comes twice (the whole file by default).
     same
         Tells whether two files (kept, new) of other digests hold the same content all the same,
-        encoded in another way; False whenever it cannot tell. None: they never do.
+        encoded in another way; False whenever it cannot tell. None: they never do. Not asked
+        where the new bytes are in quarantine already.
     reserve_bytes
         Free space below which nothing is kept.
     quarantine_bytes
@@ -122,7 +125,7 @@ class Spool:
             for folder in (self.incoming, self._objects, *self._objects.glob("*")):
                 make_inside(folder)
             self._quarantine = Quarantine(root / FOLDER_NAME, limit_bytes=quarantine_bytes)
-            self._held = _hold(root / "receiver.lock")
+            self._held = _hold(root / _LOCK_NAME)
         except OSError as error:
             raise _unusable(root, error) from error
         try:
@@ -174,7 +177,13 @@ class Spool:
         return refusals(self.root)
 
     def admit(
-        self, part: Path, *, uid: str, noted: str | None = None, sender: str = ""
+        self,
+        part: Path,
+        *,
+        uid: str,
+        noted: str | None = None,
+        sender: str = "",
+        aside: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> Admission:
         """Keep a complete file so that it survives a crash right after this returns.
 
@@ -193,6 +202,8 @@ class Spool:
             it was noted of is gone (`Index.sha256_of`). None = it is new.
         sender
             Who sent it, for the note beside it where it is refused.
+        aside
+            Entered while `same` compares, which may take long; may raise StorageError.
 
         Raises
         ------
@@ -202,6 +213,7 @@ class Spool:
             If the bytes cannot be kept durably (no space, no permission).
         """
         try:
+            self._require_ours()
             self._require_space()
             tighten_file(part)
             _clear_preamble(part)
@@ -211,7 +223,7 @@ class Spool:
                 self._refuse(part, uid=uid, sender=sender)
             new = self._link(part, path)
             kept = sha256 if new else self._digest(path)
-            if kept != sha256 and not (self._same is not None and self._same(path, part)):
+            if kept != sha256 and not self._is_same(path, part, uid=uid, aside=aside):
                 self._refuse(part, uid=uid, sender=sender)
             size_bytes = path.stat().st_size
         except OSError as error:
@@ -236,6 +248,19 @@ class Spool:
             "the new object is in quarantine, the old one untouched"
         )
 
+    def _is_same(
+        self,
+        kept: Path,
+        new: Path,
+        *,
+        uid: str,
+        aside: Callable[[], AbstractContextManager[None]],
+    ) -> bool:
+        if self._same is None or self._quarantine.holds(uid=uid, digest=self._digest(new)):
+            return False
+        with aside():
+            return self._same(kept, new)
+
     def _put_aside(self, part: Path, *, uid: str, reason: str, sender: str) -> Path | None:
         try:
             if shutil.disk_usage(self.incoming).free < self._reserve_bytes:
@@ -258,6 +283,19 @@ class Spool:
 
     def _path(self, uid: str) -> Path:
         return kept_path(self.root, uid)
+
+    def _require_ours(self) -> None:
+        """Our lock is on a file that is still there: else the folder may be another's by now."""
+        ours = os.fstat(self._held.fileno())
+        try:
+            there = (self.root / _LOCK_NAME).stat()
+        except OSError:
+            there = None
+        if there is None or not os.path.samestat(ours, there):
+            raise StorageError(
+                f"{self.root} was removed or replaced while it was received into; expected the "
+                "folder that was opened: start the receiver again"
+            )
 
     def _tell_shortage(self) -> None:
         """Say at the start that nothing will be kept, before the first sender learns of it."""
