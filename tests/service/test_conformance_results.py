@@ -13,10 +13,10 @@ from pydicom import Dataset, dcmread
 from typer.testing import CliRunner
 
 from napari_fluoroinject.cli import app
+from napari_fluoroinject.dicom.class_names import class_name
 from napari_fluoroinject.dicom.codes import PRIVATE_SCHEME
 from napari_fluoroinject.dicom.header import SERIES
 from napari_fluoroinject.dicom.outputs import RESULT_FILES
-from napari_fluoroinject.endpoints.conformance import name_of
 from napari_fluoroinject.endpoints.tls import server_context
 from napari_fluoroinject.service.conformance_results import RESULT_SERIES, ResultSeries
 
@@ -75,7 +75,7 @@ def test_results_have_the_series_that_are_told(results):
         assert described in result.SeriesDescription
         assert result.StudyInstanceUID == loop.StudyInstanceUID
         assert result.Modality in (*told.modality.split("; ")[0].split(), loop.Modality)
-        named = name_of(result.SOPClassUID).removesuffix(" Storage").removesuffix(" Image")
+        named = class_name(result.SOPClassUID).removesuffix(" Storage").removesuffix(" Image")
         assert named in told.classes
         assert result.ManufacturerModelName == "napari-fluoroinject"
 

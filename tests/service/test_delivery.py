@@ -162,7 +162,7 @@ def test_an_outage_is_told_once_for_a_destination_and_its_end_too(ready, caplog)
     count = len(ready.queue.every())
     delivery.round()
     assert [one.getMessage() for one in caplog.records] == [
-        f"{count} tries to send to somewhere failed, it is tried again: nobody answers"
+        f"{count} tries to send to ./somewhere failed, it is tried again: nobody answers"
     ]
     for _ in range(3):  # what is due a little later is no news
         ready.clock_s += 15.0
@@ -174,14 +174,14 @@ def test_an_outage_is_told_once_for_a_destination_and_its_end_too(ready, caplog)
     sink.leaves_after = None
     ready.clock_s += DAY_S
     delivery.round()
-    assert [one.getMessage() for one in caplog.records[2:]] == ["somewhere takes results again"]
+    assert [one.getMessage() for one in caplog.records[2:]] == ["./somewhere takes results again"]
 
 
 def test_each_result_returned_has_a_line_where_it_is_asked_for(ready, caplog):
     with caplog.at_level("INFO", logger="napari_fluoroinject.service"):
         ready.delivery(Settings(), lambda _: Memory()).round()
     for one in ready.queue.every():
-        assert f"…{one.sop_instance_uid[-12:]} was returned to somewhere" in caplog.text
+        assert f"…{one.sop_instance_uid[-12:]} was returned to ./somewhere" in caplog.text
         assert one.sop_instance_uid not in caplog.text
 
 
