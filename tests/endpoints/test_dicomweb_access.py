@@ -44,7 +44,7 @@ def nothing(request: Request) -> None:
 
 
 def ask(host: str, tls: Tls | None = None, **how: object) -> tuple[object, ...]:
-    with DicomWeb(f"dicomweb+https://{host}/root", tls=tls, **how) as web:
+    with DicomWeb(f"dicomweb+https://{host}/dicom-web", tls=tls, **how) as web:
         return web.query(QUERY)
 
 
@@ -156,7 +156,7 @@ def test_a_file_that_holds_no_token_is_told_and_not_quoted(tmp_path, content):
     if content is not None:
         file.write_text(content)
     with pytest.raises(EndpointError, match="token") as caught:
-        DicomWeb("dicomweb+https://host/root", token_file=file)
+        DicomWeb("dicomweb+https://host/dicom-web", token_file=file)
     assert not content or content not in str(caught.value)
 
 
@@ -183,7 +183,7 @@ def token_file(tmp_path: Path) -> Path:
 
 
 def plain(host: str, token_file: Path | None = None) -> DicomWeb:
-    return DicomWeb(f"dicomweb+http://{host}/root", token_file=token_file)
+    return DicomWeb(f"dicomweb+http://{host}/dicom-web", token_file=token_file)
 
 
 def test_the_token_opens_the_gate(token_file):
@@ -278,10 +278,10 @@ def test_redirects_stay_at_the_host(token_file):
         def answer(request: Request) -> None:
             if "/moved/" in request.path:
                 nothing(request)
-            elif "/root/" in request.path and "PatientID" in request.path:
+            elif "/dicom-web/" in request.path and "PatientID" in request.path:
                 request.reply(307, Location=f"/moved/?{request.path.partition('?')[2]}")
             else:
-                request.reply(307, Location=f"http://{other_host}/root/studies")
+                request.reply(307, Location=f"http://{other_host}/dicom-web/studies")
 
         with web_server(answer) as host, plain(host, token_file) as web:
             assert web.query(QUERY) == ()

@@ -45,7 +45,7 @@ def strict(*, told: tuple[str, ...] = UIDS, refuse: bool = True) -> Iterator[tup
             yield 0xA900, None
             return
         for entity in dict.fromkeys(one[:depth] for one in OBJECTS):
-            if all(wanted.get(uid) in (None, "", own) for uid, own in zip(UIDS, entity)):  # noqa: B905
+            if all(wanted.get(uid) in (None, "", own) for uid, own in zip(UIDS, entity)):  # noqa: B905  # up to its level
                 answer = Dataset()
                 answer.QueryRetrieveLevel = wanted.QueryRetrieveLevel
                 for uid, own in zip(UIDS, entity):  # noqa: B905 - as deep as the level

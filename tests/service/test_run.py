@@ -155,7 +155,7 @@ def test_every_result_is_returned_once_whatever_is_killed(received, analysed, ar
         service._wait_s = 0.1
         for _ in range(9):
             pause_s = time.monotonic() + rng.uniform(0.2, 2.0)
-            await_(lambda: time.monotonic() > pause_s, within_s=30, check=service.check)  # noqa: B023
+            await_(lambda: time.monotonic() > pause_s, within_s=30, check=service.check)  # noqa: B023  # used at once
             name = rng.choice(modules)
             for pid in processes(name, received.root)[:1]:
                 os.kill(pid, signal.SIGKILL)
@@ -179,7 +179,7 @@ def test_a_sender_that_is_killed_while_it_sends_makes_nothing_twice(
     orders = Orders(root=received.root, config=config)
     with Supervised("napari_fluoroinject.service.sender", orders) as sender:
         for count in (1, 4, 7):
-            await_(lambda: len(archive.stored) >= count, within_s=60, check=sender.check)  # noqa: B023
+            await_(lambda: len(archive.stored) >= count, within_s=60, check=sender.check)  # noqa: B023  # used at once
             if sender.pid is not None:
                 os.kill(sender.pid, signal.SIGKILL)
         await_(

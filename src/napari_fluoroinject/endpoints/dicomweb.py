@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -34,11 +34,11 @@ from napari_fluoroinject.endpoints.web_answers import (
 from napari_fluoroinject.endpoints.web_session import Limits, WebSession
 from napari_fluoroinject.errors import EndpointError, RefusedError
 from napari_fluoroinject.model.cine import LoopReference
+from napari_fluoroinject.model.closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
-    from types import TracebackType
 
     import numpy.typing as npt
 
@@ -51,7 +51,7 @@ _SCHEME = "dicomweb+"
 _MOST_FORMATS = 1000
 
 
-class DicomWeb:
+class DicomWeb(Closing):
     """A DICOMweb service; a context manager that closes the connection kept between requests.
 
     Parameters
@@ -88,17 +88,6 @@ class DicomWeb:
 
     def __str__(self) -> str:
         return self._root
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""

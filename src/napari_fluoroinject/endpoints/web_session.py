@@ -135,7 +135,7 @@ class WebSession(requests.Session):
             if media:
                 raise RefusedError(f"{self.peer} answered with {media}")
             response._content = content  # noqa: SLF001 - what `content` would read without limit
-            response._content_consumed = True  # noqa: SLF001
+            response._content_consumed = True  # noqa: SLF001  # no public way
         return response
 
     def datasets(self, read: Callable[[], Any]) -> list[dict[str, Any]]:

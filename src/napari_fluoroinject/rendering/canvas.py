@@ -74,7 +74,7 @@ def drawn_pixels(compose: Callable[[Figure], None], *, dpi: float) -> npt.NDArra
         canvas.figure.set_facecolor(palette.BACKGROUND)
         compose(canvas.figure)
         canvas.draw()  # type: ignore[no-untyped-call]  # the stubs leave these two out
-        seen = canvas.buffer_rgba()  # type: ignore[no-untyped-call]
+        seen = canvas.buffer_rgba()  # type: ignore[no-untyped-call]  # matplotlib has no types
         pixels: npt.NDArray[np.uint8] = np.asarray(seen)[..., :3].copy()
     return pixels
 

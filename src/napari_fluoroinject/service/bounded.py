@@ -69,8 +69,8 @@ def _waited_for(
 ) -> Worked | NotWorked:
     deadline = time.monotonic() + time_s
     with suppress(BrokenPipeError):  # it died at once: its end is told below
-        process.stdin.write(order.text().encode() + b"\n")  # type: ignore[union-attr]
-        process.stdin.flush()  # type: ignore[union-attr]
+        process.stdin.write(order.text().encode() + b"\n")  # type: ignore[union-attr]  # a pipe
+        process.stdin.flush()  # type: ignore[union-attr]  # a pipe
     while True:
         try:
             status = process.wait(timeout=_POLL_S)
@@ -83,7 +83,7 @@ def _waited_for(
                     fault="broken",
                     reason=f"the analysis took longer than {time_s:g} s (service.time_limit_s)",
                 )
-    answer = read_answer(process.stdout.read(_LONGEST_ANSWER))  # type: ignore[union-attr]
+    answer = read_answer(process.stdout.read(_LONGEST_ANSWER))  # type: ignore[union-attr]  # a pipe
     killed = sys.platform != "win32" and -status in (signal.SIGKILL, signal.SIGTERM)
     return answer or NotWorked(
         fault="killed" if killed else "broken", reason=f"the analysis {_end(status)}"

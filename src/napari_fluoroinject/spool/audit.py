@@ -11,9 +11,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Self
+from typing import IO, TYPE_CHECKING
 
 from napari_fluoroinject.errors import StorageError
+from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.spool.audit_check import Checked, trail_files, verify
 from napari_fluoroinject.spool.audit_entry import (
     BEGINNING,
@@ -28,7 +29,6 @@ from napari_fluoroinject.spool.private import make_private
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from types import TracebackType
 
 __all__ = ["Checked", "Trail", "verify"]
 
@@ -51,7 +51,7 @@ class _End:
     last: Entry
 
 
-class Trail:
+class Trail(Closing):
     """Adds to the trail in a folder; several threads and processes may do so at once.
 
     A file is named after the number of its first line. What a crash left half written at the end
@@ -90,17 +90,6 @@ class Trail:
         with _one_error(folder):
             make_private(folder)
             self._lock = _private_file(folder / "trail.lock")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Bring every line to disk and let go of the folder."""

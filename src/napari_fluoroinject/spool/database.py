@@ -6,9 +6,10 @@ import os
 import sqlite3
 import threading
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import StorageError
+from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.spool.disk import fsync
 from napari_fluoroinject.spool.private import make_private, tighten_file
 from napari_fluoroinject.spool.schema import MIGRATIONS
@@ -16,7 +17,6 @@ from napari_fluoroinject.spool.schema import MIGRATIONS
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
 
 FILE_NAME = "state.sqlite"
 _BESIDE = ("", "-wal", "-shm")
@@ -33,7 +33,7 @@ _making = threading.Lock()
 may make the file while another opens it as a database."""
 
 
-class Database:
+class Database(Closing):
     """State of a spool, for all threads of several processes at once.
 
     Write-ahead log, synchronous FULL: when a transaction has ended without an error, it is on
@@ -69,17 +69,6 @@ class Database:
         except BaseException:
             self.close()
             raise
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close every idle connection; one that is in use closes when it is given back."""

@@ -9,9 +9,10 @@ import shutil
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn, Self
+from typing import IO, TYPE_CHECKING, NoReturn
 
 from napari_fluoroinject.errors import ConflictError, StorageError
+from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.spool.disk import fsync, lock, require_links, sweep
 from napari_fluoroinject.spool.private import make_inside, make_private, tighten_file
 from napari_fluoroinject.spool.quarantine import (
@@ -25,7 +26,6 @@ from napari_fluoroinject.spool.quarantine import (
 if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
-    from types import TracebackType
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ def kept_path(root: Path, uid: str) -> Path:
     return root / "objects" / _name(uid)[:2] / f"{_name(uid)}.dcm"
 
 
-class Spool:
+class Spool(Closing):
     """Folders of one receiver: `incoming` (parts), `objects` (acknowledged), `quarantine`.
 
     A process holds its spool alone; what an earlier process left in `incoming` was never
@@ -135,17 +135,6 @@ class Spool:
             self.close()
             raise _unusable(root, error) from error
         self._tell_shortage()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the folders; what was admitted stays."""
