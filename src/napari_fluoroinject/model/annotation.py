@@ -25,6 +25,8 @@ MaskSource = Literal["header", "found"]
 """The same where it must be said: the masks that the header defines, or frames before contrast."""
 AgentKind = Literal["iodinated", "gadolinium", "other"]
 EventKind = Literal["aspiration", "contrast", "test_dose", "medication"]
+Confirmed = Literal["needle_and_target", "contrast", "warnings"]
+"""What an operator looks at and confirms before results are sent."""
 
 _LARGEST_PRIMARY_DEG, _LARGEST_SECONDARY_DEG = 180.0, 90.0
 """PS3.3 C.8.7.5: longitude and latitude of the beam."""
@@ -90,13 +92,23 @@ class CArm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignOff:
+    """Who looked at the results, when (DT of DICOM, PS3.5 6.2), and what was confirmed."""
+
+    operator: str
+    at: str
+    confirmed: tuple[Confirmed, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
     """Everything a person gave for a loop; None = not said, and never guessed.
 
     `target_px` is in the geometry of the mask frames, those before the contrast. `gauge` is the
     needle's, a key of `NEEDLE_DIAMETER_MM`; `needle_length_mm` from its hub to its tip; `level` a
     level of the spine, see `check_level`; `view` the name of the view; `mask` whose mask frames
-    are subtracted, None as `auto`.
+    are subtracted, None as `auto`; `mask_frames` those that a person chose, rising, in place of
+    both. `sign_off` is said of the results of all the rest, and changes none of them.
     """
 
     needle: NeedleTrajectory | None = None
@@ -111,6 +123,8 @@ class Annotation:
     agent: ContrastAgent | None = None
     events: tuple[Event, ...] = ()
     mask: MaskWish | None = None
+    mask_frames: tuple[int, ...] = ()
+    sign_off: SignOff | None = None
 
     def mark(self, landmark: str) -> Mark | None:
         """The mark of a landmark; None where it was not marked."""

@@ -1,0 +1,1 @@
+"""The napari plugin: the only floor that knows napari and Qt."""
