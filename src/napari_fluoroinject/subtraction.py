@@ -39,8 +39,8 @@ class SubtractionRequest:
     `mask` is whose masks are subtracted; None = those found in the picture, but the header's where
     frames are left as stored. `mask_frames` are the mask frames themselves, rising and counted
     from 0, in place of `mask`, for one loop. `as_stored` corrects no motion: masks are moved as
-    the header says. `presentation` is the file of a presentation state whose masks, ranges and shifts are used in
-    place of all that: frames are left as stored.
+    the header says. `presentation` is the file of a presentation state whose masks, ranges and
+    shifts are used in place of all that: frames are left as stored.
     """
 
     mask: MaskSource | None = None
