@@ -32,7 +32,7 @@ _RATED = 60
 """The rate is that of so many frames."""
 
 Freshness = Literal["waiting", "live", "stale", "ended", "failed"]
-"""`waiting` for the first frame, `stale` without one for `STALE_S`; `ended` and `failed` at the end."""
+"""`waiting` for the first frame, `stale` without one for `STALE_S`."""
 
 
 class Takes(Protocol):
