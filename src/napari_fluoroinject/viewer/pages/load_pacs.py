@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QDate, Qt
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -234,9 +235,7 @@ class PacsTab(Page):
         return self.endpoint.currentText().strip()
 
     def _set_days(self, days: int | None) -> None:
-        today = QDate.currentDate().toPyDate() if hasattr(QDate, "toPyDate") else None
-        today = today or QDate.currentDate().toPython()
-        first, last = ("", "") if days is None else days_back(days, today=today)
+        first, last = ("", "") if days is None else days_back(days, today=date.today())
         self._fields["first_day"].setText(first)
         self._fields["last_day"].setText(last)
 
