@@ -47,7 +47,7 @@ def patiently(
     def work() -> None:
         try:
             answer.set_result(ask(noted))
-        except BaseException as error:  # noqa: BLE001 - handed on to the one who waits
+        except BaseException as error:  # handed on to the one who waits
             answer.set_exception(error)
 
     # a daemon: a window that is closed waits for no peer
