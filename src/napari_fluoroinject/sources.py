@@ -260,6 +260,7 @@ def check_one_for_all(annotation: Annotation, loops: Sequence[LoopFiles]) -> Non
     marked = (annotation.needle, annotation.target_px, annotation.marks or None)
     for said, of, count, one in (
         (marked, "needle, target or mark", len(loops), "loop"),
+        ((annotation.mask_frames or None,), "choice of mask frames", len(loops), "loop"),
         ((annotation.view, annotation.c_arm), "view or C-arm angle", len(loops), "loop"),
         ((annotation.level, annotation.side), "level or side", len(studies), "study"),
     ):

@@ -21,6 +21,8 @@ from napari_fluoroinject.errors import (
 from napari_fluoroinject.sources import Progress, silent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_fluoroinject.endpoints.base import Counterpart, Level
     from napari_fluoroinject.settings import Settings
 
@@ -181,8 +183,20 @@ def store_objects(
     *,
     settings: Settings | None = None,
     progress: Progress = silent,
+    told: Callable[[Receipt | NotSent], None] = lambda _one: None,
 ) -> Stored:
     """Send files, and all DICOM files below folders; one that is refused does not end the rest.
+
+    Parameters
+    ----------
+    endpoint
+        Name, URL or folder.
+    paths
+        Files and folders.
+    settings, progress
+        As everywhere.
+    told
+        Called with each answer as it comes: an end from outside does not take these back.
 
     Raises
     ------
@@ -198,17 +212,18 @@ def store_objects(
     ]
     files = list(_objects([path for path in paths if path.exists()], skipped))
     receipts: list[Receipt] = []
-    told = 0
+    count = 0
     try:
         for one in counterpart.send(files):
-            told += 1
-            progress(str(files[told - 1].name), told / len(files))
+            count += 1
+            told(one)
+            progress(str(files[count - 1].name), count / len(files))
             if isinstance(one, NotSent):
                 failures.append((str(one.item), str(one.error)))
             else:
                 receipts.append(one)
     except FluoroinjectError as error:
-        failures += [(str(file), str(error)) for file in files[told:]]
+        failures += [(str(file), str(error)) for file in files[count:]]
     except KeyboardInterrupt as stop:
         stop.add_note(f"{len(receipts)} of {len(files)} objects are kept by {counterpart}")
         raise

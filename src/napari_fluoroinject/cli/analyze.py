@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.dicom.outputs import Extra
     from napari_fluoroinject.model.geometry import Point
-    from napari_fluoroinject.model.study import DoseReference
     from napari_fluoroinject.results import LoopResult
     from napari_fluoroinject.workflow import Outcome
 
@@ -209,11 +209,10 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
 
     check_folder(out)
     settings = settings_from(config)
-    key = procedure or settings.defaults.procedure
-    request = AnalysisRequest(
-        procedure=key,
-        site_procedures=settings.site_procedures,
-        dose_reference=_dose_reference(settings, key),
+    _check_doses(settings)
+    site = AnalysisRequest.by(settings, procedure)
+    request = replace(
+        site,
         level=level,
         side=side,
         needle=given_needle,
@@ -221,12 +220,12 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         gauge=gauge,
         mask=mask,
         annotation_file=annotation,
-        on=on or settings.defaults.on,
-        decoder=decoder or settings.defaults.decoder,
-        seg_profile=seg_profile or settings.defaults.seg_profile,
-        report_class=report_class or settings.defaults.report_class,
+        on=on or site.on,
+        decoder=decoder or site.decoder,
+        seg_profile=seg_profile or site.seg_profile,
+        report_class=report_class or site.report_class,
         also=parse_also(also or settings.defaults.also.split()),
-        codes_file=codes or settings.site_codes,
+        codes_file=codes or site.codes_file,
     )
     with (
         wrong_usage(ProcedureError, AnnotationError, SettingsError, StorageError),
@@ -239,9 +238,8 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     finish(outcome.failures)
 
 
-def _dose_reference(settings: Settings, key: str | None) -> DoseReference | None:
-    """The site's own 75th percentiles; those of a procedure that there is not are wrong usage."""
-    from napari_fluoroinject.model.study import DoseReference
+def _check_doses(settings: Settings) -> None:
+    """The site's own 75th percentiles of a procedure that there is not are wrong usage."""
     from napari_fluoroinject.procedures import all_keys
 
     with wrong_usage(ProcedureError):
@@ -251,8 +249,6 @@ def _dose_reference(settings: Settings, key: str | None) -> DoseReference | None
         raise typer.BadParameter(
             printable(f"{settings.path}: dose.{unknown[0]}: no procedure has this key")
         )
-    own = settings.dose.get(key or "")
-    return None if own is None else DoseReference(**own)
 
 
 def _tell(outcome: Outcome, *, site: Path | None) -> None:

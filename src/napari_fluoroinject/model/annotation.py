@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_fluoroinject.errors import AnnotationError
@@ -30,6 +32,7 @@ Confirmed = Literal["needle_and_target", "contrast", "warnings"]
 
 _LARGEST_PRIMARY_DEG, _LARGEST_SECONDARY_DEG = 180.0, 90.0
 """PS3.3 C.8.7.5: longitude and latitude of the beam."""
+_MOMENT = re.compile(r"([0-9]{14})(\.[0-9]{1,6})?([+-](?:0[0-9]|1[0-4])[0-5][0-9])?")
 _UNWRITABLE = ("Cc", "Cs")
 """Unicode's categories of control characters and of surrogates."""
 _LONGEST_TEXT = 64
@@ -153,7 +156,8 @@ def check_annotation(
     AnnotationError
         A gauge without a known diameter, a level that does not exist or belongs to another
         region, a point outside the picture, a landmark that is marked twice, a length or volume
-        that is none, an angle that no C-arm has, a text with control characters.
+        that is none, an angle that no C-arm has, a text with control characters, mask frames that
+        do not rise or stand beside another wish, a sign-off by nobody or at no time.
     """
     # drawing needs NumPy, and the command line loads this module before it knows what is asked
     from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
@@ -170,6 +174,9 @@ def check_annotation(
     if annotation.level is not None:
         check_level(annotation.level, region=region)
     _check_marks(annotation.marks)
+    _check_mask(annotation)
+    if annotation.sign_off is not None:
+        _check_sign_off(annotation.sign_off)
     if picture is not None:
         for name, point in _points(annotation):
             _check_inside(name, point, picture)
@@ -294,6 +301,44 @@ def _check_marks(marks: tuple[Mark, ...]) -> None:
             raise AnnotationError(f"marks: {mark.landmark!r} has no point; expected one or more")
         if mark.level is not None:
             check_level(mark.level)
+
+
+def _check_mask(annotation: Annotation) -> None:
+    frames = annotation.mask_frames
+    if frames and annotation.mask is not None:
+        raise AnnotationError(
+            f"seen mask {annotation.mask!r} and mask_frames; expected one or the other"
+        )
+    if list(frames) != sorted(set(frames)) or min(frames, default=0) < 0:
+        raise AnnotationError(
+            f"mask_frames: seen {', '.join(map(str, frames[:10]))}; expected frames counted from "
+            "0, rising, each once"
+        )
+
+
+def _check_sign_off(sign_off: SignOff) -> None:
+    operator, confirmed = sign_off.operator, sign_off.confirmed
+    if not 0 < len(operator.strip()) <= len(operator) <= _LONGEST_TEXT or _unwritable(operator):
+        raise AnnotationError(
+            f"sign_off.operator: seen {operator[:20]!r} of {len(operator)} characters; expected "
+            f"who it was, one line of 1 to {_LONGEST_TEXT} characters"
+        )
+    if not _is_moment(sign_off.at):
+        raise AnnotationError(
+            f"sign_off.at: seen {sign_off.at[:30]!r}; expected a date and time as DICOM writes "
+            "them, YYYYMMDDHHMMSS with the offset from UTC behind it or without (+0100)"
+        )
+    if len(set(confirmed)) < len(confirmed):
+        raise AnnotationError(f"sign_off.confirmed: seen {list(confirmed)}; expected each once")
+
+
+def _is_moment(text: str) -> bool:
+    """Whether it is a DT (PS3.5 6.2) to the second, of a day that there is."""
+    found = _MOMENT.fullmatch(text)
+    try:
+        return found is not None and bool(datetime.strptime(found[1], "%Y%m%d%H%M%S"))
+    except ValueError:
+        return False
 
 
 def _points(annotation: Annotation) -> Iterator[tuple[str, Point]]:

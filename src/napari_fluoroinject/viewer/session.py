@@ -45,7 +45,7 @@ class Kept:
     """Results of a run in a folder, and what became of them.
 
     `annotation` is what they were made of, with the sign-off; `receipts` came from destinations,
-    `failures` are (file, message) of the last sending.
+    at the local times `arrived` (HH:MM:SS); `failures` are (file, message) of the last sending.
     """
 
     procedure: str
@@ -53,6 +53,7 @@ class Kept:
     folder: Path
     files: tuple[Path, ...]
     receipts: tuple[Receipt, ...] = ()
+    arrived: tuple[str, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
 
 
@@ -203,6 +204,16 @@ class Session:
         """What was said of the shown run's study; empty where nothing is shown."""
         history = self._history
         return Draft() if history is None else history.now
+
+    def draft_of(self, study_uid: str) -> Draft:
+        """What was said of a study; empty where nothing of it was opened."""
+        history = self._histories.get(study_uid)
+        return Draft(study_instance_uid=study_uid) if history is None else history.now
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        """What was said of every study that was opened."""
+        return tuple(history.now for history in self._histories.values())
 
     @property
     def plan(self) -> Plan:
@@ -359,12 +370,17 @@ class Session:
     @property
     def out_of_date(self) -> bool:
         """Whether something was said since the shown run was analysed."""
-        analysed = self.analysed
-        if analysed is None:
+        return self._shown is not None and self.out_of_date_of(self._shown)
+
+    def out_of_date_of(self, uid: str) -> bool:
+        """Whether something was said since a run was analysed; False where it was not."""
+        analysed, run = self._analysed.get(uid), self._runs.get(uid)
+        if analysed is None or run is None:
             return False
+        draft = self.draft_of(run.study_uid)
         return (analysed.procedure, analysed.annotation) != (
-            self.plan.procedure,
-            replace(self.annotation, sign_off=None),
+            draft.plan.procedure,
+            replace(draft.annotation(uid), sign_off=None),
         )
 
     @property
