@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -68,7 +69,7 @@ class LandmarkBox(Card):
         self.add_buttons((self.mark, self.remove))
         self._side = self.add("")
         self.sides = tuple(
-            button("-", "Say that the far side of the line is here", lambda n=n: self._far(n))
+            button("-", "Say that the far side of the line is here", partial(self._far, n))
             for n in (0, 1)
         )
         for one in self.sides:
