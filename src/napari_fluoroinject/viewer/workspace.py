@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from qtpy.QtWidgets import QDockWidget, QWidget
 
@@ -20,6 +20,7 @@ from napari_fluoroinject.viewer.dock import Dock
 from napari_fluoroinject.viewer.jobs import Jobs
 from napari_fluoroinject.viewer.layout import Layout
 from napari_fluoroinject.viewer.live.panel import LivePanel
+from napari_fluoroinject.viewer.pages.load import LoadPage
 from napari_fluoroinject.viewer.player import Player
 from napari_fluoroinject.viewer.post import MainThread
 from napari_fluoroinject.viewer.preferences import (
@@ -146,10 +147,12 @@ class Workspace(Closing):
             self._live = LivePanel(self.bench)
         return self._live
 
-    def load_from(self, tab: str) -> None:
+    def load_from(self, tab: Literal["pacs", "c-arm"]) -> None:
         """Open step 1 at one of its tabs."""
         self.dock.go_to("load")
-        self.dock.page("load").show_tab(tab)
+        page = self.dock.page("load")
+        if isinstance(page, LoadPage):
+            page.tabs.setCurrentWidget({"pacs": page.pacs, "c-arm": page.carm}[tab])
 
     def play_or_pause(self) -> None:
         """Play, or stop playing."""
