@@ -255,15 +255,24 @@ class Session:
         return self._moved(None if self._history is None else self._history.redo())
 
     def change(self, label: str, draft: Draft, *, amend: bool = False) -> None:
-        """Take a new draft of the shown study as one step; `amend` goes on with the last step."""
+        """Take a new draft of the shown study as one step; `amend` goes on with the last step.
+
+        Marks that were signed and have changed are signed no more, and a person is told.
+        """
         history = self._history
         if history is None or draft == history.now:
             return
+        kept = draft.signed_as(history.now)
         if amend and history.undoes == label:
-            history.amend(draft)
+            history.amend(kept)
         else:
-            history.do(label, draft)
+            history.do(label, kept)
         self.signals.draft.emit()
+        if kept != draft:
+            self.signals.notice.emit(
+                "The sign-off was taken back: something was changed after it. Look at the "
+                "results again, then sign them."
+            )
 
     def restore(self, draft: Draft) -> None:
         """Take up a draft that was autosaved, as one step that can be undone."""
