@@ -7,7 +7,11 @@ import queue
 import threading
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 from napari_fluoroinject.dicom.opened import CINE_CLASSES
 from napari_fluoroinject.dicom.read import read_loop
@@ -20,11 +24,6 @@ from napari_fluoroinject.viewer.describe import frames_words, view_words
 from napari_fluoroinject.viewer.thumbnails import thumbnail
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    import numpy as np
-    import numpy.typing as npt
-
     from napari_fluoroinject.spool.index import Arrival
 
 log = logging.getLogger(__name__)

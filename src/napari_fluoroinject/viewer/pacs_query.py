@@ -255,7 +255,7 @@ def _day(text: str) -> date | None:
     if not _DAY.fullmatch(text.strip()):
         return None
     try:
-        return datetime.strptime(text.strip().replace("-", ""), "%Y%m%d").date()  # noqa: DTZ007
+        return datetime.strptime(text.strip().replace("-", ""), "%Y%m%d").date()
     except ValueError:
         return None
 

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import FluoroinjectError
 from napari_fluoroinject.spool.private import make_private
 from napari_fluoroinject.transfer import fetch_objects
+from napari_fluoroinject.viewer.pacs_query import RunRow
 from napari_fluoroinject.viewer.waiting import patiently
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from napari_fluoroinject.settings import Settings
     from napari_fluoroinject.viewer.jobs import Progress
-    from napari_fluoroinject.viewer.pacs_query import RunRow
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,7 +22,9 @@ class SampleScene:
 
 
 SCENES = (
-    SampleScene(key="esi_tf_lumbar_subpedicular", words="Transforaminal epidural, lumbar", view="AP"),
+    SampleScene(
+        key="esi_tf_lumbar_subpedicular", words="Transforaminal epidural, lumbar", view="AP"
+    ),
     SampleScene(key="esi_il_lumbar", words="Interlaminar epidural, lumbar", view="LAT"),
     SampleScene(key="mbb_lumbar", words="Medial branch block, lumbar", view="AP"),
     SampleScene(key="facet_ia_lumbar", words="Facet joint, lumbar", view="OBL"),

@@ -48,7 +48,9 @@ def small_picture(stored: StoredArray, *, inverted: bool = False) -> npt.NDArray
         kept = kept.reshape(kept.shape[0] // by, by, kept.shape[1] // by, by).mean(axis=(1, 3))
     low, high = np.percentile(kept, [_DARKEST, _BRIGHTEST])
     share = np.clip((kept - low) / max(float(high - low), 1e-6), 0.0, 1.0)
-    grey: npt.NDArray[np.uint8] = np.rint(255 * (1 - share if inverted else share)).astype(np.uint8)
+    grey: npt.NDArray[np.uint8] = np.rint(255 * (1 - share if inverted else share)).astype(
+        np.uint8
+    )
     return grey
 
 
@@ -91,7 +93,7 @@ class Thumbnails:
                 tell(run.name, number / len(new))
                 try:
                     made[run.uid] = thumbnail(run.loop)
-                except Exception:  # noqa: S112, PERF203 - a broken frame is told where it is shown
+                except Exception:  # noqa: S112 - a broken frame is told where it is shown
                     continue
             return made
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFrame, QHBoxLayout, QLabel, QVBoxLayout
 
 from napari_fluoroinject.spool.private import make_private
@@ -15,8 +15,9 @@ from napari_fluoroinject.viewer.pages.said import JobLine, Sentence, button
 from napari_fluoroinject.viewer.sample_scenes import SCENES, write_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from qtpy.QtCore import QMimeData
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
     from napari_fluoroinject.viewer.bench import Bench
@@ -27,12 +28,11 @@ _DROP_PX = 90
 
 
 class DropArea(QFrame):
-    """Where files and folders are dropped; `dropped` has their paths."""
+    """Where files and folders are dropped; `dropped` is called with their paths."""
 
-    dropped = Signal(list)
-
-    def __init__(self) -> None:
+    def __init__(self, dropped: Callable[[Sequence[str]], None]) -> None:
         super().__init__()
+        self._dropped = dropped
         self.setAcceptDrops(True)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.setMinimumHeight(_DROP_PX)
@@ -43,17 +43,16 @@ class DropArea(QFrame):
         words.setWordWrap(True)
         QVBoxLayout(self).addWidget(words)
 
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802 - Qt's name
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802 - Qt's name
         """Take what has paths."""
-        if event.mimeData().hasUrls():
+        if event is not None and _paths(event.mimeData()):
             event.acceptProposedAction()
 
-    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802 - Qt's name
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802 - Qt's name
         """Tell of the paths."""
-        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
-        event.acceptProposedAction()
-        if paths:
-            self.dropped.emit(paths)
+        if event is not None and (paths := _paths(event.mimeData())):
+            event.acceptProposedAction()
+            self._dropped(paths)
 
 
 class FilesTab(Page):
@@ -61,8 +60,7 @@ class FilesTab(Page):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        self.drop = DropArea()
-        self.drop.dropped.connect(self.open)
+        self.drop = DropArea(self.open)
         self.line = JobLine()
         self.said = Sentence(name="what became of it")
         self.recent = QComboBox()
@@ -155,3 +153,8 @@ class FilesTab(Page):
         self.column.addWidget(self.line)
         self.column.addWidget(self.said)
         self.column.addStretch(1)
+
+
+def _paths(dropped: QMimeData | None) -> list[str]:
+    urls = [] if dropped is None else dropped.urls()
+    return [url.toLocalFile() for url in urls if url.isLocalFile()]

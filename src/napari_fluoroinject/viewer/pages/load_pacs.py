@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QComboBox,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QTreeWidget,
     QTreeWidgetItem,
 )
 
@@ -29,6 +27,7 @@ from napari_fluoroinject.viewer.pacs_query import (
     find_studies,
     find_study_runs,
 )
+from napari_fluoroinject.viewer.pages.load_table import StudyTable
 from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.pages.preview import Preview
 from napari_fluoroinject.viewer.pages.said import JobLine, Sentence, button
@@ -38,9 +37,6 @@ from napari_fluoroinject.viewer.waiting import patiently
 if TYPE_CHECKING:
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Job, Progress
-
-_ROW = Qt.ItemDataRole.UserRole
-_TABLE_PX = 190
 
 
 class PacsTab(Page):
@@ -60,10 +56,12 @@ class PacsTab(Page):
         self.modality.addItems(list(WANTED))
         self.modality.setToolTip("Modality of the studies that are asked for")
         self.modality.setAccessibleName("Modality")
-        self.find = button("Find", "Ask the PACS for studies", self.ask)
+        self.find_button = button("Find", "Ask the PACS for studies", self.ask)
         self.line = JobLine()
         self.said = Sentence(name="what the PACS answered")
-        self.table = self._table()
+        self.table = StudyTable()
+        self.table.itemExpanded.connect(self.ask_runs)
+        self.table.itemSelectionChanged.connect(self._picked)
         self.retrieve = button(
             "Retrieve and open", "Fetch the selected runs, or all of a study", self.fetch
         )
@@ -89,9 +87,13 @@ class PacsTab(Page):
     def ask(self) -> None:
         """Ask for studies."""
         endpoint, filters = self._named(), self.filters
-        wrong = fault(filters) if endpoint else (
-            "No PACS is named: choose one of the settings, or write its address, such as "
-            "pacs://FLUOROINJECT:ARCHIVE@192.0.2.1:104 or dicomweb+https://host/dicom-web."
+        wrong = (
+            fault(filters)
+            if endpoint
+            else (
+                "No PACS is named: choose one of the settings, or write its address, such as "
+                "pacs://FLUOROINJECT:ARCHIVE@192.0.2.1:104 or dicomweb+https://host/dicom-web."
+            )
         )
         if wrong or self.line.busy:
             self.said.say(wrong or "Still asking: cancel that first.")
@@ -114,10 +116,12 @@ class PacsTab(Page):
 
     def ask_runs(self, item: QTreeWidgetItem) -> None:
         """Ask for the runs of the study that was unfolded, once."""
-        study = item.data(0, _ROW)
-        if not isinstance(study, StudyRow) or item.childCount() != 1 or self.line.busy:
+        study = self.table.unasked(item)
+        if study is None:
             return
-        if item.child(0).data(0, _ROW) is not None:
+        if self.line.busy:
+            item.setExpanded(False)
+            self.said.say("Still asking: wait for the answer, or cancel.")
             return
         endpoint, settings = self._named(), self.bench.settings
 
@@ -138,14 +142,16 @@ class PacsTab(Page):
         if self.line.busy:
             self.said.say("Still at work: cancel that first.")
             return
-        rows = self._selected()
+        rows = self.table.chosen()
         if not rows:
-            self.said.say("Nothing is selected: unfold a study and select one or more runs.")
+            self.said.say(
+                "Unfold the study first: its runs are not known yet."
+                if self.table.chosen_unasked()
+                else "Nothing is selected: unfold a study and select one or more runs."
+            )
             return
         endpoint = self._named()
-        retrieval = Retrieval(
-            endpoint=endpoint, rows=rows, folder=self.bench.results / RETRIEVED
-        )
+        retrieval = Retrieval(endpoint=endpoint, rows=rows, folder=self.bench.results / RETRIEVED)
         self._retrieval = retrieval
         self.open_came.hide()
         self._fetching = self.bench.jobs.start(
@@ -185,50 +191,21 @@ class PacsTab(Page):
         if isinstance(found, str):
             self.said.say(found)
             return
-        for study in found:
-            item = QTreeWidgetItem([study.patient, study.day, study.what])
-            item.setData(0, _ROW, study)
-            _explain(item)
-            item.addChild(QTreeWidgetItem(["asking for its runs"]))
-            self.table.addTopLevelItem(item)
+        self.table.put_studies(found)
         self.said.say(
             f"{len(found)} studies. Unfold one to see its runs."
             if found
             else "No study matches: check the spelling, take away a filter, or give more days."
         )
-        if len(found) == 1:
-            self.table.topLevelItem(0).setExpanded(True)
+        self.table.unfold_only()
 
     def _show_runs(self, study_uid: str, found: tuple[RunRow, ...] | str) -> None:
-        for number in range(self.table.topLevelItemCount()):
-            item = self.table.topLevelItem(number)
-            if item.data(0, _ROW).uid != study_uid:
-                continue
-            item.takeChildren()
-            if isinstance(found, str):
-                self.said.say(found)
-                item.addChild(QTreeWidgetItem(["not answered: fold and unfold to ask again"]))
-                item.setExpanded(False)
-                return
-            for row in found:
-                child = QTreeWidgetItem([row.words, "", row.description])
-                child.setData(0, _ROW, row)
-                _explain(child)
-                item.addChild(child)
-            if not found:
-                item.addChild(QTreeWidgetItem(["no cine loop: XA, RF or secondary capture"]))
-
-    def _selected(self) -> tuple[RunRow, ...]:
-        rows: dict[RunRow, None] = {}
-        for item in self.table.selectedItems():
-            below = [item.child(number) for number in range(item.childCount())]
-            for one in (item, *below):
-                if isinstance(row := one.data(0, _ROW), RunRow):
-                    rows[row] = None
-        return tuple(rows)
+        if isinstance(found, str):
+            self.said.say(found)
+        self.table.put_runs(study_uid, None if isinstance(found, str) else found)
 
     def _picked(self) -> None:
-        rows = self._selected()
+        rows = self.table.chosen()
         self.preview.offer(self._named(), rows[0] if len(rows) == 1 else None)
 
     def _named(self) -> str:
@@ -245,23 +222,8 @@ class PacsTab(Page):
         made.addItems(sorted(self.bench.settings.endpoints))
         made.setToolTip("An endpoint of the settings, or its address (pacs://, dicomweb+https://)")
         made.setAccessibleName("PACS")
-        made.lineEdit().setPlaceholderText("name, or pacs://OURS:THEIRS@host:port")
-        made.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
-        return made
-
-    def _table(self) -> QTreeWidget:
-        made = QTreeWidget()
-        made.setHeaderLabels(["Patient / run", "Day", "What"])
-        made.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        made.setToolTip("Unfold a study with the right arrow key; select runs to retrieve")
-        made.setAccessibleName("Studies and their runs")
-        made.setMinimumHeight(_TABLE_PX)
-        made.setColumnWidth(0, 170)
-        made.setColumnWidth(1, 80)
-        made.itemExpanded.connect(self.ask_runs)
-        made.itemSelectionChanged.connect(self._picked)
+        made.setPlaceholderText("name, or pacs://OURS:THEIRS@host:port")
+        made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         return made
 
     def _lay_out(self) -> None:
@@ -281,11 +243,11 @@ class PacsTab(Page):
             ("7 days", 7, "Studies of the last seven days"),
             ("Any", None, "Studies of any day"),
         ):
-            quick.addWidget(button(words, tip, lambda count=count: self._set_days(count)))
+            quick.addWidget(button(words, tip, partial(self._set_days, count)))
         form.addRow("", quick)
         form.addRow("Modality", self.modality)
         self.column.addLayout(form)
-        for widget in (self.find, self.line, self.said, self.table, self.preview):
+        for widget in (self.find_button, self.line, self.said, self.table, self.preview):
             self.column.addWidget(widget)
         self.column.addWidget(self.retrieve)
         self.column.addWidget(self.open_came)
@@ -298,9 +260,3 @@ def _field(name: str, hint: str) -> QLineEdit:
     made.setToolTip(f"{name}: {hint}")
     made.setAccessibleName(name)
     return made
-
-
-def _explain(item: QTreeWidgetItem) -> None:
-    """Columns are narrow: the whole text stands in the tooltip."""
-    for column in range(3):
-        item.setToolTip(column, item.text(column))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QIcon, QKeySequence, QShortcut
+from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem
 
 from napari_fluoroinject.viewer.describe import run_words
@@ -15,6 +15,8 @@ from napari_fluoroinject.viewer.pages.said import button
 from napari_fluoroinject.viewer.thumbnails import SIDE_PX, Thumbnails
 
 if TYPE_CHECKING:
+    from qtpy.QtCore import QObject
+
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.run import Run
 
@@ -45,9 +47,7 @@ class OpenRuns(Page):
         self.close_button = button(
             "Close", "Take the run away; what was marked in it stays with its study", self.close_it
         )
-        delete = QShortcut(QKeySequence(Qt.Key.Key_Delete), self.runs)
-        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
-        delete.activated.connect(self.close_it)
+        self.runs.installEventFilter(self)
         row = QHBoxLayout()
         for one in (self.show_button, self.beside_button, self.close_button):
             row.addWidget(one)
@@ -84,6 +84,15 @@ class OpenRuns(Page):
         """Close the selected run."""
         if self.selected is not None:
             self.bench.session.close(self.selected.uid)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
+        """Close the selected run at Delete."""
+        if watched is self.runs and isinstance(event, QKeyEvent):
+            pressed = event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Delete
+            if pressed:
+                self.close_it()
+                return True
+        return super().eventFilter(watched, event)
 
     def refresh(self) -> None:
         """Show the runs as they are now."""
