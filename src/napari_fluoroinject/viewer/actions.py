@@ -32,8 +32,8 @@ def actions(
     return {
         "needle": lambda: arm("needle"),
         "target": lambda: arm("target"),
-        "put_down": lambda: stage.arm(None),
-        "remove": stage.remove_last,
+        "put_down": stage.pointing.cancel,
+        "remove": stage.pointing.back,
         "undo": session.undo,
         "redo": session.redo,
         "play": player.toggle,
@@ -44,7 +44,9 @@ def actions(
         "subtraction": stage.toggle_subtraction,
         "next_map": stage.next_map,
         "hide": stage.hide_overlays,
-        "window_level": stage.set_window_level,
+        "window_level": lambda held: (
+            stage.mouse.hold_window if held else stage.mouse.free_window
+        )(),
         **{
             f"step_{number}": lambda key=key: dock.go_to(key)
             for number, key in enumerate(STEPS, start=1)

@@ -11,6 +11,7 @@ from napari_fluoroinject.viewer.bench import STEPS
 from napari_fluoroinject.viewer.foot import Foot
 from napari_fluoroinject.viewer.heading import Heading, line_label, status_text
 from napari_fluoroinject.viewer.job_area import JobArea
+from napari_fluoroinject.viewer.layout import WIDTH_PX
 from napari_fluoroinject.viewer.notices import Notices
 from napari_fluoroinject.viewer.pages.contrast import ContrastPage
 from napari_fluoroinject.viewer.pages.load import LoadPage
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.notices import Kind
     from napari_fluoroinject.viewer.pages.page import Page
 
-WIDTH_PX = 350
 PAGES: Mapping[StepKey, Callable[[Bench], Page]] = {
     "load": LoadPage,
     "procedure": ProcedurePage,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget
 
-from napari_fluoroinject.viewer.dock import WIDTH_PX
-
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QMainWindow, QWidget
 
 OF_NAPARI = ("layer list", "layer controls")
 """napari's own panels, by the names under which it docks them."""
+WIDTH_PX = 350
+"""The dock of the six steps."""
 STRIP_HEIGHT_PX = 190
 """Curves and transport below the pictures."""
 
