@@ -82,12 +82,19 @@ def subtitle(report: OfLoop) -> str:
     elif rate is not None:
         parts.append(f"{rate:.3g} frames/s")
     parts.append(f"view {report.loop.view.name}" if report.loop.view.name else "view unknown")
-    if report.loop.calibration is None:
-        parts.append("uncalibrated")
-    else:
-        calibration = report.loop.calibration
-        parts.append(f"{calibration.mm_per_px:.3f} mm/px ({_BASIS[calibration.basis]})")
-    return " · ".join(parts)
+    return " · ".join([*parts, scale(report.loop)])
+
+
+def scale(loop: CineLoop) -> str:
+    """Millimetres per pixel and their basis, or that there are none."""
+    if loop.calibration is None:
+        return "uncalibrated"
+    return f"{loop.calibration.mm_per_px:.3f} mm/px ({basis(loop)})"
+
+
+def basis(loop: CineLoop) -> str:
+    """What the loop's millimetres rest on; `uncalibrated` where it has none."""
+    return "uncalibrated" if loop.calibration is None else _BASIS[loop.calibration.basis]
 
 
 def notices(report: Report) -> tuple[Notice, ...]:
