@@ -130,7 +130,9 @@ class Receiver(Closing):
         self._error = self._recording_error = self._refusal = ""
         self._ended, self._stopping = threading.Event(), threading.Event()
         self._retry_at_s = -np.inf
-        self._thread = threading.Thread(target=self._run, name="live-receiver", daemon=True)
+        self._thread = threading.Thread(
+            target=self._run, name="fluoroinject-receiver", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to receive."""
@@ -160,11 +162,15 @@ class Receiver(Closing):
         """How the feed stands now."""
         return self.told.freshness(self.clock(), began_s=self.began_s)
 
-    def close(self) -> None:
-        """End it, and wait until the recording is closed; a feed that hangs is left behind."""
+    def stop(self) -> None:
+        """Ask for its end, and wait for nothing."""
         self._stopping.set()
         if isinstance(self._feed, Closing):
             self._feed.close()
+
+    def close(self) -> None:
+        """End it, and wait until the recording is closed; a feed that hangs is left behind."""
+        self.stop()
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
             if self._thread.is_alive():

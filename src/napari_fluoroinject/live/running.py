@@ -106,7 +106,7 @@ class RunningMaps(Closing):
         self._frames_in = self._lost = 0
         self._pictured_at_s, self._pictured = 0.0, ("none", -1)
         self._begins, self._stopping = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="live-maps", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="fluoroinject-maps", daemon=True)
 
     def start(self) -> None:
         """Begin to follow."""
@@ -135,9 +135,13 @@ class RunningMaps(Closing):
         """The map of `kind`, a tenth of a second old at most; None before there is one."""
         return self._picture
 
-    def close(self) -> None:
-        """End it."""
+    def stop(self) -> None:
+        """Ask for its end, and wait for nothing."""
         self._stopping.set()
+
+    def close(self) -> None:
+        """End it, and wait for that."""
+        self.stop()
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
 

@@ -99,7 +99,7 @@ class Recorder(Closing):
             make_private(folder)
         except OSError as error:
             raise _failed(error) from error
-        self._syncing = threading.Thread(target=self._sync, name="recording-sync", daemon=True)
+        self._syncing = threading.Thread(target=self._sync, name="fluoroinject-sync", daemon=True)
         self._syncing.start()
 
     def add(self, pixels: npt.NDArray[Any], *, index: int, time_s: float) -> None:
