@@ -26,7 +26,7 @@ def view(
         list[str] | None,
         typer.Argument(
             metavar="[SOURCE]...",
-            help="Files, folders, endpoints of the settings or URLs of runs to open; none = empty.",
+            help="Files, folders, URLs or endpoints of the settings to open; none = nothing.",
         ),
     ] = None,
     *,
@@ -37,7 +37,7 @@ def view(
     Maps are computed and results written by the same functions as those of `analyze` and `store`.
     """
     settings = settings_from(config)
-    # Asked before Qt is loaded: where it finds no screen, it ends the process without a word to us.
+    # before Qt is loaded: where it finds no screen, it ends the process at once
     finish(
         [
             ("view", one)
@@ -65,7 +65,7 @@ def missing_software() -> str | None:
 
 
 def missing_screen(environment: Mapping[str, str], platform: str) -> str | None:
-    """What there is instead of a screen, and what to do; None = there is one, or it cannot be told.
+    """What there is instead of a screen, and what to do; None = there may well be one.
 
     Parameters
     ----------

@@ -29,6 +29,12 @@ def actions(
             session.accept_needle()
         dock.go_on()
 
+    def window_level(held: bool) -> None:  # noqa: FBT001 - a key is down or up
+        if held:
+            stage.mouse.hold_window()
+        else:
+            stage.mouse.free_window()
+
     return {
         "needle": lambda: arm("needle"),
         "target": lambda: arm("target"),
@@ -44,9 +50,7 @@ def actions(
         "subtraction": stage.toggle_subtraction,
         "next_map": stage.next_map,
         "hide": stage.hide_overlays,
-        "window_level": lambda held: (
-            stage.mouse.hold_window if held else stage.mouse.free_window
-        )(),
+        "window_level": window_level,
         **{
             f"step_{number}": lambda key=key: dock.go_to(key)
             for number, key in enumerate(STEPS, start=1)

@@ -19,6 +19,7 @@ from napari_fluoroinject.viewer.pages.needle import NeedlePage
 from napari_fluoroinject.viewer.pages.procedure import ProcedurePage
 from napari_fluoroinject.viewer.pages.review import ReviewPage
 from napari_fluoroinject.viewer.pages.send import SendPage
+from napari_fluoroinject.viewer.recovery import RecoveryBar
 from napari_fluoroinject.viewer.step_bar import TITLES, StepBar
 from napari_fluoroinject.viewer.steps import status
 from napari_fluoroinject.viewer.undo_row import UndoRow
@@ -66,6 +67,7 @@ class Dock(QWidget):
         self._heard: list[tuple[SignalInstance, Callable[..., Any]]] = []
         self.steps = StepBar()
         self.heading = Heading()
+        self.recovery = RecoveryBar(bench)
         self.status = line_label("What of this step is done and missing")
         self.scroll = _scroll_area()
         self.job_area = JobArea(bench.jobs)
@@ -130,6 +132,7 @@ class Dock(QWidget):
             signal.disconnect(slot, missing_ok=True)
         self._heard.clear()
         self._soon.stop()
+        self.recovery.release()
         self.job_area.release()
         self.foot.release()
         for page in self._pages.values():
@@ -149,7 +152,7 @@ class Dock(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(6)
-        for part in (self.steps, self.heading):
+        for part in (self.steps, self.heading, self.recovery):
             column.addWidget(part)
         self.scroll.widget().layout().addWidget(self.status)
         column.addWidget(self.scroll, 1)

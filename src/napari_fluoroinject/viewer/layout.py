@@ -72,7 +72,7 @@ class Layout:
         window.resizeDocks([dock], [WIDTH_PX], Qt.Orientation.Horizontal)
         window.resizeDocks([strip], [STRIP_HEIGHT_PX], Qt.Orientation.Vertical)
 
-    def show_panels(self, shown: bool) -> None:  # noqa: FBT001 - a check box says it
+    def show_panels(self, shown: bool) -> None:
         """Show or hide napari's own panels."""
         for panel in self._panels():
             panel.setVisible(shown)

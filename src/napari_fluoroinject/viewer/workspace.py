@@ -165,7 +165,7 @@ class Workspace(Closing):
         self._with_run(lambda run: works.keep(self.bench, run))
 
     def close(self) -> None:
-        """End the work, put the window back, and let go of everything; a second time is nothing."""
+        """End the work, put the window back, and let go of everything; may be called again."""
         if self.closed:
             return
         self.closed = True
