@@ -27,7 +27,9 @@ _PLANES: dict[str, Plane] = {"AP": "AP", "LAT": "LAT", "OBL": "OBL", "LATERAL": 
 
 def plane_of(view: View) -> Plane | None:
     """Which plane a view is, as far as its name or its angle tells; None = not known."""
-    return _PLANES.get((view.name or "").upper())
+    if view.name is None:
+        return None if view.primary_angle_deg is None else "OBL"
+    return _PLANES.get(view.name.upper())
 
 
 def run_name(view: View, taken: Iterable[str]) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_fluoroinject.viewer.bench import STEPS
 from napari_fluoroinject.viewer.foot import Foot
-from napari_fluoroinject.viewer.heading import Heading
+from napari_fluoroinject.viewer.heading import Heading, line_label, status_text
 from napari_fluoroinject.viewer.job_area import JobArea
+from napari_fluoroinject.viewer.layout import WIDTH_PX
 from napari_fluoroinject.viewer.notices import Notices
 from napari_fluoroinject.viewer.pages.contrast import ContrastPage
 from napari_fluoroinject.viewer.pages.load import LoadPage
@@ -18,6 +19,7 @@ from napari_fluoroinject.viewer.pages.needle import NeedlePage
 from napari_fluoroinject.viewer.pages.procedure import ProcedurePage
 from napari_fluoroinject.viewer.pages.review import ReviewPage
 from napari_fluoroinject.viewer.pages.send import SendPage
+from napari_fluoroinject.viewer.recovery import RecoveryBar
 from napari_fluoroinject.viewer.step_bar import TITLES, StepBar
 from napari_fluoroinject.viewer.steps import status
 from napari_fluoroinject.viewer.undo_row import UndoRow
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.notices import Kind
     from napari_fluoroinject.viewer.pages.page import Page
 
-WIDTH_PX = 350
 PAGES: Mapping[StepKey, Callable[[Bench], Page]] = {
     "load": LoadPage,
     "procedure": ProcedurePage,
@@ -66,7 +67,9 @@ class Dock(QWidget):
         self._heard: list[tuple[SignalInstance, Callable[..., Any]]] = []
         self.steps = StepBar()
         self.heading = Heading()
-        self.stack = QStackedWidget()
+        self.recovery = RecoveryBar(bench)
+        self.status = line_label("What of this step is done and missing")
+        self.scroll = _scroll_area()
         self.job_area = JobArea(bench.jobs)
         self.notices = Notices()
         self.undo_row = UndoRow(bench.session)
@@ -89,14 +92,16 @@ class Dock(QWidget):
         """The page of a step, made where it is not yet."""
         if key not in self._pages:
             self._pages[key] = page = self._makers[key](self.bench)
-            self.stack.addWidget(_scrolled(page))
+            self.scroll.widget().layout().addWidget(page, 1)
         return self._pages[key]
 
     def go_to(self, key: StepKey) -> None:
         """Open a step."""
         page = self.page(key)
         self._step = key
-        self.stack.setCurrentIndex(list(self._pages).index(key))
+        for other in self._pages.values():
+            other.setVisible(other is page)
+        self.scroll.verticalScrollBar().setValue(0)
         self.steps.show_step(key)
         page.setFocus(Qt.FocusReason.OtherFocusReason)
         self.refresh()
@@ -116,7 +121,8 @@ class Dock(QWidget):
         session = self.bench.session
         states = {key: status(session, key) for key in STEPS}
         self.steps.tell({key: state.done for key, state in states.items()})
-        self.heading.tell(session, states[self._step])
+        self.heading.tell(session)
+        self.status.setText(status_text(states[self._step]))
         place = STEPS.index(self._step) + 1
         self.undo_row.tell(TITLES[STEPS[place]] if place < len(STEPS) else "")
 
@@ -126,6 +132,7 @@ class Dock(QWidget):
             signal.disconnect(slot, missing_ok=True)
         self._heard.clear()
         self._soon.stop()
+        self.recovery.release()
         self.job_area.release()
         self.foot.release()
         for page in self._pages.values():
@@ -145,9 +152,10 @@ class Dock(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(6)
-        for part in (self.steps, self.heading):
+        for part in (self.steps, self.heading, self.recovery):
             column.addWidget(part)
-        column.addWidget(self.stack, 1)
+        self.scroll.widget().layout().addWidget(self.status)
+        column.addWidget(self.scroll, 1)
         for part in (self.job_area, self.notices, self.undo_row, self.foot):
             column.addWidget(part)
 
@@ -178,10 +186,14 @@ class Dock(QWidget):
             self._later()
 
 
-def _scrolled(page: QWidget) -> QScrollArea:
+def _scroll_area() -> QScrollArea:
+    """Scrolls up and down; pages are made for its width."""
+    inside = QWidget()
+    column = QVBoxLayout(inside)
+    column.setContentsMargins(0, 0, 0, 0)
     area = QScrollArea()
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     area.setWidgetResizable(True)
-    area.setWidget(page)
+    area.setWidget(inside)
     return area

@@ -30,38 +30,32 @@ def run_text(session: Session) -> str:
 
 
 def status_text(status: StepStatus) -> str:
-    """What is done and what is missing, one line each."""
-    lines = []
-    if status.says:
-        lines.append(f"Done: {'; '.join(status.says)}")
-    if status.missing:
-        lines.append(f"Missing: {'; '.join(status.missing)}")
+    """What is known or done, and what is missing: a line each, with a word for either."""
+    lines = [*status.says, *(f"Missing: {one}" for one in status.missing)]
     return "\n".join(lines)
 
 
 class Heading(QWidget):
-    """Procedure, run, and the state of the open step."""
+    """Procedure and run."""
 
     def __init__(self) -> None:
         super().__init__()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
-        self._plan = _line("Procedure, level and side", bold=True)
-        self._run = _line("The run that is worked on")
-        self._status = _line("What of this step is done and missing")
-        for label in (self._plan, self._run, self._status):
+        self._plan = line_label("Procedure, level and side", bold=True)
+        self._run = line_label("The run that is worked on")
+        for label in (self._plan, self._run):
             column.addWidget(label)
 
-    def tell(self, session: Session, status: StepStatus) -> None:
+    def tell(self, session: Session) -> None:
         """Show what holds now."""
         self._plan.setText(plan_text(session))
         self._run.setText(run_text(session))
-        self._status.setText(status_text(status))
-        self._status.setVisible(bool(self._status.text()))
 
 
-def _line(what: str, *, bold: bool = False) -> QLabel:
+def line_label(what: str, *, bold: bool = False) -> QLabel:
+    """A label that breaks its lines, and shows names of files as they are."""
     label = QLabel()
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setWordWrap(True)

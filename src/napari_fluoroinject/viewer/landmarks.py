@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import hypot
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.analysis.measures.views import shown_view
 from napari_fluoroinject.model.annotation import Mark
+from napari_fluoroinject.model.geometry import Point, length_px
 from napari_fluoroinject.model.marks import why_unfit
 from napari_fluoroinject.model.measurement import CONTACT_LINES, LANDMARK_OF, MEASURES
 from napari_fluoroinject.model.procedure import LandmarkRule
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.run import Run
     from napari_fluoroinject.viewer.session import Session
 
+_OFF_THE_LINE_PX = 5.0
 HOW = {
     "point": "one click",
     "line": "two clicks or more, double-click ends it",
@@ -104,6 +107,48 @@ def needs_far_side(rule: LandmarkRule, procedure: Procedure) -> bool:
         or (rule.id == LANDMARK_OF["medial_to_pedicle"] and "medial_to_pedicle" in wanted)
         or (rule.id in CONTACT_LINES and "beyond_line" in wanted)
     )
+
+
+def far_sides(mark: Mark, picture: tuple[int, int]) -> tuple[tuple[str, Point], ...]:
+    """The two sides of a line as a person sees them in the picture, each with a point on it.
+
+    Parameters
+    ----------
+    mark
+        Of a line; of anything else there are no sides.
+    picture
+        (rows, columns), which the points do not leave.
+    """
+    if len(mark.points_px) < 2:
+        return ()
+    at = (len(mark.points_px) - 1) // 2
+    (row, column), (below, beside) = mark.points_px[at : at + 2]
+    down, right = below - row, beside - column
+    length = hypot(down, right)
+    if length == 0:
+        return ()
+    words = ("left", "right") if abs(down) >= abs(right) else ("above", "below")
+    turn = 1.0 if (down if abs(down) >= abs(right) else -right) >= 0 else -1.0
+    found = []
+    for word, sign in zip(words, (-turn, turn), strict=True):
+        step = sign * _OFF_THE_LINE_PX / length
+        # a quarter turn of the line's direction: right of a line that runs down the picture
+        point = ((row + below) / 2 - step * right, (column + beside) / 2 + step * down)
+        found.append((word, (_within(point[0], picture[0]), _within(point[1], picture[1]))))
+    return tuple(found)
+
+
+def far_side(mark: Mark, picture: tuple[int, int]) -> str | None:
+    """Which of the two sides was said to be the far one; None where none was, or no near one."""
+    said = mark.beyond_px
+    if said is None:
+        return None
+    sides = far_sides(mark, picture)
+    return min(sides, key=lambda one: length_px(one[1], said))[0] if sides else None
+
+
+def _within(value: float, count: int) -> float:
+    return min(max(value, 0.0), count - 1.0)
 
 
 def _asked(session: Session, procedure: Procedure, rule: LandmarkRule, view: str | None) -> Asked:

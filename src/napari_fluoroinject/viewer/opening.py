@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.dicom.read import read_loop
+from napari_fluoroinject.dicom.read import LoopFiles, read_loop
 from napari_fluoroinject.errors import FluoroinjectError, UnreadableObjectError
+from napari_fluoroinject.model.cine import CineLoop
 from napari_fluoroinject.sources import decoder_for, is_remote, loops_in
 from napari_fluoroinject.spool.private import make_private
 from napari_fluoroinject.transfer import fetch_objects
@@ -19,8 +20,6 @@ from napari_fluoroinject.viewer.works import look_at
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from napari_fluoroinject.dicom.read import LoopFiles
-    from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.settings import Settings
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Job, Progress

@@ -1,10 +1,13 @@
-"""Where the viewer keeps what it writes: in the user's own data folder, for nobody else to read."""
+"""Where the viewer keeps what it writes: the user's own data folder."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_data_path
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 APPLICATION = "fluoroinject"
 
@@ -12,18 +15,3 @@ APPLICATION = "fluoroinject"
 def data_folder() -> Path:
     """The user's data folder of this program; it need not exist."""
     return user_data_path(APPLICATION, appauthor=False)
-
-
-def private(folder: Path) -> Path:
-    """Make a folder that its owner alone may read, and return it; one that is there stays as it is.
-
-    Raises
-    ------
-    OSError
-        It cannot be made.
-    """
-    if not folder.is_dir():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        folder.chmod(0o700)  # whatever the umask took away
-    return folder

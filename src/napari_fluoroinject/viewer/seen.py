@@ -11,8 +11,17 @@ from napari_fluoroinject.model.subtracted import frames_where, numbered
 if TYPE_CHECKING:
     from napari_fluoroinject.model.motion import Motion
     from napari_fluoroinject.model.report import Report
+    from napari_fluoroinject.viewer.bench import MapKind
     from napari_fluoroinject.viewer.session import Session
 
+MAPS: dict[MapKind, str] = {
+    "none": "Off",
+    "opacity": "Opacity",
+    "arrival": "Arrival",
+    "time_to_peak": "Time to peak",
+    "washout": "Washout",
+}
+"""Maps that can lie over the picture, as the screen names them."""
 OUT_OF_DATE = "Out of date: something was changed since the analysis. Analyse again."
 
 
@@ -80,6 +89,43 @@ def opacity_said(report: Report) -> str:
         return "Opacity is relative, not quantitative."
     sigma = f"\N{PLUS-MINUS SIGN} {100 * scale.relative_uncertainty:.0f} %"
     return f"Opacity is quantitative: scale x {scale.scale:.2f} {sigma} (scatter and veiling)."
+
+
+def map_missing(report: Report | None, kind: MapKind) -> str:
+    """Why a map cannot be shown; empty where it can."""
+    if kind == "none":
+        return ""
+    if report is None:
+        return "not analysed yet"
+    if report.maps is None:
+        return "opacity could not be measured in this loop"
+    timed = kind in ("arrival", "time_to_peak", "washout")
+    return "the file tells no frame times" if timed and report.loop.times_s is None else ""
+
+
+def map_said(report: Report | None, kind: MapKind) -> str:
+    """What a map shows, and from which opacity on; empty where there is none."""
+    maps = None if report is None else report.maps
+    if report is None or maps is None or kind == "none":
+        return ""
+    unit = "" if report.opacity.scale is not None else ", relative"
+    if kind == "opacity":
+        return (
+            f"Peak opacity (natural log units{unit}). The spread is outlined from opacity "
+            f"{maps.region_threshold_od:.3f}; transparent where nothing is known."
+        )
+    if kind == "arrival":
+        return (
+            f"Seconds from the first frame until opacity first exceeds "
+            f"{maps.arrival_threshold_od:.3f} and stays there for two frames; transparent where "
+            "it never does."
+        )
+    if kind == "time_to_peak":
+        return (
+            "Seconds from the first frame until opacity is highest; transparent where contrast "
+            f"never exceeds {maps.arrival_threshold_od:.3f}."
+        )
+    return "How fast opacity falls after its peak, per second; transparent where it is not known."
 
 
 def _frames(frames: tuple[int, ...]) -> str:

@@ -93,7 +93,7 @@ class Thumbnails:
                 tell(run.name, number / len(new))
                 try:
                     made[run.uid] = thumbnail(run.loop)
-                except Exception:  # noqa: BLE001, S112, PERF203 - a broken frame is told where it is shown
+                except Exception:  # noqa: S112 - a broken frame is told where it is shown
                     continue
             return made
 

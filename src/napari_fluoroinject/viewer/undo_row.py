@@ -25,8 +25,8 @@ class UndoRow(QWidget):
         super().__init__()
         self._session = session
         self._undo, self._redo, self._next = QPushButton(), QPushButton(), QPushButton()
-        self._undo.clicked.connect(lambda: session.undo())
-        self._redo.clicked.connect(lambda: session.redo())
+        self._undo.clicked.connect(lambda _checked=False: session.undo())
+        self._redo.clicked.connect(lambda _checked=False: session.redo())
         self._next.clicked.connect(self.onward)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)

@@ -36,18 +36,18 @@ def patiently(
         What is done, as long as the call has told nothing.
     """
     answer: Future[_Result] = Future()
-    now = [step, fraction]
+    now: list[tuple[str, float]] = [(step, fraction)]
     ended: list[BaseException] = []
 
     def noted(what: str, share: float) -> None:
         if ended:
             raise ended[0]
-        now[:] = [f"{step}: {what}", share]
+        now[0] = f"{step}: {what}", share
 
     def work() -> None:
         try:
             answer.set_result(ask(noted))
-        except BaseException as error:  # noqa: BLE001 - handed on to the one who waits
+        except BaseException as error:  # handed on to the one who waits
             answer.set_exception(error)
 
     # a daemon: a window that is closed waits for no peer
@@ -55,7 +55,8 @@ def patiently(
     began = time.monotonic()
     try:
         while not answer.done():
-            tell(f"{now[0]} ({time.monotonic() - began:.0f} s)", float(now[1]))
+            words, share = now[0]
+            tell(f"{words} ({time.monotonic() - began:.0f} s)", share)
             wait([answer], timeout=_STEP_S)
     except BaseException as error:
         ended.append(error)

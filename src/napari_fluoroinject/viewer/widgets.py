@@ -36,10 +36,10 @@ class Workflow(QWidget):
         return QSize(self._workspace.dock.sizeHint())
 
     def event(self, event: QEvent) -> bool:
-        """Close the workspace when napari takes the dock away: it takes the parent away."""
-        taken = event.type() == QEvent.Type.ParentChange and self.parent() is None
-        if taken and not self._workspace.closed:
-            QTimer.singleShot(0, self._workspace.close)
+        """Lay the window out when napari docks this, and close all when it takes it away."""
+        if event.type() == QEvent.Type.ParentChange:
+            home = self._workspace
+            QTimer.singleShot(0, home.close if self.parent() is None else home.lay_out)
         return bool(super().event(event))
 
 
