@@ -40,7 +40,11 @@ def test_a_screen_is_looked_for_before_qt_is_loaded(environment, platform, there
 def test_without_a_screen_it_says_so_and_leaves():
     done = subprocess.run(
         [sys.executable, "-m", "napari_fluoroinject", "view"],
-        env=NOTHING, capture_output=True, text=True, timeout=120, check=False,
+        env=NOTHING,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 1
     assert "no screen" in done.stderr
@@ -66,7 +70,11 @@ def test_without_napari_or_qt_it_says_how_to_install_them(absent, named):
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=NOTHING, capture_output=True, text=True, timeout=120, check=False,
+        env=NOTHING,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 1
     assert f"{named} not installed" in done.stderr

@@ -58,9 +58,11 @@ def test_a_worker_that_outlives_its_window_may_post_on(qtbot):
 def test_a_job_ends_in_the_main_thread(qtbot):
     post, seen = MainThread(), []
     with Jobs(post) as jobs:
-        jobs.start("add", lambda _tell: 2 + 2, lambda sum_: seen.append(
-            (sum_, threading.current_thread())
-        ))
+        jobs.start(
+            "add",
+            lambda _tell: 2 + 2,
+            lambda sum_: seen.append((sum_, threading.current_thread())),
+        )
         qtbot.waitUntil(lambda: bool(seen))
     assert seen == [(4, threading.main_thread())]
     post.close()

@@ -20,7 +20,10 @@ def test_preferences_fill_in_what_the_file_leaves_open():
     setup = lay_under(
         Settings(),
         Preferences(
-            pacs_url=URL, receiver_ae_title="ROOM3", receiver_port=4242, device="cpu",
+            pacs_url=URL,
+            receiver_ae_title="ROOM3",
+            receiver_port=4242,
+            device="cpu",
             operator="A. Reader",
         ),
     )
@@ -40,7 +43,10 @@ def test_the_file_wins_where_both_say_something():
     setup = lay_under(
         file,
         Preferences(
-            pacs_url=URL, receiver_ae_title="ROOM3", receiver_port=4242, receiver_spool="/mine",
+            pacs_url=URL,
+            receiver_ae_title="ROOM3",
+            receiver_port=4242,
+            receiver_spool="/mine",
             device="cpu",
         ),
     )
@@ -103,8 +109,13 @@ def test_the_pages_of_napari_are_read_by_their_names():
     preferences, faults = read_preferences(pages)
     assert faults == ()
     assert preferences == Preferences(
-        pacs_url=URL, receiver_ae_title="ROOM3", receiver_port=104, receiver_spool="/srv/x",
-        device="cuda", results_folder="/srv/results", operator="A. Reader",
+        pacs_url=URL,
+        receiver_ae_title="ROOM3",
+        receiver_port=104,
+        receiver_spool="/srv/x",
+        device="cuda",
+        results_folder="/srv/results",
+        operator="A. Reader",
     )
 
 

@@ -47,7 +47,9 @@ class Setup:
     faults: tuple[str, ...] = ()
 
 
-def read_preferences(pages: Mapping[str, Mapping[str, Any]]) -> tuple[Preferences, tuple[str, ...]]:
+def read_preferences(
+    pages: Mapping[str, Mapping[str, Any]],
+) -> tuple[Preferences, tuple[str, ...]]:
     """Read the pages of the preferences by their names in the manifest; return the faults, too.
 
     What is of another kind than expected is left out, and said.

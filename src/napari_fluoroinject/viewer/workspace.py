@@ -93,9 +93,7 @@ class Workspace(Closing):
         self._layout = Layout(self._window, self.stage.companion_widget)
         self._host: QWidget | None = None
         self._live: LivePanel | None = None
-        self._keys = keys.bind(
-            viewer, actions(self.session, self.stage, self.player, self.dock)
-        )
+        self._keys = keys.bind(viewer, actions(self.session, self.stage, self.player, self.dock))
         self._end = WindowEnd(
             self._window, asked=self._layout.restore, stays=self.lay_out, ended=self.close
         )
