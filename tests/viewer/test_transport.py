@@ -132,7 +132,7 @@ def test_speed_mode_and_window_are_the_players(bar, player):
     bar.to_frame.setValue(9)
     bar.to_frame.editingFinished.emit()
     assert (player.speed, player.mode, player.window) == (0.5, "every", (2, 8))
-    assert "× 0.5" in bar.label.text()
+    assert "x 0.5" in bar.label.text()
     player.window = None
     assert (bar.from_frame.value(), bar.to_frame.value()) == (1, 16)
 

@@ -52,6 +52,8 @@ class FrameSlider(QSlider):
         option = QStyleOptionSlider()
         self.initStyleOption(option)
         style, control = self.style(), QStyle.ComplexControl.CC_Slider
+        if style is None:
+            return 0.0
         parts = QStyle.SubControl
         groove = style.subControlRect(control, option, parts.SC_SliderGroove, self)
         handle = style.subControlRect(control, option, parts.SC_SliderHandle, self).width()

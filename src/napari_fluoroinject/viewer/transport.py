@@ -50,7 +50,7 @@ def told(player: Player, session: Session) -> str:
     parts.append(f"frame {session.frame + 1}/{frames}")
     if frames == 1:
         return " · ".join([*parts, "one frame: nothing to play"])
-    acquired, times = player.acquired_rate, f" × {player.speed:g}" if player.speed != 1 else ""
+    acquired, times = player.acquired_rate, f" x {player.speed:g}" if player.speed != 1 else ""
     if acquired is None:
         parts.append(f"frame times unknown: {ASSUMED_RATE:g} frames/s assumed for playback{times}")
     else:
@@ -106,8 +106,9 @@ class Transport(QWidget):
         for part in (*buttons, self.slider, self.loop, self.speed, self.mode):
             row.addWidget(part, 1 if part is self.slider else 0)
         to = QLabel("-")
-        for part in (self.from_frame, to, self.to_frame):
-            row.addWidget(part)
+        row.addWidget(self.from_frame)
+        row.addWidget(to)
+        row.addWidget(self.to_frame)
         self.slider.setAccessibleName("Frame of the run")
         self.slider.setFixedHeight(ROW_PX)
         self.slider.setMinimumWidth(80)
@@ -170,11 +171,12 @@ class Transport(QWidget):
         for box in (self.from_frame, self.to_frame):
             with QSignalBlocker(box):
                 box.setRange(1, frames)
-        several = frames > 1
-        for part in (self.first, self.back, self.on, self.last, self.slider):
-            part.setEnabled(several)
-        for part in (self.loop, self.speed, self.mode, self.from_frame, self.to_frame):
-            part.setEnabled(several)
+        several: tuple[QWidget, ...] = (
+            *(self.first, self.back, self.on, self.last, self.slider, self.loop),
+            *(self.speed, self.mode, self.from_frame, self.to_frame),
+        )
+        for part in several:
+            part.setEnabled(frames > 1)
         self._mark()
         self._tell()
 
@@ -216,14 +218,9 @@ class Transport(QWidget):
             self.loop.setIcon(icon(at_end))
             doing = "Starts again at the end" if player.loop else "Stops at the end"
             self.loop.setToolTip(f"{doing}; click to change")
-        for box, value in (
-            (self.speed, player.speed),
-            (self.from_frame, first + 1),
-            (self.to_frame, last + 1),
-        ):
-            if box.value() != value and not box.hasFocus():
-                with QSignalBlocker(box):
-                    box.setValue(value)
+        _show_value(self.speed, player.speed)
+        _show_value(self.from_frame, first + 1)
+        _show_value(self.to_frame, last + 1)
         with QSignalBlocker(self.mode):
             self.mode.setCurrentIndex(int(player.mode == "every"))
 
@@ -246,7 +243,7 @@ def _speed_box() -> QDoubleSpinBox:
     box.setDecimals(1)
     box.setSingleStep(0.1)
     box.setValue(1.0)
-    box.setSuffix("×")
+    box.setSuffix("x")
     box.setKeyboardTracking(False)
     _small(box, 70, "Speed: how much faster than acquired, 0.1 to 4")
     return box
@@ -270,6 +267,13 @@ def _frame_box(told_as: str) -> QSpinBox:
     box.setKeyboardTracking(False)
     _small(box, 40, told_as)
     return box
+
+
+def _show_value(box: Any, value: float) -> None:
+    """Show what holds, but not under the fingers of somebody who is typing."""
+    if box.value() != value and not box.hasFocus():
+        with QSignalBlocker(box):
+            box.setValue(value)
 
 
 def _small(widget: QWidget, width: int, told_as: str) -> None:
