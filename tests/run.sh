@@ -3,18 +3,24 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
+has_libraries() { for one; do /sbin/ldconfig -p | grep "lib$one\.so" || return 1; done; }
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
 
 # Outside validators: dciodvfy (dicom3tools), dsrdump and friends (dcmtk), PixelMed's SR validator (Java).
 # A C++ compiler runs the CUDA kernels on the host; Chromium opens the status page.
 # strace lets calls fail and records them for the proofs of durability. Orthanc is an archive to talk to.
+# Xvfb is the screen of the viewer's tests; the libraries are what Qt's xcb plugin loads beside it.
 if ! { command -v dciodvfy && command -v dsrdump && command -v java && [ -e /usr/share/java/pixelmed.jar ] &&
   command -v g++ && command -v chromium && command -v strace && command -v openssl &&
-  [ -x /usr/sbin/Orthanc ] && [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ]; } >/dev/null; then
+  [ -x /usr/sbin/Orthanc ] && [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] &&
+  command -v xvfb-run && command -v xauth &&
+  has_libraries EGL fontconfig dbus-1 xkbcommon-x11 xcb-cursor xcb-icccm xcb-keysyms xcb-shape; } >/dev/null; then
   as_root apt-get update -q
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
     dcmtk dicom3tools libpixelmed-java default-jre-headless g++ chromium strace openssl \
-    orthanc orthanc-dicomweb
+    orthanc orthanc-dicomweb \
+    xvfb xauth libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 \
+    libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0
 fi
 
 [ -x .venv-test/bin/python ] || python3 -m venv .venv-test
@@ -31,7 +37,11 @@ lint-imports
 npe2 validate napari.yaml
 rm -f .coverage .coverage.*
 # Two workers: the suite is made for a machine with two cores.
-pytest -n 2 --cov --cov-report= "$@"
+pytest -n 2 --cov --cov-report= --ignore=tests/viewer "$@"
+# The viewer on a screen that nobody sees: all with one Qt binding, widgets and windows with the other.
+on_screen() { xvfb-run -a -s "-screen 0 1920x1080x24" "$@"; }
+QT_API=pyqt6 on_screen pytest -n 2 --cov --cov-append --cov-report= tests/viewer
+QT_API=pyside6 on_screen pytest -n 2 --cov --cov-append --cov-report= -m "qt or screen" tests/viewer
 coverage report --skip-covered | tail -n 40
 coverage report --include='*/model/*,*/analysis/*,*/dicom/*' --fail-under=90 >/dev/null ||
   { echo "branch coverage of model, analysis and dicom is below 90 %"; exit 1; }

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.dicom.find import OTHER_DOCUMENTS, files_of
 from napari_fluoroinject.endpoints import connect
@@ -21,7 +21,12 @@ from napari_fluoroinject.errors import (
 from napari_fluoroinject.sources import Progress, silent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy.typing as npt
+
     from napari_fluoroinject.endpoints.base import Counterpart, Level
+    from napari_fluoroinject.model.cine import LoopReference
     from napari_fluoroinject.settings import Settings
 
 LEVELS: dict[str, Level] = {"study": "STUDY", "series": "SERIES", "image": "IMAGE"}
@@ -175,14 +180,50 @@ def fetch_objects(
     return Fetched(files=tuple(files), failures=tuple(failures))
 
 
+def preview_frame(
+    endpoint: str, reference: LoopReference, index: int, *, settings: Settings | None = None
+) -> npt.NDArray[Any]:
+    """Return stored values of one frame, (rows, columns), without the rest of its loop.
+
+    Raises
+    ------
+    RefusedError
+        The endpoint gives no single frames: only DICOMweb does.
+    FluoroinjectError
+        No such endpoint, nobody answers, or not with that frame.
+    """
+    from napari_fluoroinject.endpoints.dicomweb import DicomWeb
+
+    counterpart, _ = connect(endpoint, settings)
+    if not isinstance(counterpart, DicomWeb):
+        raise RefusedError(
+            f"{counterpart} gives no single frames; expected a DICOMweb endpoint: retrieve the "
+            "loop to see it"
+        )
+    with counterpart:
+        return counterpart.frame(reference, index)
+
+
 def store_objects(
     endpoint: str,
     paths: Sequence[Path],
     *,
     settings: Settings | None = None,
     progress: Progress = silent,
+    told: Callable[[Receipt | NotSent], None] = lambda _one: None,
 ) -> Stored:
     """Send files, and all DICOM files below folders; one that is refused does not end the rest.
+
+    Parameters
+    ----------
+    endpoint
+        Name, URL or folder.
+    paths
+        Files and folders.
+    settings, progress
+        As everywhere.
+    told
+        Called with each answer as it comes: an end from outside does not take these back.
 
     Raises
     ------
@@ -198,17 +239,18 @@ def store_objects(
     ]
     files = list(_objects([path for path in paths if path.exists()], skipped))
     receipts: list[Receipt] = []
-    told = 0
+    count = 0
     try:
         for one in counterpart.send(files):
-            told += 1
-            progress(str(files[told - 1].name), told / len(files))
+            count += 1
+            told(one)
+            progress(str(files[count - 1].name), count / len(files))
             if isinstance(one, NotSent):
                 failures.append((str(one.item), str(one.error)))
             else:
                 receipts.append(one)
     except FluoroinjectError as error:
-        failures += [(str(file), str(error)) for file in files[told:]]
+        failures += [(str(file), str(error)) for file in files[count:]]
     except KeyboardInterrupt as stop:
         stop.add_note(f"{len(receipts)} of {len(files)} objects are kept by {counterpart}")
         raise

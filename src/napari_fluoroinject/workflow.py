@@ -15,7 +15,7 @@ from napari_fluoroinject.analysis.study import study_of
 from napari_fluoroinject.compute.backend import Wish, choose
 from napari_fluoroinject.dicom.annotation_file import annotation_from
 from napari_fluoroinject.dicom.decoder import DecoderWish, check_decoder
-from napari_fluoroinject.dicom.outputs import Extra, Outputs
+from napari_fluoroinject.dicom.outputs import EXTRAS, Extra, Outputs
 from napari_fluoroinject.dicom.read import LoopFiles, read_loop
 from napari_fluoroinject.dicom.seg import SegProfile
 from napari_fluoroinject.dicom.site_codes import CodeBook, site_codes
@@ -68,7 +68,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SAID_BESIDE = ("needle", "target_px", "gauge", "level", "side", "mask")
+_SAID_BESIDE = ("needle", "target_px", "gauge", "level", "side", "mask", "mask_frames")
 """Fields of an annotation that can be said without a file of it."""
 
 
@@ -90,6 +90,7 @@ class AnalysisRequest:
     target_px: Point | None = None
     gauge: int | None = None
     mask: MaskWish | None = None
+    mask_frames: tuple[int, ...] | None = None
     annotation_file: Path | None = None
     on: Wish = "auto"
     decoder: DecoderWish = "auto"
@@ -97,6 +98,33 @@ class AnalysisRequest:
     report_class: ReportClass = "comprehensive"
     also: frozenset[Extra] = frozenset()
     codes_file: Path | None = None
+
+    @classmethod
+    def by(cls, settings: Settings, procedure: str | None = None) -> AnalysisRequest:
+        """What a site has set for all its analyses; the command line and the viewer add to it.
+
+        Parameters
+        ----------
+        settings
+            The site's.
+        procedure
+            Key of the procedure; None = the one that the site has set, if any.
+        """
+        defaults = settings.defaults
+        key = procedure or defaults.procedure
+        doses = settings.dose.get(key or "")
+        also = defaults.also.split()
+        return cls(
+            procedure=key,
+            site_procedures=settings.site_procedures,
+            dose_reference=None if doses is None else DoseReference(**doses),
+            on=defaults.on,
+            decoder=defaults.decoder,
+            seg_profile=defaults.seg_profile,
+            report_class=defaults.report_class,
+            also=frozenset(name for name in EXTRAS if name in also or "all" in also),
+            codes_file=settings.site_codes,
+        )
 
     def annotation(
         self, loops: Iterable[LoopReference] = (), patient: Patient | None = None
@@ -121,6 +149,10 @@ class AnalysisRequest:
                 self.annotation_file, loops=loops, patient=patient, codes=self.codes()
             )
         said = {name: getattr(self, name) for name in _SAID_BESIDE}
+        if self.mask is not None:
+            said["mask_frames"] = self.mask_frames or ()
+        elif self.mask_frames is not None:
+            annotation = replace(annotation, mask=None)
         return replace(annotation, **{name: v for name, v in said.items() if v is not None})
 
     def codes(self) -> CodeBook:
@@ -235,7 +267,8 @@ def _analyze_found(
 
 def _check_marked(annotation: Annotation, found: LoopFiles, request: AnalysisRequest) -> None:
     """Points that cannot stand in the loop are wrong before any work, not a loop that failed."""
-    if annotation.needle is None and annotation.target_px is None and not annotation.marks:
+    placed = (annotation.needle, annotation.target_px, annotation.marks or None)
+    if all(one is None for one in (*placed, annotation.mask_frames or None)):
         return
     try:
         loop = read_loop(*found.paths, decoder=decoder_for(request.on, request.decoder))
@@ -262,15 +295,75 @@ def analyze_files(
         The loop cannot be read, analysed, or written.
     """
     loop = read_loop(*paths, decoder=decoder_for(request.on, request.decoder))
+    annotation = request.annotation([loop.reference], loop.patient)
+    report = analyze_read(loop, request, annotation, study=study, progress=progress)
+    return keep_report(report, paths, request, out=out)
+
+
+def study_beside(
+    recorded: Sequence[Recorded],
+    request: AnalysisRequest,
+    annotation: Annotation,
+    *,
+    doses: Sequence[DoseReport] = (),
+) -> Study:
+    """Put together what is known of the one study that these loops belong to.
+
+    Parameters
+    ----------
+    recorded
+        What the headers of its loops record, that of the analysed loop among them.
+    request, annotation
+        What is asked for, and what a person said: they name the views.
+    doses
+        Radiation dose reports of the study.
+
+    Raises
+    ------
+    ProcedureError
+        Unknown procedure.
+    """
+    return study_of(
+        recorded, doses, _asked_for(request), annotation, reference=request.dose_reference
+    )
+
+
+def analyze_read(
+    loop: CineLoop,
+    request: AnalysisRequest,
+    annotation: Annotation,
+    *,
+    study: Study | None = None,
+    progress: Progress = silent,
+) -> Report:
+    """Analyse a loop that was read, as the request asks, with these marks and no others.
+
+    Raises
+    ------
+    FluoroinjectError
+        As `analyze`.
+    """
     report = analyze(
         loop,
         _asked_for(request),
-        request.annotation([loop.reference], loop.patient),
+        annotation,
         on=request.on,
         study=study,
         progress=progress,
     )
-    report = _reminded(report, site=request.site_procedures)
+    return _reminded(report, site=request.site_procedures)
+
+
+def keep_report(
+    report: Report, paths: Sequence[Path], request: AnalysisRequest, *, out: Path
+) -> LoopResult:
+    """Keep a report as the request asks; `paths` are the files that its loop was read from.
+
+    Raises
+    ------
+    FluoroinjectError
+        As `save`; or the site's codes are not valid.
+    """
     return save(report, paths, out=out, outputs=request.outputs())
 
 
@@ -512,12 +605,11 @@ def _studies(
     """What is known of each study, by its UID."""
     uids = dict.fromkeys(loop.reference.study_instance_uid for loop in loops)
     return {
-        uid: study_of(
+        uid: study_beside(
             [loop.recorded for loop in loops if loop.reference.study_instance_uid == uid],
-            [dose for dose in doses if dose.study_instance_uid == uid],
-            _asked_for(request),
+            request,
             annotation,
-            reference=request.dose_reference,
+            doses=[dose for dose in doses if dose.study_instance_uid == uid],
         )
         for uid in uids
     }

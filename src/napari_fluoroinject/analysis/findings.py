@@ -169,7 +169,7 @@ def _image_unfit(evidence: Evidence, rule: WarningRule, procedure: Procedure) ->
 
 
 def _mask_reasons(evidence: Evidence) -> list[str]:
-    """What the header's masks, where they were asked for, do to the measurement; a clause each."""
+    """What masks of the header or of a person do to the measurement; a clause each."""
     mask, onset = evidence.mask, evidence.injection.onset_frame
     if mask.only_intervals:
         return [
@@ -178,17 +178,18 @@ def _mask_reasons(evidence: Evidence) -> list[str]:
         ]
     if mask.source == "found":
         return []
+    whose = "the header's mask" if mask.source == "header" else "the mask that was chosen"
     reasons = []
     frames = sorted(evidence.injection.mask_frames)
     late = [] if onset is None else [frame for frame in frames if frame >= onset]
     if late and onset is not None:
         reasons.append(
-            f"the header's mask holds contrast ({_listed(late)}, onset in frame {onset + 1}): "
+            f"{whose} holds contrast ({_listed(late)}, onset in frame {onset + 1}): "
             "opacity and spread are too small, or missing"
         )
     if mask.unused_frames:
         lost = _listed(sorted(mask.unused_frames))
-        reasons.append(f"{lost} of the header's mask could not be registered and were left out")
+        reasons.append(f"{lost} of {whose} could not be registered and were left out")
     if mask.elsewhere:
         reasons.append(
             f"for {_frames(mask.elsewhere)} the header has other masks than the one that was used"

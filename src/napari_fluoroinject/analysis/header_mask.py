@@ -1,4 +1,4 @@
-"""The header's mask frames in place of those found in the picture, where they were asked for."""
+"""Mask frames of the header or of a person in place of those found in the picture."""
 
 from __future__ import annotations
 
@@ -39,7 +39,12 @@ def check_mask(loop: CineLoop, wish: MaskWish) -> None:
 
 
 def choose_mask(
-    loop: CineLoop, injection: Injection, motion: Motion, *, wish: MaskWish
+    loop: CineLoop,
+    injection: Injection,
+    motion: Motion,
+    *,
+    wish: MaskWish,
+    frames: tuple[int, ...] = (),
 ) -> tuple[Injection, Motion, MaskChoice]:
     """Choose the mask frames and make the motion relative to their pose.
 
@@ -57,12 +62,16 @@ def choose_mask(
         `injection` as found in the picture, `motion` relative to any pose.
     wish
         Whose mask frames.
+    frames
+        Those that a person chose, in place of both; none = nobody chose any.
 
     Returns
     -------
     tuple
         Injection and motion with the chosen mask frames, and what was chosen.
     """
+    if frames:
+        return _chosen(injection, motion, frames)
     item = item_of_frames(loop.masks, loop.shape[0])
     fixed = [index for index, mask in enumerate(loop.masks) if mask.operation == "AVG_SUB"]
     counts = [int((item == index).sum()) for index in fixed]
@@ -72,19 +81,33 @@ def choose_mask(
     index = fixed[int(np.argmax(counts))]
     mask = loop.masks[index]
     followed = tuple(frame for frame in mask.mask_frames if motion.locked[frame])
-    frames = followed or mask.mask_frames
-    placed = re_reference(motion, frames)
-    offset = _offset(mask, placed, np.flatnonzero(item == index), frames)
+    used = followed or mask.mask_frames
+    placed = re_reference(motion, used)
+    offset = _offset(mask, placed, np.flatnonzero(item == index), used)
     choice = MaskChoice(
         source="header",
         quiet_frames=injection.mask_frames,
-        unused_frames=tuple(frame for frame in mask.mask_frames if frame not in frames),
+        unused_frames=tuple(frame for frame in mask.mask_frames if frame not in used),
         elsewhere=int((item >= 0).sum()) - max(counts),
         offset_px=offset,
     )
     if offset is not None:
-        placed = _moved_from_mask(placed, offset, frames)
-    return _seen_from(injection, motion, placed, frames), placed, choice
+        placed = _moved_from_mask(placed, offset, used)
+    return _seen_from(injection, motion, placed, used), placed, choice
+
+
+def _chosen(
+    injection: Injection, motion: Motion, frames: tuple[int, ...]
+) -> tuple[Injection, Motion, MaskChoice]:
+    """The frames that a person chose, without those that the registration lost."""
+    used = tuple(frame for frame in frames if motion.locked[frame]) or frames
+    choice = MaskChoice(
+        source="given",
+        quiet_frames=injection.mask_frames,
+        unused_frames=tuple(frame for frame in frames if frame not in used),
+    )
+    placed = re_reference(motion, used)
+    return _seen_from(injection, motion, placed, used), placed, choice
 
 
 def _offset(

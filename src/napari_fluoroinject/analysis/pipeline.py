@@ -115,7 +115,9 @@ def _analyze(
     progress: Progress,
 ) -> Report:
     progress("following the anatomy", 0.05)
-    registered = register(loop, on=on, mask=annotation.mask or "auto")
+    registered = register(
+        loop, on=on, mask=annotation.mask or "auto", mask_frames=annotation.mask_frames
+    )
 
     progress("finding the needle", 0.4)
     needle = _needle(registered, annotation, on)
@@ -186,7 +188,9 @@ def _evidence(
     )
 
 
-def register(loop: CineLoop, *, on: Backend, mask: MaskWish = "auto") -> RegisteredLoop:
+def register(
+    loop: CineLoop, *, on: Backend, mask: MaskWish = "auto", mask_frames: tuple[int, ...] = ()
+) -> RegisteredLoop:
     """Decode a loop, undo the vendor's time filter, follow the anatomy, find onset and mask."""
     ln = loop.intensity.ln(loop.frames.every())
     field = find_open_field(ln, loop.open_field)
@@ -195,7 +199,7 @@ def register(loop: CineLoop, *, on: Backend, mask: MaskWish = "auto") -> Registe
     injection = find_injection(ln, field, motion, on=on)
     if injection.onset_frame is None and motion.other_scene.any():
         motion, injection = _in_other_scene(ln, field, motion, injection, on)
-    injection, motion, choice = choose_mask(loop, injection, motion, wish=mask)
+    injection, motion, choice = choose_mask(loop, injection, motion, wish=mask, frames=mask_frames)
     return RegisteredLoop(
         loop=loop, ln=ln, field=field, motion=motion, injection=injection, mask=choice
     )

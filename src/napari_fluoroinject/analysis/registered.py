@@ -19,12 +19,12 @@ class MaskChoice:
     Attributes
     ----------
     source
-        The picture (`found`) or the header.
+        The picture (`found`), the header, or a person (`given`).
     quiet_frames
-        Beside mask frames of the header, those found in the picture before contrast: they tell
-        the noise, of which one mask frame says nothing.
+        Beside mask frames of the header or of a person, those found in the picture before
+        contrast: they tell the noise, of which one mask frame says nothing.
     unused_frames
-        Mask frames of the header that were left out, because the registration lost them.
+        Mask frames of theirs that were left out, because the registration lost them.
     elsewhere
         So many frames have another mask in the header than the one that is subtracted.
     offset_px
@@ -34,7 +34,7 @@ class MaskChoice:
         The header was asked for, and has no mask frames but pairs of frames (TID, REV_TID).
     """
 
-    source: Literal["found", "header"] = "found"
+    source: Literal["found", "header", "given"] = "found"
     quiet_frames: tuple[int, ...] = ()
     unused_frames: tuple[int, ...] = ()
     elsewhere: int = 0
@@ -74,7 +74,7 @@ class RegisteredLoop:
 
     @property
     def quiet_frames(self) -> tuple[int, ...]:
-        """Frames before contrast: the mask frames, or those found beside the header's."""
+        """Frames before contrast: the mask frames, or those found beside the chosen ones."""
         return self.mask.quiet_frames or self.injection.mask_frames
 
 

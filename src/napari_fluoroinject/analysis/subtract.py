@@ -26,6 +26,7 @@ from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.masks import HeaderMask, item_of_frames
 from napari_fluoroinject.model.motion import Injection, Motion
+from napari_fluoroinject.model.on_loop import check_mask_frames
 from napari_fluoroinject.model.report import Provenance
 from napari_fluoroinject.model.subtracted import MIDDLE, STEP_LN, UNDEFINED, SubtractedLoop
 
@@ -57,6 +58,7 @@ def subtract_loop(
     *,
     on: Backend,
     mask: MaskSource = "found",
+    mask_frames: tuple[int, ...] = (),
     as_stored: bool = False,
     progress: Progress = lambda _step, _fraction: None,
 ) -> SubtractedLoop:
@@ -71,6 +73,8 @@ def subtract_loop(
     mask
         `found`: the mean of the frames before contrast. `header`: what the header defines
         (AVG_SUB, TID, REV_TID, several items); frames of no item are undefined.
+    mask_frames
+        Rising, counted from 0: the mean of these frames in place of all that.
     as_stored
         Leave frames where they stand and move masks by the header's shifts alone. Else the motion
         of the anatomy is measured and undone, and those shifts, which stand for it, are left out;
@@ -84,19 +88,23 @@ def subtract_loop(
         A frame cannot be decoded.
     AnalysisError
         There is nothing to subtract: one frame, a tiny picture, no masks.
+    AnnotationError
+        Mask frames that the loop does not have.
     """
     check_size(loop)
     if loop.shape[0] < 2:
         raise AnalysisError(
             "nothing can be subtracted from a single frame; expected a loop of two or more"
         )
-    if mask == "header":
+    check_mask_frames(mask_frames, loop.shape[0])
+    if mask == "header" and not mask_frames:
         check_mask(loop, "header")
     followed = None
-    if mask == "found" or not as_stored:
+    if (mask == "found" and not mask_frames) or not as_stored:
         progress("following the anatomy", 0.05)
         followed = _followed(loop, on)
-    masks = loop.masks if mask == "header" else _found(followed)
+    masks = _masks(loop, mask, mask_frames, followed)
+    source = "given" if mask_frames else mask
     motion = None
     if followed is not None and not as_stored:
         masks = tuple(_usable(one, followed.motion) for one in masks)
@@ -113,11 +121,11 @@ def subtract_loop(
         stored=stored,
         subtracted=item_of_frames(masks, loop.shape[0]) >= 0,
         masks=masks,
-        mask_source=mask,
+        mask_source=source,
         motion=motion,
         onset_frame=None if followed is None else followed.injection.onset_frame,
         window_ln=_window_ln(stored, field),
-        provenance=_provenance(loop, mask, as_stored=as_stored, on=on),
+        provenance=_provenance(loop, source, as_stored=as_stored, on=on),
     )
 
 
@@ -162,6 +170,15 @@ def _seen_field(loop: CineLoop) -> BoolArray:
     few = np.unique(np.linspace(0, loop.shape[0] - 1, _KEPT_FRAMES).astype(int))
     ln = np.stack([loop.intensity.ln(loop.frames.frame(int(frame))) for frame in few])
     return find_open_field(ln, loop.open_field)
+
+
+def _masks(
+    loop: CineLoop, mask: MaskSource, frames: tuple[int, ...], followed: _Followed | None
+) -> tuple[HeaderMask, ...]:
+    """What is taken off, before frames are left out that the registration lost."""
+    if frames:
+        return (HeaderMask(operation="AVG_SUB", mask_frames=frames),)
+    return loop.masks if mask == "header" else _found(followed)
 
 
 def _found(followed: _Followed | None) -> tuple[HeaderMask, ...]:
@@ -246,7 +263,7 @@ def _window_ln(stored: StoredDifferences, field: BoolArray) -> float:
     return max(steps * STEP_LN, SMALLEST_WINDOW_LN)
 
 
-def _provenance(loop: CineLoop, mask: MaskSource, *, as_stored: bool, on: Backend) -> Provenance:
+def _provenance(loop: CineLoop, mask: str, *, as_stored: bool, on: Backend) -> Provenance:
     decoder = () if loop.decoder is None else (("decoder", loop.decoder),)
     return Provenance(
         software=SOFTWARE,

@@ -66,6 +66,8 @@ def binned_loop(loop: CineLoop, *, on: Backend) -> CineLoop:
 
 def binned_annotation(annotation: Annotation, factor: int) -> Annotation:
     """What a person marked, in the pixels of the binned loop."""
+    if factor == 1:
+        return annotation  # not a digit of it is changed
     needle, target = annotation.needle, annotation.target_px
     if needle is not None:
         needle = replace(
@@ -114,8 +116,8 @@ def full_size(report: Report, loop: CineLoop, annotation: Annotation) -> Report:
         loop=loop,
         annotation=annotation,
         motion=full_motion(report.motion, factor, shape),
-        injection=_full_injection(report.injection, factor),
-        needle=_full_needle(report.needle, factor),
+        injection=full_injection(report.injection, factor),
+        needle=full_needle(report.needle, factor),
         maps=None if maps is None else _full_maps(maps, factor, shape),
         measurements=None if measured is None else _full_measurements(measured, factor),
         run_off=_full_run_off(report.run_off, factor),
@@ -211,12 +213,14 @@ def full_motion(motion: Motion, factor: int, shape: tuple[int, int]) -> Motion:
     )
 
 
-def _full_injection(injection: Injection, factor: int) -> Injection:
+def full_injection(injection: Injection, factor: int) -> Injection:
+    """The injection of a binned loop in the pixels of the loop itself."""
     seen = injection.seen_at_px
     return replace(injection, seen_at_px=None if seen is None else _full_point(seen, factor))
 
 
-def _full_needle(needle: Needle | NoNeedle, factor: int) -> Needle | NoNeedle:
+def full_needle(needle: Needle | NoNeedle, factor: int) -> Needle | NoNeedle:
+    """The needle of a binned loop in the pixels of the loop itself."""
     if isinstance(needle, NoNeedle):
         return needle
     return replace(

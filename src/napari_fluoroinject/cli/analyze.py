@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,6 +20,7 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
+from napari_fluoroinject.cli.frames import MASK_FRAMES_FORM, MASK_FRAMES_HELP, parse_frames
 from napari_fluoroinject.errors import (
     AnnotationError,
     ProcedureError,
@@ -42,7 +44,6 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.dicom.outputs import Extra
     from napari_fluoroinject.model.geometry import Point
-    from napari_fluoroinject.model.study import DoseReference
     from napari_fluoroinject.results import LoopResult
     from napari_fluoroinject.workflow import Outcome
 
@@ -86,6 +87,9 @@ _MaskOption = Annotated[
     MaskWish | None,
     typer.Option(help="Mask frames: found in the picture (auto), or those of the header."),
 ]
+_MaskFramesOption = Annotated[
+    str | None, typer.Option(metavar=MASK_FRAMES_FORM, help=MASK_FRAMES_HELP)
+]
 _AnnotationOption = Annotated[
     Path | None,
     typer.Option(
@@ -93,8 +97,8 @@ _AnnotationOption = Annotated[
         dir_okay=False,
         callback=check_regular,
         help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, marks, "
-        "gauge, level, side, mask and more; or a report.dcm of the same loop, which holds what "
-        "was marked for it. An option goes before what stands there.",
+        "gauge, level, side, mask, mask_frames, sign_off and more; or a report.dcm of the same "
+        "loop, which holds what was marked for it. An option goes before what stands there.",
     ),
 ]
 _DecoderOption = Annotated[
@@ -194,6 +198,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     target: _TargetOption = None,
     gauge: Annotated[int | None, typer.Option(help="Needle gauge, for example 22.")] = None,
     mask: _MaskOption = None,
+    mask_frames: _MaskFramesOption = None,
     annotation: _AnnotationOption = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     decoder: _DecoderOption = None,
@@ -209,24 +214,24 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
 
     check_folder(out)
     settings = settings_from(config)
-    key = procedure or settings.defaults.procedure
-    request = AnalysisRequest(
-        procedure=key,
-        site_procedures=settings.site_procedures,
-        dose_reference=_dose_reference(settings, key),
+    _check_doses(settings)
+    site = AnalysisRequest.by(settings, procedure)
+    request = replace(
+        site,
         level=level,
         side=side,
         needle=given_needle,
         target_px=target_px,
         gauge=gauge,
         mask=mask,
+        mask_frames=parse_frames(mask_frames),
         annotation_file=annotation,
-        on=on or settings.defaults.on,
-        decoder=decoder or settings.defaults.decoder,
-        seg_profile=seg_profile or settings.defaults.seg_profile,
-        report_class=report_class or settings.defaults.report_class,
+        on=on or site.on,
+        decoder=decoder or site.decoder,
+        seg_profile=seg_profile or site.seg_profile,
+        report_class=report_class or site.report_class,
         also=parse_also(also or settings.defaults.also.split()),
-        codes_file=codes or settings.site_codes,
+        codes_file=codes or site.codes_file,
     )
     with (
         wrong_usage(ProcedureError, AnnotationError, SettingsError, StorageError),
@@ -239,9 +244,8 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     finish(outcome.failures)
 
 
-def _dose_reference(settings: Settings, key: str | None) -> DoseReference | None:
-    """The site's own 75th percentiles; those of a procedure that there is not are wrong usage."""
-    from napari_fluoroinject.model.study import DoseReference
+def _check_doses(settings: Settings) -> None:
+    """The site's own 75th percentiles of a procedure that there is not are wrong usage."""
     from napari_fluoroinject.procedures import all_keys
 
     with wrong_usage(ProcedureError):
@@ -251,8 +255,6 @@ def _dose_reference(settings: Settings, key: str | None) -> DoseReference | None
         raise typer.BadParameter(
             printable(f"{settings.path}: dose.{unknown[0]}: no procedure has this key")
         )
-    own = settings.dose.get(key or "")
-    return None if own is None else DoseReference(**own)
 
 
 def _tell(outcome: Outcome, *, site: Path | None) -> None:

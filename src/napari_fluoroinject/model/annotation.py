@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +12,8 @@ from napari_fluoroinject.model.levels import check_ladder, check_level
 from napari_fluoroinject.model.marks import why_unfit
 from napari_fluoroinject.model.measurement import LANDMARK_OF
 from napari_fluoroinject.model.plain import PlainError, plain, typed
+from napari_fluoroinject.model.sign_off import check_sign_off
+from napari_fluoroinject.model.words import LONGEST_TEXT, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,6 @@ Confirmed = Literal["needle_and_target", "contrast", "warnings"]
 
 _LARGEST_PRIMARY_DEG, _LARGEST_SECONDARY_DEG = 180.0, 90.0
 """PS3.3 C.8.7.5: longitude and latitude of the beam."""
-_UNWRITABLE = ("Cc", "Cs")
-"""Unicode's categories of control characters and of surrogates."""
-_LONGEST_TEXT = 64
-"""Characters of a text: LO of DICOM, where it ends up, holds no more (PS3.5 table 6.2-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +150,8 @@ def check_annotation(
     AnnotationError
         A gauge without a known diameter, a level that does not exist or belongs to another
         region, a point outside the picture, a landmark that is marked twice, a length or volume
-        that is none, an angle that no C-arm has, a text with control characters.
+        that is none, an angle that no C-arm has, a text with control characters, mask frames that
+        do not rise or stand beside another wish, a sign-off by nobody or at no time.
     """
     # drawing needs NumPy, and the command line loads this module before it knows what is asked
     from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
@@ -170,6 +168,9 @@ def check_annotation(
     if annotation.level is not None:
         check_level(annotation.level, region=region)
     _check_marks(annotation.marks)
+    _check_mask(annotation)
+    if annotation.sign_off is not None:
+        check_sign_off(annotation.sign_off)
     if picture is not None:
         for name, point in _points(annotation):
             _check_inside(name, point, picture)
@@ -235,19 +236,14 @@ def _check_texts(annotation: Annotation) -> None:
         ("view", annotation.view),
         ("agent.name", agent.name),
     ):
-        if text is not None and len(text) > _LONGEST_TEXT:
+        if text is not None and len(text) > LONGEST_TEXT:
             seen = f"{text[:20]!r} of {len(text)} characters"
-            raise AnnotationError(f"{what}: seen {seen}; expected {_LONGEST_TEXT} at most")
-        if text is not None and (bad := _unwritable(text)):
+            raise AnnotationError(f"{what}: seen {seen}; expected {LONGEST_TEXT} at most")
+        if text is not None and (bad := unwritable(text)):
             raise AnnotationError(
                 f"{what}: seen the character {bad!r}; expected one line of text without control "
                 "characters or lone surrogates, which a report cannot hold exactly"
             )
-
-
-def _unwritable(text: str) -> str:
-    """The first character that a text of DICOM cannot hold (PS3.5 6.1); empty if none."""
-    return next((c for c in text if unicodedata.category(c) in _UNWRITABLE), "")
 
 
 def check_landmarks(annotation: Annotation, procedure: Procedure) -> None:
@@ -294,6 +290,19 @@ def _check_marks(marks: tuple[Mark, ...]) -> None:
             raise AnnotationError(f"marks: {mark.landmark!r} has no point; expected one or more")
         if mark.level is not None:
             check_level(mark.level)
+
+
+def _check_mask(annotation: Annotation) -> None:
+    frames = annotation.mask_frames
+    if frames and annotation.mask is not None:
+        raise AnnotationError(
+            f"seen mask {annotation.mask!r} and mask_frames; expected one or the other"
+        )
+    if list(frames) != sorted(set(frames)) or min(frames, default=0) < 0:
+        raise AnnotationError(
+            f"mask_frames: seen {', '.join(map(str, frames[:10]))}; expected frames counted from "
+            "0, rising, each once"
+        )
 
 
 def _points(annotation: Annotation) -> Iterator[tuple[str, Point]]:

@@ -35,6 +35,7 @@ def check_on_loop(annotation: Annotation, loop: CineLoop) -> None:
     """
     frames, rows, columns = loop.shape
     check_annotation(annotation, picture=(rows, columns))
+    check_mask_frames(annotation.mask_frames, frames)
     if annotation.needle is not None:
         _check_needle(annotation.needle, frames)
     midline, ladder = annotation.mark(_MIDLINE), annotation.mark(_LADDER)
@@ -42,6 +43,26 @@ def check_on_loop(annotation: Annotation, loop: CineLoop) -> None:
         _check_midline(midline, LEAST_MIDLINE_SHARE * max(rows, columns))
     if ladder is not None and loop.mm_per_px is not None:
         _check_ladder(ladder, loop.mm_per_px)
+
+
+def check_mask_frames(chosen: tuple[int, ...], frames: int) -> None:
+    """Check mask frames that a person chose, rising, against the number of frames of the loop.
+
+    Raises
+    ------
+    AnnotationError
+        The loop does not have one of them, or has no other: nothing could be subtracted from.
+    """
+    if chosen and chosen[-1] >= frames:
+        raise AnnotationError(
+            f"mask frame {chosen[-1]} was chosen, but the loop has frames 0 to {frames - 1}; "
+            "give some of them (counted from 0)"
+        )
+    if chosen and len(chosen) == frames:
+        raise AnnotationError(
+            f"all {frames} frames of the loop were chosen as mask frames; expected those before "
+            "the contrast, so that others are left"
+        )
 
 
 def _check_needle(needle: NeedleTrajectory, frames: int) -> None:

@@ -28,6 +28,9 @@ STEP_LN = 0.0004
 of the widest range that 16 bits hold (65535 over half a step, 11.8) still fits on either side."""
 
 
+_CHOSEN = {"found": "found before contrast", "given": "chosen by a person"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SubtractedLoop:
     """Differences of the log frames of a loop: where contrast has come they are negative, dark.
@@ -43,7 +46,8 @@ class SubtractedLoop:
     masks
         What was taken off, with the frames that were really used.
     mask_source
-        Whose masks those are: found in the picture, of the header, or of a presentation state.
+        Whose masks those are: found in the picture, of the header, chosen by a person (`given`),
+        or of a presentation state.
     motion
         What was measured and undone: all frames stand in its reference pose, evenly exposed. None
         = each frame stands as stored, and only the shifts of the header were applied.
@@ -59,7 +63,7 @@ class SubtractedLoop:
     stored: npt.NDArray[np.uint16]
     subtracted: BoolArray
     masks: tuple[HeaderMask, ...]
-    mask_source: MaskSource | Literal["presentation"]
+    mask_source: MaskSource | Literal["given", "presentation"]
     motion: Motion | None
     onset_frame: int | None
     window_ln: float
@@ -86,7 +90,7 @@ class SubtractedLoop:
 
     def told(self) -> str:
         """What was subtracted from what, in words; frames count from 1."""
-        whose = "found before contrast" if self.mask_source == "found" else self._whose
+        whose = _CHOSEN.get(self.mask_source, self._whose)
         masks = "; ".join(_told(mask) for mask in self.masks if mask.operation != "NONE")
         return f"{masks} ({whose})"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.service.confined import die_with_parent, leave_network, limit
@@ -93,26 +94,10 @@ def request_of(order: WorkOrder, settings: Settings) -> AnalysisRequest:
     order, settings
         The loop's, the site's.
     """
-    from napari_fluoroinject.dicom.outputs import EXTRAS
-    from napari_fluoroinject.model.study import DoseReference
     from napari_fluoroinject.workflow import AnalysisRequest
 
-    defaults = settings.defaults
-    doses = settings.dose.get(order.procedure)
-    also = defaults.also.split()
-    return AnalysisRequest(
-        procedure=order.procedure,
-        site_procedures=settings.site_procedures,
-        dose_reference=None if doses is None else DoseReference(**doses),
-        level=order.level,
-        side=order.side,
-        on=defaults.on,
-        decoder=defaults.decoder,
-        seg_profile=defaults.seg_profile,
-        report_class=defaults.report_class,
-        also=frozenset(name for name in EXTRAS if name in also or "all" in also),
-        codes_file=settings.site_codes,
-    )
+    request = AnalysisRequest.by(settings, order.procedure)
+    return replace(request, level=order.level, side=order.side)
 
 
 if __name__ == "__main__":

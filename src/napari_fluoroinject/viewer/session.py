@@ -45,7 +45,7 @@ class Kept:
     """Results of a run in a folder, and what became of them.
 
     `annotation` is what they were made of, with the sign-off; `receipts` came from destinations,
-    `failures` are (file, message) of the last sending.
+    at the local times `arrived` (HH:MM:SS); `failures` are (file, message) of the last sending.
     """
 
     procedure: str
@@ -53,6 +53,7 @@ class Kept:
     folder: Path
     files: tuple[Path, ...]
     receipts: tuple[Receipt, ...] = ()
+    arrived: tuple[str, ...] = ()
     failures: tuple[tuple[str, str], ...] = ()
 
 
@@ -124,14 +125,20 @@ class Session:
 
     def open(self, run: Run) -> None:
         """Add a run and show it; one that is open already is only shown."""
-        new = run.uid not in self._runs
-        if new:
-            self._runs[run.uid] = run
+        self.add(run)
+        self.show(run.uid)
+
+    def add(self, *runs: Run) -> None:
+        """Add runs and show none of them; those that are open already stay as they are."""
+        new = {run.uid: run for run in runs if run.uid not in self._runs}
+        if not new:
+            return
+        for run in new.values():
             self._histories.setdefault(
                 run.study_uid, History(Draft(study_instance_uid=run.study_uid))
             )
-            self.signals.runs.emit()
-        self.show(run.uid)
+        self._runs |= new
+        self.signals.runs.emit()
 
     def close(self, uid: str) -> None:
         """Take a run away; what was said of it stays with its study for as long as we are open."""
@@ -204,6 +211,16 @@ class Session:
         history = self._history
         return Draft() if history is None else history.now
 
+    def draft_of(self, study_uid: str) -> Draft:
+        """What was said of a study; empty where nothing of it was opened."""
+        history = self._histories.get(study_uid)
+        return Draft(study_instance_uid=study_uid) if history is None else history.now
+
+    @property
+    def drafts(self) -> tuple[Draft, ...]:
+        """What was said of every study that was opened."""
+        return tuple(history.now for history in self._histories.values())
+
     @property
     def plan(self) -> Plan:
         """Procedure, level, side, agent and needle."""
@@ -238,15 +255,24 @@ class Session:
         return self._moved(None if self._history is None else self._history.redo())
 
     def change(self, label: str, draft: Draft, *, amend: bool = False) -> None:
-        """Take a new draft of the shown study as one step; `amend` goes on with the last step."""
+        """Take a new draft of the shown study as one step; `amend` goes on with the last step.
+
+        Marks that were signed and have changed are signed no more, and a person is told.
+        """
         history = self._history
         if history is None or draft == history.now:
             return
+        kept = draft.signed_as(history.now)
         if amend and history.undoes == label:
-            history.amend(draft)
+            history.amend(kept)
         else:
-            history.do(label, draft)
+            history.do(label, kept)
         self.signals.draft.emit()
+        if kept != draft:
+            self.signals.notice.emit(
+                "The sign-off was taken back: something was changed after it. Look at the "
+                "results again, then sign them."
+            )
 
     def restore(self, draft: Draft) -> None:
         """Take up a draft that was autosaved, as one step that can be undone."""
@@ -350,12 +376,17 @@ class Session:
     @property
     def out_of_date(self) -> bool:
         """Whether something was said since the shown run was analysed."""
-        analysed = self.analysed
-        if analysed is None:
+        return self._shown is not None and self.out_of_date_of(self._shown)
+
+    def out_of_date_of(self, uid: str) -> bool:
+        """Whether something was said since a run was analysed; False where it was not."""
+        analysed, run = self._analysed.get(uid), self._runs.get(uid)
+        if analysed is None or run is None:
             return False
+        draft = self.draft_of(run.study_uid)
         return (analysed.procedure, analysed.annotation) != (
-            self.plan.procedure,
-            replace(self.annotation, sign_off=None),
+            draft.plan.procedure,
+            replace(draft.annotation(uid), sign_off=None),
         )
 
     @property

@@ -54,7 +54,7 @@ def begin_at_run_off(
     )
     if not injection.mask_frames:
         return registered, run_off
-    if registered.mask.source == "header":
+    if registered.mask.source != "found":
         mask = replace(registered.mask, quiet_frames=injection.mask_frames)
         injection = replace(injection, mask_frames=registered.injection.mask_frames)
         return replace(registered, injection=injection, mask=mask), run_off
