@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QFrame, QHBoxLayout, QLabel, QVBoxLayout
 
+from napari_fluoroinject.rendering import palette
 from napari_fluoroinject.spool.private import make_private
 from napari_fluoroinject.viewer.opening import open_sources
 from napari_fluoroinject.viewer.pages.page import Page
@@ -34,7 +35,7 @@ class DropArea(QFrame):
         super().__init__()
         self._dropped = dropped
         self.setAcceptDrops(True)
-        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setStyleSheet(f"DropArea {{ border: 1px dashed {palette.MUTED}; }}")
         self.setMinimumHeight(_DROP_PX)
         self.setToolTip("Drop DICOM files or folders here")
         self.setAccessibleName("Drop area for files and folders")
