@@ -41,10 +41,9 @@ class LoadPage(Page):
         self.column.addStretch(1)
 
     def show_tab(self, tab: str) -> None:
-        """Show one of the tabs: `files`, `pacs` or `carm`."""
-        self.tabs.setCurrentWidget(
-            {"files": self.files, "pacs": self.pacs, "carm": self.carm}[tab]
-        )
+        """Show one of the tabs: `files`, `pacs` or `c-arm`."""
+        named = {"files": self.files, "pacs": self.pacs, "c-arm": self.carm}
+        self.tabs.setCurrentWidget(named[tab])
 
     def _fit(self) -> None:
         """Only the tab that is shown counts for the height: the runs stand right below it."""

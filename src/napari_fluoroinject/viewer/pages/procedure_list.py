@@ -35,6 +35,7 @@ class ProcedureList(Page):
         self.search.setClearButtonEnabled(True)
         self.tree = QTreeWidget()
         self.tree.setHeaderHidden(True)
+        self.tree.setIndentation(12)
         self.tree.setMinimumHeight(_LIST_PX)
         self.tree.setToolTip("Return or a double-click chooses the procedure")
         self.tree.setAccessibleName("Procedures by region")

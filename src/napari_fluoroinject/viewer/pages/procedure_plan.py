@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QLineEdit, QSizePolicy
 
 from napari_fluoroinject.model.annotation import AgentKind, ContrastAgent
 from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
 from napari_fluoroinject.model.geometry import Side
 from napari_fluoroinject.viewer.pages.page import Page
-from napari_fluoroinject.viewer.pages.said import Sentence
+from napari_fluoroinject.viewer.pages.said import Sentence, choice
 from napari_fluoroinject.viewer.planning import levels_of, plan_fault, side_words
 
 if TYPE_CHECKING:
@@ -26,17 +27,17 @@ class PlanForm(Page):
 
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
-        self.level = _choice("Level", "Level of the procedure's region")
-        self.side = _choice("Side", "The patient's side; never taken from the picture")
+        self.level = choice("Level", "Level of the procedure's region")
+        self.side = choice("Side", "The patient's side; never taken from the picture")
         self.agent = QLineEdit()
         self.agent.setPlaceholderText(_NOT_SAID)
         self.agent.setMaxLength(64)
         self.agent.setToolTip("Name of the contrast agent, as on its label")
         self.agent.setAccessibleName("Contrast agent")
-        self.kind = _choice("Kind of agent", "Iodinated, gadolinium or other")
+        self.kind = choice("Kind of agent", "Iodinated, gadolinium or other")
         self.iodine = _number("Iodine", "mg iodine in 1 mL, as on the label", " mg I/mL", 500, 0)
         self.volume = _number("Contrast volume", "Contrast injected in this run", " mL", 100, 1)
-        self.gauge = _choice("Needle gauge", "Gauge of the needle; it can give a scale")
+        self.gauge = choice("Needle gauge", "Gauge of the needle; it can give a scale")
         self.length = _number("Needle length", "From hub to tip", " mm", 300, 1)
         self.said = Sentence(name="what cannot be so")
         self.side_said = Sentence(name="what the files say of the side")
@@ -155,14 +156,6 @@ class PlanForm(Page):
         self.column.addWidget(self.said)
 
 
-def _choice(name: str, tip: str) -> QComboBox:
-    made = QComboBox()
-    made.setToolTip(tip)
-    made.setAccessibleName(name)
-    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    return made
-
-
 def _fill(box: QComboBox, texts: list[str]) -> None:
     if [box.itemText(at) for at in range(1, box.count())] != texts:
         box.clear()
@@ -183,4 +176,6 @@ def _number(name: str, tip: str, unit: str, most: float, decimals: int) -> QDoub
     made.setToolTip(tip)
     made.setAccessibleName(name)
     made.setKeyboardTracking(False)
+    made.setAlignment(Qt.AlignmentFlag.AlignLeft)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return made

@@ -11,7 +11,7 @@ from napari_fluoroinject.analysis.study_rules import missing_views
 from napari_fluoroinject.viewer.describe import view_words
 from napari_fluoroinject.viewer.landmarks import view_of
 from napari_fluoroinject.viewer.pages.page import Page
-from napari_fluoroinject.viewer.pages.said import Sentence
+from napari_fluoroinject.viewer.pages.said import Sentence, choice
 from napari_fluoroinject.viewer.planning import with_view
 
 if TYPE_CHECKING:
@@ -74,13 +74,11 @@ class RunViews(Page):
                 widget.deleteLater()
         self.boxes = {}
         for row, run in enumerate(runs):
-            box = QComboBox()
-            box.addItems(["", *names])
-            box.setToolTip(f"View that {run.name} shows; the first entry leaves it to the angle")
-            box.setAccessibleName(f"View of {run.name}")
-            box.setSizeAdjustPolicy(
-                QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+            box = choice(
+                f"View of {run.name}",
+                f"View that {run.name} shows; the first entry leaves it to the angle",
             )
+            box.addItems(["", *names])
             box.activated.connect(partial(self._take, run.uid))
             self.boxes[run.uid] = box
             self._grid.addWidget(QLabel(run.name), row, 0)
