@@ -9,7 +9,7 @@ from napari_fluoroinject import procedures
 from napari_fluoroinject.rendering import statement
 from napari_fluoroinject.viewer.landmarks import asked, view_of
 from napari_fluoroinject.viewer.marked import needle_said, target_said, tip_to_target
-from napari_fluoroinject.viewer.seen import contrast_said, not_analysed
+from napari_fluoroinject.viewer.seen import assessable_said, contrast_said, not_analysed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 BOXES: dict[Confirmed, str] = {
     "needle_and_target": "Needle and target",
     "contrast": "Contrast",
-    "warnings": "Warnings and what was not assessed",
+    "warnings": "Warnings, and what was not assessed",
 }
 """What an operator looks at before results are sent, as the screen names it."""
 NO_RUN = "Open a run first."
@@ -127,7 +127,7 @@ def _review(session: Session, _run: Run) -> StepStatus:
     report, sign_off = session.report, session.annotation.sign_off
     if report is None:
         return StepStatus(missing=not_analysed(session))
-    says = [statement.verdict(report)[1]]
+    says = [statement.verdict(report)[1], assessable_said(report)]
     if sign_off is None:
         return StepStatus(says=tuple(says), missing=("Not signed by the operator.",))
     says.append(f"Signed by {sign_off.operator}.")

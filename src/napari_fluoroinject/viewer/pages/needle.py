@@ -63,7 +63,7 @@ class NeedlePage(Page):
         self.remove_target.setEnabled(annotation.target_px is not None)
         apart, angle = tip_to_target(session), needle_angle(session)
         numbers = [f"Tip to target: {apart}"] if apart else []
-        tell(self._numbers, "\n".join([*numbers, *([f"Needle: {angle}"] if angle else [])]))
+        tell(self._numbers, "\n".join([*numbers, *([f"Needle angle: {angle}"] if angle else [])]))
         tell(self._gauge, _gauge(annotation.gauge))
         undoes, redoes = session.undoes, session.redoes
         told = [f"Ctrl+Z takes back: {undoes}."] if undoes else []

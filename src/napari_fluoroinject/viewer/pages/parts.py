@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-SHAPES = {"critical": "\N{BLACK OCTAGON}", "high": "▲", "moderate": "◆", "info": "●"}
+SHAPES = {"critical": "■", "high": "▲", "moderate": "◆", "info": "●"}
 """A shape of its own for each severity: its colour never stands alone."""
 NAME_ASKED = "Your name"
 

@@ -6,13 +6,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QFileDialog, QGroupBox, QHBoxLayout, QVBoxLayout
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_fluoroinject.dicom.outputs import EXTRAS
 from napari_fluoroinject.model.sign_off import sign_off_text
 from napari_fluoroinject.viewer import works
 from napari_fluoroinject.viewer.objects import (
     EXTRA_NAMES,
+    name_of,
     objects_of,
     why_not_sent,
     why_not_written,
@@ -25,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_fluoroinject.dicom.outputs import Extra
+    from napari_fluoroinject.model.annotation import SignOff
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Job
     from napari_fluoroinject.viewer.session import Kept
@@ -70,7 +81,7 @@ class SendPage(Page):
         if run is not None:
             also = frozenset(name for name, box in self.extras.items() if box.isChecked())
             self.line.follow(works.keep(self.bench, run, also=also))
-            self._enable()
+            self._job_changed(self.line.job)
 
     def send_ticked(self) -> None:
         """Send what is ticked."""
@@ -89,12 +100,9 @@ class SendPage(Page):
         run, kept = session.run, session.kept
         reason = "No run is open." if run is None else why_not_written(session, run)
         self.state.say(reason or "The analysis is up to date.")
-        self.signed.say("" if run is None else sign_off_text(session.annotation.sign_off))
-        if kept is None:
-            self.where.say("")
-        else:
-            count = len(kept.files)
-            self.where.say(f"{count} objects are in {kept.folder}")
+        self.signed.say("" if run is None else _signed(session.annotation.sign_off))
+        self.where.say("" if kept is None else _where(kept))
+        self.where.setToolTip("" if kept is None else str(kept.folder))
         self._list(kept)
         self._enable()
 
@@ -105,7 +113,10 @@ class SendPage(Page):
         names = {one.sop_instance_uid: one.name for one in self.objects.listed}
         self.receipts.put(kept, names)
         failures = () if kept is None else kept.failures
-        told = [f"Not kept: {Path(name).name}: {why}" for name, why in failures]
+        reasons: dict[str, list[str]] = {}
+        for name, why in failures:
+            reasons.setdefault(why, []).append(name_of(Path(name)))
+        told = (f"Not kept: {', '.join(names)}. {why}" for why, names in reasons.items())
         self.failures.say("\n".join(told))
         self.again.setVisible(bool(failures))
 
@@ -114,19 +125,19 @@ class SendPage(Page):
         if run is not None and files and destination:
             self.objects.sending(files)
             self.line.follow(works.send(self.bench, run, tuple(files), destination))
-            self._enable()
+            self._job_changed(self.line.job)
 
-    def _job_changed(self, job: Job) -> None:
+    def _job_changed(self, job: Job | None) -> None:
+        if job is None:
+            return
         self.line.changed(job)
         if job is self.line.job:
             self.objects.answered(job.step)
             if not job.running:
                 self.objects.sending(())
-                if job.error:
-                    self.why.say(job.error)
-                self._enable(said=bool(job.error))
+            self._enable(said=job.error)
 
-    def _enable(self, *_changed: object, said: bool = False) -> None:
+    def _enable(self, *_changed: object, said: str = "") -> None:
         """Buttons that can be used now, and beside one that cannot the reason."""
         session, busy = self.bench.session, self.line.busy
         run = session.run
@@ -138,8 +149,8 @@ class SendPage(Page):
         self.again.setEnabled(
             not (reason or busy) and bool(self.destination.currentText().strip())
         )
-        if not said:
-            self.why.say(missing)
+        told = "" if missing == first else missing  # that is said above
+        self.why.say(said or told)
 
     def _missing(self) -> str:
         if not self.objects.ticked:
@@ -191,19 +202,28 @@ class SendPage(Page):
             column.addWidget(box)
         folder = button("Folder...", "Choose a folder as the destination", self._choose_folder)
         row = QHBoxLayout()
+        to = QLabel("Send to")
+        to.setBuddy(self.destination)
+        row.addWidget(to)
         row.addWidget(self.destination, 1)
         row.addWidget(folder)
-        for widget in (self.state, self.signed, group, self.write, self.where, self.objects):
+        above: tuple[QWidget, ...] = (self.state, self.signed, group, self.write, self.where)
+        below: tuple[QWidget, ...] = (self.send, self.why, self.line, self.receipts)
+        for widget in (*above, self.objects):
             self.column.addWidget(widget)
         self.column.addLayout(row)
-        for widget in (
-            self.send,
-            self.why,
-            self.line,
-            self.receipts,
-            self.failures,
-            self.again,
-        ):
+        for widget in (*below, self.failures, self.again):
             self.column.addWidget(widget)
         self.column.addStretch(1)
         self.column.setAlignment(Qt.AlignmentFlag.AlignTop)
+
+
+def _signed(sign_off: SignOff | None) -> str:
+    told = sign_off_text(sign_off)
+    return told if sign_off is not None else f"{told} The report says so, too."
+
+
+def _where(kept: Kept) -> str:
+    """The folder in which results are kept, which may wrap at each of its parts."""
+    parts = str(kept.folder.parent).replace("/", "/\N{ZERO WIDTH SPACE}")
+    return f"{len(kept.files)} objects are written, in {parts}"

@@ -114,5 +114,7 @@ def _fit(tree: QTreeWidget) -> None:
     rows = min(max(tree.topLevelItemCount(), _LEAST_ROWS), _MOST_ROWS)
     header = tree.header()
     head = 0 if header is None else header.sizeHint().height()
-    height = max(tree.sizeHintForRow(0), tree.fontMetrics().height() + 6)
+    tree.ensurePolished()
+    hint = tree.sizeHintForRow(0)
+    height = hint if hint > 0 else tree.fontMetrics().height()
     tree.setFixedHeight(head + rows * height + 2 * tree.frameWidth() + 2)
