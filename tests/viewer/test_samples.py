@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from npe2 import PluginManifest
 
-from napari_fluoroinject.phantom import PhantomSettings, scenes
-from napari_fluoroinject.viewer import samples
+from napari_fluoroinject.phantom import scenes
+from napari_fluoroinject.viewer import sample_scenes, samples
 from napari_fluoroinject.viewer.reader import RUN_KEY
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(monkeypatch, tmp_path):
     """Loops that are made in no time."""
     for name, value in (("SIZE_PX", 64), ("FRAMES", 8)):
-        monkeypatch.setattr(samples, name, value)
-    samples._folder.cache_clear()
-    yield
-    samples._folder.cache_clear()
+        monkeypatch.setattr(sample_scenes, name, value)
+    monkeypatch.setattr(samples, "_folder", lambda: SimpleNamespace(name=str(tmp_path)))
 
 
 def keys():
@@ -36,14 +36,10 @@ def test_every_sample_is_a_loop_that_tells_that_it_is_synthetic(small, key):
 
 
 def test_a_sample_is_made_once(small):
-    first = samples.sample_file("mbb_lumbar")
-    at = first.stat().st_mtime_ns
-    assert samples.sample_file("mbb_lumbar") == first
-    assert first.stat().st_mtime_ns == at
+    ((_, first, _),), ((_, again, _),) = samples.medial_branch(), samples.medial_branch()
+    assert first["metadata"][RUN_KEY].files == again["metadata"][RUN_KEY].files
 
 
-def test_a_sample_lasts_long_enough_for_contrast_to_arrive():
-    seconds = samples.FRAMES / samples.RATE_HZ
-    assert seconds == 6
-    assert PhantomSettings(size=samples.SIZE_PX, frames=samples.FRAMES)
-    assert len(scenes()) >= len(keys())
+def test_the_manifest_offers_every_scene_and_tells_them_apart():
+    assert len(keys()) == len(set(keys())) == len(sample_scenes.SCENES)
+    assert {one.key for one in sample_scenes.SCENES} <= scenes().keys()

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.viewer.reader import read_layers
+from napari_fluoroinject.viewer.sample_scenes import SCENES, write_scene
 
 if TYPE_CHECKING:
     from napari_fluoroinject.viewer.reader import LayerTuple
 
 ORIGIN = "sample, synthetic"
-SIZE_PX, FRAMES, RATE_HZ = 384, 48, 8.0
-"""Six seconds of injection, made in less."""
 
 
 def interlaminar() -> list[LayerTuple]:
@@ -72,27 +71,10 @@ def stimulator() -> list[LayerTuple]:
     return _sample("scs_lead")
 
 
-def sample_file(scene: str) -> Path:
-    """Return the DICOM file of a synthetic loop; it lies there for as long as the program runs.
-
-    Parameters
-    ----------
-    scene
-        Key of its procedure.
-    """
-    from napari_fluoroinject.phantom import PhantomSettings
-    from napari_fluoroinject.workflow import make_phantom_files
-
-    folder = Path(_folder().name) / scene
-    made = sorted(folder.glob("*.dcm"))
-    if made:
-        return made[0]
-    settings = PhantomSettings(size=SIZE_PX, frames=FRAMES, frame_rate_hz=RATE_HZ)
-    return make_phantom_files(scene, settings, out=folder)[0]
-
-
-def _sample(scene: str) -> list[LayerTuple]:
-    return read_layers(str(sample_file(scene)), origin=ORIGIN)
+def _sample(key: str) -> list[LayerTuple]:
+    scene = next(one for one in SCENES if one.key == key)
+    (file,) = write_scene(scene, Path(_folder().name))
+    return read_layers(str(file), origin=ORIGIN)
 
 
 @cache

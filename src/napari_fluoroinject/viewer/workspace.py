@@ -17,6 +17,7 @@ from napari_fluoroinject.viewer.bench import Bench
 from napari_fluoroinject.viewer.curves import CurvesPanel
 from napari_fluoroinject.viewer.device import find_device
 from napari_fluoroinject.viewer.dock import Dock
+from napari_fluoroinject.viewer.handover import Handover
 from napari_fluoroinject.viewer.jobs import Jobs
 from napari_fluoroinject.viewer.layout import Layout
 from napari_fluoroinject.viewer.live.panel import LivePanel
@@ -65,6 +66,17 @@ def workspace(viewer: napari.Viewer, *, settings: Settings | None = None) -> Wor
     return made
 
 
+def workspace_of(viewer: napari.Viewer) -> Workspace | None:
+    """Return the workspace of a viewer, None where there is none.
+
+    Parameters
+    ----------
+    viewer
+        As above.
+    """
+    return _OPEN.get(id(getattr(viewer, "__wrapped__", viewer)))
+
+
 class Workspace(Closing):
     """Session, work, pictures, playback and dock of one viewer.
 
@@ -98,6 +110,7 @@ class Workspace(Closing):
         self._end = WindowEnd(
             self._window, asked=self._put_back, stays=self.lay_out, ended=self.close
         )
+        self._handover = Handover(viewer, self.bench, self._post)
         self._begin(faults)
 
     # Where it is docked
@@ -172,6 +185,7 @@ class Workspace(Closing):
         self.closed = True
         _OPEN.pop(id(self.viewer), None)
         self._end.release()
+        self._handover.close()
         self._put_back()
         self.jobs.close()
         self._post.close()
