@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.procedure import Severity
+from napari_fluoroinject.model.sign_off import sign_off_text
 from napari_fluoroinject.model.spread import RUN_OFF_MISSED, patch_area_px
 
 if TYPE_CHECKING:
@@ -175,6 +176,11 @@ def unknowns(report: Report) -> tuple[str, ...]:
     spread = () if report.measurements is None else report.measurements.reasons
     said = (*lines, *report.assessable.reasons, *spread, *loop.notes)
     return tuple(dict.fromkeys(line[:1].upper() + line[1:] for line in said))
+
+
+def signed(report: Report) -> str:
+    """Who signed off, when, and what they looked at; or that nobody did."""
+    return sign_off_text(report.annotation.sign_off)
 
 
 def made_by(report: OfLoop) -> str:

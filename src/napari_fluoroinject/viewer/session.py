@@ -125,14 +125,20 @@ class Session:
 
     def open(self, run: Run) -> None:
         """Add a run and show it; one that is open already is only shown."""
-        new = run.uid not in self._runs
-        if new:
-            self._runs[run.uid] = run
+        self.add(run)
+        self.show(run.uid)
+
+    def add(self, *runs: Run) -> None:
+        """Add runs and show none of them; those that are open already stay as they are."""
+        new = {run.uid: run for run in runs if run.uid not in self._runs}
+        if not new:
+            return
+        for run in new.values():
             self._histories.setdefault(
                 run.study_uid, History(Draft(study_instance_uid=run.study_uid))
             )
-            self.signals.runs.emit()
-        self.show(run.uid)
+        self._runs |= new
+        self.signals.runs.emit()
 
     def close(self, uid: str) -> None:
         """Take a run away; what was said of it stays with its study for as long as we are open."""

@@ -1,0 +1,1 @@
+"""The live view of a feed: its newest picture, how old that is, and whether it is recorded."""

@@ -1,0 +1,169 @@
+"""The widgets of the live panel, from top to bottom, and which of them can be used when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fluoroinject.analysis.live import MASK_FRAMES
+from napari_fluoroinject.viewer.colormaps import MapName, rgb
+from napari_fluoroinject.viewer.live.words import MAPS
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.live.pictures import LiveMap
+
+_BAR_PX = (300, 12)
+_AnyWidget = TypeVar("_AnyWidget", bound=QWidget)
+
+
+class Controls(QWidget):
+    """Fields, buttons and lines of text; they do nothing by themselves but choose a file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.source = _named(
+            QLineEdit(),
+            "Source",
+            "A DICOM file or folder with one run, a "
+            "recording, or phantom:PROCEDURE, for instance phantom:mbb_lumbar",
+        )
+        self.source.setPlaceholderText("file, folder or phantom:mbb_lumbar")
+        self.choose = _button("File…", "Choose a DICOM file that is replayed in real time")
+        self.again = _named(QCheckBox("Repeat"), "Repeat", "Begin anew at the end of the file")
+        self.start = _button("Start", "Connect, show and record the feed")
+        self.stop = _button("Stop", "End the feed; its recording stays")
+        self.begin = _button(
+            "Contrast starts now", "Make the mask of the frames just before, and begin the maps"
+        )
+        self.automatic = _named(
+            QCheckBox(f"Begin by itself after {MASK_FRAMES} frames"),
+            "Begin the maps by themselves",
+            "The first frames are the mask: contrast in them is lost",
+        )
+        self.automatic.setChecked(True)
+        self.map_kind = _named(QComboBox(), "Map", "The map that lies over the live picture")
+        for kind, words in MAPS.items():
+            self.map_kind.addItem(words, kind)
+        self.map_kind.setCurrentIndex(list(MAPS).index("arrival"))
+        self.freeze = _button(
+            "Freeze: loop the last 10 s", "Loop what was recorded; recording goes on"
+        )
+        self.freeze.setCheckable(True)
+        self.brighten = _button("Brightness of this picture", "Set black and white by the picture")
+        self.open = _button(
+            "Open the recording", "Open what is recorded so far as a run, without patient or study"
+        )
+        self.bar = _named(
+            QLabel(), "Colours of the map", "From 0 on the left to the highest value"
+        )
+        self.legend, self.received, self.maps, self.problem, self.room, self.message = (
+            _text(name)
+            for name in ("Legend", "Received", "Maps", "Problem", "Room on the disk", "Message")
+        )
+        self.problem.hide()
+        self.message.hide()
+        self._lay_out()
+        self.choose.clicked.connect(self._choose)
+
+    @property
+    def kind(self) -> LiveMap:
+        """The map that was chosen."""
+        kind: LiveMap = self.map_kind.currentData()
+        return kind
+
+    def say(self, message: str) -> None:
+        """Tell a person something, in the panel."""
+        self.message.setText(message)
+        self.message.setVisible(bool(message))
+
+    def follow(self, *, running: bool, recorded: bool) -> None:
+        """Let only be used what makes sense now."""
+        self.start.setEnabled(not running)
+        for widget in (self.source, self.choose, self.again, self.automatic):
+            widget.setEnabled(not running)
+        for button in (self.stop, self.begin):
+            button.setEnabled(running)
+        self.brighten.setEnabled(running or recorded)
+        for button in (self.freeze, self.open):
+            button.setEnabled(recorded)
+
+    def show_legend(self, kind: LiveMap, words: str) -> None:
+        """Say what the colours of the map mean; nothing where none is shown."""
+        shown = kind != "none" and bool(words)
+        if shown:
+            self.bar.setPixmap(_bar("magma" if kind == "opacity" else "viridis"))
+            self.legend.setText(words)
+        self.bar.setVisible(shown)
+        self.legend.setVisible(shown)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(QLabel("Source of the live picture"))
+        column.addLayout(_row(self.source, self.choose))
+        column.addWidget(self.again)
+        column.addLayout(_row(self.start, self.stop))
+        for widget in (self.message, self.received, self.room):
+            column.addWidget(widget)
+        grid = QGridLayout()
+        grid.addWidget(QLabel("Map"), 0, 0)
+        grid.addWidget(self.map_kind, 0, 1)
+        grid.setColumnStretch(1, 1)
+        column.addWidget(self.automatic)
+        column.addWidget(self.begin)
+        column.addLayout(grid)
+        for widget in (self.bar, self.legend, self.maps, self.problem):
+            column.addWidget(widget)
+        for button in (self.freeze, self.brighten, self.open):
+            column.addWidget(button)
+
+    def _choose(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "A run to replay", str(Path.home()))
+        if path:
+            self.source.setText(path)
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
+
+
+def _named(widget: _AnyWidget, name: str, tip: str) -> _AnyWidget:
+    widget.setAccessibleName(name)
+    widget.setToolTip(tip)
+    return widget
+
+
+def _button(words: str, tip: str) -> QPushButton:
+    return _named(QPushButton(words), words, tip)
+
+
+def _text(name: str) -> QLabel:
+    label = _named(QLabel(), name, name)
+    label.setWordWrap(True)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
+
+
+def _bar(name: MapName) -> QPixmap:
+    """The colours of a map from low to high."""
+    levels = (rgb(name) * 255).round().astype("uint8")
+    image = QImage(levels.tobytes(), len(levels), 1, 3 * len(levels), QImage.Format.Format_RGB888)
+    return QPixmap.fromImage(image).scaled(*_BAR_PX)

@@ -1,0 +1,64 @@
+"""The words of the live panel: pure sentences of what was received, recorded and mapped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.live.pictures import LiveMap, MapPicture
+    from napari_fluoroinject.live.receiver import Received
+    from napari_fluoroinject.live.running import MapsTold
+
+MAPS: Final[dict[LiveMap, str]] = {
+    "none": "No map",
+    "arrival": "Arrival time",
+    "opacity": "Peak opacity",
+    "time_to_peak": "Time to peak",
+}
+CAUTION: Final = (
+    "All that darkens is mapped: needle and gas that move, too. Nothing is warned of here."
+)
+_OPACITY_UNIT = "natural-log units of the picture, not corrected for scatter"
+_SECONDS_UNIT = "s after the mask"
+
+
+def received_words(received: Received) -> str:
+    """Say what came, and what of it is on disk."""
+    if not received.frames:
+        return "No frame yet."
+    lost = received.unrecorded + received.refused
+    kept = f"{received.recorded} of {received.frames + received.refused} frames recorded"
+    return f"{kept}; {lost} not." if lost else f"{kept}."
+
+
+def maps_words(told: MapsTold, missed: int) -> str:
+    """Say how the running maps stand."""
+    parts = [f"Maps: {told.state}"]
+    if told.frames or told.lost:
+        parts.append(f"{told.frames} frames in the maps")
+    if told.lost:
+        parts.append(f"{told.lost} left out, the picture moved too far")
+    if missed:
+        parts.append(f"{missed} missed, the maps were late")
+    if told.device:
+        parts.append(told.device)
+    return " · ".join(parts) + "."
+
+
+def legend_words(picture: MapPicture | None) -> str:
+    """Say what the colours of a map mean."""
+    if picture is None:
+        return ""
+    unit = _SECONDS_UNIT if picture.unit == "s" else _OPACITY_UNIT
+    high = f"{picture.high:.0f}" if picture.unit == "s" else f"{picture.high:.1f}"
+    return f"0 to {high} {unit}. {CAUTION}"
+
+
+def room_words(free_bytes: int, received: Received, *, reserve_bytes: int) -> str:
+    """Say how much recording fits on the disk; how long is known once frames come."""
+    left = max(0, free_bytes - reserve_bytes)
+    words = f"Room for recording: {left / 1e9:.1f} GB"
+    if not received.rate_hz or not received.frame_bytes or received.ended:
+        return f"{words}."
+    minutes = left / (received.rate_hz * received.frame_bytes) / 60
+    return f"{words}, {minutes:.0f} min at this rate."
