@@ -17,6 +17,11 @@ def on_drawn(viewer: napari.Viewer, callback: Callable[[], None]) -> Callable[[]
     return _on_canvas(viewer.window._qt_viewer.canvas, callback)  # noqa: SLF001 - see the module
 
 
+def on_resized(viewer: napari.Viewer, callback: Callable[[], None]) -> Callable[[], None]:
+    """Call back after a viewer's canvas took another size; returns what ends that."""
+    return _on_canvas(viewer.window._qt_viewer.canvas, callback, "resize")  # noqa: SLF001 - see the module
+
+
 def canvas_widget(viewer: napari.Viewer) -> QWidget:
     """Return the native widget of a viewer's canvas."""
     native: QWidget = viewer.window._qt_viewer.canvas.native  # noqa: SLF001 - see the module
@@ -34,6 +39,11 @@ def show_own_docks(viewer: napari.Viewer, shown: bool) -> None:
     qt_viewer = viewer.window._qt_viewer  # noqa: SLF001 - see the module
     for dock in (qt_viewer.dockLayerControls, qt_viewer.dockLayerList):
         dock.setVisible(shown)
+
+
+def show_own_slider(viewer: napari.Viewer, shown: bool) -> None:
+    """Show or hide napari's sliders below the canvas."""
+    viewer.window._qt_viewer.dims.setVisible(shown)  # noqa: SLF001 - see the module
 
 
 def own_docks_shown(viewer: napari.Viewer) -> bool:
@@ -64,21 +74,32 @@ class SecondView:
         """Call back after each time that it was drawn; returns what ends that."""
         return _on_canvas(self._view.canvas, callback)
 
+    def on_resized(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after it took another size; returns what ends that."""
+        return _on_canvas(self._view.canvas, callback, "resize")
+
     def close(self) -> None:
         """Take the canvas away; the layers stay in the model."""
         self._view.close()
         self._view.deleteLater()
 
 
-def _on_canvas(canvas: Any, callback: Callable[[], None]) -> Callable[[], None]:
-    draw = canvas._scene_canvas.events.draw  # noqa: SLF001 - see the module
+def has_window(viewer: Any) -> bool:
+    """Return whether a viewer stands in a window; a bare model does not."""
+    return getattr(viewer, "window", None) is not None
 
-    def drawn(_event: Any = None) -> None:
+
+def _on_canvas(
+    canvas: Any, callback: Callable[[], None], name: str = "draw"
+) -> Callable[[], None]:
+    emitter = canvas._scene_canvas.events[name]  # noqa: SLF001 - see the module
+
+    def happened(_event: Any = None) -> None:
         callback()
 
-    draw.connect(drawn)
+    emitter.connect(happened, position="last")
 
     def disconnect() -> None:
-        draw.disconnect(drawn)
+        emitter.disconnect(happened)
 
     return disconnect

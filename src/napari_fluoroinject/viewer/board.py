@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from napari import layers as napari_layers
@@ -172,7 +172,8 @@ def _set(layer: Any, name: str, value: Any) -> None:
 
 
 def _colormap(name: str) -> Any:
-    return colormaps.colormap(name) if name in ("viridis", "magma", "diverging") else name
+    own = next((one for one in get_args(colormaps.MapName) if one == name), None)
+    return name if own is None else colormaps.colormap(own)
 
 
 def _update(layer: Any, old: LayerSpec, new: LayerSpec) -> None:

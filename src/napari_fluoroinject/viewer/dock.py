@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.notices import Kind
     from napari_fluoroinject.viewer.pages.page import Page
 
+TELL_THEMSELVES: frozenset[StepKey] = frozenset({"needle", "contrast", "review"})
+"""Steps whose page says what is known already."""
 PAGES: Mapping[StepKey, Callable[[Bench], Page]] = {
     "load": LoadPage,
     "procedure": ProcedurePage,
@@ -122,7 +124,9 @@ class Dock(QWidget):
         states = {key: status(session, key) for key in STEPS}
         self.steps.tell({key: state.done for key, state in states.items()})
         self.heading.tell(session)
-        self.status.setText(status_text(states[self._step]))
+        of_page = self._step in TELL_THEMSELVES
+        self.status.setText(status_text(states[self._step], missing_alone=of_page))
+        self.status.setVisible(bool(self.status.text()))
         place = STEPS.index(self._step) + 1
         self.undo_row.tell(TITLES[STEPS[place]] if place < len(STEPS) else "")
 
@@ -189,6 +193,8 @@ class Dock(QWidget):
 def _scroll_area() -> QScrollArea:
     """Scrolls up and down; pages are made for its width."""
     inside = QWidget()
+    # as wide as the dock, whatever a page would like: a word that is cut is seen and mended
+    inside.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     column = QVBoxLayout(inside)
     column.setContentsMargins(0, 0, 0, 0)
     area = QScrollArea()

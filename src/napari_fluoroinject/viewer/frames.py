@@ -77,7 +77,8 @@ class LazyFrames(Closing):
             chosen = np.arange(len(self))[first]
             frames = np.stack([self.frame(int(one)) for one in chosen])
             return frames[(slice(None), *rest)]
-        return self.frame(int(first))[tuple(rest)]
+        frame: npt.NDArray[Any] = self.frame(int(first))[tuple(rest)]
+        return frame
 
     def __array__(self, *_args: Any, **_named: Any) -> NoReturn:
         """Refuse.

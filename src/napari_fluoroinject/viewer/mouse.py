@@ -159,4 +159,5 @@ class Mouse:
         return float(row) / self._px(), float(column) / self._px()
 
     def _reach_px(self) -> float:
-        return REACH_SCREEN_PX / max(self._viewer.scene.camera.zoom * self._px(), 1e-9)
+        zoom = float(self._viewer.scene.camera.zoom)
+        return REACH_SCREEN_PX / max(zoom * self._px(), 1e-9)

@@ -24,6 +24,8 @@ _PIECES = 24
 """Straight pieces of a shaft: enough for its bow, and for dashes."""
 _DRAWN = 0.55
 """Share of a dash that is drawn."""
+_STAGGERED = 4
+"""Lines on which the names of landmarks stand."""
 _LINE_SHARE, _SIGN_SHARE = 1 / 320, 1 / 40
 """Thickness of lines and size of signs, as shares of the picture's longer side."""
 
@@ -78,7 +80,9 @@ def target_layer(scene: Scene) -> LayerSpec | None:
 def landmark_layer(scene: Scene) -> LayerSpec | None:
     """Return everything that was marked, named; None where nothing was."""
     kinds = {one.id: one.kind for one in scene.procedure.landmarks}
-    shapes, types, names = [], [], []
+    shapes: list[DoubleArray] = []
+    types: list[str] = []
+    names: list[str] = []
     for mark in scene.annotation.marks:
         points = np.asarray(mark.points_px, np.float64)
         kind = kinds.get(mark.landmark, "point" if len(points) == 1 else "line")
@@ -95,10 +99,10 @@ def landmark_layer(scene: Scene) -> LayerSpec | None:
         if mark.beyond_px is not None:
             shapes.append(_tick(np.asarray(mark.beyond_px), _sign_px(scene) / 4))
             types.append("ellipse")
-            names.append(f"far side of {name}")
+            names.append("far side")
     if not shapes:
         return None
-    return _drawn(scene, "Landmarks", (shapes, types, names), palette.LANDMARK)
+    return _drawn(scene, "Landmarks", (shapes, types, _staggered(names)), palette.LANDMARK)
 
 
 def run_off_layer(scene: Scene) -> LayerSpec | None:
@@ -115,7 +119,7 @@ def lead_layer(scene: Scene) -> LayerSpec | None:
     leads = () if scene.report is None else scene.report.leads
     if not leads:
         return None
-    points = [tuple(map(float, point)) for lead in leads for point in lead.contacts_px]
+    points = [(float(row), float(column)) for lead in leads for row, column in lead.contacts_px]
     texts = [
         f"{number}" if lead.order == "distal_first" else "contact"
         for lead in leads
@@ -148,6 +152,12 @@ def colour_of(tool: str) -> str:
     return {"needle": palette.NEEDLE, "target": palette.TARGET}.get(tool, palette.LANDMARK)
 
 
+def _staggered(names: Sequence[str]) -> list[str]:
+    """Lines of landmarks lie side by side: their names stand on lines below one another."""
+    lines = [2 * (number % _STAGGERED) for number in range(len(names))]  # half goes upwards
+    return ["\n" * line + name if name else "" for line, name in zip(lines, names, strict=True)]
+
+
 def _signs(
     scene: Scene,
     name: str,
@@ -167,7 +177,7 @@ def _signs(
             "size": size,
             "border_color": palette.UNDEFINED,
             "border_width": 0.05,
-            "text": _text(texts, look["face_color"], 0.8 * size),
+            "text": _text(texts, look["face_color"], 0.8 * size, before=name == "Target"),
             **grid_of(scene.run.loop).options(2),
         },
         pose=pose,
@@ -186,20 +196,23 @@ def _drawn(
             "edge_color": colour,
             "edge_width": _line_px(scene),
             "face_color": "transparent",
-            "text": _text(names, colour, 0.8 * _sign_px(scene)),
+            "text": {**_text(names, colour, 0.0), "anchor": "center"},
             **grid_of(scene.run.loop).options(2),
         },
         pose="reference",
     )
 
 
-def _text(texts: Sequence[str], colour: str, aside_px: float) -> dict[str, Any]:
+def _text(
+    texts: Sequence[str], colour: str, aside_px: float, *, before: bool = False
+) -> dict[str, Any]:
+    """Words to the right of what they name, or `before` it to its left."""
     return {
         "string": list(texts),
         "color": colour,
         "size": TEXT_PT,
-        "anchor": "upper_left",
-        "translation": (0.0, aside_px),
+        "anchor": "lower_right" if before else "upper_left",
+        "translation": (0.0, -aside_px if before else aside_px),
     }
 
 

@@ -18,7 +18,7 @@ from napari_fluoroinject.model.annotation import (
     NeedleTrajectory,
     SignOff,
 )
-from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.needle import Needle, as_marked
 from napari_fluoroinject.model.report import Report
 from napari_fluoroinject.viewer.draft import Accepted, Draft, Plan
 from napari_fluoroinject.viewer.history import History
@@ -331,9 +331,7 @@ class Session:
         look, run = self.look, self.run
         if run is None or look is None or not isinstance(look.needle, Needle):
             return
-        needle = NeedleTrajectory(
-            hub_px=look.needle.hub_px, tip_px=look.needle.tip_px, frame=look.needle.frame
-        )
+        needle = as_marked(look.needle, run.loop.shape[1:])
         marked = self.draft.marked(run.uid)
         accepted = (
             *(one for one in marked.accepted if one.what != "needle"),

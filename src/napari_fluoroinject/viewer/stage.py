@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.viewer import adapter, hud, overlays
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.session import Session
 
 MAPS: tuple[MapKind, ...] = ("none", *MAP_NAMES)
+HINT_CHARACTERS = 56
+"""Of a line of what to click next: it stands on the picture, at 1366 x 768, too."""
 KEYS = ("Escape", "Enter", "Delete", "W")
 """Keys of the picture: place nothing, end a line, take the last click back, window (held)."""
 
@@ -72,6 +75,9 @@ class Stage:
         self._heard: list[tuple[SignalInstance, Callable[..., Any]]] = []
         self._listen()
         self._bind()
+        self._ends: list[Callable[[], None]] = []
+        if adapter.has_window(viewer):
+            self._ends.append(adapter.on_resized(viewer, self._main.refit))
         self.refresh()
 
     # What the dock asks for
@@ -140,13 +146,19 @@ class Stage:
         """The second view, for a dock; it is made when first asked for, and closed with this."""
         if self._second is None:
             self._second = adapter.SecondView(self.companion)
-            self.companion.reset_view()
+            self._ends.append(self._second.on_resized(self._beside.refit))
+            self._beside.fit()
         return self._second.widget
 
     @property
     def link_basis(self) -> LinkBasis | None:
         """By what the run beside goes with the shown one; None = the subtraction stands there."""
         return self._basis
+
+    def fit(self) -> None:
+        """Show both pictures whole."""
+        self._main.fit()
+        self._beside.fit()
 
     def refresh(self) -> None:
         """Bring both views up to date with the session; what is equal is not touched."""
@@ -168,6 +180,8 @@ class Stage:
         for signal, slot in self._heard:
             signal.disconnect(slot, missing_ok=True)
         self._heard.clear()
+        for end in self._ends:
+            end()
         self._viewer.dims.events.current_step.disconnect(self._stepped)
         for key in KEYS:
             self._viewer.bind_key(key, None, overwrite=True)
@@ -285,7 +299,7 @@ class Stage:
             if self._window_told:
                 lines.append(self._window_told)
             if placing is not None:
-                lines.append(f"> {placing.asks()} (Esc ends)")
+                lines += wrap(f"> {placing.asks()} (Esc: not now)", HINT_CHARACTERS)
             self._main.say("\n".join(lines))
         if beside is not None and scene is not None:
             there = self._linked(scene, beside, frame)

@@ -62,6 +62,7 @@ class View:
         self._shaft: Shaft | None = None
         self._frame = 0
         self.shows_map = False
+        self._fitted: tuple[float, ...] = ()
         self._extra: tuple[str, ...] = ()
         self._hidden: list[Layer] = []
         self._say("")
@@ -96,6 +97,8 @@ class View:
         ]
         self._shaft, self._frame = scene.shaft(frame), frame
         needle = overlays.needle_layers(scene, frame)
+        if of == "subtracted":
+            over = over[1:]  # contrast is read there, between as few lines as can be
         found = [*bases, *over, *needle, overlays.target_layer(scene), *extra]
         self._extra = tuple(one.name for one in extra)
         self.shows_map = of != "subtracted" and over[0] is not None
@@ -104,7 +107,7 @@ class View:
         self.board.move(scene, frame)
         self._scale_bar(scene)
         if other:
-            self.viewer.reset_view()
+            self.fit()
 
     def step(self, frame: int) -> None:
         """Show another frame; this is what playing does, thirty times a second."""
@@ -117,6 +120,16 @@ class View:
             self._shaft = shaft
             self.board.update(overlays.needle_layers(self.scene, frame))
         self.board.move(self.scene, frame)
+
+    def fit(self) -> None:
+        """Show the whole picture, as large as it goes."""
+        self.viewer.reset_view()
+        self._fitted = self._camera()
+
+    def refit(self) -> None:
+        """Show the whole picture again, unless a person has zoomed or moved it since."""
+        if self.scene is not None and self._fitted == self._camera():
+            self.fit()
 
     def over(self, extra: Sequence[LayerSpec]) -> None:
         """Lay these over all, in place of those that lay there."""
@@ -180,6 +193,10 @@ class View:
             overlay.position = "top_left"
             overlay.font_size = TEXT_PT
             overlay.color = _OWN_COLOUR
+
+    def _camera(self) -> tuple[float, ...]:
+        camera = self.viewer.scene.camera
+        return (float(camera.zoom), *map(float, camera.center))
 
     def _scale_bar(self, scene: Scene) -> None:
         """Millimetres where they are known; pixels need no bar."""

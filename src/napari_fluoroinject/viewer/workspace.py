@@ -12,7 +12,7 @@ from napari_fluoroinject.settings import Settings, load_settings
 from napari_fluoroinject.spool.private import make_private
 from napari_fluoroinject.viewer import keys, works
 from napari_fluoroinject.viewer.actions import actions
-from napari_fluoroinject.viewer.adapter import main_window
+from napari_fluoroinject.viewer.adapter import main_window, show_own_slider
 from napari_fluoroinject.viewer.bench import Bench
 from napari_fluoroinject.viewer.curves import CurvesPanel
 from napari_fluoroinject.viewer.device import find_device
@@ -108,7 +108,7 @@ class Workspace(Closing):
         self._live: LivePanel | None = None
         self._keys = keys.bind(viewer, actions(self.session, self.stage, self.player, self.dock))
         self._end = WindowEnd(
-            self._window, asked=self._layout.restore, stays=self.lay_out, ended=self.close
+            self._window, asked=self._put_back, stays=self.lay_out, ended=self.close
         )
         self._handover = Handover(viewer, self.bench, self._post)
         self._begin(faults)
@@ -138,6 +138,7 @@ class Workspace(Closing):
         dock = self._host.parent()
         if isinstance(dock, QDockWidget) and dock.window() is self._window:
             self._layout.apply(dock, self._strip_dock())
+            show_own_slider(self.viewer, False)  # the transport has one, in seconds
 
     def toggle_panels(self) -> None:
         """Show or hide napari's own panels."""
@@ -185,7 +186,7 @@ class Workspace(Closing):
         _OPEN.pop(id(self.viewer), None)
         self._end.release()
         self._handover.close()
-        self._layout.restore()
+        self._put_back()
         self.jobs.close()
         self._post.close()
         for part in (self._keys, self.player):
@@ -195,6 +196,11 @@ class Workspace(Closing):
                 page.release()
         self.stage.close()
         self._take_docks_away()
+
+    def _put_back(self) -> None:
+        if self._layout.applied:
+            show_own_slider(self.viewer, True)
+        self._layout.restore()
 
     def _make_strip(self) -> None:
         self._transport = Transport(self.player, self.session)
