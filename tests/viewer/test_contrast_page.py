@@ -42,8 +42,9 @@ def shown(qtbot, bench) -> Callable[[Bench], object]:
 
 
 def texts(page) -> str:
-    from qtpy.QtWidgets import QLabel
+    from qtpy.QtWidgets import QApplication, QLabel
 
+    QApplication.processEvents()  # what was added to a page shows itself a moment later
     return "\n".join(one.text() for one in page.findChildren(QLabel) if one.isVisible())
 
 

@@ -45,9 +45,10 @@ def made_page(bench: Bench) -> NeedlePage:
 
 
 def texts(page) -> str:
-    from qtpy.QtWidgets import QLabel
+    from qtpy.QtWidgets import QApplication, QLabel
 
-    return "\n".join(one.text() for one in page.findChildren(QLabel) if not one.isHidden())
+    QApplication.processEvents()  # what was added to a page shows itself a moment later
+    return "\n".join(one.text() for one in page.findChildren(QLabel) if one.isVisible())
 
 
 def test_buttons_arm_their_tool_and_show_that_they_did(page, bench):

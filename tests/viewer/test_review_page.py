@@ -67,8 +67,9 @@ def analyse(bench, report) -> None:
 
 
 def texts(page) -> str:
-    from qtpy.QtWidgets import QLabel
+    from qtpy.QtWidgets import QApplication, QLabel
 
+    QApplication.processEvents()  # what was added to a page shows itself a moment later
     return "\n".join(one.text() for one in page.findChildren(QLabel) if one.isVisible())
 
 

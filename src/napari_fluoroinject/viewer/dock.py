@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.notices import Kind
     from napari_fluoroinject.viewer.pages.page import Page
 
-TELL_THEMSELVES: frozenset[StepKey] = frozenset({"needle", "contrast", "review"})
-"""Steps whose page says what is known already."""
+TOLD_ABOVE: frozenset[StepKey] = frozenset({"load"})
+"""Steps of which it is told above the page what is known: the pages of the others say it."""
 PAGES: Mapping[StepKey, Callable[[Bench], Page]] = {
     "load": LoadPage,
     "procedure": ProcedurePage,
@@ -124,8 +124,8 @@ class Dock(QWidget):
         states = {key: status(session, key) for key in STEPS}
         self.steps.tell({key: state.done for key, state in states.items()})
         self.heading.tell(session)
-        of_page = self._step in TELL_THEMSELVES
-        self.status.setText(status_text(states[self._step], missing_alone=of_page))
+        missing_alone = self._step not in TOLD_ABOVE
+        self.status.setText(status_text(states[self._step], missing_alone=missing_alone))
         self.status.setVisible(bool(self.status.text()))
         place = STEPS.index(self._step) + 1
         self.undo_row.tell(TITLES[STEPS[place]] if place < len(STEPS) else "")

@@ -123,8 +123,8 @@ class Card(QFrame):
     def add(self, text: str, *, quiet: bool = False) -> QLabel:
         """Add a paragraph."""
         label = said(text[:60], quiet=quiet)
+        self.column.addWidget(label)  # first: without a parent it would be shown as a window
         tell(label, text)
-        self.column.addWidget(label)
         return label
 
     def add_buttons(self, buttons: Sequence[QPushButton]) -> None:
