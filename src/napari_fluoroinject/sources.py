@@ -84,6 +84,26 @@ def loops_in(
     yield from find_loops(there, doses=doses)
 
 
+def is_remote(source: str, settings: Settings) -> bool:
+    """Whether it has to be fetched: an address, a folder with a query, or what is nowhere.
+
+    Parameters
+    ----------
+    source
+        As a person names it.
+    settings
+        Whose endpoints are known by name.
+    """
+    if Path(source).exists():
+        return False
+    name, _, query = source.partition("?")
+    url = settings.endpoints[name].url if name in settings.endpoints else name
+    if _ADDRESS.match(url) or (query and Path(url).exists()):
+        return True
+    # a misspelt name: whoever has endpoints is told which
+    return ("=" in query or bool(settings.endpoints)) and not settings.knows(name)
+
+
 @contextmanager
 def fetched(
     sources: Sequence[str],
@@ -113,7 +133,7 @@ def fetched(
     The files and folders, the private one among them; and what could not be fetched.
     """
     known = settings or Settings()
-    remote = [source for source in sources if _is_remote(source, known)]
+    remote = [source for source in sources if is_remote(source, known)]
     here = [known.resolve(source) for source in sources if source not in remote]
     if not remote:
         yield here, []
@@ -131,18 +151,6 @@ def fetched(
             if origins is not None:
                 origins |= dict.fromkeys(came, one.partition("?")[0])
         yield [*here, *([str(room)] if any(room.iterdir()) else [])], failures
-
-
-def _is_remote(source: str, settings: Settings) -> bool:
-    """Whether it has to be fetched: an address, a folder with a query, or what is nowhere."""
-    if Path(source).exists():
-        return False
-    name, _, query = source.partition("?")
-    url = settings.endpoints[name].url if name in settings.endpoints else name
-    if _ADDRESS.match(url) or (query and Path(url).exists()):
-        return True
-    # a misspelt name: whoever has endpoints is told which
-    return ("=" in query or bool(settings.endpoints)) and not settings.knows(name)
 
 
 def _fetch(

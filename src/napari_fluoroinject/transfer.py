@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.dicom.find import OTHER_DOCUMENTS, files_of
 from napari_fluoroinject.endpoints import connect
@@ -23,7 +23,10 @@ from napari_fluoroinject.sources import Progress, silent
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy.typing as npt
+
     from napari_fluoroinject.endpoints.base import Counterpart, Level
+    from napari_fluoroinject.model.cine import LoopReference
     from napari_fluoroinject.settings import Settings
 
 LEVELS: dict[str, Level] = {"study": "STUDY", "series": "SERIES", "image": "IMAGE"}
@@ -175,6 +178,30 @@ def fetch_objects(
             )
             raise
     return Fetched(files=tuple(files), failures=tuple(failures))
+
+
+def preview_frame(
+    endpoint: str, reference: LoopReference, index: int, *, settings: Settings | None = None
+) -> npt.NDArray[Any]:
+    """Return stored values of one frame, (rows, columns), without the rest of its loop.
+
+    Raises
+    ------
+    RefusedError
+        The endpoint gives no single frames: only DICOMweb does.
+    FluoroinjectError
+        No such endpoint, nobody answers, or not with that frame.
+    """
+    from napari_fluoroinject.endpoints.dicomweb import DicomWeb
+
+    counterpart, _ = connect(endpoint, settings)
+    if not isinstance(counterpart, DicomWeb):
+        raise RefusedError(
+            f"{counterpart} gives no single frames; expected a DICOMweb endpoint: retrieve the "
+            "loop to see it"
+        )
+    with counterpart:
+        return counterpart.frame(reference, index)
 
 
 def store_objects(

@@ -35,6 +35,7 @@ from napari_fluoroinject.cli.speed import speed
 from napari_fluoroinject.cli.store import store
 from napari_fluoroinject.cli.subtract import subtract
 from napari_fluoroinject.cli.triangulate import triangulate
+from napari_fluoroinject.cli.view import view
 from napari_fluoroinject.cli.write_matrix import write_matrix
 from napari_fluoroinject.errors import FluoroinjectError
 
@@ -54,6 +55,7 @@ app = typer.Typer(
 for _command in (
     demo,
     analyze,
+    view,
     find,
     fetch,
     store,

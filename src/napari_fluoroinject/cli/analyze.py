@@ -20,6 +20,7 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
+from napari_fluoroinject.cli.frames import MASK_FRAMES_FORM, MASK_FRAMES_HELP, parse_frames
 from napari_fluoroinject.errors import (
     AnnotationError,
     ProcedureError,
@@ -86,6 +87,9 @@ _MaskOption = Annotated[
     MaskWish | None,
     typer.Option(help="Mask frames: found in the picture (auto), or those of the header."),
 ]
+_MaskFramesOption = Annotated[
+    str | None, typer.Option(metavar=MASK_FRAMES_FORM, help=MASK_FRAMES_HELP)
+]
 _AnnotationOption = Annotated[
     Path | None,
     typer.Option(
@@ -93,8 +97,8 @@ _AnnotationOption = Annotated[
         dir_okay=False,
         callback=check_regular,
         help="What a person marked, as JSON: needle (hub_px, tip_px, frame), target_px, marks, "
-        "gauge, level, side, mask and more; or a report.dcm of the same loop, which holds what "
-        "was marked for it. An option goes before what stands there.",
+        "gauge, level, side, mask, mask_frames, sign_off and more; or a report.dcm of the same "
+        "loop, which holds what was marked for it. An option goes before what stands there.",
     ),
 ]
 _DecoderOption = Annotated[
@@ -194,6 +198,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     target: _TargetOption = None,
     gauge: Annotated[int | None, typer.Option(help="Needle gauge, for example 22.")] = None,
     mask: _MaskOption = None,
+    mask_frames: _MaskFramesOption = None,
     annotation: _AnnotationOption = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     decoder: _DecoderOption = None,
@@ -219,6 +224,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
         target_px=target_px,
         gauge=gauge,
         mask=mask,
+        mask_frames=parse_frames(mask_frames),
         annotation_file=annotation,
         on=on or site.on,
         decoder=decoder or site.decoder,

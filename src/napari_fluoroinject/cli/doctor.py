@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import os
 import platform
@@ -10,12 +9,13 @@ import shutil
 import socket
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_fluoroinject.cli.finding import Check, installed
 from napari_fluoroinject.cli.readable import line, section
 
 if TYPE_CHECKING:
@@ -35,18 +35,6 @@ _TOOLS = {
 _OLDEST_PYTHON = (3, 11)
 _NEEDED_BYTES = 1 << 30
 _DICOM_PORT = 11112
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """What one probe found; `core` is False for what the product works without."""
-
-    topic: str
-    name: str
-    works: bool
-    found: str
-    core: bool = True
-    advice: str = ""
 
 
 def doctor(
@@ -100,7 +88,7 @@ def _python() -> Iterator[Check]:
 
 def _packages() -> Iterator[Check]:
     for name in ("napari-fluoroinject", *_BASE):
-        version = _version(name)
+        version = installed(name)
         yield Check(
             topic="Packages",
             name=name,
@@ -111,25 +99,25 @@ def _packages() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
-    cupy = [name for name in _CUPY if _version(name)]
+    cupy = [name for name in _CUPY if installed(name)]
     yield Check(
         topic="Extras",
         name="cuda12, cuda13",
         works=bool(cupy),
-        found=", ".join(f"{name} {_version(name)}" for name in cupy) or "no CuPy",
+        found=", ".join(f"{name} {installed(name)}" for name in cupy) or "no CuPy",
         core=False,
         advice="Only an NVIDIA device needs it",
     )
-    decoders = [name for name in _NVIMGCODEC if _version(name)]
+    decoders = [name for name in _NVIMGCODEC if installed(name)]
     yield Check(
         topic="Extras",
         name="nvimgcodec12, nvimgcodec13",
         works=bool(decoders),
-        found=", ".join(f"{name} {_version(name)}" for name in decoders) or "no nvImageCodec",
+        found=", ".join(f"{name} {installed(name)}" for name in decoders) or "no nvImageCodec",
         core=False,
         advice="Only --decoder nvimgcodec needs it",
     )
-    web = _version("dicomweb-client")
+    web = installed("dicomweb-client")
     yield Check(
         topic="Extras",
         name="dicomweb",
@@ -137,12 +125,6 @@ def _extras() -> Iterator[Check]:
         found=f"dicomweb-client {web}" if web else "no dicomweb-client",
         core=False,
         advice="Only endpoints at dicomweb+https:// need it (extra dicomweb)",
-    )
-    yield Check(
-        topic="Extras",
-        name="others",
-        works=True,
-        found="none is needed (viewer, pyside and batch are reserved for later versions)",
     )
 
 
@@ -188,6 +170,12 @@ def _tools() -> Iterator[Check]:
             core=False,
             advice=f"Install {package}; it is for checking, nothing needs it",
         )
+
+
+def _viewer() -> Iterator[Check]:
+    from napari_fluoroinject.cli.viewer_parts import viewer_parts
+
+    yield from viewer_parts()
 
 
 def _storage() -> Iterator[Check]:
@@ -252,15 +240,9 @@ _PROBES: dict[str, Callable[[], Iterator[Check]]] = {
     "Storage": _storage,
     "Network": _network,
     "Extras": _extras,
+    "Viewer": _viewer,
     "Tools": _tools,
 }
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _page(checks: tuple[Check, ...], *, works: bool) -> str:

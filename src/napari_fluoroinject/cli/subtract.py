@@ -16,7 +16,8 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
-from napari_fluoroinject.errors import PresentationError, StorageError
+from napari_fluoroinject.cli.frames import MASK_FRAMES_FORM, MASK_FRAMES_HELP, parse_frames
+from napari_fluoroinject.errors import AnnotationError, PresentationError, StorageError
 from napari_fluoroinject.model.annotation import (
     MaskSource,  # noqa: TC001 - typer reads annotations when it runs
 )
@@ -44,6 +45,9 @@ def subtract(  # noqa: PLR0913 - one parameter per option of the command
             help="Masks: those that the header defines, or frames found before contrast. "
             "Without it: found; with --as-stored: header."
         ),
+    ] = None,
+    mask_frames: Annotated[
+        str | None, typer.Option(metavar=MASK_FRAMES_FORM, help=MASK_FRAMES_HELP)
     ] = None,
     as_stored: Annotated[
         bool,
@@ -76,12 +80,13 @@ def subtract(  # noqa: PLR0913 - one parameter per option of the command
     settings = settings_from(config)
     request = SubtractionRequest(
         mask=mask,
+        mask_frames=parse_frames(mask_frames) or (),
         as_stored=as_stored,
         presentation=presentation,
         on=on or settings.defaults.on,
         decoder=decoder or settings.defaults.decoder,
     )
-    with wrong_usage(StorageError, PresentationError), progress() as tell:
+    with wrong_usage(StorageError, PresentationError, AnnotationError), progress() as tell:
         outcome = subtract_sources(
             [settings.resolve(source) for source in sources], request, out=out, progress=tell
         )

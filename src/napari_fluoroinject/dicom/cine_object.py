@@ -34,6 +34,7 @@ from napari_fluoroinject.dicom.header import (
     IMPLEMENTATION_VERSION_NAME,
 )
 from napari_fluoroinject.dicom.identity import derived_uid
+from napari_fluoroinject.dicom.implementation import SOFTWARE, SYNTHETIC_MODEL
 from napari_fluoroinject.errors import EncodingError
 from napari_fluoroinject.model.cine import ArrayFrames
 
@@ -291,8 +292,7 @@ def _time(moment: datetime) -> str:
 
 
 def _equip(dataset: Dataset) -> None:
-    dataset.Manufacturer = "napari-fluoroinject"
-    dataset.ManufacturerModelName = "synthetic C-arm"
+    dataset.Manufacturer, dataset.ManufacturerModelName = SOFTWARE, SYNTHETIC_MODEL
     dataset.DeviceSerialNumber = "0"
     dataset.SoftwareVersions = _FORMAT_VERSION
 

@@ -43,6 +43,7 @@ IMAGING_PROCEDURE = Code("363679005", "SCT", "Imaging procedure")
 """CID 100; Fluoroscopy is not in that context group."""
 IMAGING_MEASUREMENT_REPORT = Code("126000", "DCM", "Imaging Measurement Report")
 DEVICE = Code("121007", "DCM", "Device")
+PERSON = Code("121006", "DCM", "Person")
 QUALITATIVE_EVALUATIONS = Code("C0034375", "UMLS", "Qualitative Evaluations")
 """TID 1500 row 12; UMLS is the one scheme here that pydicom's dictionaries do not hold."""
 
@@ -163,7 +164,12 @@ _STATEMENTS = (
     ("needle-stated", "Needle as stated", "Gauge and length as a person stated them."),
     ("agent", "Contrast agent as stated", "What a person said was injected to be seen."),
     ("events", "Events as stated", "What was done, in seconds from the first frame's time."),
-    ("mask-wish", "Mask frames as asked for", "Found in the picture, or those of the header."),
+    (
+        "mask-wish",
+        "Mask frames as asked for",
+        "Found in the picture, those of the header, or those that a person chose.",
+    ),
+    ("sign-off", "Sign-off", "Who confirmed what of the results and when, or that nobody did."),
     ("marks", "Marked by a person", "Landmarks and points that a person marked on the loop."),
     ("not-measured", "Not measured", "A measure of the procedure without a value, and why."),
     ("event-time", "Time of the event", "Seconds from the first frame's time, as stated."),

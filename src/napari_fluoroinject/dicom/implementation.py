@@ -9,3 +9,5 @@ SOFTWARE = "napari-fluoroinject"
 IMPLEMENTATION_CLASS_UID = UID("2.25.233614418801332000853347435976124329535")
 """Ours, so that the bytes do not depend on the version of a library."""
 IMPLEMENTATION_VERSION_NAME = "FLUOROINJECT"
+SYNTHETIC_MODEL = "synthetic C-arm"
+"""Model name by which a loop of the simulator is known, beside the software's name."""

@@ -18,6 +18,7 @@ from napari_fluoroinject.dicom.masks import header_masks
 from napari_fluoroinject.dicom.opened import OpenedObject, one_error, open_object
 from napari_fluoroinject.dicom.order import in_order
 from napari_fluoroinject.dicom.patient import patient
+from napari_fluoroinject.dicom.result import is_synthetic
 from napari_fluoroinject.dicom.setup import over_all as over_setups
 from napari_fluoroinject.dicom.setup import setup
 from napari_fluoroinject.dicom.shutter import open_field
@@ -116,6 +117,7 @@ def _loop(objects: tuple[OpenedObject, ...]) -> CineLoop:
         lossy=run.lossy,
         decoder=", ".join(decoders) or None,
         masks=masks,
+        synthetic=is_synthetic(first.header),
         notes=(
             *own_notes,
             *time_notes,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.attributes import first_item, text
-from napari_fluoroinject.dicom.implementation import SOFTWARE
+from napari_fluoroinject.dicom.implementation import SOFTWARE, SYNTHETIC_MODEL
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -38,6 +38,18 @@ def is_result(header: Dataset, *, frames: int | None) -> bool:
         for purpose in purposes
     )
     return processed and frames == 1
+
+
+def is_synthetic(header: Dataset) -> bool:
+    """Whether an object is a loop that the simulator of this software made.
+
+    Parameters
+    ----------
+    header
+        Of any object.
+    """
+    made = text(header, "Manufacturer"), text(header, "ManufacturerModelName")
+    return made == (SOFTWARE, SYNTHETIC_MODEL)
 
 
 def is_made_here(header: Dataset) -> bool:

@@ -8,7 +8,7 @@ import highdicom.sr as hd
 
 from napari_fluoroinject.dicom import codes
 from napari_fluoroinject.dicom.header import result_header
-from napari_fluoroinject.dicom.observer import device_observer
+from napari_fluoroinject.dicom.observer import device_observer, person_observer
 from napari_fluoroinject.dicom.sr_annotation import REPORT_CLASSES, ReportClass
 from napari_fluoroinject.dicom.sr_document import leave_open, list_evidence
 from napari_fluoroinject.dicom.sr_groups import measurement_groups
@@ -66,7 +66,8 @@ def encode_report(
 def _content(report: Report, identity: Identity, omissions: tuple[Omission, ...]) -> Dataset:
     content = hd.MeasurementReport(
         observation_context=hd.ObservationContext(
-            observer_device_context=device_observer(report.provenance)
+            observer_person_context=person_observer(report.annotation.sign_off),
+            observer_device_context=device_observer(report.provenance),
         ),
         procedure_reported=codes.IMAGING_PROCEDURE,
         imaging_measurements=measurement_groups(report, identity),

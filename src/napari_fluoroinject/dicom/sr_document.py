@@ -40,7 +40,12 @@ def list_evidence(dataset: Dataset, identity: Identity, others: Sequence[Dataset
 
 
 def leave_open(dataset: Dataset) -> None:
-    """Say that nobody has completed or verified the document (PS3.3 C.17.2)."""
+    """Say that nobody has completed or verified the document (PS3.3 C.17.2).
+
+    Also where an operator signed it off: VERIFIED means verified by a person whom an organization
+    holds accountable (Verifying Observer Sequence, with that organization), which this software
+    cannot know. The sign-off stands in the content, as observer and in words.
+    """
     dataset.PerformedProcedureCodeSequence = []
     dataset.CompletionFlag, dataset.VerificationFlag = "PARTIAL", "UNVERIFIED"
     dataset.PreliminaryFlag = "PRELIMINARY"

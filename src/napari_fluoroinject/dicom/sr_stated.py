@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.sr_marks import landmark_name
+from napari_fluoroinject.model.subtracted import numbered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +44,18 @@ def stated(report: Report) -> Iterator[tuple[str, str]]:
     if annotation.events:
         told = "; ".join(f"{_EVENTS[one.kind]} {one.time_s:g} s" for one in annotation.events)
         yield "events", f"{told}; from the first frame's time."
-    if annotation.mask is not None:
-        where = "those of the header" if annotation.mask == "header" else "found in the picture"
-        yield "mask-wish", where
+    if mask := _mask(annotation):
+        yield "mask-wish", mask
     if marks := _marks(annotation, procedure):
         yield "marks", marks
+
+
+def _mask(annotation: Annotation) -> str:
+    if annotation.mask_frames:
+        return f"frames {numbered(annotation.mask_frames)}, chosen by a person"
+    if annotation.mask is None:
+        return ""
+    return "those of the header" if annotation.mask == "header" else "found in the picture"
 
 
 def _needle(annotation: Annotation) -> str:

@@ -19,6 +19,7 @@ from napari_fluoroinject.dicom.sr_groups import LARGEST_OUTLINES, last_outlines
 from napari_fluoroinject.dicom.sr_measures import not_measured
 from napari_fluoroinject.dicom.sr_stated import stated
 from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.sign_off import sign_off_text
 from napari_fluoroinject.model.spread import RUN_OFF_MISSED
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def statements(report: Report, omissions: tuple[Omission, ...]) -> tuple[Stateme
     """
     said = (
         _say("intended-use", INTENDED_USE),
+        _say("sign-off", sign_off_text(report.annotation.sign_off)),
         *_warnings(report),
         _vascular(report),
         _assessable(report),

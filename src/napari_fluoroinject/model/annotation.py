@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-import unicodedata
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_fluoroinject.errors import AnnotationError
@@ -15,6 +12,8 @@ from napari_fluoroinject.model.levels import check_ladder, check_level
 from napari_fluoroinject.model.marks import why_unfit
 from napari_fluoroinject.model.measurement import LANDMARK_OF
 from napari_fluoroinject.model.plain import PlainError, plain, typed
+from napari_fluoroinject.model.sign_off import check_sign_off
+from napari_fluoroinject.model.words import LONGEST_TEXT, unwritable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,11 +31,6 @@ Confirmed = Literal["needle_and_target", "contrast", "warnings"]
 
 _LARGEST_PRIMARY_DEG, _LARGEST_SECONDARY_DEG = 180.0, 90.0
 """PS3.3 C.8.7.5: longitude and latitude of the beam."""
-_MOMENT = re.compile(r"([0-9]{14})(\.[0-9]{1,6})?([+-](?:0[0-9]|1[0-4])[0-5][0-9])?")
-_UNWRITABLE = ("Cc", "Cs")
-"""Unicode's categories of control characters and of surrogates."""
-_LONGEST_TEXT = 64
-"""Characters of a text: LO of DICOM, where it ends up, holds no more (PS3.5 table 6.2-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +170,7 @@ def check_annotation(
     _check_marks(annotation.marks)
     _check_mask(annotation)
     if annotation.sign_off is not None:
-        _check_sign_off(annotation.sign_off)
+        check_sign_off(annotation.sign_off)
     if picture is not None:
         for name, point in _points(annotation):
             _check_inside(name, point, picture)
@@ -242,19 +236,14 @@ def _check_texts(annotation: Annotation) -> None:
         ("view", annotation.view),
         ("agent.name", agent.name),
     ):
-        if text is not None and len(text) > _LONGEST_TEXT:
+        if text is not None and len(text) > LONGEST_TEXT:
             seen = f"{text[:20]!r} of {len(text)} characters"
-            raise AnnotationError(f"{what}: seen {seen}; expected {_LONGEST_TEXT} at most")
-        if text is not None and (bad := _unwritable(text)):
+            raise AnnotationError(f"{what}: seen {seen}; expected {LONGEST_TEXT} at most")
+        if text is not None and (bad := unwritable(text)):
             raise AnnotationError(
                 f"{what}: seen the character {bad!r}; expected one line of text without control "
                 "characters or lone surrogates, which a report cannot hold exactly"
             )
-
-
-def _unwritable(text: str) -> str:
-    """The first character that a text of DICOM cannot hold (PS3.5 6.1); empty if none."""
-    return next((c for c in text if unicodedata.category(c) in _UNWRITABLE), "")
 
 
 def check_landmarks(annotation: Annotation, procedure: Procedure) -> None:
@@ -314,31 +303,6 @@ def _check_mask(annotation: Annotation) -> None:
             f"mask_frames: seen {', '.join(map(str, frames[:10]))}; expected frames counted from "
             "0, rising, each once"
         )
-
-
-def _check_sign_off(sign_off: SignOff) -> None:
-    operator, confirmed = sign_off.operator, sign_off.confirmed
-    if not 0 < len(operator.strip()) <= len(operator) <= _LONGEST_TEXT or _unwritable(operator):
-        raise AnnotationError(
-            f"sign_off.operator: seen {operator[:20]!r} of {len(operator)} characters; expected "
-            f"who it was, one line of 1 to {_LONGEST_TEXT} characters"
-        )
-    if not _is_moment(sign_off.at):
-        raise AnnotationError(
-            f"sign_off.at: seen {sign_off.at[:30]!r}; expected a date and time as DICOM writes "
-            "them, YYYYMMDDHHMMSS with the offset from UTC behind it or without (+0100)"
-        )
-    if len(set(confirmed)) < len(confirmed):
-        raise AnnotationError(f"sign_off.confirmed: seen {list(confirmed)}; expected each once")
-
-
-def _is_moment(text: str) -> bool:
-    """Whether it is a DT (PS3.5 6.2) to the second, of a day that there is."""
-    found = _MOMENT.fullmatch(text)
-    try:
-        return found is not None and bool(datetime.strptime(found[1], "%Y%m%d%H%M%S"))
-    except ValueError:
-        return False
 
 
 def _points(annotation: Annotation) -> Iterator[tuple[str, Point]]:

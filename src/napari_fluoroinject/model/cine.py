@@ -141,6 +141,8 @@ class CineLoop:
         What decodes the frames, and its version; None where they are not coded.
     binned
         How many pixels of the file, along rows and columns, are one of these.
+    synthetic
+        Whether it was made by the simulator of this software, and shows nobody.
     sha256
         Hash over the data sets the loop was read from.
     notes
@@ -165,6 +167,7 @@ class CineLoop:
     masks: tuple[HeaderMask, ...] = ()
     decoder: str | None = None
     binned: int = 1
+    synthetic: bool = False
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

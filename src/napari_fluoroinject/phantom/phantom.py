@@ -113,6 +113,7 @@ def _loop(scene: Scene, settings: PhantomSettings, stored: StoredArray) -> CineL
         kvp=truth.kvp,
         laterality=truth.side if spec.twins[settings.twin].told == "other_side" else None,
         body_part=REGIONS[spec.region].body_part,
+        synthetic=True,
         notes=("synthetic loop of the project's phantom, no patient",),
     )
 

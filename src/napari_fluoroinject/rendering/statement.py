@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.procedure import Severity
+from napari_fluoroinject.model.sign_off import sign_off_text
 from napari_fluoroinject.model.spread import RUN_OFF_MISSED, patch_area_px
 
 if TYPE_CHECKING:
@@ -81,12 +82,19 @@ def subtitle(report: OfLoop) -> str:
     elif rate is not None:
         parts.append(f"{rate:.3g} frames/s")
     parts.append(f"view {report.loop.view.name}" if report.loop.view.name else "view unknown")
-    if report.loop.calibration is None:
-        parts.append("uncalibrated")
-    else:
-        calibration = report.loop.calibration
-        parts.append(f"{calibration.mm_per_px:.3f} mm/px ({_BASIS[calibration.basis]})")
-    return " · ".join(parts)
+    return " · ".join([*parts, scale(report.loop)])
+
+
+def scale(loop: CineLoop) -> str:
+    """Millimetres per pixel and their basis, or that there are none."""
+    if loop.calibration is None:
+        return "uncalibrated"
+    return f"{loop.calibration.mm_per_px:.3f} mm/px ({basis(loop)})"
+
+
+def basis(loop: CineLoop) -> str:
+    """What the loop's millimetres rest on; `uncalibrated` where it has none."""
+    return "uncalibrated" if loop.calibration is None else _BASIS[loop.calibration.basis]
 
 
 def notices(report: Report) -> tuple[Notice, ...]:
@@ -168,6 +176,11 @@ def unknowns(report: Report) -> tuple[str, ...]:
     spread = () if report.measurements is None else report.measurements.reasons
     said = (*lines, *report.assessable.reasons, *spread, *loop.notes)
     return tuple(dict.fromkeys(line[:1].upper() + line[1:] for line in said))
+
+
+def signed(report: Report) -> str:
+    """Who signed off, when, and what was confirmed; or that nobody did."""
+    return sign_off_text(report.annotation.sign_off)
 
 
 def made_by(report: OfLoop) -> str:

@@ -87,13 +87,15 @@ def require_links(folder: Path) -> None:
         probe.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, mode: int | None = None) -> None:
     """Write a whole file or none: a reader never sees half of it.
 
     Parameters
     ----------
     path, content
         Where to, and what.
+    mode
+        Who may read it, from the first byte on; None = as the process has it.
 
     Raises
     ------
@@ -102,6 +104,9 @@ def write_whole(path: Path, content: bytes) -> None:
     """
     partial = path.with_name(f".{path.name}.partial")
     try:
+        if mode is not None:
+            partial.touch(mode=mode)
+            partial.chmod(mode)  # where one was left by a run that was killed
         partial.write_bytes(content)
         partial.replace(path)
     except OSError as error:

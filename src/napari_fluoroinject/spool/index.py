@@ -166,6 +166,26 @@ class Index:
             ).fetchall()
         return tuple(map(self._arrival, rows))
 
+    def since(self, received_s: float) -> tuple[Arrival, ...]:
+        """Objects that were received at this time or later, as they arrived; purged ones not.
+
+        Parameters
+        ----------
+        received_s
+            Seconds since the epoch.
+
+        Raises
+        ------
+        StorageError
+            As `Database.reading`.
+        """
+        with self._database.reading() as connection:
+            rows = connection.execute(
+                f"{_SELECT} WHERE received_s >= ? AND purged_s IS NULL ORDER BY number",
+                (received_s,),
+            ).fetchall()
+        return tuple(map(self._arrival, rows))
+
     def every(self) -> Iterator[Arrival]:
         """Every object, as they arrived; also those whose file was purged."""
         # page by page: a statement that stays open would keep the write-ahead log from being cut

@@ -76,6 +76,21 @@ class Draft:
             runs = (*self.runs, marked)
         return replace(self, runs=runs)
 
+    def signed_as(self, before: Draft) -> Draft:
+        """The same, less every sign-off of what now differs from what stood there before.
+
+        A sign-off that came with the change stands: it is said of what stands there now.
+        """
+        draft = self
+        for one in self.runs:
+            sign_off, uid = one.annotation.sign_off, one.sop_instance_uid
+            if sign_off is None or sign_off != before.marked(uid).annotation.sign_off:
+                continue
+            said, was = (replace(of.annotation(uid), sign_off=None) for of in (self, before))
+            if (self.plan, said) != (before.plan, was):
+                draft = draft.with_annotation(uid, replace(one.annotation, sign_off=None))
+        return draft
+
     def with_annotation(self, uid: str, annotation: Annotation) -> Draft:
         """The same, with the marks of one run replaced."""
         return self.with_marked(replace(self.marked(uid), annotation=annotation))

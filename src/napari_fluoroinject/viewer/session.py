@@ -125,14 +125,20 @@ class Session:
 
     def open(self, run: Run) -> None:
         """Add a run and show it; one that is open already is only shown."""
-        new = run.uid not in self._runs
-        if new:
-            self._runs[run.uid] = run
+        self.add(run)
+        self.show(run.uid)
+
+    def add(self, *runs: Run) -> None:
+        """Add runs and show none of them; those that are open already stay as they are."""
+        new = {run.uid: run for run in runs if run.uid not in self._runs}
+        if not new:
+            return
+        for run in new.values():
             self._histories.setdefault(
                 run.study_uid, History(Draft(study_instance_uid=run.study_uid))
             )
-            self.signals.runs.emit()
-        self.show(run.uid)
+        self._runs |= new
+        self.signals.runs.emit()
 
     def close(self, uid: str) -> None:
         """Take a run away; what was said of it stays with its study for as long as we are open."""
@@ -249,15 +255,24 @@ class Session:
         return self._moved(None if self._history is None else self._history.redo())
 
     def change(self, label: str, draft: Draft, *, amend: bool = False) -> None:
-        """Take a new draft of the shown study as one step; `amend` goes on with the last step."""
+        """Take a new draft of the shown study as one step; `amend` goes on with the last step.
+
+        Marks that were signed and have changed are signed no more, and a person is told.
+        """
         history = self._history
         if history is None or draft == history.now:
             return
+        kept = draft.signed_as(history.now)
         if amend and history.undoes == label:
-            history.amend(draft)
+            history.amend(kept)
         else:
-            history.do(label, draft)
+            history.do(label, kept)
         self.signals.draft.emit()
+        if kept != draft:
+            self.signals.notice.emit(
+                "The sign-off was taken back: something was changed after it. Look at the "
+                "results again, then sign them."
+            )
 
     def restore(self, draft: Draft) -> None:
         """Take up a draft that was autosaved, as one step that can be undone."""

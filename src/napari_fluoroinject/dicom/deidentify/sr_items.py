@@ -126,12 +126,13 @@ def _pose(text: str) -> str | None:
 
 
 def _without_words(annotation: Annotation) -> Annotation:
-    """Leave what comes from lists of the software: known views, landmarks, levels."""
+    """Leave what comes from lists of the software: known views, landmarks, levels; no names."""
     view, agent = annotation.view, annotation.agent
     return replace(
         annotation,
         view=view if view is not None and codes.view(view) is not None else None,
         agent=None if agent is None else replace(agent, name=None),
+        sign_off=None,  # who and when; without them it would be nobody's
         marks=tuple(_named(mark, k) for k, mark in enumerate(annotation.marks, start=1)),
     )
 

@@ -155,6 +155,7 @@ def _loop(
         view=View(name=truth.view),
         kvp=round(truth.kvp, 1),
         body_part="LSPINE",
+        synthetic=True,
         notes=("synthetic loop of the project's phantom, no patient",),
     )
 

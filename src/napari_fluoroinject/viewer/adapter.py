@@ -1,0 +1,100 @@
+"""The one place that knows names of napari which are not public: canvas, window, second view."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import napari
+    from napari.components import ViewerModel
+    from qtpy.QtWidgets import QMainWindow, QWidget
+
+
+def on_drawn(viewer: napari.Viewer, callback: Callable[[], None]) -> Callable[[], None]:
+    """Call back after each time that a viewer's canvas was drawn; returns what ends that."""
+    return _on_canvas(viewer.window._qt_viewer.canvas, callback)  # noqa: SLF001 - see the module
+
+
+def on_resized(viewer: napari.Viewer, callback: Callable[[], None]) -> Callable[[], None]:
+    """Call back after a viewer's canvas took another size; returns what ends that."""
+    return _on_canvas(viewer.window._qt_viewer.canvas, callback, "resize")  # noqa: SLF001 - see the module
+
+
+def canvas_widget(viewer: napari.Viewer) -> QWidget:
+    """Return the native widget of a viewer's canvas."""
+    native: QWidget = viewer.window._qt_viewer.canvas.native  # noqa: SLF001 - see the module
+    return native
+
+
+def main_window(viewer: napari.Viewer) -> QMainWindow:
+    """Return a viewer's window."""
+    window: QMainWindow = viewer.window._qt_window  # noqa: SLF001 - see the module
+    return window
+
+
+def show_own_docks(viewer: napari.Viewer, shown: bool) -> None:
+    """Show or hide napari's layer controls and layer list."""
+    qt_viewer = viewer.window._qt_viewer  # noqa: SLF001 - see the module
+    for dock in (qt_viewer.dockLayerControls, qt_viewer.dockLayerList):
+        dock.setVisible(shown)
+
+
+def own_docks_shown(viewer: napari.Viewer) -> bool:
+    """Return whether napari's layer controls or layer list are shown."""
+    qt_viewer = viewer.window._qt_viewer  # noqa: SLF001 - see the module
+    return any(
+        not dock.isHidden() for dock in (qt_viewer.dockLayerControls, qt_viewer.dockLayerList)
+    )
+
+
+class SecondView:
+    """A second canvas with its own zoom; `model` holds its layers.
+
+    Attributes
+    ----------
+    widget
+        What goes into a dock; it belongs to whoever closes this.
+    """
+
+    def __init__(self, model: ViewerModel) -> None:
+        from napari.qt import QtViewer
+
+        self._view = QtViewer(model)
+        self._view.dims.hide()  # its frame follows the first view
+        self.widget: QWidget = self._view
+
+    def on_drawn(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after each time that it was drawn; returns what ends that."""
+        return _on_canvas(self._view.canvas, callback)
+
+    def on_resized(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call back after it took another size; returns what ends that."""
+        return _on_canvas(self._view.canvas, callback, "resize")
+
+    def close(self) -> None:
+        """Take the canvas away; the layers stay in the model."""
+        self._view.close()
+        self._view.deleteLater()
+
+
+def has_window(viewer: Any) -> bool:
+    """Return whether a viewer stands in a window; a bare model does not."""
+    return getattr(viewer, "window", None) is not None
+
+
+def _on_canvas(
+    canvas: Any, callback: Callable[[], None], name: str = "draw"
+) -> Callable[[], None]:
+    emitter = canvas._scene_canvas.events[name]  # noqa: SLF001 - see the module
+
+    def happened(_event: Any = None) -> None:
+        callback()
+
+    emitter.connect(happened, position="last")
+
+    def disconnect() -> None:
+        emitter.disconnect(happened)
+
+    return disconnect

@@ -1,0 +1,194 @@
+"""Opens what a person names: loops are found and read beside the screen, then shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_fluoroinject.dicom.read import LoopFiles, read_loop
+from napari_fluoroinject.errors import FluoroinjectError, UnreadableObjectError
+from napari_fluoroinject.model.cine import CineLoop
+from napari_fluoroinject.sources import decoder_for, is_remote, loops_in
+from napari_fluoroinject.spool.private import make_private
+from napari_fluoroinject.transfer import fetch_objects
+from napari_fluoroinject.viewer.describe import plane_of, run_name
+from napari_fluoroinject.viewer.run import Run
+from napari_fluoroinject.viewer.waiting import patiently
+from napari_fluoroinject.viewer.works import look_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from napari_fluoroinject.settings import Settings
+    from napari_fluoroinject.viewer.bench import Bench
+    from napari_fluoroinject.viewer.jobs import Job, Progress
+    from napari_fluoroinject.viewer.session import Session
+
+RETRIEVED = "retrieved"
+"""Folder below the results for what came from endpoints; for its owner alone."""
+_MOST_TOLD = 3
+"""Failures that are told one by one: the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Found:
+    """Loops whose headers were read, with their files; and a sentence for each failure."""
+
+    loops: tuple[tuple[CineLoop, LoopFiles], ...]
+    failures: tuple[str, ...]
+
+
+def open_sources(bench: Bench, sources: Sequence[str], *, origin: str = "file") -> Job:
+    """Open every loop of files, folders, URLs and named endpoints; the first one is shown.
+
+    What cannot be read is told in notices, the rest opens. Where the first is AP and another of
+    its study lateral, or the other way round, that stands beside it.
+
+    Parameters
+    ----------
+    bench
+        Where they are opened.
+    sources
+        As `fluoroinject analyze` takes them.
+    origin
+        What a person is told that they come from.
+    """
+    room = bench.results / RETRIEVED
+
+    def work(tell: Progress) -> Found:
+        return find_runs(sources, bench.settings, room=room, tell=tell)
+
+    def done(found: Found) -> None:
+        runs = runs_of(found, bench.session.runs, origin=origin)
+        for told in notices_of(found.failures):
+            bench.session.signals.notice.emit(told)
+        if runs:
+            _show(bench.session, runs)
+            for run in runs:
+                if bench.session.look_of(run.uid) is None:
+                    look_at(bench, run)
+
+    def failed(message: str) -> None:
+        bench.session.signals.notice.emit(f"Nothing was opened: {message}")
+
+    what = "open 1 source" if len(sources) == 1 else f"open {len(sources)} sources"
+    return bench.jobs.start(what, work, done, failed=failed)
+
+
+def find_runs(sources: Sequence[str], settings: Settings, *, room: Path, tell: Progress) -> Found:
+    """Find loops and read their headers; frames are not decoded.
+
+    Parameters
+    ----------
+    sources
+        As `open_sources`.
+    settings
+        Endpoints by name; device and decoder.
+    room
+        Private folder for what has to be fetched.
+    tell
+        Told of each step; what it raises ends the work.
+    """
+    here: list[str] = []
+    failures: list[str] = []
+    for source in sources:
+        if not is_remote(source, settings):
+            here.append(settings.resolve(source))
+            continue
+        try:
+            came, missing = _fetched(source, settings, room=room, tell=tell)
+        except FluoroinjectError as error:
+            failures.append(str(error))
+            continue
+        here += came
+        failures += missing
+    decoder = decoder_for(settings.defaults.on, settings.defaults.decoder)
+    loops = []
+    tell("searching for cine loops", 0.1)
+    for number, found in enumerate(loops_in(here), 1):
+        tell(f"{number} found", 0.1 + 0.8 * number / (number + 8))
+        if isinstance(found, UnreadableObjectError):
+            failures.append(str(found))
+            continue
+        try:
+            loops.append((read_loop(*found.paths, decoder=decoder), found))
+        except FluoroinjectError as error:
+            failures.append(str(error))
+    if not loops and not failures:
+        failures.append(_nothing(sources))
+    return Found(loops=tuple(loops), failures=tuple(failures))
+
+
+def runs_of(found: Found, open_runs: Sequence[Run], *, origin: str) -> tuple[Run, ...]:
+    """Name the runs of what was found; one that is open already is that same run.
+
+    Parameters
+    ----------
+    found
+        Loops and their files.
+    open_runs
+        Those that are open.
+    origin
+        Where the new ones come from.
+    """
+    known = {run.uid: run for run in open_runs}
+    names = [run.name for run in open_runs]
+    runs: dict[str, Run] = {}
+    for loop, files in found.loops:
+        uid = loop.reference.sop_instance_uid
+        if uid in known:
+            runs[uid] = known[uid]
+            continue
+        names.append(run_name(loop.view, names))
+        runs[uid] = Run(
+            loop=loop, files=files.paths, name=names[-1], origin=origin, recorded=files.recorded
+        )
+    return tuple(runs.values())
+
+
+def other_plane(shown: Run, runs: Iterable[Run]) -> Run | None:
+    """The first run of the same study in the other of AP and lateral; None where there is none."""
+    wanted = {"AP": "LAT", "LAT": "AP"}.get(plane_of(shown.loop.view) or "")
+    fitting = (
+        run
+        for run in runs
+        if run.study_uid == shown.study_uid and plane_of(run.loop.view) == wanted
+    )
+    return next(fitting, None) if wanted else None
+
+
+def notices_of(failures: Sequence[str]) -> tuple[str, ...]:
+    """What is told of failures: the first ones whole, the rest as a number."""
+    more = len(failures) - _MOST_TOLD
+    told = tuple(failures[:_MOST_TOLD])
+    return (*told, f"{more} more files could not be opened.") if more > 0 else told
+
+
+def _show(session: Session, runs: Sequence[Run]) -> None:
+    session.add(*runs)
+    session.show(runs[0].uid)
+    beside = other_plane(runs[0], runs)
+    if beside is not None:
+        session.show_beside(beside.uid)
+
+
+def _fetched(
+    source: str, settings: Settings, *, room: Path, tell: Progress
+) -> tuple[list[str], list[str]]:
+    """Bring what an endpoint has into a private folder; the files, and what did not come."""
+    make_private(room)
+    came = patiently(
+        lambda note: fetch_objects(source, (), out=room, settings=settings, progress=note),
+        tell,
+        step=f"fetching from {source.partition('?')[0]}",
+    )
+    return [str(path) for path in came.files], [f"{uid}: {why}" for uid, why in came.failures]
+
+
+def _nothing(sources: Sequence[str]) -> str:
+    named = Path(sources[0]).name if len(sources) == 1 else f"{len(sources)} sources"
+    return (
+        f"{named}: seen no cine loop; expected XA, RF or secondary capture objects. Choose the "
+        "folder that the C-arm or the PACS exported."
+    )

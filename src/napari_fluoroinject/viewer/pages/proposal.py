@@ -1,0 +1,65 @@
+"""The needle that the picture proposes: to be accepted by name, or declined."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_fluoroinject.model.needle import NoNeedle
+from napari_fluoroinject.rendering.palette import NEEDLE
+from napari_fluoroinject.viewer.marked import proposal, proposal_said
+from napari_fluoroinject.viewer.pages.parts import Card, button, operator_line
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.viewer.bench import Bench
+
+
+class Proposal(Card):
+    """Shown as long as there is something to say; `refresh` brings it up to date."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(NEEDLE)
+        self._bench = bench
+        self.text = self.add("")
+        self.name = operator_line(self._named)
+        self.column.addWidget(self.name)
+        self.accept = button("Accept", "Make the proposed needle your own (Ctrl+Enter)", self.take)
+        self.decline = button("Decline", "Say that this is no needle", self._decline)
+        self.add_buttons((self.accept, self.decline))
+
+    def refresh(self) -> None:
+        """Show the proposal, or why there is none."""
+        session = self._bench.session
+        found, look = proposal(session), session.look
+        none = look is not None and isinstance(look.needle, NoNeedle) and _unmarked(self._bench)
+        self.setVisible(found is not None or none)
+        for one in (self.accept, self.decline):
+            one.setVisible(found is not None)
+        self.name.setVisible(found is not None and not session.operator)
+        self.accept.setEnabled(bool(session.operator or self.name.text().strip()))
+        if found is not None:
+            self.head.setText("◇ Needle proposed, not accepted")
+            self.text.setText(proposal_said(found))
+        elif look is not None and isinstance(look.needle, NoNeedle):
+            self.head.setText("○ No needle proposed")
+            self.text.setText(f"{look.needle.reason}. Mark it with two clicks.")
+
+    def take(self) -> None:
+        """Accept the proposal in the name of the operator; without a name, ask for it."""
+        session = self._bench.session
+        if proposal(session) is None:
+            return
+        session.operator = session.operator or self.name.text().strip()
+        if not session.operator:
+            self.name.setFocus()
+            return
+        session.accept_needle()
+
+    def _decline(self) -> None:
+        self._bench.session.decline_needle()
+
+    def _named(self, name: str) -> None:
+        self.accept.setEnabled(bool(name or self._bench.session.operator))
+
+
+def _unmarked(bench: Bench) -> bool:
+    return bench.session.annotation.needle is None
