@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.model.geometry import axis_deg, length_px
-from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.needle import Needle, as_marked
 from napari_fluoroinject.rendering import statement
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def accepted_by(session: Session) -> str:
     if not names:
         return ""
     if look is not None and isinstance(look.needle, Needle):
-        found = look.needle
+        found = as_marked(look.needle, run.loop.shape[1:])
         if (found.hub_px, found.tip_px) != (needle.hub_px, needle.tip_px):
             return ""  # it was moved since, and is the person's own
     return names[-1].operator or "somebody who gave no name"
