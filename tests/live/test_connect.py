@@ -13,7 +13,7 @@ from napari_fluoroinject.workflow import make_phantom_files
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
-    settings = PhantomSettings(size=64, frames=8, frame_rate_hz=200.0)
+    settings = PhantomSettings(size=64, frames=8, frame_rate_hz=120.0)
     return make_phantom_files("mbb_lumbar", settings, out=tmp_path_factory.mktemp("loop"))[0]
 
 
