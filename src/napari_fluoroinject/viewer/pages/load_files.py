@@ -9,11 +9,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QVBoxLayout
 
 from napari_fluoroinject.rendering import palette
-from napari_fluoroinject.spool.private import make_private
 from napari_fluoroinject.viewer.opening import open_sources
 from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.pages.said import JobLine, Sentence, button, choice
-from napari_fluoroinject.viewer.sample_scenes import SCENES, write_scene
+from napari_fluoroinject.viewer.samples import ORIGIN, sample_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,6 +23,20 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Job, Progress
 
+SCENES = {
+    "Transforaminal, lumbar": "esi_tf_lumbar_subpedicular",
+    "Interlaminar, lumbar": "esi_il_lumbar",
+    "Caudal": "esi_caudal",
+    "Facet joint, lumbar": "facet_ia_lumbar",
+    "Medial branch, lumbar": "mbb_lumbar",
+    "Radiofrequency, lumbar": "rfa_lumbar",
+    "Sacroiliac joint": "si_joint_ia",
+    "Sacral lateral branch": "slbb",
+    "Lumbar sympathetic": "lsb",
+    "Stellate ganglion": "stellate",
+    "Stimulator lead": "scs_lead",
+}
+"""Scenes of the sample data by what they are called here, the commonest first."""
 _MOST_RECENT = 8
 _DROP_PX = 90
 
@@ -69,7 +82,7 @@ class FilesTab(Page):
         )
         self.again = button("Open again", "Open the recent file or folder", self._again)
         self.samples = choice("Sample data", "Synthetic loops, one for each group of procedures")
-        self.samples.addItems([scene.words for scene in SCENES])
+        self.samples.addItems(list(SCENES))
 
         self.sample = button("Open sample", "Make this synthetic loop and open it", self.make)
         self._lay_out()
@@ -92,19 +105,17 @@ class FilesTab(Page):
 
     def make(self) -> None:
         """Make the chosen sample and open it."""
-        scene = SCENES[self.samples.currentIndex()]
-        folder = self.bench.results / "samples"
+        words = self.samples.currentText()
 
-        def work(tell: Progress) -> list[str]:
+        def work(tell: Progress) -> str:
             tell("the scene is drawn", 0.1)
-            make_private(folder)
-            return [str(path) for path in write_scene(scene, folder)]
+            return str(sample_file(SCENES[words]))
 
-        def done(paths: list[str]) -> None:
-            self.line.follow(open_sources(self.bench, paths, origin="sample"))
+        def done(path: str) -> None:
+            self.line.follow(open_sources(self.bench, [path], origin=ORIGIN))
 
         self.said.say("")
-        job = self.bench.jobs.start(f"sample: {scene.words}", work, done, failed=self.said.say)
+        job = self.bench.jobs.start(f"sample: {words}", work, done, failed=self.said.say)
         self.line.follow(job)
 
     def _again(self) -> None:
