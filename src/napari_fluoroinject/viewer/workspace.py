@@ -13,6 +13,7 @@ from napari_fluoroinject.spool.private import make_private
 from napari_fluoroinject.viewer import keys, works
 from napari_fluoroinject.viewer.actions import actions
 from napari_fluoroinject.viewer.adapter import main_window, show_own_slider
+from napari_fluoroinject.viewer.ahead import Ahead
 from napari_fluoroinject.viewer.bench import Bench
 from napari_fluoroinject.viewer.curves import CurvesPanel
 from napari_fluoroinject.viewer.device import find_device
@@ -111,6 +112,7 @@ class Workspace(Closing):
             self._window, asked=self._put_back, stays=self.lay_out, ended=self.close
         )
         self._handover = Handover(viewer, self.bench, self._post)
+        self._ahead = Ahead(self.bench)
         self._begin(faults)
 
     # Where it is docked
@@ -164,7 +166,7 @@ class Workspace(Closing):
         self.dock.go_to("load")
         page = self.dock.page("load")
         if isinstance(page, LoadPage):
-            page.tabs.setCurrentWidget({"pacs": page.pacs, "c-arm": page.carm}[tab])
+            page.show_tab(tab)
 
     def play_or_pause(self) -> None:
         """Play, or stop playing."""
@@ -186,6 +188,7 @@ class Workspace(Closing):
         _OPEN.pop(id(self.viewer), None)
         self._end.release()
         self._handover.close()
+        self._ahead.close()
         self._put_back()
         self.jobs.close()
         self._post.close()
