@@ -89,6 +89,39 @@ def test_a_run_of_a_pacs_is_found_retrieved_and_opened(page, bench, run, settle,
         settle()
 
 
+def test_dicomweb_shows_a_frame_before_anything_is_retrieved(page, bench, run, settle, tmp_path):
+    with orthanc(tmp_path / "orthanc", dicomweb=True) as peer:
+        assert not store_objects(peer.url, run.files).failures
+        _name(page, peer.dicomweb, first_day="2000-01-01")
+        page.pacs.modality.setCurrentText("any")
+        page.pacs.ask()
+        settle(lambda: page.pacs.table.topLevelItemCount() == 1)
+        item = page.pacs.table.topLevelItem(0)
+        settle(lambda: not page.pacs.line.busy and item.child(0).data(0, 256) is not None)
+        item.child(0).setSelected(True)
+        assert page.pacs.preview.isVisibleTo(page.pacs)
+        page.pacs.preview.ask()
+        settle()
+        assert page.pacs.preview.picture.pixmap().width() == 96
+        assert not (bench.results / "retrieved").exists()
+
+
+def test_a_pacs_over_dimse_offers_no_preview_that_it_cannot_give(page):
+    from napari_fluoroinject.viewer.pacs_query import RunRow
+
+    row = RunRow(
+        study_uid="1",
+        series_uid="2",
+        sop_instance_uid="3",
+        sop_class_uid="",
+        modality="XA",
+        frames=9,
+        description="",
+    )
+    page.pacs.preview.offer("pacs://US:THEM@127.0.0.1:1", row)
+    assert not page.pacs.preview.isVisibleTo(page.pacs)
+
+
 def test_nobody_answering_is_told_with_what_to_do(page, settle):
     _name(page, "pacs://US:THEM@127.0.0.1:1", name="Doe")
     page.pacs.ask()
@@ -97,14 +130,14 @@ def test_nobody_answering_is_told_with_what_to_do(page, settle):
     assert "Check that" in page.pacs.said.text()
 
 
-def test_no_endpoint_and_no_filter_are_told_at_once(page, bench):
+def test_no_endpoint_and_no_filter_are_told_at_once(page):
     _name(page, "")
     page.pacs.ask()
     assert "No PACS is named" in page.pacs.said.text()
     _name(page, "pacs://US:THEM@127.0.0.1:1")
     page.pacs.ask()
     assert "whole archive" in page.pacs.said.text()
-    assert not bench.jobs.running
+    assert page.pacs.line.job is None
 
 
 def test_a_pacs_without_the_study_is_told_apart_from_one_that_is_away(page, settle, tmp_path):
