@@ -165,8 +165,8 @@ def test_a_limit_line_without_its_far_side_is_missing():
 
 def test_landmarks_of_another_view_are_told_but_not_missing():
     told = status(opened(), "needle")
-    assert "spinolaminar line: not in this view." in told.says
-    assert any(line.startswith("midline") for line in told.missing)
+    assert "Landmarks of other views: ventral interlaminar line, spinolaminar line." in told.says
+    assert "Landmarks not marked: midline, end plates, facet joint." in told.missing
 
 
 def test_a_mark_that_nothing_can_be_measured_against_is_missing():
@@ -275,3 +275,12 @@ def test_a_look_that_found_no_needle_proposes_none(name):
     found = isinstance(REPORTS[name].needle, NoNeedle)
     missing = status(session, "needle").missing
     assert ("Needle: not marked." in missing) == found
+
+
+def test_nobody_accepts_a_needle_without_a_name():
+    session, told = opened(), []
+    look(session)
+    session.signals.notice.connect(told.append)
+    session.accept_needle()
+    assert session.annotation.needle is None
+    assert "Write your name" in told[0]

@@ -25,8 +25,8 @@ _RANGE_PERCENT = 98.0
 class MapPicture:
     """A map at one moment: `levels` (rows, columns) uint8, 0 = undefined.
 
-    Level 1 is `low` and level 255 `high` and beyond, in `unit`; seconds count from the first frame after
-    the mask.
+    Level 1 is `low` and level 255 `high` and beyond, in `unit`; seconds count from the first
+    frame after the mask.
     """
 
     kind: LiveMap

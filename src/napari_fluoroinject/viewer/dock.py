@@ -71,7 +71,8 @@ class Dock(QWidget):
         self.heading = Heading()
         self.recovery = RecoveryBar(bench)
         self.status = line_label("What of this step is done and missing")
-        self.scroll = _scroll_area()
+        self._inside, self._column = _column_of_pages()
+        self.area = _scroll_area(self._inside)
         self.job_area = JobArea(bench.jobs)
         self.notices = Notices()
         self.undo_row = UndoRow(bench.session)
@@ -94,7 +95,7 @@ class Dock(QWidget):
         """The page of a step, made where it is not yet."""
         if key not in self._pages:
             self._pages[key] = page = self._makers[key](self.bench)
-            self.scroll.widget().layout().addWidget(page, 1)
+            self._column.addWidget(page, 1)
         return self._pages[key]
 
     def go_to(self, key: StepKey) -> None:
@@ -103,7 +104,7 @@ class Dock(QWidget):
         self._step = key
         for other in self._pages.values():
             other.setVisible(other is page)
-        self.scroll.verticalScrollBar().setValue(0)
+        self.area.ensureVisible(0, 0)
         self.steps.show_step(key)
         page.setFocus(Qt.FocusReason.OtherFocusReason)
         self.refresh()
@@ -156,11 +157,13 @@ class Dock(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(6)
-        for part in (self.steps, self.heading, self.recovery):
+        above: tuple[QWidget, ...] = (self.steps, self.heading, self.recovery)
+        below: tuple[QWidget, ...] = (self.job_area, self.notices, self.undo_row, self.foot)
+        for part in above:
             column.addWidget(part)
-        self.scroll.widget().layout().addWidget(self.status)
-        column.addWidget(self.scroll, 1)
-        for part in (self.job_area, self.notices, self.undo_row, self.foot):
+        self._column.addWidget(self.status)
+        column.addWidget(self.area, 1)
+        for part in below:
             column.addWidget(part)
 
     def _listen(self) -> None:
@@ -190,13 +193,17 @@ class Dock(QWidget):
             self._later()
 
 
-def _scroll_area() -> QScrollArea:
-    """Scrolls up and down; pages are made for its width."""
+def _column_of_pages() -> tuple[QWidget, QVBoxLayout]:
     inside = QWidget()
     # as wide as the dock, whatever a page would like: a word that is cut is seen and mended
     inside.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     column = QVBoxLayout(inside)
     column.setContentsMargins(0, 0, 0, 0)
+    return inside, column
+
+
+def _scroll_area(inside: QWidget) -> QScrollArea:
+    """Scrolls up and down; pages are made for its width."""
     area = QScrollArea()
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
