@@ -57,7 +57,7 @@ def test_no_default_of_this_napari_is_taken_but_for_marking(model):
     }
     taken = {key.key: theirs[key.key] for key in KEYS if key.key in theirs}
     # Both belong to drawing in layers of shapes and points; on ours they do the same for marks.
-    assert set(taken) <= {"Escape", "Delete"}
+    assert set(taken) <= {"Escape", "Delete", "Enter"}
     drawing = ("polygon", "finish_drawing", "selected_points", "selected_shapes")
     assert all(any(one in name for one in drawing) for name in taken.values()), taken
     assert {str(one) for one in model.class_keymap} & {key.key for key in KEYS} == set()

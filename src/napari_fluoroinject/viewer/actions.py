@@ -38,6 +38,7 @@ def actions(
     return {
         "needle": lambda: arm("needle"),
         "target": lambda: arm("target"),
+        "end_mark": stage.pointing.end,
         "put_down": stage.pointing.cancel,
         "remove": stage.pointing.back,
         "undo": session.undo,

@@ -48,6 +48,12 @@ KEYS: Final[tuple[Key, ...]] = (
         key="N", does="Mark the needle: click the hub, then the tip", action="needle", group="Mark"
     ),
     Key(key="G", does="Mark the target: one click", action="target", group="Mark"),
+    Key(
+        key="Enter",
+        does="End the marked line or area",
+        action="end_mark",
+        group="Mark",
+    ),
     Key(key="Escape", does="Mark nothing more", action="put_down", group="Mark", in_text=False),
     Key(key="Delete", does="Remove the mark placed last", action="remove", group="Mark"),
     Key(key="Ctrl+Z", does="Undo", action="undo", group="Mark"),

@@ -33,8 +33,9 @@ class Placing:
         In words, which side that is.
     points_px
         What was clicked, in the picture of the frame in which it was clicked.
-    ended
-        Whether the person said that no further point of the landmark follows.
+    ended_at
+        How many points there were when the person said that no further one follows; None = not
+        said.
     """
 
     tool: str
@@ -43,7 +44,7 @@ class Placing:
     far_side: bool = False
     beyond: str = ""
     points_px: tuple[Point, ...] = ()
-    ended: bool = False
+    ended_at: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -53,14 +54,14 @@ class Placing:
             return count == (2 if self.tool == NEEDLE else 1)
         if self.kind == "point":
             return count == 1
-        return self.ended and count >= _FEWEST[self.kind] + self.far_side
+        return self.ended_at is not None and count == self.ended_at + self.far_side
 
     @property
     def may_end(self) -> bool:
         """Whether there are points enough to say that no further one follows."""
         return (
             self.kind in ("line", "area")
-            and not self.ended
+            and self.ended_at is None
             and len(self.points_px) >= _FEWEST[self.kind]
         )
 
@@ -80,11 +81,11 @@ class Placing:
 
     def end(self) -> Placing:
         """Say that no further point follows; does nothing where points are missing."""
-        return replace(self, ended=True) if self.may_end else self
+        return replace(self, ended_at=len(self.points_px)) if self.may_end else self
 
     def back(self) -> Placing:
         """Take the last click back; it may go on afterwards."""
-        return replace(self, points_px=self.points_px[:-1], ended=False)
+        return replace(self, points_px=self.points_px[:-1], ended_at=None)
 
     def asks(self) -> str:
         """Return what the next click is, in words."""
@@ -93,7 +94,7 @@ class Placing:
             return "click the hub of the needle" if count == 0 else "click the tip of the needle"
         if self.kind is None or self.kind == "point":
             return f"click the {self.name}"
-        if self.ended and self.far_side:
+        if self.ended_at is not None and self.far_side:
             side = f" ({self.beyond})" if self.beyond else ""
             return f"click a point on the far side of the {self.name}{side}"
         enough = ", Enter or double click ends" if self.may_end else ""

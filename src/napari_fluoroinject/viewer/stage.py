@@ -16,7 +16,7 @@ from napari_fluoroinject.viewer.scene import Scene, scene_of
 from napari_fluoroinject.viewer.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import napari
     from napari.components import ViewerModel
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 MAPS: tuple[MapKind, ...] = ("none", *MAP_NAMES)
 HINT_CHARACTERS = 56
 """Of a line of what to click next: it stands on the picture, at 1366 x 768, too."""
-KEYS = ("Escape", "Enter", "Delete", "W")
-"""Keys of the picture: place nothing, end a line, take the last click back, window (held)."""
 
 
 class Stage:
@@ -74,9 +72,9 @@ class Stage:
         )
         self._heard: list[tuple[SignalInstance, Callable[..., Any]]] = []
         self._listen()
-        self._bind()
         self._ends: list[Callable[[], None]] = []
         if adapter.has_window(viewer):
+            adapter.steady_text(viewer)
             self._ends.append(adapter.on_resized(viewer, self._main.refit))
         self.refresh()
 
@@ -183,8 +181,6 @@ class Stage:
         for end in self._ends:
             end()
         self._viewer.dims.events.current_step.disconnect(self._stepped)
-        for key in KEYS:
-            self._viewer.bind_key(key, None, overwrite=True)
         self.mouse.close()
         self._main.close()
         self._beside.close()
@@ -207,26 +203,6 @@ class Stage:
             signal.connect(slot)
             self._heard.append((signal, slot))
         self._viewer.dims.events.current_step.connect(self._stepped)
-
-    def _bind(self) -> None:
-        """Keys that mean something while the mouse is over the picture."""
-        actions: tuple[Callable[[Any], Any], ...] = (
-            self._cancel,
-            lambda _viewer: self.pointing.end(),
-            lambda _viewer: self.pointing.back(),
-            self._window_held,
-        )
-        for key, action in zip(KEYS, actions, strict=True):
-            self._viewer.bind_key(key, action, overwrite=True)
-
-    def _cancel(self, _viewer: Any) -> None:
-        self._pointed = ()
-        self.pointing.cancel()
-
-    def _window_held(self, _viewer: Any) -> Iterator[None]:
-        self.mouse.hold_window()
-        yield
-        self.mouse.free_window()
 
     def _shown(self) -> None:
         self._pointed = ()
@@ -283,6 +259,7 @@ class Stage:
         return extra
 
     def _placing(self) -> None:
+        self._pointed = ()
         scene = self._main.scene
         if scene is None:
             return
