@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 from hypothesis import strategies as st
 
 from napari_fluoroinject.model.annotation import (
@@ -11,6 +14,7 @@ from napari_fluoroinject.model.annotation import (
     Event,
     Mark,
     NeedleTrajectory,
+    SignOff,
 )
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
@@ -28,6 +32,15 @@ _EVENTS = st.builds(
     Event,
     kind=st.sampled_from(["aspiration", "contrast", "test_dose", "medication"]),
     time_s=NUMBERS,
+)
+_SIGN_OFFS = st.builds(
+    SignOff,
+    operator=WORDS.filter(str.strip),
+    at=st.datetimes(datetime(1900, 1, 1)).map(lambda at: f"{at:%Y%m%d%H%M%S}")
+    | st.sampled_from(["20261122163000.25+0100", "20240229000000-0330"]),
+    confirmed=st.lists(
+        st.sampled_from(["needle_and_target", "contrast", "warnings"]), unique=True
+    ).map(tuple),
 )
 
 
@@ -65,5 +78,16 @@ def annotations(
         marks=st.lists(marks, max_size=4, unique_by=lambda mark: mark.landmark).map(tuple),
         agent=st.none() | _AGENTS,
         events=st.lists(_EVENTS, max_size=4).map(tuple),
-        mask=st.sampled_from([None, "auto", "header"]),
+        mask=st.none(),
+        sign_off=st.none() | _SIGN_OFFS,
+    ).flatmap(lambda one: _masks(frames).map(lambda masks: replace(one, **masks)))
+
+
+def _masks(frames: int) -> st.SearchStrategy[dict[str, object]]:
+    """Whose mask frames, or which."""
+    chosen = st.lists(
+        st.integers(0, frames - 1), min_size=1, max_size=min(5, frames - 1), unique=True
     )
+    return st.fixed_dictionaries(
+        {"mask": st.sampled_from([None, "auto", "header"])}
+    ) | st.fixed_dictionaries({"mask_frames": chosen.map(sorted).map(tuple)})

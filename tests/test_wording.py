@@ -63,6 +63,20 @@ NEVER_OF_A_RESULT = (
 )
 """Never said of one loop: a result tells what was measured, and a pattern resembles."""
 
+NEVER_ON_SCREEN = (
+    *NEVER,
+    r"\bsafe(ly|ty)?\b",
+    r"\bclear(s|ed|ing|ance)?\b",
+    r"\bnegative\b",
+    r"\bexclude[sd]?\b",
+    r"\barterial\b",
+    r"\bvenous\b",
+    r"\b(do|does|should|must|may|can|could) (not |now )?inject\b",
+    r"\b(go ahead|proceed) \b",
+    r"\b(stop|continue|start|resume) (the )?injecti",
+)
+"""Never in a window: nor is anybody advised there for or against an injection."""
+
 
 def heard(texts: list[str], words: tuple[str, ...]) -> list[str]:
     return [
@@ -92,6 +106,31 @@ def test_no_string_of_the_code_clears_anything():
     said = [text for path in PACKAGE.rglob("*.py") for text in literals(path)]
     assert len(said) > 1000
     assert heard(said, NEVER) == []
+
+
+def test_no_string_of_the_viewer_clears_anything_or_advises():
+    modules = {path: literals(path) for path in (PACKAGE / "viewer").rglob("*.py")}
+    said = [text for texts in modules.values() for text in texts]
+    assert len(said) > 300
+    assert heard(said, NEVER_ON_SCREEN) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It is safe to go on.",
+        "The field is clear.",
+        "Vascular uptake: negative",
+        "Vessels excluded",
+        "an arterial pattern",
+        "Venous run-off",
+        "You may inject.",
+        "Do not inject",
+        "stop the injection",
+    ],
+)
+def test_what_the_screen_never_says_would_be_heard(text):
+    assert heard([text], NEVER_ON_SCREEN)
 
 
 def test_no_fact_of_a_procedure_and_no_page_clears_anything():

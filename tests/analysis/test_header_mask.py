@@ -35,7 +35,7 @@ def average(*mask_frames: int, **changes) -> HeaderMask:
     return HeaderMask(operation="AVG_SUB", mask_frames=mask_frames, **changes)
 
 
-def chosen(*masks: HeaderMask, wish="header", locked=(), seen_at_px=None):
+def chosen(*masks: HeaderMask, wish="header", locked=(), seen_at_px=None, frames=()):
     """Injection, motion and choice in a loop that breathes, with these masks in its header."""
     motion = Motion(
         shift_px=BREATHING,
@@ -48,7 +48,7 @@ def chosen(*masks: HeaderMask, wish="header", locked=(), seen_at_px=None):
         mask_frames=FOUND_FRAMES, onset_frame=8, onset_score=9.0, seen_at_px=seen_at_px
     )
     loop = replace(evidence().loop, masks=masks)
-    return choose_mask(loop, injection, motion, wish=wish)
+    return choose_mask(loop, injection, motion, wish=wish, frames=frames)
 
 
 def told(choice: MaskChoice, *mask_frames: int) -> str:
@@ -112,6 +112,38 @@ def test_mask_frames_that_were_lost_are_left_out_and_told():
     injection, _, choice = chosen(average(3), locked=(3,))
     assert injection.mask_frames == (3,)
     assert choice.unused_frames == ()
+
+
+def by_person(*frames: int, locked=()):
+    return chosen(average(0), wish="auto", locked=locked, frames=frames)
+
+
+def test_frames_that_a_person_chose_are_the_mask_whatever_the_header_has():
+    injection, motion, choice = by_person(1, 6, 7)
+    assert injection.mask_frames == (1, 6, 7)
+    assert injection.onset_frame == 8
+    assert motion.shift_px[[1, 6, 7]].mean(axis=0) == pytest.approx([0, 0])
+    assert (choice.source, choice.quiet_frames) == ("given", FOUND_FRAMES)
+    assert told(choice, 1, 6, 7) == ""
+
+
+def test_what_is_doubtful_about_chosen_frames_is_told():
+    injection, _, choice = by_person(1, 3, locked=(3,))
+    assert injection.mask_frames == (1,)
+    assert "frame 4 of the mask that was chosen could not be registered" in told(choice, 1)
+    _, _, choice = by_person(4, 8, 9)
+    assert "the mask that was chosen holds contrast (frames 9 to 10, onset in frame 9)" in told(
+        choice, 4, 8, 9
+    )
+
+
+def test_a_mask_of_which_no_frame_was_registered_is_told():
+    injection, motion, choice = by_person(3, 4, locked=(3, 4))
+    assert injection.mask_frames == (3, 4)
+    seen = evidence(injection=injection, motion=motion, mask=choice)
+    assert "no frame of the mask that was chosen could be registered" in " ".join(
+        assess(seen, SILENT).reasons
+    )
 
 
 def test_a_mask_that_holds_contrast_is_told():

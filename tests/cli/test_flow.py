@@ -81,6 +81,39 @@ def test_the_headers_mask_is_used_where_it_is_asked_for(loop, tmp_path):
     assert list(purposes["121321"]) == [3, 4]
 
 
+def test_the_mask_frames_that_are_named_are_used_and_no_others(loop, tmp_path):
+    uid = pydicom.dcmread(loop).SOPInstanceUID
+    out = tmp_path / "out"
+    assert run("analyze", str(loop), "--mask-frames", "0,2-3", "--out", str(out)).exit_code == 0
+    summary = json.loads((out / uid / "summary.json").read_text())
+    assert summary["parameters"]["mask"] == "given"
+    assert summary["mask_frames"] == [0, 2, 3]
+    marks = tmp_path / "marks.json"
+    marks.write_text('{"mask_frames": [1, 2]}')
+    by_file = ("analyze", str(loop), "--annotation", str(marks), "--out", str(out))
+    assert run(*by_file).exit_code == 0
+    assert json.loads((out / uid / "summary.json").read_text())["mask_frames"] == [1, 2]
+    assert run(*by_file, "--mask", "auto").exit_code == 0
+    assert json.loads((out / uid / "summary.json").read_text())["parameters"]["mask"] == "found"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--mask-frames", "3-1"), "rising, each once"),
+        (("--mask-frames", "1,1"), "rising, each once"),
+        (("--mask-frames", "first"), "are no frames"),
+        (("--mask-frames", "0-9999999999"), "are no frames"),
+        (("--mask-frames", "0-5000"), "but the loop has frames 0 to"),
+        (("--mask-frames", "0-3", "--mask", "header"), "expected one or the other"),
+    ],
+)
+def test_mask_frames_that_cannot_be_used_are_wrong_usage(words, told, loop, tmp_path):
+    result = run("analyze", str(loop), *words, "--out", str(tmp_path / "out"))
+    assert result.exit_code == 2
+    assert told in " ".join(result.stderr.replace("│", " ").split())
+
+
 def test_a_mask_that_is_asked_for_and_not_there_is_told(loop, tmp_path):
     result = run("analyze", str(loop), "--mask", "header", "--out", str(tmp_path / "out"))
     assert result.exit_code == 1

@@ -90,6 +90,22 @@ def test_the_headers_intervals_are_used_where_they_are_asked_for(masked_path, tm
         assert said in written.DerivationDescription
 
 
+def test_the_mask_frames_that_are_named_are_subtracted(masked_path, tmp_path):
+    for options, said in (
+        ((), "mean of frames 2-3 (chosen by a person); motion measured"),
+        (("--as-stored",), "mean of frames 2-3 (chosen by a person); motion not corrected"),
+    ):
+        words = ("--mask-frames", "1-2", *options, "--out", tmp_path)
+        result = run("subtract", masked_path, *words)
+        assert result.exit_code == 0, result.output
+        assert said in " ".join(result.stdout.split())
+    both = run("subtract", masked_path, "--mask-frames", "1", "--mask", "found", "--out", tmp_path)
+    assert both.exit_code == 2
+    beyond = run("subtract", masked_path, "--mask-frames", "9000", "--out", tmp_path)
+    assert beyond.exit_code == 1
+    assert "mask frame 9000 was chosen" in " ".join(beyond.output.split())
+
+
 def test_as_stored_is_the_difference_of_the_stored_values_logarithms(masked_path, tmp_path):
     assert run("subtract", masked_path, "--as-stored", "--out", tmp_path).exit_code == 0
     written = pydicom.dcmread(folder_of(masked_path, tmp_path) / "subtracted.dcm")

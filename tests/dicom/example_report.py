@@ -19,6 +19,7 @@ from napari_fluoroinject.model.annotation import (
     Event,
     Mark,
     NeedleTrajectory,
+    SignOff,
 )
 from napari_fluoroinject.model.cine import ArrayFrames, CineLoop, IntensityScale, LoopReference
 from napari_fluoroinject.model.expectation import ExpectedPattern, ToldFeature
@@ -304,6 +305,11 @@ def example_annotation() -> Annotation:
             Event(kind="medication", time_s=65.0),
         ),
         mask="auto",
+        sign_off=SignOff(
+            operator="Operator \N{LATIN CAPITAL LETTER A WITH RING ABOVE}",
+            at="20261122163000+0100",
+            confirmed=("needle_and_target", "contrast", "warnings"),
+        ),
     )
 
 

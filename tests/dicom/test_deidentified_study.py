@@ -120,6 +120,9 @@ def test_marks_of_a_person_come_back_but_not_their_words(study):
     assert annotation.agent.name is None
     assert annotation.agent.iodine_mg_ml == given_marks.agent.iodine_mg_ml
     assert b"sites_own" not in path.read_bytes()
+    assert given_marks.sign_off is not None
+    assert annotation.sign_off is None
+    assert b"Operator" not in path.read_bytes()
 
 
 @pytest.mark.validator

@@ -190,6 +190,8 @@ def _mask_reasons(evidence: Evidence) -> list[str]:
     if mask.unused_frames:
         lost = _listed(sorted(mask.unused_frames))
         reasons.append(f"{lost} of {whose} could not be registered and were left out")
+    if frames and not evidence.motion.locked[frames].any():
+        reasons.append(f"no frame of {whose} could be registered: it may not fit on the others")
     if mask.elsewhere:
         reasons.append(
             f"for {_frames(mask.elsewhere)} the header has other masks than the one that was used"

@@ -169,7 +169,11 @@ _STATEMENTS = (
         "Mask frames as asked for",
         "Found in the picture, those of the header, or those that a person chose.",
     ),
-    ("sign-off", "Sign-off", "Who confirmed what of the results and when, or that nobody did."),
+    (
+        "sign-off",
+        "Sign-off",
+        "Who signed the results off, when, what they looked at; or that nobody did.",
+    ),
     ("marks", "Marked by a person", "Landmarks and points that a person marked on the loop."),
     ("not-measured", "Not measured", "A measure of the procedure without a value, and why."),
     ("event-time", "Time of the event", "Seconds from the first frame's time, as stated."),

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.model.cine import CineLoop
 
+_ALONE_S = 1.0
+"""A loop of one frame that begins anew gives it once a second."""
+
 
 class Replay(Closing):
     """The frames of a loop in real time; none is left out, however late the taker is.
@@ -64,7 +67,7 @@ class Replay(Closing):
         """The frames as they come due; the end comes at once when it is closed."""
         index, before_s = 0, 0.0
         gaps = np.diff(self._times_s)
-        pause_s = float(np.median(gaps)) if gaps.size else 0.0
+        pause_s = float(np.median(gaps)) if gaps.size else _ALONE_S
         while True:
             began = self._clock()
             for number, own_s in enumerate(self._times_s):

@@ -17,14 +17,16 @@ LiveMap = Literal["none", "opacity", "arrival", "time_to_peak"]
 
 _OPACITY_STEP = 0.1
 _LEAST_S = 1.0
+_RANGE_PERCENT = 98.0
+"""Specks of noise never have the range to themselves; beyond it the last colour goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class MapPicture:
     """A map at one moment: `levels` (rows, columns) uint8, 0 = undefined.
 
-    Level 1 is `low` and level 255 `high`, in `unit`; seconds count from the first frame after
-    the mask.
+    Level 1 is `low` and level 255 `high` and beyond, in `unit`; seconds count from the first
+    frame after the mask.
     """
 
     kind: LiveMap
@@ -52,7 +54,7 @@ def map_picture(snapshot: LiveSnapshot, kind: LiveMap) -> MapPicture | None:
 
 def _picture(kind: LiveMap, values: FloatArray, where: BoolArray, *, unit: str) -> MapPicture:
     inside = values[where]
-    largest = float(inside.max()) if inside.size else 0.0
+    largest = float(np.percentile(inside, _RANGE_PERCENT)) if inside.size else 0.0
     if unit == "s":
         high = max(_LEAST_S, float(ceil(largest)))
     else:

@@ -212,10 +212,10 @@ class Receiver(Closing):
         self.slot.put(shot)
         for other in self._others:
             other.put(shot)
-        self._frames += 1
-        self._frame_bytes = pixels.nbytes
         self._came_s.append(at_s)
         self._record(shot)
+        self._frame_bytes = pixels.nbytes
+        self._frames += 1
 
     def _record(self, shot: Shot) -> None:
         if self._recorder is None:

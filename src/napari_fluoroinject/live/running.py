@@ -58,7 +58,7 @@ class MapsTold:
         Where they are computed; empty before that is known.
     """
 
-    state: str = "getting ready"
+    state: str = "getting ready, the first time it takes up to a minute"
     message: str = ""
     frames: int = 0
     lost: int = 0
@@ -189,12 +189,11 @@ class RunningMaps(Closing):
             self._say(message="The picture has another size now: the maps begin anew.")
         if self._maps is None:
             self._maps = self._new(shot, self._mask_frames)
+            self._begin_anew()
         return self._maps
 
     def _new(self, shot: Shot, mask_frames: int | None) -> LiveMaps:
         assert self._backend is not None  # noqa: S101 - chosen at the first frame
-        self._frames_in = self._lost = 0
-        self._picture = None
         shape = (shot.pixels.shape[0], shot.pixels.shape[1])
         return LiveMaps(self._scale(shot), shape, on=self._backend, mask_frames=mask_frames)
 
@@ -213,7 +212,13 @@ class RunningMaps(Closing):
             self._say(message=f"Contrast cannot start yet: {error}.")
             return
         self._maps = maps
+        self._begin_anew()
         self._say(state="following contrast", message="")
+
+    def _begin_anew(self) -> None:
+        self._frames_in = self._lost = 0
+        self._picture, self._pictured = None, ("none", -1)
+        self._say(frames=0, lost=0)
 
     def _count(self, status: FrameStatus) -> None:
         if status.phase == "following":

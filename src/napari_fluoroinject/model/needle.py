@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from napari_fluoroinject.model.annotation import NeedleTrajectory
 from napari_fluoroinject.model.arrays import DoubleArray, read_only
 from napari_fluoroinject.model.geometry import Point, axis_deg, length_px
 
@@ -85,6 +86,24 @@ class NoNeedle:
     """The honest answer when no shaft passed: `reason` says what was looked for."""
 
     reason: str
+
+
+def as_marked(needle: Needle, picture: tuple[int, int]) -> NeedleTrajectory:
+    """A found needle as a person would mark it: its ends are in the picture of rows and columns.
+
+    A shaft that leaves the picture is marked up to where it leaves.
+    """
+    tip = tuple(
+        min(max(one, 0.0), last - 1.0) for one, last in zip(needle.tip_px, picture, strict=True)
+    )
+    share = 1.0
+    for begin, end, count in zip(tip, needle.hub_px, picture, strict=True):
+        if not 0.0 <= end <= count - 1.0:
+            share = min(share, (min(max(end, 0.0), count - 1.0) - begin) / (end - begin))
+    hub = tuple(
+        begin + share * (end - begin) for begin, end in zip(tip, needle.hub_px, strict=True)
+    )
+    return NeedleTrajectory(hub_px=(hub[0], hub[1]), tip_px=(tip[0], tip[1]), frame=needle.frame)
 
 
 def bow_px(share: DoubleArray, sag_px: float | None) -> DoubleArray:

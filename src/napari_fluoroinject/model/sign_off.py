@@ -46,15 +46,15 @@ def check_sign_off(sign_off: SignOff) -> None:
 
 
 def sign_off_text(sign_off: SignOff | None) -> str:
-    """Who signed off, when, and what was confirmed; or that nobody did."""
+    """Who signed off, when, and what they looked at; or that nobody did."""
     if sign_off is None:
-        return "Not signed off: nobody has confirmed these results."
+        return "Not signed off."
     at = sign_off.at
     day, clock = f"{at[:4]}-{at[4:6]}-{at[6:8]}", f"{at[8:10]}:{at[10:12]}:{at[12:14]}"
     zone = at[-5:] if at[-5:-4] in ("+", "-") else ""
     when = " ".join(part for part in (day, clock, zone) if part)
-    confirmed = ", ".join(CONFIRMED[one] for one in sign_off.confirmed)
-    return f"Signed off by {sign_off.operator}, {when}: {confirmed or 'nothing was confirmed'}."
+    looked_at = ", ".join(CONFIRMED[one] for one in sign_off.confirmed) or "nothing named"
+    return f"Signed off by {sign_off.operator}, {when}; looked at: {looked_at}."
 
 
 def _is_moment(text: str) -> bool:

@@ -179,7 +179,7 @@ def unknowns(report: Report) -> tuple[str, ...]:
 
 
 def signed(report: Report) -> str:
-    """Who signed off, when, and what was confirmed; or that nobody did."""
+    """Who signed off, when, and what they looked at; or that nobody did."""
     return sign_off_text(report.annotation.sign_off)
 
 

@@ -29,7 +29,7 @@ def actions(
             session.accept_needle()
         dock.go_on()
 
-    def window_level(held: bool) -> None:  # noqa: FBT001 - a key is down or up
+    def window_level(held: bool) -> None:
         if held:
             stage.mouse.hold_window()
         else:

@@ -41,6 +41,11 @@ def show_own_docks(viewer: napari.Viewer, shown: bool) -> None:
         dock.setVisible(shown)
 
 
+def show_own_slider(viewer: napari.Viewer, shown: bool) -> None:
+    """Show or hide napari's sliders below the canvas."""
+    viewer.window._qt_viewer.dims.setVisible(shown)  # noqa: SLF001 - see the module
+
+
 def own_docks_shown(viewer: napari.Viewer) -> bool:
     """Return whether napari's layer controls or layer list are shown."""
     qt_viewer = viewer.window._qt_viewer  # noqa: SLF001 - see the module

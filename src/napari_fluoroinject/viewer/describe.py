@@ -6,22 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.rendering import statement
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_fluoroinject.model.cine import CineLoop
-    from napari_fluoroinject.model.geometry import CalibrationBasis, View
+    from napari_fluoroinject.model.geometry import View
     from napari_fluoroinject.viewer.run import Plane, Run
 
 _UNEVEN = 0.02
 """Frame times that differ by more from their median are no one rate."""
-_BASIS: dict[CalibrationBasis, str] = {
-    "iso_ermf": "isocentre, header factor",
-    "iso_sid_sod": "isocentre, from SID and SOD",
-    "pixel_spacing_fiducial": "fiducial in the picture",
-    "needle_gauge": "est., from the needle's gauge",
-    "none": "no basis",
-}
 _PLANES: dict[str, Plane] = {"AP": "AP", "LAT": "LAT", "OBL": "OBL", "LATERAL": "LAT"}
 
 
@@ -51,8 +46,10 @@ def view_words(view: View) -> str:
     ]
     if view.name is None and primary is None and secondary is None:
         return "view unknown"
-    name = view.name or ("" if parts else "0°")
-    return " ".join(filter(None, [name, ", ".join(parts)]))
+    angles = ", ".join(parts)
+    if view.name is None:
+        return angles or "0°"
+    return f"{view.name} ({angles})" if angles else view.name
 
 
 def frames_words(loop: CineLoop) -> str:
@@ -73,7 +70,7 @@ def spacing_words(loop: CineLoop) -> str:
     """Millimetres per pixel and their basis; `uncalibrated` where there are none."""
     if loop.calibration is None:
         return "uncalibrated: lengths in pixels"
-    return f"{loop.calibration.mm_per_px:.2f} mm/px, {_BASIS[loop.calibration.basis]}"
+    return f"{loop.calibration.mm_per_px:.2f} mm/px, {statement.basis(loop)}"
 
 
 def run_words(run: Run) -> tuple[str, str]:

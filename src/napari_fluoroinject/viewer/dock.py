@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.notices import Kind
     from napari_fluoroinject.viewer.pages.page import Page
 
+TOLD_ABOVE: frozenset[StepKey] = frozenset({"load"})
+"""Steps of which it is told above the page what is known: the pages of the others say it."""
 PAGES: Mapping[StepKey, Callable[[Bench], Page]] = {
     "load": LoadPage,
     "procedure": ProcedurePage,
@@ -69,7 +71,8 @@ class Dock(QWidget):
         self.heading = Heading()
         self.recovery = RecoveryBar(bench)
         self.status = line_label("What of this step is done and missing")
-        self.scroll = _scroll_area()
+        self._inside, self._column = _column_of_pages()
+        self.area = _scroll_area(self._inside)
         self.job_area = JobArea(bench.jobs)
         self.notices = Notices()
         self.undo_row = UndoRow(bench.session)
@@ -92,7 +95,7 @@ class Dock(QWidget):
         """The page of a step, made where it is not yet."""
         if key not in self._pages:
             self._pages[key] = page = self._makers[key](self.bench)
-            self.scroll.widget().layout().addWidget(page, 1)
+            self._column.addWidget(page, 1)
         return self._pages[key]
 
     def go_to(self, key: StepKey) -> None:
@@ -101,7 +104,7 @@ class Dock(QWidget):
         self._step = key
         for other in self._pages.values():
             other.setVisible(other is page)
-        self.scroll.verticalScrollBar().setValue(0)
+        self.area.ensureVisible(0, 0)
         self.steps.show_step(key)
         page.setFocus(Qt.FocusReason.OtherFocusReason)
         self.refresh()
@@ -122,7 +125,9 @@ class Dock(QWidget):
         states = {key: status(session, key) for key in STEPS}
         self.steps.tell({key: state.done for key, state in states.items()})
         self.heading.tell(session)
-        self.status.setText(status_text(states[self._step]))
+        missing_alone = self._step not in TOLD_ABOVE
+        self.status.setText(status_text(states[self._step], missing_alone=missing_alone))
+        self.status.setVisible(bool(self.status.text()))
         place = STEPS.index(self._step) + 1
         self.undo_row.tell(TITLES[STEPS[place]] if place < len(STEPS) else "")
 
@@ -152,11 +157,13 @@ class Dock(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 4, 4, 4)
         column.setSpacing(6)
-        for part in (self.steps, self.heading, self.recovery):
+        above: tuple[QWidget, ...] = (self.steps, self.heading, self.recovery)
+        below: tuple[QWidget, ...] = (self.job_area, self.notices, self.undo_row, self.foot)
+        for part in above:
             column.addWidget(part)
-        self.scroll.widget().layout().addWidget(self.status)
-        column.addWidget(self.scroll, 1)
-        for part in (self.job_area, self.notices, self.undo_row, self.foot):
+        self._column.addWidget(self.status)
+        column.addWidget(self.area, 1)
+        for part in below:
             column.addWidget(part)
 
     def _listen(self) -> None:
@@ -186,11 +193,17 @@ class Dock(QWidget):
             self._later()
 
 
-def _scroll_area() -> QScrollArea:
-    """Scrolls up and down; pages are made for its width."""
+def _column_of_pages() -> tuple[QWidget, QVBoxLayout]:
     inside = QWidget()
+    # as wide as the dock, whatever a page would like: a word that is cut is seen and mended
+    inside.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
     column = QVBoxLayout(inside)
     column.setContentsMargins(0, 0, 0, 0)
+    return inside, column
+
+
+def _scroll_area(inside: QWidget) -> QScrollArea:
+    """Scrolls up and down; pages are made for its width."""
     area = QScrollArea()
     area.setFrameShape(QFrame.Shape.NoFrame)
     area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -29,9 +29,10 @@ def run_text(session: Session) -> str:
     return " · ".join(parts)
 
 
-def status_text(status: StepStatus) -> str:
+def status_text(status: StepStatus, *, missing_alone: bool = False) -> str:
     """What is known or done, and what is missing: a line each, with a word for either."""
-    lines = [*status.says, *(f"Missing: {one}" for one in status.missing)]
+    says = () if missing_alone else status.says
+    lines = [*says, *(f"Missing: {one}" for one in status.missing)]
     return "\n".join(lines)
 
 

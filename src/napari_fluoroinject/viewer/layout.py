@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtWidgets import QBoxLayout, QDockWidget
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QMainWindow, QWidget
@@ -64,10 +64,10 @@ class Layout:
             self._before = _Before(window.corner(corner), shown)
         self.show_panels(False)
         window.setCorner(corner, Qt.DockWidgetArea.RightDockWidgetArea)
-        centre = window.centralWidget()
-        if centre is not None and centre.layout() is not None:
-            centre.layout().addWidget(self._companion, 1)
-            centre.layout().setStretch(0, 1)
+        row = self._row()
+        if row is not None:
+            row.addWidget(self._companion, 1)
+            row.setStretch(0, 1)
             self._companion.show()
         window.resizeDocks([dock], [WIDTH_PX], Qt.Orientation.Horizontal)
         window.resizeDocks([strip], [STRIP_HEIGHT_PX], Qt.Orientation.Vertical)
@@ -84,12 +84,18 @@ class Layout:
         self._window.setCorner(Qt.Corner.BottomRightCorner, self._before.corner)
         for panel in self._before.shown:
             panel.show()
-        centre = self._window.centralWidget()
-        if centre is not None and centre.layout() is not None:
-            centre.layout().removeWidget(self._companion)
+        row = self._row()
+        if row is not None:
+            row.removeWidget(self._companion)
         self._companion.hide()
         self._companion.setParent(None)
         self._before = None
+
+    def _row(self) -> QBoxLayout | None:
+        """What the picture lies in."""
+        centre = self._window.centralWidget()
+        row = None if centre is None else centre.layout()
+        return row if isinstance(row, QBoxLayout) else None
 
     def _panels(self) -> list[QDockWidget]:
         docks = self._window.findChildren(QDockWidget)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FOLLOWING = "The picture is being followed: until then marks are taken as they stand."
 """Said while no motion is known: a mark goes into the reference pose without being moved."""
+NOT_FOLLOWED = "The picture was not followed yet: marks are taken as they stand."
 _TOLD_BY = {
     "moved": "the end that moved with the advance",
     "edge": "the only end that lies in the open field",
@@ -45,18 +46,9 @@ def target_said(session: Session) -> tuple[str, str]:
 
 def accepted_by(session: Session) -> str:
     """Who accepted the proposed needle that stands there; empty where a person marked it."""
-    run, look = session.run, session.look
-    needle = session.annotation.needle
-    if run is None or needle is None:
-        return ""
-    names = [one for one in session.draft.marked(run.uid).accepted if one.what == "needle"]
-    if not names:
-        return ""
-    if look is not None and isinstance(look.needle, Needle):
-        found = look.needle
-        if (found.hub_px, found.tip_px) != (needle.hub_px, needle.tip_px):
-            return ""  # it was moved since, and is the person's own
-    return names[-1].operator or "somebody who gave no name"
+    run = session.run
+    accepted = () if run is None else session.draft.marked(run.uid).accepted
+    return next((one.operator for one in accepted if one.what == "needle"), "")
 
 
 def proposal(session: Session) -> Needle | None:

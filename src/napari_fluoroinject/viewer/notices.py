@@ -65,7 +65,7 @@ class Notices(QScrollArea):
         for one in [one for one in self._shown if one.kind == "notice"][MOST_NOTICES:]:
             self.dismiss(one)
         self._settle()
-        self.verticalScrollBar().setValue(0)
+        self.ensureVisible(0, 0)
 
     def dismiss(self, notice: _Notice) -> None:
         """Take a message away."""

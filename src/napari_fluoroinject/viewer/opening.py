@@ -63,17 +63,30 @@ def open_sources(bench: Bench, sources: Sequence[str], *, origin: str = "file") 
         runs = runs_of(found, bench.session.runs, origin=origin)
         for told in notices_of(found.failures):
             bench.session.signals.notice.emit(told)
-        if runs:
-            _show(bench.session, runs)
-            for run in runs:
-                if bench.session.look_of(run.uid) is None:
-                    look_at(bench, run)
+        take_in(bench, runs)
 
     def failed(message: str) -> None:
         bench.session.signals.notice.emit(f"Nothing was opened: {message}")
 
     what = "open 1 source" if len(sources) == 1 else f"open {len(sources)} sources"
     return bench.jobs.start(what, work, done, failed=failed)
+
+
+def take_in(bench: Bench, runs: Sequence[Run]) -> None:
+    """Open runs that were read already: the first is shown, each is looked at.
+
+    Parameters
+    ----------
+    bench
+        Where they are opened.
+    runs
+        In the order in which they are listed; none = nothing is done.
+    """
+    if runs:
+        _show(bench.session, runs)
+    for run in runs:
+        if bench.session.look_of(run.uid) is None:
+            look_at(bench, run)
 
 
 def find_runs(sources: Sequence[str], settings: Settings, *, room: Path, tell: Progress) -> Found:

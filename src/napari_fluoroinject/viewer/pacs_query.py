@@ -230,7 +230,8 @@ def advice(error: FluoroinjectError, endpoint: str) -> str:
         what = "Ask for less: a patient, an accession number, or fewer days."
     else:
         what = "Check the endpoint's entry in the settings."
-    return f"{str(error).rstrip('.')}. {what}"
+    told = str(error).rstrip(".")
+    return f"{told[:1].upper()}{told[1:]}. {what}"
 
 
 def _study(one: Mapping[str, str]) -> StudyRow:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PLUGIN = "napari-fluoroinject"
+_DEVICES: tuple[Device, ...] = get_args(Device)
 PACS_NAME = "pacs"
 """The name of the endpoint that the preferences tell."""
 
@@ -63,11 +64,11 @@ def read_preferences(
         faults.append(f"preference {page}.{name}: seen {value!r}; expected {kind.__name__}")
         return None
 
-    device = told("processing", "device", str) or "auto"
-    if device not in get_args(Device):
-        expected = ", ".join(get_args(Device))
-        faults.append(f"preference processing.device: seen {device!r}; expected {expected}")
-        device = "auto"
+    wish = told("processing", "device", str) or "auto"
+    device: Device = wish if wish in _DEVICES else "auto"
+    if device != wish:
+        expected = ", ".join(_DEVICES)
+        faults.append(f"preference processing.device: seen {wish!r}; expected {expected}")
     preferences = Preferences(
         pacs_url=(told("pacs", "url", str) or "").strip(),
         receiver_ae_title=(told("receiver", "ae_title", str) or "").strip(),
@@ -119,10 +120,11 @@ def napari_pages() -> Mapping[str, Mapping[str, Any]]:
     from napari.settings import get_plugin_settings
 
     try:
-        return get_plugin_settings(PLUGIN).model_dump()
+        pages: Mapping[str, Mapping[str, Any]] = get_plugin_settings(PLUGIN).model_dump()
     except KeyError:  # not installed as a plugin: a checkout that is only imported
         log.debug("napari holds no preferences of %s", PLUGIN)
         return {}
+    return pages
 
 
 def _receiver(listen: ListenSettings, preferences: Preferences) -> ListenSettings:

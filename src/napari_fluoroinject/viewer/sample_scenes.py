@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+SIZE_PX, FRAMES, RATE_HZ = 384, 48, 8.0
+"""Six seconds of an injection, made in less."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleScene:
     """A scene of the phantom, and what a person is told that it is."""
@@ -26,9 +30,11 @@ SCENES = (
         key="esi_tf_lumbar_subpedicular", words="Transforaminal epidural, lumbar", view="AP"
     ),
     SampleScene(key="esi_il_lumbar", words="Interlaminar epidural, lumbar", view="LAT"),
+    SampleScene(key="esi_caudal", words="Caudal epidural", view="LAT"),
     SampleScene(key="mbb_lumbar", words="Medial branch block, lumbar", view="AP"),
     SampleScene(key="facet_ia_lumbar", words="Facet joint, lumbar", view="OBL"),
     SampleScene(key="si_joint_ia", words="Sacroiliac joint", view="AP"),
+    SampleScene(key="slbb", words="Sacral lateral branch block", view="AP"),
     SampleScene(key="stellate", words="Stellate ganglion"),
     SampleScene(key="lsb", words="Lumbar sympathetic block", view="AP"),
     SampleScene(key="rfa_lumbar", words="Radiofrequency ablation, lumbar", view="AP"),
@@ -51,5 +57,6 @@ def write_scene(scene: SampleScene, folder: Path) -> tuple[Path, ...]:
     there = tuple(sorted(room.glob("*.dcm")))
     if there:
         return there
-    make_phantom_files(scene.key, PhantomSettings(view=scene.view), out=room)
+    settings = PhantomSettings(view=scene.view, size=SIZE_PX, frames=FRAMES, frame_rate_hz=RATE_HZ)
+    make_phantom_files(scene.key, settings, out=room)
     return tuple(sorted(room.glob("*.dcm")))

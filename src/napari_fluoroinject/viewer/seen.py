@@ -85,6 +85,8 @@ def assessable_said(report: Report) -> str:
 def opacity_said(report: Report) -> str:
     """Whether opacity is a quantity in this loop, and how well it is known."""
     scale = report.opacity
+    if report.maps is None:
+        return "Opacity: not measured."
     if scale.scale is None or scale.relative_uncertainty is None:
         return "Opacity is relative, not quantitative."
     sigma = f"\N{PLUS-MINUS SIGN} {100 * scale.relative_uncertainty:.0f} %"

@@ -18,7 +18,7 @@ from napari_fluoroinject.model.annotation import (
     NeedleTrajectory,
     SignOff,
 )
-from napari_fluoroinject.model.needle import Needle
+from napari_fluoroinject.model.needle import Needle, as_marked
 from napari_fluoroinject.model.report import Report
 from napari_fluoroinject.viewer.draft import Accepted, Draft, Plan
 from napari_fluoroinject.viewer.history import History
@@ -287,12 +287,19 @@ class Session:
         self.change(label, replace(self.draft, plan=plan))
 
     def annotate(self, label: str, annotation: Annotation, *, amend: bool = False) -> None:
-        """Take new marks of the shown run; of the plan's fields nothing is taken."""
+        """Take new marks of the shown run; of the plan's fields nothing is taken.
+
+        An accepted needle that is moved is no longer what was proposed, but the person's own.
+        """
         if self.run is not None:
             own = replace(
                 annotation, level=None, side=None, agent=None, gauge=None, needle_length_mm=None
             )
-            self.change(label, self.draft.with_annotation(self.run.uid, own), amend=amend)
+            marked = self.draft.marked(self.run.uid)
+            moved = own.needle != marked.annotation.needle
+            accepted = tuple(one for one in marked.accepted if not moved or one.what != "needle")
+            said = replace(marked, annotation=own, accepted=accepted)
+            self.change(label, self.draft.with_marked(said), amend=amend)
 
     def place_needle(self, needle: NeedleTrajectory | None, *, amend: bool = False) -> None:
         """Mark the needle as it stands in a frame; None takes the mark away."""
@@ -327,13 +334,17 @@ class Session:
         self.annotate("sign off", replace(self._own, sign_off=sign_off))
 
     def accept_needle(self) -> None:
-        """Make the proposed needle the operator's own."""
+        """Make the proposed needle the operator's own; without a name, say that it is missing."""
         look, run = self.look, self.run
         if run is None or look is None or not isinstance(look.needle, Needle):
             return
-        needle = NeedleTrajectory(
-            hub_px=look.needle.hub_px, tip_px=look.needle.tip_px, frame=look.needle.frame
-        )
+        if not self.operator:
+            self.signals.notice.emit(
+                "The proposed needle was not accepted: nobody said who accepts it. Write your "
+                "name in step 3, then accept it."
+            )
+            return
+        needle = as_marked(look.needle, run.loop.shape[1:])
         marked = self.draft.marked(run.uid)
         accepted = (
             *(one for one in marked.accepted if one.what != "needle"),

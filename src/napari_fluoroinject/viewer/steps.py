@@ -6,23 +6,25 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject import procedures
+from napari_fluoroinject.analysis.looks import words
 from napari_fluoroinject.rendering import statement
 from napari_fluoroinject.viewer.landmarks import asked, view_of
 from napari_fluoroinject.viewer.marked import needle_said, target_said, tip_to_target
-from napari_fluoroinject.viewer.seen import contrast_said, not_analysed
+from napari_fluoroinject.viewer.seen import assessable_said, contrast_said, not_analysed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from napari_fluoroinject.model.annotation import Confirmed
     from napari_fluoroinject.viewer.bench import StepKey
+    from napari_fluoroinject.viewer.landmarks import Asked
     from napari_fluoroinject.viewer.run import Run
     from napari_fluoroinject.viewer.session import Kept, Session
 
 BOXES: dict[Confirmed, str] = {
     "needle_and_target": "Needle and target",
     "contrast": "Contrast",
-    "warnings": "Warnings and what was not assessed",
+    "warnings": "Warnings, and what was not assessed",
 }
 """What an operator looks at before results are sent, as the screen names it."""
 NO_RUN = "Open a run first."
@@ -113,10 +115,23 @@ def _needle(session: Session, _run: Run) -> StepStatus:
         missing += [lacks] if lacks else []
     distance = tip_to_target(session)
     says += [f"Tip to target: {distance}."] if distance else []
-    for one in asked(session):
-        line = f"{one.rule.name}: {one.state}."
-        (missing if one.here and not one.done else says).append(line)
+    landmarks = asked(session)
+    marked = [one for one in landmarks if one.done]
+    elsewhere = [one for one in landmarks if not one.here and one.mark is None]
+    says += [f"Landmarks marked: {_named(marked)}."] if marked else []
+    says += [f"Landmarks of other views: {_named(elsewhere)}."] if elsewhere else []
+    unmarked = [one for one in landmarks if one.here and one.mark is None]
+    missing += [f"Landmarks not marked: {_named(unmarked)}."] if unmarked else []
+    missing += [
+        f"{one.rule.name}: {one.state}."
+        for one in landmarks
+        if one.mark is not None and not one.done
+    ]
     return StepStatus(says=tuple(says), missing=tuple(missing))
+
+
+def _named(landmarks: Sequence[Asked]) -> str:
+    return ", ".join(words(one.rule.id) for one in landmarks)
 
 
 def _contrast(session: Session, _run: Run) -> StepStatus:
@@ -127,7 +142,7 @@ def _review(session: Session, _run: Run) -> StepStatus:
     report, sign_off = session.report, session.annotation.sign_off
     if report is None:
         return StepStatus(missing=not_analysed(session))
-    says = [statement.verdict(report)[1]]
+    says = [statement.verdict(report)[1], assessable_said(report)]
     if sign_off is None:
         return StepStatus(says=tuple(says), missing=("Not signed by the operator.",))
     says.append(f"Signed by {sign_off.operator}.")

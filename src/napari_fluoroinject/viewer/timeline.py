@@ -96,14 +96,33 @@ def lines(session: Session, point_px: Point | None = None) -> tuple[Line, ...]:
     return (*_measured(session), *_places(session, point_px))
 
 
-def what_is_missing(session: Session) -> str:
-    """Why there are no curves, and what brings them."""
+def note(session: Session) -> str:
+    """What the curves lack, and what brings it; empty where nothing is to be said."""
     if session.run is None:
         return "No run is open: open one in step 1, and its curves come here."
-    return (
-        "No curves yet: subtract the mask frames or analyse the run in step 4. Opacity at a place "
-        "needs the subtraction; area and mean opacity need the analysis."
-    )
+    report = _report(session)
+    if report is None and session.subtracted is None:
+        return "No curves yet: subtract or analyse the run in step 4."
+    if report is None:
+        return "Area and mean opacity of the spread come with the analysis in step 4."
+    if session.out_of_date:
+        return "Spread: as analysed before the last change. Analyse again in step 4."
+    if report.measurements is None or not np.isfinite(report.measurements.area_by_frame_px).any():
+        return "No spread was measured: see step 5 for the reasons."
+    return ""
+
+
+def opacity_name(session: Session) -> str:
+    """What the opacity axis shows; opacities of places are not corrected for scatter."""
+    run = session.run
+    quantitative = run is not None and run.loop.intensity.quantitative
+    return "opacity (ln)" if quantitative else "relative opacity"
+
+
+def area_name(session: Session) -> str:
+    """What the area axis shows: millimetres only where the run is calibrated."""
+    run = session.run
+    return "area (px)" if run is None or run.loop.mm_per_px is None else "area (mm²)"
 
 
 def _measured(session: Session) -> tuple[Line, ...]:
@@ -112,17 +131,16 @@ def _measured(session: Session) -> tuple[Line, ...]:
     if report is None or report.measurements is None:
         return ()
     per_px = 1.0 if report.loop.mm_per_px is None else report.loop.mm_per_px**2
-    old = ", before the last change" if session.out_of_date else ""
     return (
         Line(
-            name=f"spread, mean{old}",
+            name="spread (mean)",
             kind="opacity",
             values=report.measurements.mean_od_by_frame,
             colour=palette.REGION,
             dash="solid",
         ),
         Line(
-            name=f"spread{old}",
+            name="spread",
             kind="area",
             values=report.measurements.area_by_frame_px * per_px,
             colour=palette.REGION,
@@ -161,11 +179,11 @@ def _tip(session: Session) -> tuple[tuple[Point, int] | None, str]:
     """The tip and the frame in which it stands there, as marked, else as found; and its name."""
     marked = session.annotation.needle
     if marked is not None:
-        return (marked.tip_px, marked.frame), "needle tip"
+        return (marked.tip_px, marked.frame), "tip"
     report, look = _report(session), session.look
     found = report.needle if report is not None else None if look is None else look.needle
     if isinstance(found, Needle):
-        return (found.tip_px, found.frame), "needle tip, proposed"
+        return (found.tip_px, found.frame), "tip (proposed)"
     return None, ""
 
 

@@ -45,6 +45,13 @@ def numbers(report: Report) -> tuple[Row, ...]:
     return tuple(row for row in statement.measured(report) if row.label not in _BESIDE_VESSELS)
 
 
+def lengths(report: Report) -> str:
+    """What the lengths among the numbers rest on."""
+    if report.loop.calibration is None:
+        return "Lengths are in pixels: the loop is uncalibrated."
+    return f"Lengths: {statement.scale(report.loop)}."
+
+
 def measures(report: Report) -> tuple[Row, ...]:
     """What the procedure asks to be measured: values with unit and view, or why there is none."""
     return tuple(_measure(one) for one in report.measured if one.id not in _ELSEWHERE)
@@ -70,17 +77,17 @@ def sign_off_now(operator: str, confirmed: tuple[Confirmed, ...], now: datetime)
 
 def row_text(row: Row) -> str:
     """A row as one sentence."""
-    note = f" ({row.note})" if row.note else ""
-    return f"{row.label}: {row.value}{note}"
+    return f"{row.label}: {row.value}{f'; {row.note}' if row.note else ''}"
 
 
 def report_text(report: Report, sign_off: SignOff | None) -> str:
     """The whole report as plain text, to be copied; it names no patient."""
+    measured = map(row_text, (*numbers(report), *measures(report)))
     parts = [
         _part("", [statement.title(report), statement.subtitle(report)]),
         _part("Warnings", _warnings(report)),
         _part("Search for vascular uptake", vascular(report)),
-        _part("Measured", map(row_text, (*numbers(report), *measures(report)))),
+        _part("Measured", (lengths(report), *measured)),
         _part("Of the expected spread", (one.text for one in report.expected)),
         _part("Not known, not judged", statement.unknowns(report)),
         _part("Reminders", report.reminders),

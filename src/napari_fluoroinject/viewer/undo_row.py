@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, Signal  # type: ignore[attr-defined] # of either binding
 from qtpy.QtWidgets import QGridLayout, QPushButton, QSizePolicy, QWidget
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class UndoRow(QWidget):
         self._next.setToolTip(f"Go on to {following} (Ctrl+Enter)")
         self._next.setAccessibleName(f"Next step: {following}")
 
-    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
         """Cut the texts to the new width."""
         super().resizeEvent(event)
         _tell(self._undo, "Undo", self._session.undoes, "Ctrl+Z")

@@ -35,9 +35,9 @@ class Workflow(QWidget):
         """The width of the dock."""
         return QSize(self._workspace.dock.sizeHint())
 
-    def event(self, event: QEvent) -> bool:
+    def event(self, event: QEvent | None) -> bool:
         """Lay the window out when napari docks this, and close all when it takes it away."""
-        if event.type() == QEvent.Type.ParentChange:
+        if event is not None and event.type() == QEvent.Type.ParentChange:
             home = self._workspace
             QTimer.singleShot(0, home.close if self.parent() is None else home.lay_out)
         return bool(super().event(event))

@@ -49,9 +49,9 @@ class WindowEnd(QObject):
         self._window.removeEventFilter(self)
         self.deleteLater()
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802 - Qt's name
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 - Qt's name
         """Look on; nothing is kept from the window."""
-        if watched is self._window:
+        if watched is self._window and event is not None:
             kind = event.type()
             if kind == QEvent.Type.Close:
                 self._closing = True

@@ -13,6 +13,7 @@ from napari_fluoroinject.first_look import first_look
 from napari_fluoroinject.sources import check_writable
 from napari_fluoroinject.subtraction import SubtractionRequest, subtract_read
 from napari_fluoroinject.transfer import store_objects
+from napari_fluoroinject.viewer.objects import why_not_sent, why_not_written
 from napari_fluoroinject.viewer.run import FirstLook
 from napari_fluoroinject.viewer.session import Analysed, Kept
 from napari_fluoroinject.workflow import (
@@ -122,13 +123,13 @@ def analyze(bench: Bench, run: Run) -> Job:
 def keep(bench: Bench, run: Run, *, also: frozenset[Extra] = frozenset()) -> Job:
     """Write the results of a run, with the sign-off as it stands now, into the results folder."""
     session = bench.session
-    analysed, late = session.analysed_of(run.uid), session.out_of_date_of(run.uid)
+    analysed, reason = session.analysed_of(run.uid), why_not_written(session, run)
     annotation = session.draft_of(run.study_uid).annotation(run.uid)
     request = request_for(bench, run, also=also)
 
     def work(progress: Progress) -> LoopResult:
-        if analysed is None or late:
-            raise AnalysisError(_unfit(late=late))
+        if analysed is None or reason:
+            raise AnalysisError(reason)
         progress("drawing and encoding", 0.1)
         check_writable(bench.results)
         signed = _signed(analysed.report, annotation)
@@ -161,12 +162,12 @@ def send(bench: Bench, run: Run, files: Sequence[Path], destination: str) -> Job
         Name of an endpoint, URL or folder.
     """
     session = bench.session
-    kept, late = session.kept_of(run.uid), session.out_of_date_of(run.uid)
+    reason = why_not_sent(session, run)
     came = _Came(bench, run, f"Send results of {run.name} to {destination.partition('?')[0]}")
 
     def work(progress: Progress) -> Stored:
-        if kept is None or late:
-            raise EndpointError(_unfit(late=late))
+        if reason:
+            raise EndpointError(reason)
         return store_objects(
             destination, files, settings=bench.settings, progress=progress, told=came.told
         )
@@ -219,11 +220,6 @@ def _signed(report: Report, annotation: Annotation) -> Report:
     """The same report, with the sign-off, which changes no number of it."""
     signed = replace(report.annotation, sign_off=annotation.sign_off)
     return replace(report, annotation=signed)
-
-
-def _unfit(*, late: bool) -> str:
-    seen = "results of an earlier state of the marks" if late else "no results"
-    return f"{seen}; expected an analysis of what is marked now: analyse the run, then write again"
 
 
 def _alone(bench: Bench, kind: str, run: Run, start: Callable[[], Job]) -> Job:

@@ -12,11 +12,13 @@ from napari_fluoroinject.settings import Settings, load_settings
 from napari_fluoroinject.spool.private import make_private
 from napari_fluoroinject.viewer import keys, works
 from napari_fluoroinject.viewer.actions import actions
-from napari_fluoroinject.viewer.adapter import main_window
+from napari_fluoroinject.viewer.adapter import main_window, show_own_slider
+from napari_fluoroinject.viewer.ahead import Ahead
 from napari_fluoroinject.viewer.bench import Bench
 from napari_fluoroinject.viewer.curves import CurvesPanel
 from napari_fluoroinject.viewer.device import find_device
 from napari_fluoroinject.viewer.dock import Dock
+from napari_fluoroinject.viewer.handover import Handover
 from napari_fluoroinject.viewer.jobs import Jobs
 from napari_fluoroinject.viewer.layout import Layout
 from napari_fluoroinject.viewer.live.panel import LivePanel
@@ -65,6 +67,17 @@ def workspace(viewer: napari.Viewer, *, settings: Settings | None = None) -> Wor
     return made
 
 
+def workspace_of(viewer: napari.Viewer) -> Workspace | None:
+    """Return the workspace of a viewer, None where there is none.
+
+    Parameters
+    ----------
+    viewer
+        As above.
+    """
+    return _OPEN.get(id(getattr(viewer, "__wrapped__", viewer)))
+
+
 class Workspace(Closing):
     """Session, work, pictures, playback and dock of one viewer.
 
@@ -96,8 +109,10 @@ class Workspace(Closing):
         self._live: LivePanel | None = None
         self._keys = keys.bind(viewer, actions(self.session, self.stage, self.player, self.dock))
         self._end = WindowEnd(
-            self._window, asked=self._layout.restore, stays=self.lay_out, ended=self.close
+            self._window, asked=self._put_back, stays=self.lay_out, ended=self.close
         )
+        self._handover = Handover(viewer, self.bench, self._post)
+        self._ahead = Ahead(self.bench)
         self._begin(faults)
 
     # Where it is docked
@@ -125,6 +140,7 @@ class Workspace(Closing):
         dock = self._host.parent()
         if isinstance(dock, QDockWidget) and dock.window() is self._window:
             self._layout.apply(dock, self._strip_dock())
+            show_own_slider(self.viewer, False)  # the transport has one, in seconds
 
     def toggle_panels(self) -> None:
         """Show or hide napari's own panels."""
@@ -150,7 +166,7 @@ class Workspace(Closing):
         self.dock.go_to("load")
         page = self.dock.page("load")
         if isinstance(page, LoadPage):
-            page.tabs.setCurrentWidget({"pacs": page.pacs, "c-arm": page.carm}[tab])
+            page.show_tab(tab)
 
     def play_or_pause(self) -> None:
         """Play, or stop playing."""
@@ -171,7 +187,9 @@ class Workspace(Closing):
         self.closed = True
         _OPEN.pop(id(self.viewer), None)
         self._end.release()
-        self._layout.restore()
+        self._handover.close()
+        self._ahead.close()
+        self._put_back()
         self.jobs.close()
         self._post.close()
         for part in (self._keys, self.player):
@@ -181,6 +199,11 @@ class Workspace(Closing):
                 page.release()
         self.stage.close()
         self._take_docks_away()
+
+    def _put_back(self) -> None:
+        if self._layout.applied:
+            show_own_slider(self.viewer, True)
+        self._layout.restore()
 
     def _make_strip(self) -> None:
         self._transport = Transport(self.player, self.session)

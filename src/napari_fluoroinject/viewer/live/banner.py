@@ -10,7 +10,7 @@ from napari_fluoroinject.live.receiver import STALE_S
 if TYPE_CHECKING:
     from napari_fluoroinject.live.receiver import Freshness, Received
 
-RED: Final = "#E5484D"
+RED: Final = "#CE2C31"
 GREY: Final = "#A9B4C2"
 BLUE: Final = "#6FC3FF"
 ORANGE: Final = "#FFB000"
@@ -60,7 +60,7 @@ class Shown:
 
 def banner(freshness: Freshness, received: Received, shown: Shown, *, now_s: float) -> Banner:
     """Return what is said of a feed; `now_s` is of the receiver's clock."""
-    line, alarm = _figures(received, shown), _alarm(received)
+    line, alarm = _figures(freshness, received, shown), _alarm(received)
     if freshness == "stale":
         since = received.last_at_s
         ago = "no frame yet" if since is None else f"no frame for {now_s - since:.1f} s"
@@ -76,7 +76,7 @@ def banner(freshness: Freshness, received: Received, shown: Shown, *, now_s: flo
         colour, ink = GREY, INK
         alarm = received.error or alarm
     if shown.frozen_s is not None:
-        head = f"❚❚ FROZEN   last {shown.frozen_s:.1f} s, now {shown.frozen_at_s:.1f} s before"
+        head = f"❚❚ FROZEN   {shown.frozen_at_s:.1f} s before, of the last {shown.frozen_s:.1f} s"
         colour, ink = BLUE, INK
     return Banner(head=head, line=line, colour=colour, ink=ink, alarm=alarm)
 
@@ -85,12 +85,13 @@ def _stale() -> str:
     return f"STALE > {1e3 * STALE_S:.0f} ms"
 
 
-def _figures(received: Received, shown: Shown) -> str:
+def _figures(freshness: Freshness, received: Received, shown: Shown) -> str:
     parts = []
     if shown.time_s is not None:
         parts.append(f"t = {shown.time_s:.2f} s")
-    parts.append(f"{shown.rate_hz:.1f} shown/s")
-    if received.rate_hz is not None:
+    if shown.frozen_s is None and freshness == "live":
+        parts.append(f"{shown.rate_hz:.1f} shown/s")
+    if received.rate_hz is not None and freshness == "live":
         parts.append(f"{received.rate_hz:.1f} received/s")
     if received.ended:
         parts.append(f"{received.recorded} frames recorded")

@@ -51,7 +51,7 @@ def legend_words(picture: MapPicture | None) -> str:
         return ""
     unit = _SECONDS_UNIT if picture.unit == "s" else _OPACITY_UNIT
     high = f"{picture.high:.0f}" if picture.unit == "s" else f"{picture.high:.1f}"
-    return f"0 to {high} {unit}. {CAUTION}"
+    return f"0 to {high} or more {unit}. {CAUTION}"
 
 
 def room_words(free_bytes: int, received: Received, *, reserve_bytes: int) -> str:

@@ -71,7 +71,7 @@ class ContrastPage(Page):
             one.setEnabled(session.run is not None)
         report = None if analysed is None else analysed.report
         self.unfit.setVisible(report is not None)
-        self._unfit.setText("" if report is None else "\n".join(_assessed(report)))
+        tell(self._unfit, "" if report is None else "\n".join(_assessed(report)))
         self._show_maps(report)
         self._show_job()
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.landmarks import Asked
 
+MOST_PURPOSES = 2
+"""What a landmark is for is told so far; the rest stands in the tooltip."""
+
 
 class LandmarkList(QWidget):
     """Shows `asked(session)`; `refresh` brings it up to date."""
@@ -84,15 +87,24 @@ class LandmarkBox(Card):
         self.head.setText(f"{shape} {rule.name}: {one.state}")
         todo = SEVERITY["moderate"] if one.here else RULE
         self.set_colour(LANDMARK if one.done else todo)
-        tell(self._for, f"For: {'; '.join(one.purposes)}." if one.purposes else "")
+        self._tell_for(one)
         marked = f" Marked in {', '.join(one.marked_in)}." if one.marked_in else ""
-        tell(self._how, f"{rule.kind}: {HOW[rule.kind]}. Views: {', '.join(rule.views)}.{marked}")
+        tell(self._how, f"{rule.kind.capitalize()}, seen in {', '.join(rule.views)}.{marked}")
         self.mark.setText("Mark" if one.mark is None else "Mark again")
         self.mark.setAccessibleName(f"{self.mark.text()} {rule.name}")
-        self.mark.setEnabled(one.here)
+        self.mark.setToolTip(f"Mark it in the picture: {HOW[rule.kind]}")
+        self.mark.setVisible(one.here)
+        self.remove.setVisible(one.here or one.mark is not None)
         self.remove.setEnabled(one.mark is not None)
         self.remove.setAccessibleName(f"Remove {rule.name}")
         self._show_sides(one)
+
+    def _tell_for(self, one: Asked) -> None:
+        """What it is for; long lists only to the end of the second, the rest in the tooltip."""
+        first, more = one.purposes[:MOST_PURPOSES], len(one.purposes) - MOST_PURPOSES
+        rest = f"; and {more} more" if more > 0 else ""
+        tell(self._for, f"For: {'; '.join(first)}{rest}." if first and one.here else "")
+        self._for.setToolTip("\n".join(one.purposes))
 
     def _show_sides(self, one: Asked) -> None:
         """Of a line that needs it: on which side, as the picture shows it, the far side lies."""

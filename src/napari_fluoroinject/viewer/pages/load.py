@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QTabWidget
+from qtpy.QtWidgets import QSizePolicy, QTabWidget
 
 from napari_fluoroinject.viewer.pages.load_carm import CArmTab
 from napari_fluoroinject.viewer.pages.load_files import FilesTab
@@ -34,9 +34,26 @@ class LoadPage(Page):
         ):
             self.tabs.addTab(tab, words)
             self.tabs.setTabToolTip(self.tabs.count() - 1, tip)
+        self.tabs.currentChanged.connect(lambda _index: self._fit())
+        self._fit()
         self.column.addWidget(self.tabs)
         self.column.addWidget(self.runs)
         self.column.addStretch(1)
+
+    def show_tab(self, tab: str) -> None:
+        """Show one of the tabs: `files`, `pacs` or `c-arm`."""
+        named = {"files": self.files, "pacs": self.pacs, "c-arm": self.carm}
+        self.tabs.setCurrentWidget(named[tab])
+
+    def _fit(self) -> None:
+        """Only the tab that is shown counts for the height: the runs stand right below it."""
+        for index in range(self.tabs.count()):
+            tab = self.tabs.widget(index)
+            if tab is not None:
+                shown = index == self.tabs.currentIndex()
+                policy = QSizePolicy.Policy.Preferred if shown else QSizePolicy.Policy.Ignored
+                tab.setSizePolicy(QSizePolicy.Policy.Preferred, policy)
+        self.tabs.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
 
     def release(self) -> None:
         """Hear nothing more, in no tab."""

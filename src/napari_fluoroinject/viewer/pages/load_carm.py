@@ -6,13 +6,12 @@ import time
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem
 
 from napari_fluoroinject.viewer.arrivals import Arrivals, Arrived
 from napari_fluoroinject.viewer.opening import open_sources
 from napari_fluoroinject.viewer.pages.page import Page
-from napari_fluoroinject.viewer.pages.pictures import pixmap
+from napari_fluoroinject.viewer.pages.pictures import icon
 from napari_fluoroinject.viewer.pages.said import Sentence, button
 from napari_fluoroinject.viewer.receiving import Light, Receiving
 from napari_fluoroinject.viewer.thumbnails import SIDE_PX
@@ -118,7 +117,7 @@ class CArmTab(Page):
             self.runs.insertItem(0, item)
         item.setData(_ARRIVED, arrived)
         if arrived.picture is not None:
-            item.setIcon(QIcon(pixmap(arrived.picture)))
+            item.setIcon(icon(arrived.picture))
         self._write(item)
 
     def _mark(self) -> None:

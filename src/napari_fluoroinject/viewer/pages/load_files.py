@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFrame, QHBoxLayout, QLabel, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QVBoxLayout
 
+from napari_fluoroinject.rendering import palette
 from napari_fluoroinject.spool.private import make_private
 from napari_fluoroinject.viewer.opening import open_sources
 from napari_fluoroinject.viewer.pages.page import Page
-from napari_fluoroinject.viewer.pages.said import JobLine, Sentence, button
+from napari_fluoroinject.viewer.pages.said import JobLine, Sentence, button, choice
 from napari_fluoroinject.viewer.sample_scenes import SCENES, write_scene
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class DropArea(QFrame):
         super().__init__()
         self._dropped = dropped
         self.setAcceptDrops(True)
-        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self.setStyleSheet(f"DropArea {{ border: 1px dashed {palette.MUTED}; }}")
         self.setMinimumHeight(_DROP_PX)
         self.setToolTip("Drop DICOM files or folders here")
         self.setAccessibleName("Drop area for files and folders")
@@ -63,20 +64,13 @@ class FilesTab(Page):
         self.drop = DropArea(self.open)
         self.line = JobLine()
         self.said = Sentence(name="what became of it")
-        self.recent = QComboBox()
-        self.recent.setToolTip("What was opened since this window began; nothing is kept on disk")
-        self.recent.setAccessibleName("Recent files")
-        self.recent.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
+        self.recent = choice(
+            "Recent files", "What was opened since this window began; nothing is kept on disk"
         )
         self.again = button("Open again", "Open the recent file or folder", self._again)
-        self.samples = QComboBox()
+        self.samples = choice("Sample data", "Synthetic loops, one for each group of procedures")
         self.samples.addItems([scene.words for scene in SCENES])
-        self.samples.setToolTip("Synthetic loops, one for each group of procedures")
-        self.samples.setAccessibleName("Sample data")
-        self.samples.setSizeAdjustPolicy(
-            QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon
-        )
+
         self.sample = button("Open sample", "Make this synthetic loop and open it", self.make)
         self._lay_out()
         self._show_recent()

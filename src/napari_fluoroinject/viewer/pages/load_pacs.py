@@ -30,7 +30,7 @@ from napari_fluoroinject.viewer.pacs_query import (
 from napari_fluoroinject.viewer.pages.load_table import StudyTable
 from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.pages.preview import Preview
-from napari_fluoroinject.viewer.pages.said import JobLine, Sentence, button
+from napari_fluoroinject.viewer.pages.said import JobLine, Sentence, button, choice
 from napari_fluoroinject.viewer.retrieval import Retrieval
 from napari_fluoroinject.viewer.waiting import patiently
 
@@ -52,10 +52,8 @@ class PacsTab(Page):
             "first_day": _field("From day", "YYYY-MM-DD"),
             "last_day": _field("To day", "YYYY-MM-DD"),
         }
-        self.modality = QComboBox()
+        self.modality = choice("Modality", "Modality of the studies that are asked for")
         self.modality.addItems(list(WANTED))
-        self.modality.setToolTip("Modality of the studies that are asked for")
-        self.modality.setAccessibleName("Modality")
         self.find_button = button("Find", "Ask the PACS for studies", self.ask)
         self.line = JobLine()
         self.said = Sentence(name="what the PACS answered")
@@ -217,13 +215,14 @@ class PacsTab(Page):
         self._fields["last_day"].setText(last)
 
     def _endpoints(self) -> QComboBox:
-        made = QComboBox()
+        made = choice(
+            "PACS", "An endpoint of the settings, or its address (pacs://, dicomweb+https://)"
+        )
         made.setEditable(True)
         made.addItems(sorted(self.bench.settings.endpoints))
-        made.setToolTip("An endpoint of the settings, or its address (pacs://, dicomweb+https://)")
-        made.setAccessibleName("PACS")
-        made.setPlaceholderText("name, or pacs://OURS:THEIRS@host:port")
-        made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        typed = made.lineEdit()
+        if typed is not None:  # of the list itself it would be a least width
+            typed.setPlaceholderText("name, or pacs://OURS:THEIRS@host:port")
         return made
 
     def _lay_out(self) -> None:
@@ -244,7 +243,7 @@ class PacsTab(Page):
             ("Any", None, "Studies of any day"),
         ):
             quick.addWidget(button(words, tip, partial(self._set_days, count)))
-        form.addRow("", quick)
+        form.addRow(quick)
         form.addRow("Modality", self.modality)
         self.column.addLayout(form)
         for widget in (self.find_button, self.line, self.said, self.table, self.preview):

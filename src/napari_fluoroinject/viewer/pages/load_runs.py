@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QIcon, QKeyEvent
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem
 
 from napari_fluoroinject.viewer.describe import run_words
 from napari_fluoroinject.viewer.pages.page import Page
-from napari_fluoroinject.viewer.pages.pictures import pixmap
+from napari_fluoroinject.viewer.pages.pictures import icon
 from napari_fluoroinject.viewer.pages.said import button
 from napari_fluoroinject.viewer.thumbnails import SIDE_PX, Thumbnails
 
@@ -116,17 +116,14 @@ class OpenRuns(Page):
         session = self.bench.session
         role = {session.run: " · shown", session.beside: " · beside"}.get(run, "")
         first, second = run_words(run)
-        item = QListWidgetItem(f"{run.name}{role}\n{first}\n{second}")
+        sign = "\N{BLACK RIGHT-POINTING TRIANGLE} " if role else ""
+        item = QListWidgetItem(f"{sign}{run.name}{role}\n{first}\n{second}")
         item.setToolTip(item.text())
         item.setData(_UID, run.uid)
         item.setSizeHint(QSize(0, _ROW_PX))
         picture = self.thumbnails.of(run)
         if picture is not None:
-            item.setIcon(QIcon(pixmap(picture)))
-        if run is session.run:
-            font = item.font()
-            font.setBold(True)
-            item.setFont(font)
+            item.setIcon(icon(picture))
         return item
 
     def _enable(self) -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
+from napari_fluoroinject.viewer import works
 from napari_fluoroinject.viewer.marked import (
     FOLLOWING,
+    NOT_FOLLOWED,
     needle_angle,
     needle_said,
     target_said,
@@ -33,13 +35,17 @@ class NeedlePage(Page):
     def __init__(self, bench: Bench) -> None:
         super().__init__(bench)
         self.following = said("State of the first look", quiet=True)
+        self.look_button = button(
+            "Follow the picture",
+            "Measure the motion of the anatomy, and look for a needle",
+            self.look_again,
+        )
         self.proposal = Proposal(bench)
         self.landmarks = LandmarkList(bench)
         self._make_tools()
         self._needle, self._target = said("Needle"), said("Target")
         self._numbers = said("Distance and angle")
         self._gauge = said("Gauge", quiet=True)
-        self._history = said("Undo and redo", quiet=True)
         self._lay_out()
         self._armed = QTimer(self)
         self._armed.setInterval(_ARMED_EVERY_MS)
@@ -47,14 +53,14 @@ class NeedlePage(Page):
         signals = bench.session.signals
         for signal in (signals.shown, signals.draft, signals.look, signals.results):
             self.listen(signal, self.refresh)
+        self.listen(bench.jobs.changed, self._show_following)
         self.refresh()
 
     def refresh(self) -> None:
         """Show what is said now."""
         session = self.bench.session
         run, annotation = session.run, session.annotation
-        followed = run is None or session.motion_of(run.uid) is not None
-        tell(self.following, "" if followed else FOLLOWING)
+        self._show_following()
         tell(self._needle, "".join(needle_said(session)) if run else "Open a run first.")
         tell(self._target, "".join(target_said(session)) if run else "")
         for one in (self.needle, self.target):
@@ -63,15 +69,17 @@ class NeedlePage(Page):
         self.remove_target.setEnabled(annotation.target_px is not None)
         apart, angle = tip_to_target(session), needle_angle(session)
         numbers = [f"Tip to target: {apart}"] if apart else []
-        tell(self._numbers, "\n".join([*numbers, *([f"Needle: {angle}"] if angle else [])]))
+        tell(self._numbers, "\n".join([*numbers, *([f"Needle angle: {angle}"] if angle else [])]))
         tell(self._gauge, _gauge(annotation.gauge))
-        undoes, redoes = session.undoes, session.redoes
-        told = [f"Ctrl+Z takes back: {undoes}."] if undoes else []
-        told += [f"Ctrl+Shift+Z does again: {redoes}."] if redoes else []
-        tell(self._history, " ".join(told))
         self.proposal.refresh()
         self.landmarks.refresh()
         self.show_armed()
+
+    def look_again(self) -> None:
+        """Follow the picture and look for a needle, where no look came of it yet."""
+        if (run := self.bench.session.run) is not None:
+            works.look_at(self.bench, run)
+            self._show_following()
 
     def accept(self) -> None:
         """Accept what is proposed."""
@@ -100,6 +108,18 @@ class NeedlePage(Page):
         self._armed.stop()
         super().hideEvent(event)
 
+    def _show_following(self, _job: object = None) -> None:
+        """Say whether marks are moved with the anatomy, as long as they are not."""
+        session = self.bench.session
+        run = session.run
+        if run is None or session.motion_of(run.uid) is not None:
+            told, looking = "", True
+        else:
+            looking = any(one.name == f"Look at {run.name}" for one in self.bench.jobs.running)
+            told = FOLLOWING if looking else NOT_FOLLOWED
+        tell(self.following, told)
+        self.look_button.setVisible(not looking)
+
     def _make_tools(self) -> None:
         self.needle = button(
             "Needle: 2 clicks (N)",
@@ -126,6 +146,7 @@ class NeedlePage(Page):
     def _lay_out(self) -> None:
         self.column.addWidget(heading("Needle and target"))
         self.column.addWidget(self.following)
+        self.column.addWidget(self.look_button)
         self.column.addWidget(self.proposal)
         self.column.addLayout(row(self.needle, self.target))
         for one in (self._needle, self._target, self._numbers, self._gauge):
@@ -133,7 +154,6 @@ class NeedlePage(Page):
         self.column.addLayout(row(self.remove_needle, self.remove_target))
         self.column.addWidget(heading("Landmarks"))
         self.column.addWidget(self.landmarks)
-        self.column.addWidget(self._history)
         self.column.addStretch(1)
 
     def _arm(self, tool: str) -> None:

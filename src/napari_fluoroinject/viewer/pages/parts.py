@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-SHAPES = {"critical": "\N{BLACK OCTAGON}", "high": "▲", "moderate": "◆", "info": "●"}
+SHAPES = {"critical": "■", "high": "▲", "moderate": "◆", "info": "●"}
 """A shape of its own for each severity: its colour never stands alone."""
 NAME_ASKED = "Your name"
 
@@ -123,8 +123,8 @@ class Card(QFrame):
     def add(self, text: str, *, quiet: bool = False) -> QLabel:
         """Add a paragraph."""
         label = said(text[:60], quiet=quiet)
+        self.column.addWidget(label)  # first: without a parent it would be shown as a window
         tell(label, text)
-        self.column.addWidget(label)
         return label
 
     def add_buttons(self, buttons: Sequence[QPushButton]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtGui import QIcon, QImage, QPixmap
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -18,3 +18,11 @@ def pixmap(grey: npt.NDArray[np.uint8]) -> QPixmap:
     # copied: Qt keeps no reference to the bytes
     image = QImage(whole.tobytes(), columns, rows, columns, QImage.Format.Format_Grayscale8)
     return QPixmap.fromImage(image.copy())
+
+
+def icon(grey: npt.NDArray[np.uint8]) -> QIcon:
+    """The same as the icon of a line, untinted also where the line is selected."""
+    made, drawn = QIcon(), pixmap(grey)
+    for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected, QIcon.Mode.Active):
+        made.addPixmap(drawn, mode)
+    return made

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from napari_fluoroinject.model.needle import NoNeedle
 from napari_fluoroinject.rendering.palette import NEEDLE
 from napari_fluoroinject.viewer.marked import proposal, proposal_said
-from napari_fluoroinject.viewer.pages.parts import Card, button, operator_line
+from napari_fluoroinject.viewer.pages.parts import Card, button, operator_line, tell
 
 if TYPE_CHECKING:
     from napari_fluoroinject.viewer.bench import Bench
@@ -38,10 +38,11 @@ class Proposal(Card):
         self.accept.setEnabled(bool(session.operator or self.name.text().strip()))
         if found is not None:
             self.head.setText("◇ Needle proposed, not accepted")
-            self.text.setText(proposal_said(found))
+            tell(self.text, proposal_said(found))
         elif look is not None and isinstance(look.needle, NoNeedle):
             self.head.setText("○ No needle proposed")
-            self.text.setText(f"{look.needle.reason}. Mark it with two clicks.")
+            reason = look.needle.reason
+            tell(self.text, f"{reason[:1].upper()}{reason[1:]}. Mark it with two clicks.")
 
     def take(self) -> None:
         """Accept the proposal in the name of the operator; without a name, ask for it."""

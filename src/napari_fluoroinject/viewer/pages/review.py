@@ -23,7 +23,14 @@ from napari_fluoroinject.viewer.pages.parts import (
 )
 from napari_fluoroinject.viewer.pages.sign_off import SignOffBox
 from napari_fluoroinject.viewer.seen import not_analysed
-from napari_fluoroinject.viewer.told import measures, numbers, report_text, reviewed, vascular
+from napari_fluoroinject.viewer.told import (
+    lengths,
+    measures,
+    numbers,
+    report_text,
+    reviewed,
+    vascular,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,6 +96,7 @@ class ReviewPage(Page):
             self._body.addWidget(card)
         self._body.addWidget(_vascular(report))
         self._add_rows("Measured", numbers(report))
+        self._body.addWidget(_quiet("Basis of lengths", lengths(report)))
         self._add_rows("For the procedure", measures(report))
         self._add("Of the expected spread", (one.text for one in report.expected))
         self._add("Not known, not judged", statement.unknowns(report))
@@ -171,7 +179,11 @@ def _number(one: Row) -> QWidget:
     first.setText(f"{one.label}: {one.value}")
     column.addWidget(first)
     if one.note:
-        note = said(f"About {one.label}", quiet=True)
-        note.setText(one.note)
-        column.addWidget(note)
+        column.addWidget(_quiet(f"About {one.label}", one.note))
     return box
+
+
+def _quiet(name: str, text: str) -> QWidget:
+    label = said(name, quiet=True)
+    label.setText(text)
+    return label

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
+    QComboBox,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_fluoroinject.viewer.jobs import Job
+
+_LEAST_LETTERS = 8
 
 
 class Sentence(QLabel):
@@ -97,4 +100,15 @@ def button(words: str, tip: str, clicked: Callable[[], object]) -> QPushButton:
     made.setAccessibleName(words)
     made.setAutoDefault(False)
     made.clicked.connect(lambda _checked=False: clicked())
+    return made
+
+
+def choice(name: str, tip: str) -> QComboBox:
+    """A list of choices that is as wide as the page lets it be, whatever stands in it."""
+    made = QComboBox()
+    made.setToolTip(tip)
+    made.setAccessibleName(name)
+    made.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    made.setMinimumContentsLength(_LEAST_LETTERS)
+    made.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return made

@@ -25,7 +25,7 @@ class SignOffBox(QWidget):
         self._bench = bench
         self._report: Report | None = None
         self._signed = False
-        self.boxes = {box: QCheckBox(f"{name}: looked at") for box, name in BOXES.items()}
+        self.boxes = {box: QCheckBox(name) for box, name in BOXES.items()}
         self.name = operator_line(lambda _name: self._ready())
         self.sign = button("Sign", "Say that you looked at all three", self.take, large=True)
         self.withdraw = button("Take back", "Take the sign-off back", self._withdraw)
@@ -33,10 +33,10 @@ class SignOffBox(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(4)
-        column.addWidget(heading("Operator's sign-off"))
+        column.addWidget(heading("Sign-off: I have looked at"))
         for one in self.boxes.values():
             one.setToolTip("Tick what you have looked at in this run")
-            one.setAccessibleName(one.text())
+            one.setAccessibleName(f"Looked at: {one.text()}")
             one.toggled.connect(lambda _on: self._ready())
             column.addWidget(one)
         for widget in (self.name, self.sign, self._state, self.withdraw):
