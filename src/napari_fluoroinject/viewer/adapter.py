@@ -124,7 +124,7 @@ def _steady_text(canvas: Any, model: Any) -> None:
             if "_on_box_change" not in vars(visual):
                 visual._on_box_change = _SteadyBox(visual, model)  # noqa: SLF001 - see the module
 
-    overlay.events.visible.connect(settle)  # napari makes the box when it is shown
+    overlay.events.visible.connect(settle, priority=-1)  # napari makes it when it is shown
     settle()
 
 
