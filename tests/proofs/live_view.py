@@ -25,6 +25,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.live import warm_up
+from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.endpoints.base import Frame
 from napari_fluoroinject.live.receiver import Receiver
 from napari_fluoroinject.live.running import RunningMaps
@@ -129,6 +131,9 @@ def measure(*, hz: float, size: int, seconds: float, maps: bool = True) -> Figur
     from napari_fluoroinject.viewer.live.screen import LiveScreen
 
     get_qapp()
+    if maps:  # loaded once a program, at its first feed
+        ground = np.random.default_rng(0).integers(900, 1100, (size, size), np.uint16)
+        warm_up(ground, unknown_scale("uint16"), on=choose("cpu"))
     folder = Path(tempfile.mkdtemp(prefix="live-view-"))
     ours, theirs = socket.socketpair()
     screen = LiveScreen()

@@ -41,6 +41,9 @@ def test_a_file_is_watched_recorded_frozen_opened_and_stopped(qtbot, panel, benc
     assert not panel.controls.start.isEnabled()
     assert "frames recorded." in panel.controls.received.text()
     assert "GB" in panel.controls.room.text()
+    panel.picture.close()
+    panel.controls.show_picture.click()
+    assert panel.picture.isVisible()
     panel.controls.freeze.click()
     settle(qtbot, lambda: "FROZEN" in head.text())
     before = panel._watched.receiver.told.recorded

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from napari_fluoroinject.dicom.cine_object import encode_series, phantom_identity, write_cine
 from napari_fluoroinject.phantom import PhantomSettings
 from napari_fluoroinject.viewer.opening import (
     Found,
@@ -94,6 +95,22 @@ def test_a_run_that_is_open_keeps_its_name_and_is_shown(bench, run, both_views):
     open_sources(bench, [str(run.files[0])])
     assert bench.session.run is run
     assert len(bench.session.runs) == 3
+
+
+def test_a_run_of_single_frames_that_grew_takes_the_place_of_the_shorter_one(bench, tmp_path):
+    loop = bench.session.runs[0].loop
+    frames = encode_series(loop, kind="xa", identity=phantom_identity("grow", 0))
+    for number, one in enumerate(frames):
+        write_cine(one, tmp_path / f"{number:02}.dcm")
+    files = sorted(str(path) for path in tmp_path.glob("*.dcm"))
+    open_sources(bench, files[:5])
+    short = bench.session.run
+    open_sources(bench, files)
+    assert bench.session.run.uid == short.uid
+    assert bench.session.run.name == short.name
+    assert (short.loop.shape[0], bench.session.run.loop.shape[0]) == (5, len(files))
+    open_sources(bench, files[:5])
+    assert bench.session.run.loop.shape[0] == len(files)
 
 
 def test_an_address_where_nobody_answers_is_told(bench, notices):

@@ -57,6 +57,8 @@ class CurvesPanel(QWidget):
         for signal, slot in self._heard:
             signal.disconnect(slot, missing_ok=True)
         self._heard.clear()
+        for plot in self._plots:
+            plot.release()
 
     def show_point(self, point_px: Point | None) -> None:
         """Show the opacity at a place of the picture, in the reference pose; None = at none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.linking import LinkBasis
     from napari_fluoroinject.viewer.scene import Scene
 
+WIDEST = 50
+"""Characters of a line: half a window of 1366 pixels, less the dock and a colour bar."""
 SYNTHETIC = "SYNTHETIC DATA"
 _EVEN = 0.02
 """Frame times that differ by less, as a share of the usual one, are even."""
@@ -44,6 +47,15 @@ def picture_text(scene: Scene, frame: int, *, kind: MapKind = "none") -> str:
         lines.append("results are out of date: something was marked since")
     if getattr(loop, "synthetic", False):
         lines.append(SYNTHETIC)
+    return "\n".join(lines)
+
+
+def wrapped(text: str) -> str:
+    """Break lines that would run out of a small picture, or under its colour bar."""
+    lines = (
+        textwrap.fill(line, WIDEST, subsequent_indent="   ", break_long_words=False)
+        for line in text.split("\n")
+    )
     return "\n".join(lines)
 
 

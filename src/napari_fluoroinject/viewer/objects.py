@@ -98,6 +98,8 @@ def status_words(receipt: Receipt) -> str:
 
 def why_not_written(session: Session, run: Run) -> str:
     """Why no results can be written of a run now; empty where they can."""
+    if not run.files:
+        return "Recorded from a live feed, without patient and study: nothing can be written back."
     if session.analysed_of(run.uid) is None:
         return "Not analysed yet: analyse the run first."
     if session.out_of_date_of(run.uid):

@@ -134,7 +134,7 @@ def find_runs(sources: Sequence[str], settings: Settings, *, room: Path, tell: P
 
 
 def runs_of(found: Found, open_runs: Sequence[Run], *, origin: str) -> tuple[Run, ...]:
-    """Name the runs of what was found; one that is open already is that same run.
+    """Name the runs of what was found; one that is open already is that same run, or a longer one.
 
     Parameters
     ----------
@@ -150,12 +150,14 @@ def runs_of(found: Found, open_runs: Sequence[Run], *, origin: str) -> tuple[Run
     runs: dict[str, Run] = {}
     for loop, files in found.loops:
         uid = loop.reference.sop_instance_uid
-        if uid in known:
+        if uid in known and len(known[uid].files) >= len(files.paths):
             runs[uid] = known[uid]
             continue
-        names.append(run_name(loop.view, names))
+        # single frames that came one by one: the longer run takes the place of the shorter
+        name = known[uid].name if uid in known else run_name(loop.view, names)
+        names.append(name)
         runs[uid] = Run(
-            loop=loop, files=files.paths, name=names[-1], origin=origin, recorded=files.recorded
+            loop=loop, files=files.paths, name=name, origin=origin, recorded=files.recorded
         )
     return tuple(runs.values())
 
@@ -179,6 +181,10 @@ def notices_of(failures: Sequence[str]) -> tuple[str, ...]:
 
 
 def _show(session: Session, runs: Sequence[Run]) -> None:
+    new = {run.uid: run for run in runs}
+    for run in session.runs:
+        if new.get(run.uid, run) is not run:
+            session.close(run.uid)
     session.add(*runs)
     session.show(runs[0].uid)
     beside = other_plane(runs[0], runs)

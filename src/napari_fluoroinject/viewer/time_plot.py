@@ -68,6 +68,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             pen=pg.mkPen(palette.ONSET, width=1, style=Qt.PenStyle.DashLine)
         )
         self._words = {name: _word(colour) for name, colour in _WORDS.items()}
+        self._released = False
         self._drawn: list[Any] = []
         self._names: list[tuple[Any, float]] = []
         for item in (self.masks, self.onset, self.cursor, *self._words.values()):
@@ -133,10 +134,18 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         """Move the line of the shown frame; nothing is drawn anew."""
         self.cursor.setPos(at)
 
+    def release(self) -> None:
+        """Delete the menu that pyqtgraph makes without a parent; nothing is drawn after this."""
+        self._released = True
+        item = self.getPlotItem()
+        if item.ctrlMenu is not None:
+            item.ctrlMenu.deleteLater()
+            item.ctrlMenu = None
+
     def resizeEvent(self, event: Any) -> None:  # noqa: N802  # Qt's name
         """Keep names and words apart in pixels, whatever the size."""
         super().resizeEvent(event)
-        if hasattr(self, "_names"):  # pyqtgraph resizes while it is being made
+        if hasattr(self, "_names") and not self._released:  # pyqtgraph resizes early and late
             self._settle()
 
     def _say(self, word: str, at: float | None, text: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_fluoroinject.viewer import overlays
+from napari_fluoroinject.viewer import hud, overlays
 from napari_fluoroinject.viewer.board import Board
 from napari_fluoroinject.viewer.layers import (
     SUBTRACTED,
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Base = Literal["both", "native", "subtracted"]
 _NOT_SEEN_PX = 0.3
 """A needle that would move by less stays where it is: each change costs milliseconds."""
-TEXT_PT = 11
+TEXT_PT = 9
 _OWN_COLOUR = "#EEF1F5"
 
 
@@ -142,6 +142,7 @@ class View:
 
     def say(self, text: str) -> None:
         """Write on the picture, top left."""
+        text = hud.wrapped(text)
         if self.viewer.canvas.overlays.text.text != text:
             self._say(text)
 

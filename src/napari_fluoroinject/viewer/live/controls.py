@@ -64,6 +64,9 @@ class Controls(QWidget):
             "Freeze: loop the last 10 s", "Loop what was recorded; recording goes on"
         )
         self.freeze.setCheckable(True)
+        self.show_picture = _button(
+            "Show the picture", "Bring the window with the live picture to the front"
+        )
         self.brighten = _button("Brightness of this picture", "Set black and white by the picture")
         self.open = _button(
             "Open the recording", "Open what is recorded so far as a run, without patient or study"
@@ -98,7 +101,8 @@ class Controls(QWidget):
             widget.setEnabled(not running)
         for button in (self.stop, self.begin):
             button.setEnabled(running)
-        self.brighten.setEnabled(running or recorded)
+        for button in (self.brighten, self.show_picture):
+            button.setEnabled(running or recorded)
         for button in (self.freeze, self.open):
             button.setEnabled(recorded)
 
@@ -129,7 +133,7 @@ class Controls(QWidget):
         column.addLayout(grid)
         for widget in (self.bar, self.legend, self.maps, self.problem):
             column.addWidget(widget)
-        for button in (self.freeze, self.brighten, self.open):
+        for button in (self.freeze, self.show_picture, self.brighten, self.open):
             column.addWidget(button)
 
     def _choose(self) -> None:

@@ -120,6 +120,11 @@ class LivePanel(Page):
         else:
             self.picture.view.freeze(loop)
 
+    def show_picture(self) -> None:
+        """Bring the picture to the front, also where its window was closed."""
+        self.picture.show()
+        self.picture.raise_()
+
     def open_recording(self) -> None:
         """Open what is recorded so far as a run, beside those that lie open."""
         loop = self._recorded(last_s=None)
@@ -179,6 +184,7 @@ class LivePanel(Page):
         controls.freeze.toggled.connect(self.freeze)
         controls.brighten.clicked.connect(self.picture.view.brighten)
         controls.open.clicked.connect(self.open_recording)
+        controls.show_picture.clicked.connect(self.show_picture)
         controls.map_kind.currentIndexChanged.connect(self.tell)
 
     def _watch(self, connected: Connected) -> None:
@@ -196,7 +202,7 @@ class LivePanel(Page):
         self.controls.freeze.setChecked(False)
         self.picture.set_synthetic(connected.synthetic)
         self.picture.view.watch(receiver, maps)
-        self.picture.show()
+        self.show_picture()
         maps.start()
         receiver.start()
         self.tell()

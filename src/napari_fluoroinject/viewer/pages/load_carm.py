@@ -92,7 +92,8 @@ class CArmTab(Page):
         if not arrived.readable:
             self.bench.session.signals.notice.emit(f"This object cannot be opened: {arrived.told}")
             return
-        if any(run.uid == arrived.uid for run in self.bench.session.runs):
+        here = {run.uid: len(run.files) for run in self.bench.session.runs}
+        if here.get(arrived.uid, 0) >= len(arrived.paths):
             self.bench.session.show(arrived.uid)
             return
         if self._opened.get(arrived.uid) == len(arrived.paths):

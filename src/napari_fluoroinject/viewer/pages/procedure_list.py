@@ -85,7 +85,7 @@ class ProcedureList(Page):
             font = item.font(0)
             font.setBold(item.data(0, _KEY) == planned)
             item.setFont(0, font)
-            name = self._procedure(item.data(0, _KEY)).name
+            name = _within(self._procedure(item.data(0, _KEY)))
             item.setText(0, f"\N{CHECK MARK} {name}" if item.data(0, _KEY) == planned else name)
         self._read()
         self.choose_button.setEnabled(self.bench.session.run is not None)
@@ -103,9 +103,9 @@ class ProcedureList(Page):
             region.setFlags(Qt.ItemFlag.ItemIsEnabled)
             self.tree.addTopLevelItem(region)
             for one in members:
-                item = QTreeWidgetItem([one.name])
+                item = QTreeWidgetItem([_within(one)])
                 item.setData(0, _KEY, one.key)
-                item.setToolTip(0, one.name)
+                item.setToolTip(0, f"{one.name}: Return or a double-click chooses it")
                 region.addChild(item)
             region.setExpanded(True)
         self.refresh()
@@ -185,3 +185,10 @@ class ProcedureList(Page):
         self.column.addLayout(asking)
         self.column.addWidget(self.page)
         self._leave()
+
+
+def _within(procedure: Procedure) -> str:
+    """The name as it fits below its region's title: what tells it apart must not be cut off."""
+    words = procedure.name.removeprefix(f"{procedure.region.capitalize()} ")
+    words = words.replace(" injection", "")
+    return f"{words[:1].upper()}{words[1:]}"
