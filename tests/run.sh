@@ -38,10 +38,7 @@ npe2 validate napari.yaml
 rm -f .coverage .coverage.*
 # Two workers: the suite is made for a machine with two cores.
 pytest -n 2 --cov --cov-report= --ignore=tests/viewer "$@"
-# The viewer on a screen that nobody sees: all with one Qt binding, widgets and windows with the other.
-on_screen() { xvfb-run -a -s "-screen 0 1920x1080x24" "$@"; }
-QT_API=pyqt6 on_screen pytest -n 2 --cov --cov-append --cov-report= tests/viewer
-QT_API=pyside6 on_screen pytest -n 2 --cov --cov-append --cov-report= -m "qt or screen" tests/viewer
+bash tests/run_viewer.sh -n 2 --cov --cov-append --cov-report=
 coverage report --skip-covered | tail -n 40
 coverage report --include='*/model/*,*/analysis/*,*/dicom/*' --fail-under=90 >/dev/null ||
   { echo "branch coverage of model, analysis and dicom is below 90 %"; exit 1; }

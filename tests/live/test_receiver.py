@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from napari_fluoroinject.endpoints.base import Frame
 from napari_fluoroinject.errors import EndpointError, StorageError
-from napari_fluoroinject.live.receiver import RETRY_S, STALE_S, Received, Receiver
+from napari_fluoroinject.live.receiver import STALE_S, Received, Receiver
 from napari_fluoroinject.live.slot import Handover, Shot, Slot
+from napari_fluoroinject.live.writing import RETRY_S
 from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.recording import Recorder, Recording
 
@@ -155,6 +157,7 @@ def test_pictures_go_on_while_the_disk_is_full_and_what_is_not_recorded_is_count
     now_s[0] += RETRY_S
     feed.give(frame(5))
     until(lambda: receiver.told.recorded == 1)
+    until(lambda: receiver.told.recording_error == "")
     assert (receiver.told.recording_error, receiver.told.unrecorded) == ("", 5)
     assert recorder.kept == [5]
     receiver.close()
@@ -237,3 +240,59 @@ def test_the_rate_is_that_of_the_frames_that_came():
     until(lambda: receiver.told.rate_hz == pytest.approx(30.0))
     assert receiver.told.frame_bytes == 4 * 6 * 2
     receiver.close()
+
+
+def test_a_slow_disk_holds_up_no_picture_and_what_waits_is_kept_at_the_end():
+    go, recorder = threading.Event(), Refusing()
+    recorder.full = False
+    keep = recorder.add
+
+    def slowly(pixels, **what):
+        go.wait(60)
+        keep(pixels, **what)
+
+    recorder.add = slowly
+    receiver = Receiver(Fed(*(frame(index) for index in range(30))), recorder=recorder)
+    receiver.start()
+    until(lambda: receiver.told.frames == 30)
+    assert receiver.slot.take().index == 29
+    assert receiver.told.recorded == 0
+    threading.Timer(0.05, go.set).start()
+    receiver.close()
+    assert recorder.kept == [*range(30)]
+    assert recorder.closed
+
+
+def test_frames_that_wait_for_the_disk_are_bounded_and_none_is_lost(monkeypatch):
+    monkeypatch.setattr("napari_fluoroinject.live.writing.MOST_WAITING_BYTES", 4 * 48)
+    go, recorder = threading.Event(), Refusing()
+    recorder.full = False
+    keep = recorder.add
+
+    def slowly(pixels, **what):
+        go.wait(60)
+        keep(pixels, **what)
+
+    recorder.add = slowly
+    receiver = Receiver(Fed(*(frame(index) for index in range(30))), recorder=recorder)
+    receiver.start()
+    until(lambda: receiver.told.frames == 4)
+    time.sleep(0.05)
+    assert receiver.told.frames == 4  # the feed waits
+    go.set()
+    until(lambda: receiver.told.recorded == 30)
+    receiver.close()
+    assert recorder.kept == [*range(30)]
+
+
+def test_threads_take_short_turns_only_while_a_feed_is_received():
+    usual = sys.getswitchinterval()
+    one, other = Fed(), Fed()
+    first, second = Receiver(one), Receiver(other)
+    first.start()
+    second.start()
+    until(lambda: sys.getswitchinterval() < usual)
+    first.close()
+    assert sys.getswitchinterval() < usual
+    second.close()
+    assert sys.getswitchinterval() == usual

@@ -1,8 +1,9 @@
 """The live view beside a producer in another process that is faster than any screen.
 
 Run as `python -m tests.proofs.live_view` from the root of the repository, on a screen (xvfb-run).
-A frame's age is counted from the moment at which the producer made it, by the clock that both
-processes share, to the moment at which the canvas was drawn with it.
+Frames lie in a ring of shared memory, as a frame grabber's do; where the ring is full the producer
+waits, and `made_per_s` tells. A frame's age is counted from the moment at which it was made, by
+the clock that both processes share, to the moment at which the canvas was drawn with it.
 """
 
 from __future__ import annotations
@@ -18,11 +19,14 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.live import warm_up
+from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.endpoints.base import Frame
 from napari_fluoroinject.live.receiver import Receiver
 from napari_fluoroinject.live.running import RunningMaps
@@ -34,7 +38,8 @@ if TYPE_CHECKING:
 
 HEAD = struct.Struct("<Qd")  # number of the frame, when it was made
 PICTURES = 4
-MIB = 1 << 20
+RING = 32
+"""Frames that may wait for the receiver."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,34 +64,45 @@ class Figures:
     stale_words: str
 
 
-def produce(where: socket.socket, *, hz: float, size: int, seconds: float) -> None:
-    """Stand for a frame grabber: frames at a fixed rate, whatever becomes of them."""
+def produce(where: socket.socket, ring: str, *, hz: float, size: int, seconds: float) -> None:
+    """Stand for a frame grabber: frames at a fixed rate into a ring, a word for each."""
+    memory = SharedMemory(ring)
+    rows = np.ndarray((RING, size, size), np.uint16, memory.buf)
     rng = np.random.default_rng(0)
     ground = np.linspace(900, 3000, size * size).reshape(size, size)
     frames = [(ground + rng.normal(0, 40, ground.shape)).astype("<u2") for _ in range(PICTURES)]
     began = time.monotonic()
     for index in range(round(hz * seconds)):
+        if index >= RING:
+            where.recv(1)  # a place is free again
         time.sleep(max(0.0, began + index / hz - time.monotonic()))
+        rows[index % RING] = frames[index % PICTURES]
         where.sendall(HEAD.pack(index, time.monotonic()))
-        where.sendall(frames[index % PICTURES].data)
     where.shutdown(socket.SHUT_WR)
+    while where.recv(4096):
+        pass
+    del rows
+    memory.close()
 
 
 class Piped(Closing):
     """The producer's frames as a feed; `made_s` tells when each was made."""
 
     def __init__(self, where: socket.socket, size: int) -> None:
-        self._where, self._size = where, size
+        self._where = where
+        self.ring = SharedMemory(create=True, size=2 * RING * size**2)
+        self._rows = np.ndarray((RING, size, size), np.uint16, self.ring.buf)
         self.made_s: dict[int, float] = {}
 
     def __iter__(self) -> Iterator[Frame]:
-        head, pixels = bytearray(HEAD.size), np.empty((self._size, self._size), np.uint16)
         first = None
-        while self._read(memoryview(head)) and self._read(pixels.data.cast("B")):
+        while head := self._where.recv(HEAD.size, socket.MSG_WAITALL):
             index, made_s = HEAD.unpack(head)
             first = made_s if first is None else first
             self.made_s[index] = made_s
-            yield Frame(index=index, time_s=made_s - first, pixels=pixels)
+            yield Frame(index=index, time_s=made_s - first, pixels=self._rows[index % RING])
+            self._where.sendall(b".")
+        self._where.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
         try:
@@ -94,13 +110,11 @@ class Piped(Closing):
         except OSError:
             return  # the producer was first
 
-    def _read(self, into: memoryview) -> bool:
-        while into:
-            count = self._where.recv_into(into)
-            if not count:
-                return False
-            into = into[count:]
-        return True
+    def free(self) -> None:
+        """Give the ring back, once nobody reads it any more."""
+        del self._rows
+        self.ring.close()
+        self.ring.unlink()
 
 
 def rss_mib() -> float:
@@ -117,9 +131,11 @@ def measure(*, hz: float, size: int, seconds: float, maps: bool = True) -> Figur
     from napari_fluoroinject.viewer.live.screen import LiveScreen
 
     get_qapp()
+    if maps:  # loaded once a program, at its first feed
+        ground = np.random.default_rng(0).integers(900, 1100, (size, size), np.uint16)
+        warm_up(ground, unknown_scale("uint16"), on=choose("cpu"))
     folder = Path(tempfile.mkdtemp(prefix="live-view-"))
     ours, theirs = socket.socketpair()
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 * MIB)
     screen = LiveScreen()
     screen.show()
     spin(1.0)
@@ -134,7 +150,9 @@ def measure(*, hz: float, size: int, seconds: float, maps: bool = True) -> Figur
     ages_s = noted_ages(screen, feed)
     context = multiprocessing.get_context("spawn")
     producer = context.Process(
-        target=produce, args=(theirs,), kwargs={"hz": hz, "size": size, "seconds": seconds}
+        target=produce,
+        args=(theirs, feed.ring.name),
+        kwargs={"hz": hz, "size": size, "seconds": seconds},
     )
     if running is not None:
         running.start()
@@ -157,6 +175,7 @@ def measure(*, hz: float, size: int, seconds: float, maps: bool = True) -> Figur
     words = screen._head.text()
     receiver.close()
     ours.close()
+    feed.free()
     recorded = Recording.open(folder / "recording")
     kept = [int(one["index"]) for part in recorded.segments for one in part.records]
     figures = Figures(

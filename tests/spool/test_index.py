@@ -89,6 +89,16 @@ def test_every_row_is_told_however_many_there_are(database):
     assert [one.sop_instance_uid for one in index.every()] == added
 
 
+def test_what_came_since_a_time_is_told_and_nothing_that_was_purged(database):
+    index = Index(database)
+    for number in range(4):
+        index.add(arrival(f"1.{number}", received_s=float(number)), job=False)
+    with database.transaction() as connection:
+        connection.execute("UPDATE object SET purged_s = 9 WHERE sop_instance_uid = '1.3'")
+    assert [one.sop_instance_uid for one in index.since(1.0)] == ["1.1", "1.2"]
+    assert index.since(10.0) == ()
+
+
 def test_the_same_object_again_is_no_news_and_no_second_job(database):
     index = Index(database)
     assert index.add(arrival(), job=True)

@@ -90,9 +90,11 @@ def test_every_banner_has_a_word_a_shape_and_enough_contrast(freshness, frozen_s
 
 def test_what_came_and_what_is_on_disk_is_said():
     assert received_words(Received()) == "No frame yet."
-    assert received_words(GOOD) == "300 of 300 frames recorded."
+    assert received_words(GOOD) == "300 frames recorded."
     lossy = replace(GOOD, recorded=290, unrecorded=10, refused=1)
-    assert received_words(lossy) == "290 of 301 frames recorded; 11 not."
+    assert received_words(lossy) == "290 frames recorded; 11 not."
+    slow = replace(GOOD, recorded=200)
+    assert received_words(slow) == "200 frames recorded, 100 wait for the disk."
 
 
 def test_the_room_is_said_in_minutes_once_the_rate_is_known():

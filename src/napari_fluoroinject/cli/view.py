@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 BINDINGS = {"pyqt6": "PyQt6", "pyside6": "PySide6"}
 """What napari runs on, by the values of QT_API."""
-_NEEDED = ("napari", "qtpy", "pyqtgraph", "superqt", "psygnal", "platformdirs")
+_NEEDED = ("napari", "qtpy", "pyqtgraph", "psygnal", "platformdirs")
 _WITHOUT_SCREEN = ("offscreen", "minimal", "minimalegl", "vnc", "linuxfb", "eglfs")
 """Qt's platforms that need no display server."""
 

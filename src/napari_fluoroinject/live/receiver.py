@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from napari_fluoroinject.errors import FluoroinjectError, StorageError
+from napari_fluoroinject.errors import FluoroinjectError
+from napari_fluoroinject.live.prompt import prompt_threads
 from napari_fluoroinject.live.slot import Shot, Slot
+from napari_fluoroinject.live.writing import Writing
 from napari_fluoroinject.model.closing import Closing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_fluoroinject.endpoints.base import Feed, Frame
-    from napari_fluoroinject.recording import Recorder
+    from napari_fluoroinject.live.writing import Records
 
 log = logging.getLogger(__name__)
 
 STALE_S = 0.5
 """A picture that is older is not live any more."""
-RETRY_S = 1.0
-"""After a failure so long no frame is offered to the recorder."""
 _JOIN_S = 5.0
 _RATED = 60
 """The rate is that of so many frames."""
@@ -89,9 +89,9 @@ class Received:
 class Receiver(Closing):
     """Receives a feed in its own thread, from `start` until its end or `close`.
 
-    Each frame goes first into the slot and to the others, which never make it wait, then to the
-    disk: a disk that is slow makes the feed wait, a screen never does. A disk that is full is
-    told in `told`, and the pictures go on.
+    Each frame goes into the slot and to the others, which never make it wait, and to a thread that
+    records it: only a disk that is slow for long makes the feed wait, a screen never does. A disk
+    that is full is told in `told`, and the pictures go on.
 
     Parameters
     ----------
@@ -116,20 +116,20 @@ class Receiver(Closing):
         self,
         feed: Feed,
         *,
-        recorder: Recorder | None = None,
+        recorder: Records | None = None,
         others: tuple[Takes, ...] = (),
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.slot = Slot()
         self.clock = clock
         self.began_s = clock()
-        self._feed, self._recorder, self._others = feed, recorder, others
-        self._frames = self._recorded = self._unrecorded = self._refused = 0
+        self._feed, self._others = feed, others
+        self._writing = None if recorder is None else Writing(recorder, clock)
+        self._frames = self._refused = 0
         self._came_s: deque[float] = deque(maxlen=_RATED)
         self._frame_bytes: int | None = None
-        self._error = self._recording_error = self._refusal = ""
+        self._error = self._refusal = ""
         self._ended, self._stopping = threading.Event(), threading.Event()
-        self._retry_at_s = -np.inf
         self._thread = threading.Thread(
             target=self._run, name="fluoroinject-receiver", daemon=True
         )
@@ -142,19 +142,19 @@ class Receiver(Closing):
     @property
     def told(self) -> Received:
         """What came so far; may be read from any thread."""
-        came = tuple(self._came_s)
+        came, writing = tuple(self._came_s), self._writing
         span = came[-1] - came[0] if len(came) > 1 else 0.0
         return Received(
             frames=self._frames,
-            recorded=self._recorded,
-            unrecorded=self._unrecorded,
+            recorded=0 if writing is None else writing.recorded,
+            unrecorded=0 if writing is None else writing.unrecorded,
             refused=self._refused,
             rate_hz=(len(came) - 1) / span if span > 0 else None,
             frame_bytes=self._frame_bytes,
             last_at_s=came[-1] if came else None,
             ended=self._ended.is_set(),
             error=self._error,
-            recording_error=self._recording_error,
+            recording_error="" if writing is None else writing.error,
             refusal=self._refusal,
         )
 
@@ -171,6 +171,8 @@ class Receiver(Closing):
     def close(self) -> None:
         """End it, and wait until the recording is closed; a feed that hangs is left behind."""
         self.stop()
+        if self._thread.ident is None and self._writing is not None:
+            self._writing.close()  # never started
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
             if self._thread.is_alive():
@@ -178,10 +180,11 @@ class Receiver(Closing):
 
     def _run(self) -> None:
         try:
-            for frame in self._feed:
-                if self._stopping.is_set():
-                    break
-                self._take(frame)
+            with prompt_threads():
+                for frame in self._feed:
+                    if self._stopping.is_set():
+                        break
+                    self._take(frame)
         except FluoroinjectError as error:
             self._error = str(error)
         except Exception as error:  # the edge of the thread: a person gets a sentence
@@ -192,8 +195,8 @@ class Receiver(Closing):
                 "cable and its address, then start again"
             )
         finally:
-            if self._recorder is not None:
-                self._recorder.close()
+            if self._writing is not None:
+                self._writing.close()
             self._ended.set()
 
     def _take(self, frame: Frame) -> None:
@@ -212,24 +215,8 @@ class Receiver(Closing):
         self.slot.put(shot)
         for other in self._others:
             other.put(shot)
+        if self._writing is not None:
+            self._writing.put(shot)
         self._came_s.append(at_s)
-        self._record(shot)
         self._frame_bytes = pixels.nbytes
         self._frames += 1
-
-    def _record(self, shot: Shot) -> None:
-        if self._recorder is None:
-            return
-        if self.clock() < self._retry_at_s:
-            self._unrecorded += 1
-            return
-        try:
-            self._recorder.add(shot.pixels, index=shot.index, time_s=shot.time_s)
-        except (StorageError, ValueError) as error:
-            self._unrecorded += 1
-            self._recording_error = str(error)
-            self._retry_at_s = self.clock() + RETRY_S
-            log.warning("a live frame was not recorded: %s", type(error).__name__)
-        else:
-            self._recorded += 1
-            self._recording_error = ""

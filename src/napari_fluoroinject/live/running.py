@@ -20,6 +20,7 @@ from napari_fluoroinject.analysis.live import (
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError, FluoroinjectError
 from napari_fluoroinject.live.pictures import LiveMap, MapPicture, map_picture
+from napari_fluoroinject.live.prompt import step_back
 from napari_fluoroinject.live.slot import Handover, Shot
 from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.recording import unknown_scale
@@ -146,6 +147,7 @@ class RunningMaps(Closing):
             self._thread.join(_JOIN_S)
 
     def _run(self) -> None:
+        step_back()
         try:
             while not self._stopping.is_set():
                 shot = self._row.take(wait_s=_WAIT_S)

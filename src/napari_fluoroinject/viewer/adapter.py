@@ -22,6 +22,11 @@ def on_resized(viewer: napari.Viewer, callback: Callable[[], None]) -> Callable[
     return _on_canvas(viewer.window._qt_viewer.canvas, callback, "resize")  # noqa: SLF001 - see the module
 
 
+def steady_text(viewer: napari.Viewer) -> None:
+    """Keep the box behind a viewer's text as it is while the text keeps its size."""
+    _steady_text(viewer.window._qt_viewer.canvas, viewer)  # noqa: SLF001 - see the module
+
+
 def canvas_widget(viewer: napari.Viewer) -> QWidget:
     """Return the native widget of a viewer's canvas."""
     native: QWidget = viewer.window._qt_viewer.canvas.native  # noqa: SLF001 - see the module
@@ -68,6 +73,7 @@ class SecondView:
 
         self._view = QtViewer(model)
         self._view.dims.hide()  # its frame follows the first view
+        _steady_text(self._view.canvas, model)
         self.widget: QWidget = self._view
 
     def on_drawn(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -103,3 +109,41 @@ def _on_canvas(
         emitter.disconnect(happened)
 
     return disconnect
+
+
+def _steady_text(canvas: Any, model: Any) -> None:
+    """Spare the box what changes nothing.
+
+    napari makes it anew with each text, and with it a program for the graphics card: ten
+    milliseconds of each frame that is played.
+    """
+    overlay = model.canvas.overlays.text
+
+    def settle(_event: Any = None) -> None:
+        for visual in canvas._viewer_overlay_to_visual.get(overlay, ()):  # noqa: SLF001 - see the module
+            if "_on_box_change" not in vars(visual):
+                visual._on_box_change = _SteadyBox(visual, model)  # noqa: SLF001 - see the module
+
+    overlay.events.visible.connect(settle)  # napari makes the box when it is shown
+    settle()
+
+
+class _SteadyBox:
+    """Changes the box of a text only if it would look different."""
+
+    def __init__(self, visual: Any, model: Any) -> None:
+        self._visual, self._model = visual, model
+        self._change = visual._on_box_change  # noqa: SLF001 - see the module
+        self._seen: tuple[object, ...] = ()
+
+    def __call__(self, _event: Any = None) -> None:
+        visual, canvas = self._visual, self._model.canvas
+        overlay = visual.overlay
+        now = (
+            *(visual.x_size, visual.y_size, visual.node.parent, visual.node.order),
+            *(overlay.box, overlay.visible, str(overlay.box_color)),
+            *(str(canvas.overlay_tiling.padding), str(canvas.background_color)),
+        )
+        if now != self._seen:
+            self._seen = now
+            self._change()

@@ -158,7 +158,7 @@ def _made(spec: LayerSpec) -> Layer:
         options["colormap"] = _colormap(options["colormap"])
     elif spec.kind == "labels":
         options["colormap"] = DirectLabelColormap(color_dict=EXTENT_COLOURS)
-    layer = _LAYERS[spec.kind](spec.data, name=spec.name, metadata={OURS: True}, **options)
+    layer = _LAYERS[spec.kind](spec.data, name=spec.name, metadata={OURS: spec.name}, **options)
     for name in _LATER:
         if name in spec.options:
             _set(layer, name, spec.options[name])

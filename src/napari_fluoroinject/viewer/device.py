@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.compute.backend import Backend, choose
+from napari_fluoroinject.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from napari_fluoroinject.settings import Device
     from napari_fluoroinject.viewer.jobs import Job, Jobs, Progress
 
+ADVICE = (
+    "In this window: choose the device cpu in File > Preferences, FluoroInject, or in [defaults] "
+    "of fluoroinject.toml, and open the dock again"
+)
 NOT_THERE = "no device: see the message"
 
 
@@ -30,7 +35,10 @@ def find_device(jobs: Jobs, wish: Device, tell: Callable[[str], None]) -> Job:
     """
 
     def work(_progress: Progress) -> Backend:
-        return choose(wish)
+        try:
+            return choose(wish)
+        except BackendUnavailableError as error:
+            raise BackendUnavailableError(f"{error}. {ADVICE}") from error
 
     def done(backend: Backend) -> None:
         tell(device_text(backend))

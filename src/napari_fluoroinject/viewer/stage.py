@@ -74,6 +74,7 @@ class Stage:
         self._listen()
         self._ends: list[Callable[[], None]] = []
         if adapter.has_window(viewer):
+            adapter.steady_text(viewer)
             self._ends.append(adapter.on_resized(viewer, self._main.refit))
         self.refresh()
 

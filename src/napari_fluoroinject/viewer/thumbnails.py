@@ -41,11 +41,11 @@ def small_picture(stored: StoredArray, *, inverted: bool = False) -> npt.NDArray
         Whether larger values are darker.
     """
     rows, columns = stored.shape
-    by = max(-(-max(rows, columns) // SIDE_PX), 1)
+    by = -(-max(rows, columns) // SIDE_PX)
+    down, across = min(by, rows), min(by, columns)
     # whole blocks are averaged: single picked pixels would show noise in place of the needle
-    kept = stored[: max(rows // by, 1) * by, : max(columns // by, 1) * by].astype(np.float32)
-    if by > 1 and min(kept.shape) >= by:
-        kept = kept.reshape(kept.shape[0] // by, by, kept.shape[1] // by, by).mean(axis=(1, 3))
+    kept = stored[: rows // down * down, : columns // across * across].astype(np.float32)
+    kept = kept.reshape(rows // down, down, columns // across, across).mean(axis=(1, 3))
     low, high = np.percentile(kept, [_DARKEST, _BRIGHTEST])
     share = np.clip((kept - low) / max(float(high - low), 1e-6), 0.0, 1.0)
     grey: npt.NDArray[np.uint8] = np.rint(255 * (1 - share if inverted else share)).astype(

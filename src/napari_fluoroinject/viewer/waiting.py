@@ -51,7 +51,7 @@ def patiently(
             answer.set_exception(error)
 
     # a daemon: a window that is closed waits for no peer
-    threading.Thread(target=work, name="fluoroinject-waiting", daemon=True).start()
+    threading.Thread(target=work, name="waiting for a peer", daemon=True).start()
     began = time.monotonic()
     try:
         while not answer.done():

@@ -178,7 +178,11 @@ def send(bench: Bench, run: Run, files: Sequence[Path], destination: str) -> Job
     def failed(message: str) -> None:
         came.put(tuple((str(file), message) for file in files))
 
-    bench.jobs.changed.connect(came.ended)
+    def ended(job: Job) -> None:  # held by the signal: nobody else holds it to the end
+        if came.over(job):
+            bench.jobs.changed.disconnect(ended, missing_ok=True)
+
+    bench.jobs.changed.connect(ended)
     return bench.jobs.start(came.job, work, done, failed=failed)
 
 
@@ -207,13 +211,13 @@ class _Came:
             )
             self._bench.session.put_kept(self._run.uid, told)
 
-    def ended(self, job: Job) -> None:
-        """Listen to jobs until that of this sending has ended."""
+    def over(self, job: Job) -> bool:
+        """Whether the job of this sending has ended; a cancelled one puts what came."""
         if job.name != self.job or job.running:
-            return
-        self._bench.jobs.changed.disconnect(self.ended, missing_ok=True)
+            return False
         if job.state == "cancelled":
             self.put(())
+        return True
 
 
 def _signed(report: Report, annotation: Annotation) -> Report:

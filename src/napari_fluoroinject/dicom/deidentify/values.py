@@ -11,6 +11,7 @@ TEXT_VRS = frozenset(("LO", "LT", "PN", "SH", "ST", "UC", "UT", "AE", "AS", "UR"
 
 _DUMMIES: dict[str, Any] = {
     "AS": "000Y",
+    "PN": "REMOVED^",  # a lone component without it is a form that is retired
     "DA": "19000101",
     "DT": "19000101000000",
     "TM": "000000",

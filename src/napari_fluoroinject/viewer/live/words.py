@@ -18,6 +18,8 @@ MAPS: Final[dict[LiveMap, str]] = {
 CAUTION: Final = (
     "All that darkens is mapped: needle and gas that move, too. Nothing is warned of here."
 )
+_FEW = 5
+"""As many frames wait for the disk as a rule."""
 _OPACITY_UNIT = "natural-log units of the picture, not corrected for scatter"
 _SECONDS_UNIT = "s after the mask"
 
@@ -27,7 +29,10 @@ def received_words(received: Received) -> str:
     if not received.frames:
         return "No frame yet."
     lost = received.unrecorded + received.refused
-    kept = f"{received.recorded} of {received.frames + received.refused} frames recorded"
+    kept = f"{received.recorded} frames recorded"
+    waiting = received.frames - received.recorded - received.unrecorded
+    if waiting > _FEW:
+        kept += f", {waiting} wait for the disk"
     return f"{kept}; {lost} not." if lost else f"{kept}."
 
 

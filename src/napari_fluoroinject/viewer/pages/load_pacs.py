@@ -243,7 +243,7 @@ class PacsTab(Page):
             ("Any", None, "Studies of any day"),
         ):
             quick.addWidget(button(words, tip, partial(self._set_days, count)))
-        form.addRow("", quick)
+        form.addRow(quick)
         form.addRow("Modality", self.modality)
         self.column.addLayout(form)
         for widget in (self.find_button, self.line, self.said, self.table, self.preview):

@@ -1,0 +1,174 @@
+"""Pictures of the guide, from the running program: `python -m tests.proofs.guide_pictures FOLDER`.
+
+A synthetic run is taken through all six steps in a window of each size; no patient is shown. Needs
+a screen: `xvfb-run -a -s "-screen 0 1920x1080x24"`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.viewer.workspace import Workspace
+
+SIZES = ((1366, 768), (1900, 1060))
+MOST_BYTES = 300_000
+SCENE = "esi_tf_lumbar_subpedicular"
+FRAMES = 60
+
+
+def main() -> None:
+    """Take every picture into the folder that is named."""
+    out = Path(sys.argv[1])
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="guide-") as name:
+        room = Path(name)
+        os.environ |= {  # the person's own settings and data stay out of it
+            "NAPARI_CONFIG": str(room / "napari" / "settings.yaml"),
+            "HOME": str(room),
+        }
+        (room / "napari").mkdir()
+        file, annotation = made(room)
+        for size in SIZES:
+            for path in taken(out, room / f"{size[0]}", file, annotation, size):
+                print(f"{path}  {path.stat().st_size // 1000} kB")
+
+
+def made(room: Path) -> tuple[Path, Path]:
+    """Make the synthetic run that is shown; its file, and what a person would mark."""
+    from napari_fluoroinject.phantom import PhantomSettings
+    from napari_fluoroinject.workflow import make_phantom_files
+
+    settings = PhantomSettings(
+        view="AP", size=512, frames=FRAMES, frame_rate_hz=10.0, dose_ngy=100.0, motion="breathing"
+    )
+    loop, _, _, annotation = make_phantom_files(SCENE, settings, out=room / "loop")
+    return loop, annotation
+
+
+def taken(
+    out: Path, room: Path, file: Path, annotation: Path, size: tuple[int, int]
+) -> list[Path]:
+    """Walk through the steps in a window of a size, and take a picture of each."""
+    from napari_fluoroinject.settings import Settings
+    from napari_fluoroinject.viewer.start import open_window
+    from napari_fluoroinject.viewer.workspace import workspace
+
+    os.environ["XDG_DATA_HOME"] = str(room)  # no draft of the walk before
+    walk = Walk(workspace(open_window([], settings=Settings())), out, size)
+    walk.through(file, annotation)
+    walk.end()
+    return walk.pictures
+
+
+class Walk:
+    """One window, and the pictures that were taken of it."""
+
+    def __init__(self, place: Workspace, out: Path, size: tuple[int, int]) -> None:
+        from napari_fluoroinject.viewer.adapter import main_window
+
+        self.pictures: list[Path] = []
+        self._place, self._out, self._size = place, out, size
+        self._window = main_window(place.viewer)
+        self._window.setGeometry(0, 0, *size)
+        self._settle()
+
+    def through(self, file: Path, annotation: Path) -> None:
+        """Do what a person would, with the functions that the pages call."""
+        from napari_fluoroinject.model.annotation import parse_annotation
+        from napari_fluoroinject.viewer import works
+        from napari_fluoroinject.viewer.opening import open_sources
+
+        session, bench, dock = self._place.session, self._place.bench, self._place.dock
+        said = parse_annotation(annotation.read_text(), name=annotation.name)
+        open_sources(bench, [str(file)], origin="sample, synthetic")
+        self._take("1_load")
+        dock.go_to("procedure")
+        plan = replace(session.plan, procedure=SCENE, level="L4-L5", side="left", gauge=22)
+        session.plan_as("choose the procedure", plan)
+        self._take("2_procedure")
+        dock.go_to("needle")
+        self._take("3_proposal")
+        session.operator = "Operator A"
+        session.accept_needle()
+        session.place_target(said.target_px)
+        session.go_to(FRAMES // 2)
+        self._take("3_needle")
+        for mark in said.marks:
+            session.place_mark(mark)
+        run = session.run
+        assert run is not None
+        dock.go_to("contrast")
+        works.analyze(bench, run)
+        self._settle()
+        works.subtract(bench, run)
+        self._settle()
+        self._place.stage.show_map("arrival")
+        session.go_to(3 * FRAMES // 4)
+        self._take("4_contrast")
+        dock.go_to("review")
+        self._take("5_review")
+        dock.go_to("send")
+        works.keep(bench, run)
+        self._take("6_send")
+
+    def end(self) -> None:
+        """Close the window, and let Qt take it away."""
+        self._place.viewer.close()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let the window do what it has to, until it has been at rest for a while."""
+        from qtpy.QtWidgets import QApplication
+
+        quiet = 0
+        while quiet < 12:
+            QApplication.processEvents()
+            time.sleep(0.05)
+            quiet = 0 if self._place.jobs.running else quiet + 1
+
+    def _take(self, name: str) -> None:
+        self._settle()
+        path = self._out / f"{name}_{self._size[0]}.png"
+        shot = self._window.screen().grabWindow(0, 0, 0, *self._size)
+        if not shot.save(str(path), "PNG"):
+            raise SystemExit(f"{path} could not be written")
+        smaller(path)
+        self.pictures.append(path)
+
+
+def smaller(path: Path) -> None:
+    """Store a picture with fewer greys and colours, so that a repository can hold it."""
+    with Image.open(path) as whole:
+        plain = whole.convert("RGB")
+    plain.save(path, optimize=True)
+    for greys in (96, 48, 32, 24, 16):
+        if path.stat().st_size <= MOST_BYTES:
+            return
+        plain.quantize(palette=palette(plain, greys), dither=Image.Dither.NONE).save(
+            path, optimize=True
+        )
+
+
+def palette(picture: Image.Image, greys: int) -> Image.Image:
+    """Colours for a picture: greys for its noise, and the rest for what is not grey."""
+    pixels = np.asarray(picture).reshape(-1, 3)
+    coloured = pixels[np.ptp(pixels, axis=1) > 24]
+    kinds = Image.fromarray(coloured[None, :, :]).quantize(256 - greys, Image.Quantize.MAXCOVERAGE)
+    ramp = [round(255 * step / (greys - 1)) for step in range(greys) for _ in range(3)]
+    held = Image.new("P", (1, 1))
+    held.putpalette((ramp + list(kinds.getpalette() or []))[: 3 * 256])
+    return held
+
+
+if __name__ == "__main__":
+    main()
