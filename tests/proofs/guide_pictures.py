@@ -64,7 +64,7 @@ def taken(
     from napari_fluoroinject.viewer.workspace import workspace
 
     # No draft of the walk before.
-    os.environ |= dict.fromkeys(("HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"), str(room))
+    os.environ |= dict.fromkeys(("XDG_DATA_HOME", "XDG_STATE_HOME"), str(room))
     walk = Walk(workspace(open_window([], settings=Settings())), out, size)
     walk.through(file, annotation)
     walk.end()
