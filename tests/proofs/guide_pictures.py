@@ -163,8 +163,8 @@ def smaller(path: Path) -> None:
 def palette(picture: Image.Image, greys: int) -> Image.Image:
     """Colours for a picture: greys for its noise, and the rest for what is not grey."""
     pixels = np.asarray(picture).reshape(-1, 3)
-    coloured = pixels[np.ptp(pixels, axis=1) > 24]
-    kinds = Image.fromarray(coloured[None, :, :]).quantize(256 - greys, Image.Quantize.MAXCOVERAGE)
+    coloured = pixels[np.ptp(pixels, axis=1) > 40]
+    kinds = Image.fromarray(coloured[None, :, :]).quantize(64, Image.Quantize.MAXCOVERAGE)
     ramp = [round(255 * step / (greys - 1)) for step in range(greys) for _ in range(3)]
     held = Image.new("P", (1, 1))
     held.putpalette((ramp + list(kinds.getpalette() or []))[: 3 * 256])
