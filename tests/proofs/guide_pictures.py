@@ -155,16 +155,16 @@ def smaller(path: Path) -> None:
     for greys in (96, 48, 32, 24, 16, 12, 8):
         if path.stat().st_size <= MOST_BYTES:
             return
-        plain.quantize(palette=palette(plain, greys), dither=Image.Dither.NONE).save(
-            path, optimize=True
-        )
+        fewer = plain.quantize(palette=palette(plain, greys), dither=Image.Dither.NONE)
+        fewer.save(path, optimize=True)
+        plain = fewer.convert("RGB")
 
 
 def palette(picture: Image.Image, greys: int) -> Image.Image:
     """Colours for a picture: greys for its noise, and the rest for what is not grey."""
     pixels = np.asarray(picture).reshape(-1, 3)
-    coloured = pixels[np.ptp(pixels, axis=1) > 40]
-    kinds = Image.fromarray(coloured[None, :, :]).quantize(64, Image.Quantize.MAXCOVERAGE)
+    coloured = pixels[np.ptp(pixels, axis=1) > 24]
+    kinds = Image.fromarray(coloured[None, :, :]).quantize(256 - greys, Image.Quantize.MAXCOVERAGE)
     ramp = [round(255 * step / (greys - 1)) for step in range(greys) for _ in range(3)]
     held = Image.new("P", (1, 1))
     held.putpalette((ramp + list(kinds.getpalette() or []))[: 3 * 256])
