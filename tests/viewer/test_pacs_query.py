@@ -17,6 +17,7 @@ from napari_fluoroinject.viewer.pacs_query import (
     days_back,
     fault,
     keys_of,
+    origin_of,
     runs_among,
 )
 
@@ -93,7 +94,8 @@ def test_loops_are_runs_of_their_own_and_reports_are_none():
     rows = runs_among(found, "1", {"1.1": ("spine", "XA")})
     assert [(row.sop_instance_uid, row.frames) for row in rows] == [("9.1", 90), ("9.2", 60)]
     assert rows[0].description == "spine"
-    assert rows[0].words.startswith("XA, 90 frames, X-Ray Angiographic")
+    assert rows[0].words == "XA, 90 frames"
+    assert rows[0].what.startswith("spine · X-Ray Angiographic")
 
 
 def test_single_pictures_of_a_series_are_one_run_that_is_fetched_as_a_series():
@@ -109,6 +111,12 @@ def test_frames_that_the_pacs_does_not_tell_are_not_made_up():
     assert row.words.startswith("RF, frames not told")
     assert "SOPInstanceUID=9.1" in row.address("archive?StudyInstanceUID=8")
     assert "StudyInstanceUID=8" not in row.address("archive?StudyInstanceUID=8")
+
+
+def test_a_run_is_said_to_come_from_a_name_or_a_host():
+    assert origin_of("archive?StudyInstanceUID=1") == "archive"
+    assert origin_of("dicomweb+https://pacs.example/dicom-web") == "pacs.example"
+    assert origin_of("pacs://US:THEM@192.0.2.1:104") == "192.0.2.1"
 
 
 def test_each_failure_says_what_to_do():

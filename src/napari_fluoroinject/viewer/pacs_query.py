@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 from napari_fluoroinject.dicom.class_names import class_name
 from napari_fluoroinject.dicom.opened import CINE_CLASSES
@@ -69,10 +70,17 @@ class RunRow:
 
     @property
     def words(self) -> str:
-        """Modality, frames and class."""
+        """Modality and frames."""
         frames = "frames not told" if self.frames is None else f"{self.frames} frames"
-        kind = class_name(self.sop_class_uid).removesuffix(" Storage")
-        return f"{self.modality or 'Run'}, {frames}" + (f", {kind}" if kind else "")
+        return f"{self.modality or 'Run'}, {frames}"
+
+    @property
+    def what(self) -> str:
+        """The series' description, and the class in words."""
+        kind = (
+            class_name(self.sop_class_uid).removesuffix(" Storage") if self.sop_class_uid else ""
+        )
+        return " · ".join(part for part in (self.description, kind) if part)
 
     def address(self, endpoint: str) -> str:
         """The endpoint with the UIDs of this run behind it, as `fetch_objects` takes it."""
@@ -83,6 +91,12 @@ class RunRow:
         }
         told = "&".join(f"{key}={uid}" for key, uid in uids.items() if uid)
         return f"{endpoint.partition('?')[0]}?{told}"
+
+
+def origin_of(endpoint: str) -> str:
+    """What a person is told that runs come from: the endpoint's name, or the host of its URL."""
+    named = endpoint.partition("?")[0]
+    return (urlsplit(named).hostname or named) if "://" in named else named
 
 
 def fault(filters: Filters) -> str:

@@ -26,6 +26,7 @@ from napari_fluoroinject.viewer.pacs_query import (
     fault,
     find_studies,
     find_study_runs,
+    origin_of,
 )
 from napari_fluoroinject.viewer.pages.load_table import StudyTable
 from napari_fluoroinject.viewer.pages.page import Page
@@ -174,7 +175,7 @@ class PacsTab(Page):
         if self._retrieval is not None:
             self.open_came.hide()
             files = [str(path) for path in dict.fromkeys(self._retrieval.came)]
-            open_sources(self.bench, files, origin=self._retrieval.endpoint.partition("?")[0])
+            open_sources(self.bench, files, origin=origin_of(self._retrieval.endpoint))
 
     def _on_job(self, job: Job) -> None:
         self.line.changed(job)
@@ -191,7 +192,7 @@ class PacsTab(Page):
             return
         self.table.put_studies(found)
         self.said.say(
-            f"{len(found)} studies. Unfold one to see its runs."
+            f"{len(found)} {'study' if len(found) == 1 else 'studies'}. Unfold to see the runs."
             if found
             else "No study matches: check the spelling, take away a filter, or give more days."
         )

@@ -27,6 +27,7 @@ class StudyTable(QTreeWidget):
         self.setToolTip("Unfold a study with the right arrow key; select runs to retrieve")
         self.setAccessibleName("Studies and their runs")
         self.setMinimumHeight(_TABLE_PX)
+        self.setIndentation(14)
         for column, width_px in enumerate(_COLUMNS_PX):
             self.setColumnWidth(column, width_px)
 
@@ -49,7 +50,7 @@ class StudyTable(QTreeWidget):
             item.setExpanded(False)
             return
         for row in runs:
-            item.addChild(_item(row, [row.words, "", row.description]))
+            item.addChild(_item(row, [row.words, "", row.what]))
         if not runs:
             none = _item("none", ["no cine loop (XA, RF, secondary capture)"])
             item.addChild(none)
