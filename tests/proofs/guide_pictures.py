@@ -63,7 +63,8 @@ def taken(
     from napari_fluoroinject.viewer.start import open_window
     from napari_fluoroinject.viewer.workspace import workspace
 
-    os.environ["XDG_DATA_HOME"] = str(room)  # no draft of the walk before
+    # No draft of the walk before.
+    os.environ |= dict.fromkeys(("XDG_DATA_HOME", "XDG_STATE_HOME"), str(room))
     walk = Walk(workspace(open_window([], settings=Settings())), out, size)
     walk.through(file, annotation)
     walk.end()
@@ -151,7 +152,7 @@ def smaller(path: Path) -> None:
     with Image.open(path) as whole:
         plain = whole.convert("RGB")
     plain.save(path, optimize=True)
-    for greys in (96, 48, 32, 24, 16):
+    for greys in (96, 48, 32, 24, 16, 12, 8):
         if path.stat().st_size <= MOST_BYTES:
             return
         plain.quantize(palette=palette(plain, greys), dither=Image.Dither.NONE).save(

@@ -121,7 +121,7 @@ def _no_warning_about_the_screen(
     if "make_napari_viewer" in request.fixturenames:
         from napari._qt import qt_main_window
 
-        monkeypatch.setattr(qt_main_window, "SHOW_QT_WARNING", False)
+        monkeypatch.setattr(qt_main_window, "SHOW_QT_WARNING", False, raising=False)
 
 
 @pytest.fixture(scope="session")

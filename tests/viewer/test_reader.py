@@ -9,6 +9,7 @@ import sys
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from npe2 import PluginManager
 
 from napari_fluoroinject.errors import UnreadableObjectError
 from napari_fluoroinject.viewer.reader import read_layers, reader_for, runs_held
@@ -47,6 +48,15 @@ def test_a_layer_knows_its_run_and_names_no_patient(shown, run):
     (held,) = runs_held(shown.layers)
     assert held.uid == run.uid
     assert shown.layers[0].name == "AP 1 · native"
+
+
+def test_napari_opens_a_loop_and_a_folder_with_us(phantom_file):
+    PluginManager.instance().discover()
+    viewer = ViewerModel()
+    (layer,) = viewer.open(str(phantom_file), plugin="napari-fluoroinject")
+    assert layer.source.reader_plugin == "napari-fluoroinject"
+    folder = viewer.open(str(phantom_file.parent), plugin="napari-fluoroinject")
+    assert len(runs_held(folder)) == 1
 
 
 def test_layers_of_others_hold_no_run(shown):

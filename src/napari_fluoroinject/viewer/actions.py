@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.viewer.bench import STEPS
+from napari_fluoroinject.viewer.marked import proposal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +26,10 @@ def actions(
         stage.arm(tool)
 
     def accept() -> None:
-        if dock.step == "needle" and session.annotation.needle is None:
+        if dock.step == "needle" and proposal(session) is not None:
             session.accept_needle()
+            if session.annotation.needle is None:  # nobody said who accepts it
+                return
         dock.go_on()
 
     def window_level(held: bool) -> None:

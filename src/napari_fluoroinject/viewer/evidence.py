@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.report import Finding, Report
 
 MOST_POINTS = 64
-"""An outline of more points is shown by so many of them."""
+"""A path of more points is shown by so many of them."""
 WHOLE_LOOP = "About the whole loop: there is no one place to show."
 
 
@@ -64,13 +64,17 @@ def _run_off(report: Report) -> tuple[tuple[Point, ...], str]:
 
 
 def _region(report: Report) -> tuple[tuple[Point, ...], str]:
-    if report.maps is None:
-        return (), ""
-    found = outlines(report.maps.region)
+    """Where the spread's largest part ends: top, right, bottom, left; more would hide it."""
+    found = () if report.maps is None else outlines(report.maps.region)
     if not found:
         return (), ""
-    border = tuple((float(row), float(column)) for row, column in found[0].points_px)
-    return _fewer(border), "the outline of the spread"
+    border = [(float(row), float(column)) for row, column in found[0].points_px]
+    ends = (min(border), max(border, key=_column), max(border), min(border, key=_column))
+    return ends, "the ends of the spread"
+
+
+def _column(point: Point) -> float:
+    return point[1]
 
 
 def _off_target(report: Report) -> tuple[tuple[Point, ...], str]:

@@ -254,7 +254,7 @@ class Stage:
         shown = (*points, *self._pointed)
         if shown:
             words = [str(number) for number in range(1, len(points) + 1)]
-            words += ["here"] * len(self._pointed)
+            words += ["here" if number == 0 else "" for number in range(len(self._pointed))]
             extra.append(overlays.pointed_layer(scene, shown, words))
         return extra
 
