@@ -74,10 +74,11 @@ def _once(path: Path) -> tuple[float, float, int]:
     viewer = napari.Viewer()
     adapter.main_window(viewer).resize(1000, 700)
     warm = viewer.add_image(np.zeros((2, 8, 8), np.uint16))  # what napari loads at its first layer
-    _until_drawn(viewer, lambda: None)
-    viewer.layers.remove(warm)
     session = Session()
     stage = Stage(viewer, session)
+    _until_drawn(viewer, lambda: None)
+    viewer.layers.remove(warm)
+    _until_drawn(viewer, lambda: None)
     frames = []
 
     def open_it() -> None:

@@ -162,7 +162,7 @@ def test_a_map_is_transparent_where_it_is_undefined(window, qtbot):
 
 
 def test_every_drawing_is_told_until_nobody_asks(window, qtbot):
-    _viewer, stage = window
+    _, stage = window
     drawn = []
     end = stage.on_drawn(lambda: drawn.append(1))
     stage._session.go_to(3)

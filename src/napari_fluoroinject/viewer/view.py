@@ -33,6 +33,7 @@ Base = Literal["both", "native", "subtracted"]
 _NOT_SEEN_PX = 0.3
 """A needle that would move by less stays where it is: each change costs milliseconds."""
 TEXT_PT = 9
+NOTHING = "nothing to show yet"
 _OWN_COLOUR = "#EEF1F5"
 
 
@@ -65,7 +66,7 @@ class View:
         self._fitted: tuple[float, ...] = ()
         self._extra: tuple[str, ...] = ()
         self._hidden: list[Layer] = []
-        self._say("")
+        self._make_ready()
 
     def show(
         self,
@@ -86,7 +87,8 @@ class View:
         if scene is None:
             self._shaft = None
             self.board.clear()
-            self._say("")
+            self.viewer.canvas.overlays.scale_bar.visible = False
+            self._say(NOTHING)
             return
         bases = self._bases(scene, of=of)
         over = [] if of == "subtracted" else [map_layer(scene, kind), extent_layer(scene)]
@@ -194,6 +196,12 @@ class View:
             overlay.position = "top_left"
             overlay.font_size = TEXT_PT
             overlay.color = _OWN_COLOUR
+
+    def _make_ready(self) -> None:
+        """Make what is drawn on every picture before there is one: the first is there sooner."""
+        self.viewer.canvas.overlays.scale_bar.visible = True
+        self.viewer.canvas.overlays.scale_bar.visible = False
+        self._say(NOTHING)
 
     def _camera(self) -> tuple[float, ...]:
         camera = self.viewer.scene.camera

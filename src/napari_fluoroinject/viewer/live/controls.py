@@ -78,8 +78,8 @@ class Controls(QWidget):
             _text(name)
             for name in ("Legend", "Received", "Maps", "Problem", "Room on the disk", "Message")
         )
-        self.problem.hide()
-        self.message.hide()
+        for label in (self.received, self.maps, self.problem, self.message):
+            label.hide()
         self._lay_out()
         self.choose.clicked.connect(self._choose)
 

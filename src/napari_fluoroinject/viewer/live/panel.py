@@ -146,6 +146,8 @@ class LivePanel(Page):
         controls.follow(running=running, recorded=bool(received.recorded))
         if watched is not None:
             controls.received.setText(received_words(received))
+            controls.received.show()
+            controls.maps.show()
             told, kind = watched.maps.told, controls.kind
             watched.maps.kind = kind
             controls.maps.setText(maps_words(told, watched.maps.missed))
