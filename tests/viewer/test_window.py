@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import socket
 import subprocess
@@ -37,6 +38,8 @@ def viewer(make_napari_viewer):
 @pytest.fixture
 def opened(viewer, qtbot):
     """A workspace, docked; closed at the end of the test."""
+    from qtpy.QtCore import QCoreApplication, QEvent
+
     from napari_fluoroinject.viewer.widgets import open_workspace
     from napari_fluoroinject.viewer.workspace import workspace
 
@@ -52,6 +55,10 @@ def opened(viewer, qtbot):
     yield start
     while made:  # pytest keeps `start`, and with it this list, until napari has looked for leaks
         made.pop().close()
+    for _ in range(3):  # PySide keeps what is deleted later until it is
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        QCoreApplication.processEvents()
+        gc.collect()
 
 
 @pytest.fixture
