@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import napari
 
+from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.viewer.binding import binding_fault
 from napari_fluoroinject.viewer.opening import open_sources
 from napari_fluoroinject.viewer.widgets import open_workspace
 from napari_fluoroinject.viewer.workspace import workspace
@@ -19,7 +21,16 @@ TITLE = "FluoroInject"
 
 
 def show(sources: Sequence[str], *, settings: Settings) -> None:
-    """Open the window, the dock and the sources, and wait until the window is closed."""
+    """Open the window, the dock and the sources, and wait until the window is closed.
+
+    Raises
+    ------
+    SettingsError
+        The Qt binding would end the program within minutes.
+    """
+    fault = binding_fault()
+    if fault is not None:
+        raise SettingsError(fault)
     open_window(sources, settings=settings)
     napari.run()
 
