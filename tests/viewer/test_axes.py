@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -139,6 +141,22 @@ def test_a_mark_goes_where_the_picture_is_that_somebody_moved(shown):
     stage.arm("target")
     click(viewer, stage, (20, 30))
     np.testing.assert_allclose(stage._session.annotation.target_px, (15, 23), atol=0.05)
+
+
+def test_two_runs_of_other_units_never_meet_in_the_viewer(shown):
+    viewer, stage = shown
+    session, met = stage._session, []
+    first, report, made = session.run, session.analysed, session.subtracted
+    reference = replace(first.loop.reference, sop_instance_uid="9.9")
+    other = replace(first, loop=replace(first.loop, times_s=None, reference=reference))
+    viewer.layers.events.inserted.connect(lambda _: met.append(viewer.layers.extent.units))
+    session.add(other)
+    session.put_report(other.uid, report)
+    session.put_subtraction(other.uid, made)
+    session.show(other.uid)
+    session.show(first.uid)
+    assert len(met) > 4
+    assert None not in met
 
 
 @pytest.mark.filterwarnings("ignore:Contours are not")

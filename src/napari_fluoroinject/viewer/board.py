@@ -76,9 +76,10 @@ class Board:
     def show(self, specs: Sequence[LayerSpec]) -> None:
         """Make the layers equal to these, from bottom to top; what is equal is not touched."""
         with self._changing():
-            wanted = {spec.name for spec in specs}
-            for name in [one for one in self._held if one not in wanted]:
-                self._remove(name)
+            wanted = {spec.name: spec for spec in specs}
+            for name, (spec, _) in tuple(self._held.items()):
+                if name not in wanted or _other(spec, wanted[name]):
+                    self._remove(name)  # before the first is added: never two runs' units at once
             for spec in specs:
                 self._show_one(spec)
             self._sort([spec.name for spec in specs])
