@@ -437,9 +437,7 @@ def test_of_several_damaged_frames_the_first_is_always_the_one_named(tmp_path, s
     whole = path.read_bytes()
     for frame in frames[2:]:  # after the loop was opened, or opening would tell
         whole = whole.replace(frame, bytes(len(frame)), 1)
-    before = path.stat()
     path.write_bytes(whole)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # or it would tell that it changed
     for _ in range(5):
         with pytest.raises(UnreadableObjectError, match="frame number 3:"):
             loop.frames.every()
@@ -453,17 +451,3 @@ def test_no_more_threads_decode_than_the_process_has_processors(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     assert thread_count() == 2
-
-
-@pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless])
-def test_frames_of_a_file_that_was_replaced_are_refused_not_shown(tmp_path, syntax):
-    path = written(tmp_path, coded(syntax, 12))
-    loop = read_loop(path)
-    loop.frames.frame(0)
-    other = path.read_bytes()
-    path.unlink()
-    path.write_bytes(other)
-    os.utime(path, (1, 1))
-    for read in (lambda: loop.frames.frame(1), loop.frames.every):
-        with pytest.raises(UnreadableObjectError, match="changed since it was opened"):
-            read()

@@ -44,7 +44,6 @@ class FileBytes:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.source = path.name
-        self._stamp = _stamp(path.stat())
 
     def read(self, offset: int, length: int) -> bytes:
         """Return so many bytes.
@@ -52,10 +51,9 @@ class FileBytes:
         Raises
         ------
         OSError
-            The file is gone, or is not the one that was opened: it may show somebody else.
+            The file is gone, or shorter than it was.
         """
         with self.path.open("rb") as file:
-            self._check(os.fstat(file.fileno()))
             file.seek(offset)
             data = file.read(length)
         if len(data) < length:
@@ -63,23 +61,8 @@ class FileBytes:
         return data
 
     def array(self, offset: int, dtype: np.dtype[Any], size: int) -> npt.NDArray[Any]:
-        """Map so many values into memory, read-only.
-
-        Raises
-        ------
-        OSError
-            As `read`.
-        """
-        self._check(self.path.stat())
+        """Map so many values into memory, read-only."""
         return np.memmap(self.path, dtype, mode="r", offset=offset, shape=(size,)).view(np.ndarray)
-
-    def _check(self, now: os.stat_result) -> None:
-        if _stamp(now) != self._stamp:
-            raise OSError("the file changed since it was opened; open it again")
-
-
-def _stamp(now: os.stat_result) -> tuple[int, int]:
-    return now.st_size, now.st_mtime_ns
 
 
 class MemoryBytes:
