@@ -113,6 +113,37 @@ def test_a_run_of_single_frames_that_grew_takes_the_place_of_the_shorter_one(ben
     assert bench.session.run.loop.shape[0] == len(files)
 
 
+def other_content(file: Path, to: Path) -> Path:
+    """The same object with another picture."""
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    to.write_bytes(data)
+    return to
+
+
+def test_another_content_under_the_uid_of_an_open_run_is_told_and_left_out(
+    bench, run, notices, tmp_path
+):
+    other = other_content(run.files[0], tmp_path / "other.dcm")
+    open_sources(bench, [str(run.files[0])])
+    assert notices == []
+    open_sources(bench, [str(other)])
+    assert bench.session.runs == (run,)
+    assert len(notices) == 1
+    assert "other.dcm: seen other content" in notices[0]
+
+
+def test_of_two_contents_that_come_together_the_first_is_opened_and_the_other_told(
+    bench, run, notices, tmp_path
+):
+    other = other_content(run.files[0], tmp_path / "other.dcm")
+    bench.session.close(run.uid)
+    open_sources(bench, [str(run.files[0]), str(other)])
+    assert [one.files for one in bench.session.runs] == [run.files]
+    assert len(notices) == 1
+    assert "other.dcm" in notices[0]
+
+
 def test_an_address_where_nobody_answers_is_told(bench, notices):
     open_sources(bench, ["pacs://US:THEM@127.0.0.1:1?StudyInstanceUID=1.2.3"])
     assert len(notices) == 1

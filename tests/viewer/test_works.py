@@ -130,6 +130,18 @@ def test_a_new_analysis_of_a_run_cancels_the_old_one(threaded_bench, pump, run, 
     assert not bench.session.out_of_date
 
 
+def test_what_comes_of_a_closed_run_is_not_taken_for_another_one_of_its_uid(
+    threaded_bench, pump, run
+):
+    session, other = threaded_bench.session, replace(run, name="AP run 2")
+    jobs = [work(threaded_bench, run) for work in (works.look_at, works.analyze, works.subtract)]
+    session.close(run.uid)
+    session.open(other)
+    pump.until(lambda: not any(job.running for job in jobs))
+    assert [job.state for job in jobs] == ["done", "done", "done"]
+    assert session.look is session.analysed is session.subtracted is None
+
+
 def test_a_cancelled_analysis_ends_at_its_next_step_and_leaves_nothing(threaded_bench, pump, run):
     bench = threaded_bench
     job = works.analyze(bench, run)

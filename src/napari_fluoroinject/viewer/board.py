@@ -9,7 +9,7 @@ import numpy as np
 from napari import layers as napari_layers
 from napari.utils.colormaps import DirectLabelColormap
 
-from napari_fluoroinject.viewer import colormaps
+from napari_fluoroinject.viewer import axes, colormaps
 from napari_fluoroinject.viewer.keys import OURS
 from napari_fluoroinject.viewer.layers import EXTENT_COLOURS, LayerSpec, placed
 
@@ -58,6 +58,16 @@ class Board:
         """Its layers by name."""
         return {name: layer for name, (_, layer) in self._held.items()}
 
+    @property
+    def picture(self) -> Layer | None:
+        """The layer of its frames; None where there is none in the viewer."""
+        frames = (
+            layer
+            for spec, layer in self._held.values()
+            if spec.kind == "image" and layer.ndim > 2 and layer in self.viewer.layers
+        )
+        return next(frames, None)
+
     def spec(self, name: str) -> LayerSpec | None:
         """Return how one of its layers should be; None where there is no such layer."""
         held = self._held.get(name)
@@ -66,9 +76,10 @@ class Board:
     def show(self, specs: Sequence[LayerSpec]) -> None:
         """Make the layers equal to these, from bottom to top; what is equal is not touched."""
         with self._changing():
-            wanted = {spec.name for spec in specs}
-            for name in [one for one in self._held if one not in wanted]:
-                self._remove(name)
+            wanted = {spec.name: spec for spec in specs}
+            for name, (spec, _) in tuple(self._held.items()):
+                if name not in wanted or _other(spec, wanted[name]):
+                    self._remove(name)  # before the first is added: never two runs' units at once
             for spec in specs:
                 self._show_one(spec)
             self._sort([spec.name for spec in specs])
@@ -95,9 +106,10 @@ class Board:
 
     def step(self, frame: int) -> None:
         """Show a frame."""
-        if self.viewer.dims.ndim > 2 and self.viewer.dims.current_step[0] != frame:
+        picture = self.picture
+        if picture is not None and axes.frame_at(self.viewer, picture) != frame:
             with self._changing():
-                self.viewer.dims.set_current_step(0, frame)
+                axes.go_to_frame(self.viewer, picture, frame)
 
     def clear(self) -> None:
         """Take all of its layers away."""
@@ -122,6 +134,7 @@ class Board:
             active = self.viewer.layers.selection.active
             self.viewer.add_layer(layer)
             layer.locked = True
+            _keep_hands_off(layer)
             if active is not None and active in self.viewer.layers:
                 self.viewer.layers.selection.active = active
         else:
@@ -143,6 +156,19 @@ class Board:
         if now != own:
             for layer in own:
                 layers.move(layers.index(layer), len(layers))
+
+
+def _keep_hands_off(layer: Layer) -> None:
+    """Let napari's own tools change no data of a layer: what it shows is the session's.
+
+    napari allows them again whenever it changes between two and three dimensions.
+    """
+
+    def forbid(_event: Any = None) -> None:
+        layer.editable = False
+
+    forbid()
+    layer.events.editable.connect(forbid)
 
 
 def _other(old: LayerSpec, new: LayerSpec) -> bool:

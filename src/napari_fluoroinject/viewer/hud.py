@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WIDEST = 50
 """Characters of a line: half a window of 1366 pixels, less the dock and a colour bar."""
 SYNTHETIC = "SYNTHETIC DATA"
+NOT_ONE_FRAME = "3D display or turned axes: this is no single frame"
 _EVEN = 0.02
 """Frame times that differ by less, as a share of the usual one, are even."""
 _BASIS: dict[CalibrationBasis, str] = {

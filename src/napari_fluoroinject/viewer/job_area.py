@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fluoroinject.viewer.tips import plain_tip
+
 if TYPE_CHECKING:
     from napari_fluoroinject.viewer.jobs import Job, Jobs
 
@@ -79,10 +81,10 @@ class _Block(QWidget):
         self._bar = QProgressBar()
         self._bar.setRange(0, 100)
         self._bar.setAccessibleName(f"Progress: {job.name}")
-        self._bar.setToolTip(f"How much of it is done: {job.name}")
+        self._bar.setToolTip(plain_tip(f"How much of it is done: {job.name}"))
         self._bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._cancel = QPushButton("Cancel")
-        self._cancel.setToolTip(f"End it at its next step: {job.name}")
+        self._cancel.setToolTip(plain_tip(f"End it at its next step: {job.name}"))
         self._cancel.setAccessibleName(f"Cancel: {job.name}")
         self._cancel.clicked.connect(self._end)
         grid = QGridLayout(self)

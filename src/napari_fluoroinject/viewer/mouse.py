@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.model.geometry import Point
     from napari_fluoroinject.viewer.pointing import Pointing
+    from napari_fluoroinject.viewer.view import View
 
 REACH_SCREEN_PX = 9.0
 """How near to a placed point a press takes hold of it."""
@@ -28,8 +29,8 @@ class Mouse:
         Whose.
     pointing
         What clicks do.
-    px
-        Returns the size of a pixel in the viewer's world.
+    view
+        The picture in which the mouse is.
     windowed
         Returns the image layer whose window is changed, and its first window; None = none.
     told
@@ -41,12 +42,12 @@ class Mouse:
         viewer: ViewerModel,
         pointing: Pointing,
         *,
-        px: Callable[[], float],
+        view: View,
         windowed: Callable[[], tuple[Any, tuple[float, float]] | None],
         told: Callable[[str], None],
     ) -> None:
         self._viewer, self._pointing = viewer, pointing
-        self._px, self._windowed, self._told = px, windowed, told
+        self._view, self._windowed, self._told = view, windowed, told
         self._presses = Presses()
         self._windowing = False
         self._zoomers: list[Any] = []
@@ -112,17 +113,29 @@ class Mouse:
             return
         if event.button != 1 or event.modifiers:
             return
-        if not self._pointing.press(self._point(event), reach_px=self._reach_px()):
+        if not self._pressed(event):
             return
         event.handled = True
         self._viewer.scene.camera.mouse_pan = False
         yield
         while event.type == "mouse_move":
-            self._pointing.drag(self._point(event))
+            self._dragged(event)
             event.handled = True
             yield
         self._pointing.release()
         self._armed()
+
+    def _pressed(self, event: Any) -> bool:
+        point = self._point(event)
+        if point is None:
+            self._pointing.miss()
+            return False
+        return self._pointing.press(point, reach_px=self._reach_px())
+
+    def _dragged(self, event: Any) -> None:
+        point = self._point(event)
+        if point is not None:
+            self._pointing.drag(point)
 
     def _drag_window(self, event: Any) -> Iterator[None]:
         target = self._windowed()
@@ -146,18 +159,18 @@ class Mouse:
             yield
 
     def _move(self, _viewer: ViewerModel, event: Any) -> None:
-        if self._pointing.placing is not None:
-            self._pointing.hover(self._point(event))
+        point = None if self._pointing.placing is None else self._point(event)
+        if point is not None:
+            self._pointing.hover(point)
 
     def _double(self, _viewer: ViewerModel, event: Any) -> None:
         if self._pointing.placing is not None:
             self._pointing.end()
             event.handled = True
 
-    def _point(self, event: Any) -> Point:
-        row, column = event.position[-2:]
-        return float(row) / self._px(), float(column) / self._px()
+    def _point(self, event: Any) -> Point | None:
+        return self._view.pixel_at(event.position)
 
     def _reach_px(self) -> float:
         zoom = float(self._viewer.scene.camera.zoom)
-        return REACH_SCREEN_PX / max(zoom * self._px(), 1e-9)
+        return REACH_SCREEN_PX / max(zoom * self._view.px, 1e-9)

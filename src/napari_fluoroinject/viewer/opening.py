@@ -61,7 +61,8 @@ def open_sources(bench: Bench, sources: Sequence[str], *, origin: str = "file") 
 
     def done(found: Found) -> None:
         runs = runs_of(found, bench.session.runs, origin=origin)
-        for told in notices_of(found.failures):
+        clashes = other_contents(found, bench.session.runs)
+        for told in notices_of((*found.failures, *clashes)):
             bench.session.signals.notice.emit(told)
         take_in(bench, runs)
 
@@ -150,6 +151,8 @@ def runs_of(found: Found, open_runs: Sequence[Run], *, origin: str) -> tuple[Run
     runs: dict[str, Run] = {}
     for loop, files in found.loops:
         uid = loop.reference.sop_instance_uid
+        if uid in runs and len(runs[uid].files) >= len(files.paths):
+            continue
         if uid in known and len(known[uid].files) >= len(files.paths):
             runs[uid] = known[uid]
             continue
@@ -160,6 +163,30 @@ def runs_of(found: Found, open_runs: Sequence[Run], *, origin: str) -> tuple[Run
             loop=loop, files=files.paths, name=name, origin=origin, recorded=files.recorded
         )
     return tuple(runs.values())
+
+
+def other_contents(found: Found, open_runs: Sequence[Run]) -> tuple[str, ...]:
+    """What is told of loops that are left out because another one has their UID.
+
+    Parameters
+    ----------
+    found
+        Loops and their files.
+    open_runs
+        Those that are open.
+    """
+    known = {run.uid: (run.loop.sha256, len(run.files)) for run in open_runs}
+    told = []
+    for loop, files in found.loops:
+        mine = loop.sha256, len(files.paths)
+        first = known.setdefault(loop.reference.sop_instance_uid, mine)
+        if first[1] == mine[1] and first != mine:
+            told.append(
+                f"{files.paths[0].name}: seen other content under the SOP Instance UID of a run "
+                "that is open; expected one run for each. The open one stays: close it first to "
+                "open this one."
+            )
+    return tuple(told)
 
 
 def other_plane(shown: Run, runs: Iterable[Run]) -> Run | None:

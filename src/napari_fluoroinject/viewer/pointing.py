@@ -8,6 +8,7 @@ from psygnal import Signal
 
 from napari_fluoroinject.model.annotation import Mark, NeedleTrajectory
 from napari_fluoroinject.viewer import grips
+from napari_fluoroinject.viewer.axes import NOT_FLAT
 from napari_fluoroinject.viewer.placing import MARK, NEEDLE, Placing, placing
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ class Pointing:
         there = grips.tidy(scene.to_reference(point, self._session.frame))
         self._go_on(self.placing.click(there))
         return True
+
+    def miss(self) -> None:
+        """Say that a click meant a pixel of no single frame, if anything was to be placed."""
+        if self.placing is not None:
+            self._tell(NOT_FLAT)
 
     def drag(self, point: Point) -> None:
         """Move the held point; the whole drag is one step that can be undone."""

@@ -123,6 +123,10 @@ class Session:
         """The run of the second view; None = the second view shows the subtraction."""
         return None if self._beside is None else self._runs[self._beside]
 
+    def holds(self, run: Run) -> bool:
+        """Whether this very run is open: not another one that was opened under its UID since."""
+        return self._runs.get(run.uid) is run
+
     def open(self, run: Run) -> None:
         """Add a run and show it; one that is open already is only shown."""
         self.add(run)

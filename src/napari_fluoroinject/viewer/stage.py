@@ -6,8 +6,8 @@ from dataclasses import replace
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from napari_fluoroinject.viewer import adapter, hud, overlays
-from napari_fluoroinject.viewer.layers import MAP_NAMES, LayerSpec, grid_of
+from napari_fluoroinject.viewer import adapter, axes, hud, overlays
+from napari_fluoroinject.viewer.layers import MAP_NAMES, LayerSpec
 from napari_fluoroinject.viewer.linking import LinkBasis, linked_frame
 from napari_fluoroinject.viewer.mouse import Mouse
 from napari_fluoroinject.viewer.pictures import Pictures
@@ -68,7 +68,11 @@ class Stage:
         self._basis: LinkBasis | None = None
         self.pointing = Pointing(session, lambda: self._main.scene)
         self.mouse = Mouse(
-            viewer, self.pointing, px=self._px, windowed=self._windowed, told=self._tell_window
+            viewer,
+            self.pointing,
+            view=self._main,
+            windowed=self._windowed,
+            told=self._tell_window,
         )
         self._heard: list[tuple[SignalInstance, Callable[..., Any]]] = []
         self._listen()
@@ -181,6 +185,8 @@ class Stage:
         for end in self._ends:
             end()
         self._viewer.dims.events.current_step.disconnect(self._stepped)
+        for event in (self._viewer.dims.events.ndisplay, self._viewer.dims.events.order):
+            event.disconnect(self._turned)
         self.mouse.close()
         self._main.close()
         self._beside.close()
@@ -203,6 +209,8 @@ class Stage:
             signal.connect(slot)
             self._heard.append((signal, slot))
         self._viewer.dims.events.current_step.connect(self._stepped)
+        for event in (self._viewer.dims.events.ndisplay, self._viewer.dims.events.order):
+            event.connect(self._turned, position="first")  # napari warns of the bar's units
 
     def _shown(self) -> None:
         self._pointed = ()
@@ -273,6 +281,8 @@ class Stage:
             kind = self._map if self._main.shows_map else "none"
             lines = [hud.picture_text(scene, frame, kind=kind)]
             placing = self.pointing.placing
+            if not axes.is_flat(self._viewer):
+                lines.append(hud.NOT_ONE_FRAME)
             if self._window_told:
                 lines.append(self._window_told)
             if placing is not None:
@@ -284,15 +294,16 @@ class Stage:
 
     def _stepped(self, _event: Any = None) -> None:
         """A person moved napari's own slider."""
-        if self._main.board.changing or self._viewer.dims.ndim < 3:
+        if self._main.board.changing:
             return
-        frame = int(self._viewer.dims.current_step[0])
-        if frame != self._session.frame:
+        frame = self._main.slider
+        if frame is not None and frame != self._session.frame:
             self._session.go_to(frame)
 
-    def _px(self) -> float:
-        scene = self._main.scene
-        return 1.0 if scene is None else grid_of(scene.run.loop).px
+    def _turned(self, _event: Any = None) -> None:
+        """A person changed to the 3D display, or turned the axes, or back."""
+        self._main.turned()
+        self._say(self._session.frame)
 
     def _windowed(self) -> tuple[Any, tuple[float, float]] | None:
         base = self._main.base()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_fluoroinject.viewer import hud, overlays
+from napari_fluoroinject.viewer import axes, hud, overlays
 from napari_fluoroinject.viewer.board import Board
 from napari_fluoroinject.viewer.layers import (
     SUBTRACTED,
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
 
+    from napari_fluoroinject.model.geometry import Point
     from napari_fluoroinject.viewer.bench import MapKind
     from napari_fluoroinject.viewer.pictures import Pictures
     from napari_fluoroinject.viewer.scene import Scene, Shaft
@@ -123,6 +124,28 @@ class View:
             self.board.update(overlays.needle_layers(self.scene, frame))
         self.board.move(self.scene, frame)
 
+    def pixel_at(self, position: Sequence[float]) -> Point | None:
+        """The pixel at a position of the mouse; None where no single frame is shown."""
+        picture = self.board.picture
+        return None if picture is None else axes.pixel_at(self.viewer, picture, position)
+
+    @property
+    def px(self) -> float:
+        """The size of a pixel as the viewer measures; 1 where nothing is shown."""
+        picture = self.board.picture
+        return 1.0 if picture is None else axes.pixel_size(self.viewer, picture)
+
+    @property
+    def slider(self) -> int | None:
+        """The frame at which napari's own slider stands; None where nothing is shown."""
+        picture = self.board.picture
+        return None if picture is None else axes.frame_at(self.viewer, picture)
+
+    def turned(self) -> None:
+        """A person changed to the 3D display, or turned the axes, or back."""
+        if self.scene is not None:
+            self._scale_bar(self.scene)
+
     def fit(self) -> None:
         """Show the whole picture, as large as it goes."""
         self.viewer.reset_view()
@@ -208,10 +231,9 @@ class View:
         return (float(camera.zoom), *map(float, camera.center))
 
     def _scale_bar(self, scene: Scene) -> None:
-        """Millimetres where they are known; pixels need no bar."""
-        self.viewer.canvas.overlays.scale_bar.visible = (
-            grid_of(scene.run.loop).mm_per_px is not None
-        )
+        """Millimetres where they are known; pixels need no bar, nor does what is no picture."""
+        known = grid_of(scene.run.loop).mm_per_px is not None
+        self.viewer.canvas.overlays.scale_bar.visible = known and axes.is_flat(self.viewer)
 
 
 def is_base(name: str) -> bool:

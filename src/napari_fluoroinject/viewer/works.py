@@ -69,7 +69,8 @@ def look_at(bench: Bench, run: Run) -> Job:
         return FirstLook(motion=motion, injection=injection, needle=needle)
 
     def done(look: FirstLook) -> None:
-        bench.session.put_look(run.uid, look)
+        if bench.session.holds(run):
+            bench.session.put_look(run.uid, look)
 
     return _alone(bench, "look", run, lambda: bench.jobs.start(f"Look at {run.name}", work, done))
 
@@ -89,7 +90,8 @@ def subtract(bench: Bench, run: Run) -> Job:
         return subtract_read(run.loop, request, progress=progress)
 
     def done(made: SubtractedLoop) -> None:
-        bench.session.put_subtraction(run.uid, made)
+        if bench.session.holds(run):
+            bench.session.put_subtraction(run.uid, made)
 
     return _alone(
         bench, "subtract", run, lambda: bench.jobs.start(f"Subtract {run.name}", work, done)
@@ -113,7 +115,8 @@ def analyze(bench: Bench, run: Run) -> Job:
 
     def done(report: Report) -> None:
         made_of = Analysed(report=report, procedure=draft.plan.procedure, annotation=annotation)
-        session.put_report(run.uid, made_of)
+        if session.holds(run):
+            session.put_report(run.uid, made_of)
 
     return _alone(
         bench, "analyze", run, lambda: bench.jobs.start(f"Analyse {run.name}", work, done)
@@ -142,7 +145,8 @@ def keep(bench: Bench, run: Run, *, also: frozenset[Extra] = frozenset()) -> Job
             folder=result.folder,
             files=result.files,
         )
-        session.put_kept(run.uid, kept)
+        if session.holds(run):
+            session.put_kept(run.uid, kept)
 
     return _alone(
         bench, "keep", run, lambda: bench.jobs.start(f"Write results of {run.name}", work, done)
@@ -201,7 +205,8 @@ class _Came:
 
     def put(self, failures: tuple[tuple[str, str], ...]) -> None:
         """Tell the session what came, and what did not."""
-        kept = self._bench.session.kept_of(self._run.uid)
+        session = self._bench.session
+        kept = session.kept_of(self._run.uid) if session.holds(self._run) else None
         if kept is not None:
             told = replace(
                 kept,
@@ -209,7 +214,7 @@ class _Came:
                 arrived=(*kept.arrived, *(at for _, at in self._receipts)),
                 failures=failures,
             )
-            self._bench.session.put_kept(self._run.uid, told)
+            session.put_kept(self._run.uid, told)
 
     def over(self, job: Job) -> bool:
         """Whether the job of this sending has ended; a cancelled one puts what came."""

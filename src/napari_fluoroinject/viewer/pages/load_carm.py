@@ -15,6 +15,7 @@ from napari_fluoroinject.viewer.pages.pictures import icon
 from napari_fluoroinject.viewer.pages.said import Sentence, button
 from napari_fluoroinject.viewer.receiving import Light, Receiving
 from napari_fluoroinject.viewer.thumbnails import SIDE_PX
+from napari_fluoroinject.viewer.tips import plain_tip
 
 if TYPE_CHECKING:
     from napari_fluoroinject.viewer.bench import Bench
@@ -137,7 +138,7 @@ class CArmTab(Page):
         else:
             word = "opened" if arrived.uid in self._opened else "NEW"
         item.setText(f"{came} · {word}\n{arrived.told}")
-        item.setToolTip(item.text())
+        item.setToolTip(plain_tip(item.text()))
         font = item.font()
         font.setBold(word == "NEW")
         item.setFont(font)

@@ -13,6 +13,7 @@ from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.pages.pictures import icon
 from napari_fluoroinject.viewer.pages.said import button
 from napari_fluoroinject.viewer.thumbnails import SIDE_PX, Thumbnails
+from napari_fluoroinject.viewer.tips import plain_tip
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QObject
@@ -118,7 +119,7 @@ class OpenRuns(Page):
         first, second = run_words(run)
         sign = "\N{BLACK RIGHT-POINTING TRIANGLE} " if role else ""
         item = QListWidgetItem(f"{sign}{run.name}{role}\n{first}\n{second}")
-        item.setToolTip(item.text())
+        item.setToolTip(plain_tip(item.text()))
         item.setData(_UID, run.uid)
         item.setSizeHint(QSize(0, _ROW_PX))
         picture = self.thumbnails.of(run)

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractItemView, QTreeWidget, QTreeWidgetItem
 
 from napari_fluoroinject.viewer.pacs_query import RunRow, StudyRow
+from napari_fluoroinject.viewer.tips import plain_tip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -99,5 +100,5 @@ def _item(row: object, texts: list[str]) -> QTreeWidgetItem:
     made = QTreeWidgetItem(texts)
     made.setData(0, _ROW, row)
     for column, text in enumerate(texts):
-        made.setToolTip(column, text)
+        made.setToolTip(column, plain_tip(text))
     return made

@@ -12,6 +12,7 @@ from napari_fluoroinject.procedures.page import sections
 from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.pages.said import Sentence, button
 from napari_fluoroinject.viewer.planning import grouped, summary, with_procedure
+from napari_fluoroinject.viewer.tips import plain_tip
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,7 +106,7 @@ class ProcedureList(Page):
             for one in members:
                 item = QTreeWidgetItem([_within(one)])
                 item.setData(0, _KEY, one.key)
-                item.setToolTip(0, f"{one.name}: Return or a double-click chooses it")
+                item.setToolTip(0, plain_tip(f"{one.name}: Return or a double-click chooses it"))
                 region.addChild(item)
             region.setExpanded(True)
         self.refresh()

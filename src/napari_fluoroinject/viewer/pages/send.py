@@ -30,6 +30,7 @@ from napari_fluoroinject.viewer.objects import (
 from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.pages.said import JobLine, Sentence, button
 from napari_fluoroinject.viewer.pages.send_lists import ObjectList, ReceiptList
+from napari_fluoroinject.viewer.tips import plain_tip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,7 +103,7 @@ class SendPage(Page):
         self.state.say(reason or "The analysis is up to date.")
         self.signed.say("" if run is None else _signed(session.annotation.sign_off))
         self.where.say("" if kept is None else _where(kept))
-        self.where.setToolTip("" if kept is None else str(kept.folder))
+        self.where.setToolTip("" if kept is None else plain_tip(str(kept.folder)))
         self._list(kept)
         self._enable()
 

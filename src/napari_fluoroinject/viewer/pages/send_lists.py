@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem
 
 from napari_fluoroinject.viewer.objects import status_words
+from napari_fluoroinject.viewer.tips import plain_tip
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -88,7 +89,7 @@ class ReceiptList(QTreeWidget):
             item = QTreeWidgetItem([name, status_words(receipt), at])
             for column in range(3):
                 told = f"{name}: {status_words(receipt)} at {at}, by {receipt.destination}"
-                item.setToolTip(column, told)
+                item.setToolTip(column, plain_tip(told))
             self.addTopLevelItem(item)
         _fit(self)
         self.setVisible(bool(receipts))
