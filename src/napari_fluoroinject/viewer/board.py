@@ -10,6 +10,7 @@ from napari import layers as napari_layers
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_fluoroinject.viewer import axes, colormaps
+from napari_fluoroinject.viewer.adapter import sliced_once
 from napari_fluoroinject.viewer.keys import OURS
 from napari_fluoroinject.viewer.layers import EXTENT_COLOURS, LayerSpec, placed
 
@@ -108,7 +109,7 @@ class Board:
         """Show a frame."""
         picture = self.picture
         if picture is not None and axes.frame_at(self.viewer, picture) != frame:
-            with self._changing():
+            with self._changing(), sliced_once(self.viewer):
                 axes.go_to_frame(self.viewer, picture, frame)
 
     def clear(self) -> None:
