@@ -31,6 +31,8 @@ _BASIS: dict[CalibrationBasis, str] = {
     "needle_gauge": "from the needle's gauge",
     "none": "no basis",
 }
+_SEEN = 0.002
+"""Share of a picture that is seen: less than a line at its edge needs no word."""
 _ESTIMATED: tuple[CalibrationBasis, ...] = ("needle_gauge",)
 
 
@@ -116,7 +118,7 @@ def subtraction_text(scene: Scene, frame: int) -> str:
     if not bool(made.subtracted[frame]):
         return "no mask belongs to this frame · blue: nothing known there"
     lines = DOT.join((_mask_text(made), _motion_text(made, frame)))
-    unknown = bool((made.stored[frame] == UNDEFINED).any())
+    unknown = float((made.stored[frame] == UNDEFINED).mean()) > _SEEN
     return f"{lines}\nblue: nothing known there" if unknown else lines
 
 
