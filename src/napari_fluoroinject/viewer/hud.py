@@ -31,8 +31,8 @@ _BASIS: dict[CalibrationBasis, str] = {
     "needle_gauge": "from the needle's gauge",
     "none": "no basis",
 }
-_SEEN = 0.002
-"""Share of a picture that is seen: less than a line at its edge needs no word."""
+_SEEN = 0.01
+"""Share of a picture that is seen: a few lines at its edge need no word."""
 _ESTIMATED: tuple[CalibrationBasis, ...] = ("needle_gauge",)
 
 

@@ -21,6 +21,8 @@ LINE_PX = 15
 """Height of a line of small text."""
 AXIS_PX = 54
 """Width of the axis at the left, with its numbers."""
+BELOW_PX = 40
+"""Height of the axis below, with its numbers and its name."""
 _EDGE_PX = 8
 """Between the curves and the ends of the plot."""
 _MARGIN_PX = 8
@@ -65,6 +67,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             axis.setPen(palette.RULE)
             axis.setTextPen(palette.TEXT)
         self.getAxis("left").setWidth(AXIS_PX)
+        self.getAxis("bottom").setHeight(BELOW_PX)
         self.cursor = pg.InfiniteLine(pen=pg.mkPen(palette.TEXT, width=1))
         self.cursor.setZValue(20)
         self.masks = _Masks()
@@ -167,7 +170,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         span = high - low if high > low else 1.0
         # the axis at the left, the frame of the plot, and what stands beside the curves
         width = max(self.width() - AXIS_PX - 6 - self._name_px - 2 * _EDGE_PX, 50)
-        height = max(self.height() - 46, 40)
+        height = max(self.height() - BELOW_PX - 8, 40)
         per_x = span / width
         right = (self._name_px + _EDGE_PX) * per_x
         self.setXRange(low - _EDGE_PX * per_x, high + right, padding=0)
