@@ -68,6 +68,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             axis.setTextPen(palette.TEXT)
         self.getAxis("left").setWidth(AXIS_PX)
         self.getAxis("bottom").setHeight(BELOW_PX)
+        self.getPlotItem().layout.setContentsMargins(0, 0, 0, 4)  # names hang out of their axis
         self.cursor = pg.InfiniteLine(pen=pg.mkPen(palette.TEXT, width=1))
         self.cursor.setZValue(20)
         self.masks = _Masks()
@@ -90,6 +91,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self._x = x
         self.setLabel("bottom", bottom)
         self.setLabel("left", left)
+        self.getAxis("bottom").resizeEvent(None)  # puts a longer name into the middle again
 
     def show_lines(self, lines: Sequence[Line]) -> None:
         """Draw these curves in place of the earlier ones, each with its name beside its end."""
@@ -170,7 +172,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         span = high - low if high > low else 1.0
         # the axis at the left, the frame of the plot, and what stands beside the curves
         width = max(self.width() - AXIS_PX - 6 - self._name_px - 2 * _EDGE_PX, 50)
-        height = max(self.height() - BELOW_PX - 8, 40)
+        height = max(self.height() - BELOW_PX - 12, 40)
         per_x = span / width
         right = (self._name_px + _EDGE_PX) * per_x
         self.setXRange(low - _EDGE_PX * per_x, high + right, padding=0)

@@ -205,6 +205,7 @@ class View:
         self.board.clear()
         self._say("")
         self._say_unit("")
+        self.viewer.canvas.background_color_override = None
 
     def _bases(self, scene: Scene, *, of: Base) -> list[LayerSpec]:
         bases, made = [], scene.subtracted
@@ -235,6 +236,7 @@ class View:
 
     def _make_ready(self) -> None:
         """Make what is drawn on every picture before there is one: the first is there sooner."""
+        self.viewer.canvas.background_color_override = "black"  # in a light theme, too
         overlays_of = self.viewer.canvas.overlays
         overlays_of.scale_bar.font_size = TEXT_PT
         if _UNIT not in overlays_of:
