@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import napari
+from napari import Viewer, run  # loads pydantic before Qt: after PySide6 it cannot be loaded
 
 from napari_fluoroinject.errors import SettingsError
 from napari_fluoroinject.viewer.binding import binding_fault
@@ -32,15 +32,15 @@ def show(sources: Sequence[str], *, settings: Settings) -> None:
     if fault is not None:
         raise SettingsError(fault)
     open_window(sources, settings=settings)
-    napari.run()
+    run()
 
 
-def open_window(sources: Sequence[str], *, settings: Settings | None = None) -> napari.Viewer:
+def open_window(sources: Sequence[str], *, settings: Settings | None = None) -> Viewer:
     """Open a viewer over the screen with the dock, and begin to open the sources.
 
     The window's title names nobody.
     """
-    viewer = napari.Viewer(title=TITLE)
+    viewer = Viewer(title=TITLE)
     workspace(viewer, settings=settings)
     made = open_workspace(viewer)
     made.fill_screen()

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fluoroinject.rendering import palette
 from napari_fluoroinject.viewer import timeline
 from napari_fluoroinject.viewer.clock import ASSUMED_RATE, FASTEST, SLOWEST
 from napari_fluoroinject.viewer.frame_slider import FrameSlider
@@ -33,11 +34,13 @@ if TYPE_CHECKING:
 ROW_PX = 20
 """Height of a row; there are two."""
 _SMALL = (
+    f"Transport {{ background: {palette.PANEL}; }} QLabel {{ color: {palette.TEXT}; }}"
+    "QToolButton { background: transparent; border: none; }"
     "QAbstractSpinBox, QComboBox { min-width: 0px; padding: 0px 2px; margin: 0px; }"
     "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 14px; }"
     "QComboBox::drop-down { width: 14px; }"
 )
-"""napari's style makes every field wide enough for a dock of its own."""
+"""napari's style makes every field wide enough for a dock of its own; signs are light."""
 
 
 def told(player: Player, session: Session) -> str:
@@ -124,6 +127,7 @@ class Transport(QWidget):
         column.setSpacing(0)
         column.addLayout(row)
         column.addWidget(self.label)
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setStyleSheet(_SMALL)
         self.setFixedHeight(2 * ROW_PX)
 
@@ -263,9 +267,8 @@ def _mode_box() -> QComboBox:
 
 def _frame_box(told_as: str) -> QSpinBox:
     box = QSpinBox()
-    box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
     box.setKeyboardTracking(False)
-    _small(box, 40, told_as)
+    _small(box, 64, told_as)
     return box
 
 
