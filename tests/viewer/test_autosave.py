@@ -23,7 +23,8 @@ from napari_fluoroinject.viewer.draft import (
     draft_text,
     parse_draft,
 )
-from napari_fluoroinject.viewer.session import Kept, Session
+from napari_fluoroinject.viewer.outcome import Kept
+from napari_fluoroinject.viewer.session import Session
 from tests.proofs.draft_kills import one_kill
 
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)

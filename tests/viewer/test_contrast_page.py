@@ -10,9 +10,10 @@ from rendering.drawn_reports import bare, drawn_report, uncalibrated
 
 from napari_fluoroinject.model.masks import HeaderMask
 from napari_fluoroinject.viewer import works
+from napari_fluoroinject.viewer.outcome import Analysed
 from napari_fluoroinject.viewer.run import Run
 from napari_fluoroinject.viewer.seen import MAPS, map_missing, map_said
-from napari_fluoroinject.viewer.session import Analysed, Session
+from napari_fluoroinject.viewer.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable

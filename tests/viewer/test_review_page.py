@@ -16,8 +16,9 @@ from rendering.drawn_reports import (
 from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.rendering import statement
 from napari_fluoroinject.viewer.evidence import evidence
+from napari_fluoroinject.viewer.outcome import Analysed
 from napari_fluoroinject.viewer.run import Run
-from napari_fluoroinject.viewer.session import Analysed, Session
+from napari_fluoroinject.viewer.session import Session
 from napari_fluoroinject.viewer.told import WATCH, report_text, vascular
 
 pytestmark = pytest.mark.qt

@@ -19,8 +19,9 @@ from napari_fluoroinject.model.needle import NoNeedle
 from napari_fluoroinject.viewer.bench import STEPS
 from napari_fluoroinject.viewer.draft import Plan
 from napari_fluoroinject.viewer.landmarks import asked
+from napari_fluoroinject.viewer.outcome import Analysed, Kept
 from napari_fluoroinject.viewer.run import FirstLook, Run
-from napari_fluoroinject.viewer.session import Analysed, Kept, Session
+from napari_fluoroinject.viewer.session import Session
 from napari_fluoroinject.viewer.steps import status
 
 NEEDLE = NeedleTrajectory(hub_px=(110.0, 102.0), tip_px=(66.0, 71.0), frame=2)

@@ -36,7 +36,7 @@ class Accepted:
 class Marked:
     """What was marked in one run; `annotation` holds none of the plan's fields."""
 
-    sop_instance_uid: str
+    sop_instance_uid: str = ""
     annotation: Annotation = field(default_factory=Annotation)
     accepted: tuple[Accepted, ...] = ()
     declined: tuple[str, ...] = ()

@@ -85,7 +85,7 @@ def take_in(bench: Bench, runs: Sequence[Run]) -> None:
     if runs:
         _show(bench.session, runs)
     for run in runs:
-        if bench.session.look_of(run.uid) is None:
+        if bench.session.outcome_of(run.uid).look is None:
             look_at(bench, run)
 
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import Confirmed
     from napari_fluoroinject.viewer.bench import StepKey
     from napari_fluoroinject.viewer.landmarks import Asked
+    from napari_fluoroinject.viewer.outcome import Kept
     from napari_fluoroinject.viewer.run import Run
-    from napari_fluoroinject.viewer.session import Kept, Session
+    from napari_fluoroinject.viewer.session import Session
 
 BOXES: dict[Confirmed, str] = {
     "needle_and_target": "Needle and target",

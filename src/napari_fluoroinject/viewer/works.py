@@ -14,8 +14,8 @@ from napari_fluoroinject.sources import check_writable
 from napari_fluoroinject.subtraction import SubtractionRequest, subtract_read
 from napari_fluoroinject.transfer import store_objects
 from napari_fluoroinject.viewer.objects import why_not_sent, why_not_written
+from napari_fluoroinject.viewer.outcome import Analysed, Kept
 from napari_fluoroinject.viewer.run import FirstLook
-from napari_fluoroinject.viewer.session import Analysed, Kept
 from napari_fluoroinject.workflow import (
     AnalysisRequest,
     analyze_read,
@@ -123,7 +123,7 @@ def analyze(bench: Bench, run: Run) -> Job:
 def keep(bench: Bench, run: Run, *, also: frozenset[Extra] = frozenset()) -> Job:
     """Write the results of a run, with the sign-off as it stands now, into the results folder."""
     session = bench.session
-    analysed, reason = session.analysed_of(run.uid), why_not_written(session, run)
+    analysed, reason = session.outcome_of(run.uid).analysed, why_not_written(session, run)
     annotation = session.draft_of(run.study_uid).annotation(run.uid)
     request = request_for(bench, run, also=also)
 
@@ -201,7 +201,7 @@ class _Came:
 
     def put(self, failures: tuple[tuple[str, str], ...]) -> None:
         """Tell the session what came, and what did not."""
-        kept = self._bench.session.kept_of(self._run.uid)
+        kept = self._bench.session.outcome_of(self._run.uid).kept
         if kept is not None:
             told = replace(
                 kept,

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import SignOff
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Job
-    from napari_fluoroinject.viewer.session import Kept
+    from napari_fluoroinject.viewer.outcome import Kept
 
 
 class SendPage(Page):
