@@ -13,6 +13,7 @@ from rendering.drawn_reports import (
     with_run_off,
 )
 
+from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.rendering import statement
 from napari_fluoroinject.viewer.evidence import evidence
@@ -200,7 +201,7 @@ def test_ticks_do_not_outlive_the_report_that_they_were_set_beside(shown):
 @pytest.mark.parametrize("name", sorted(REPORTS))
 def test_the_report_as_text_says_what_the_page_says(shown, name):
     report = REPORTS[name]
-    text = report_text(report, None)
+    text = report_text(report, Annotation())
     for line in (*vascular(report), *statement.unknowns(report), statement.RESEARCH_ONLY):
         assert line in text
     for one in report.findings:
@@ -214,4 +215,4 @@ def test_the_text_is_put_on_the_clipboard(shown):
 
     page = shown(QUIET)
     page.copy.click()
-    assert QGuiApplication.clipboard().text() == report_text(QUIET, None)
+    assert QGuiApplication.clipboard().text() == report_text(QUIET, Annotation())

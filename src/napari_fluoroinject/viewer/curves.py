@@ -146,6 +146,7 @@ class CurvesPanel(QWidget):
             plot.show_lines([line for line in lines if line.kind == kind])
             plot.show_spans(spans)
             plot.show_onset(None if onset is None else float(x[onset]))
+            plot.show_flags([float(x[frame]) for frame in timeline.flagged(session)])
         self._show_masks(x)
         self._frame_due(session.frame)
 

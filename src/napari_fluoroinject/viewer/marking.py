@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.model.annotation import Flag
+from napari_fluoroinject.model.flags import MOST_FLAGS
 from napari_fluoroinject.viewer.draft import Accepted, Marked
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
         SignOff,
     )
     from napari_fluoroinject.model.geometry import Point
+    from napari_fluoroinject.viewer.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +70,30 @@ def choose_mask(marked: Marked, wish: MaskWish | None, frames: tuple[int, ...]) 
     """Choose whose mask frames are subtracted, or which; None and none = found."""
     chosen = replace(marked.annotation, mask=wish, mask_frames=frames)
     return annotate(marked, "choose mask frames", chosen)
+
+
+def flag(marked: Marked, frame: int) -> Step:
+    """Flag vascular uptake in a frame; where it is flagged, take the flag away."""
+    flags, one = marked.annotation.flags, Flag(kind="vascular_uptake", frame=frame)
+    if one in flags:
+        label, left = "remove the flag", [other for other in flags if other != one]
+    else:
+        label, left = "flag vascular uptake", [*flags, one]
+    rising = tuple(sorted(left, key=lambda flag: flag.frame))
+    step = f"{label} in frame {frame + 1}"
+    return annotate(marked, step, replace(marked.annotation, flags=rising))
+
+
+def why_not_flagged(run: Run | None, marked: Marked, frame: int) -> str:
+    """Why a frame cannot be flagged; empty where it can, or where its flag can be taken away."""
+    if run is None:
+        return "Nothing was flagged: no run is open. Open one in step 1."
+    flags, frames = marked.annotation.flags, run.loop.shape[0]
+    if not 0 <= frame < frames:
+        return f"Frame {frame + 1} was not flagged: the run has frames 1 to {frames}."
+    if len(flags) >= MOST_FLAGS and frame not in [one.frame for one in flags]:
+        return f"Frame {frame + 1} was not flagged: {MOST_FLAGS} flags stand there; remove one."
+    return ""
 
 
 def sign(marked: Marked, sign_off: SignOff | None) -> Step:

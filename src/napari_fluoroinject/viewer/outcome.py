@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Analysed:
-    """A report, and what it was made of; `annotation` without the sign-off."""
+    """A report, and what it was made of; `annotation` without what changes no number."""
 
     report: Report
     procedure: str
@@ -29,7 +29,7 @@ class Analysed:
         """Whether it was made of what a draft says of the run now."""
         return (self.procedure, self.annotation) == (
             draft.plan.procedure,
-            replace(draft.annotation(uid), sign_off=None),
+            draft.annotation(uid).inputs,
         )
 
 

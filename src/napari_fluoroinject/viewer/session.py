@@ -244,6 +244,13 @@ class Session:
         """Choose whose mask frames are subtracted, or which; None and none = found."""
         self._take(marking.choose_mask(self._marked, wish, frames), amend=amend)
 
+    def flag(self, frame: int) -> None:
+        """Flag vascular uptake in a frame of the shown run, or take the flag away."""
+        if reason := marking.why_not_flagged(self.run, self._marked, frame):
+            self.signals.notice.emit(reason)
+        else:
+            self._take(marking.flag(self._marked, frame))
+
     def sign(self, sign_off: SignOff | None) -> None:
         """Say who confirmed the results; None takes it back."""
         self._take(marking.sign(self._marked, sign_off))

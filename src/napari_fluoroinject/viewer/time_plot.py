@@ -67,6 +67,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.onset = pg.InfiniteLine(
             pen=pg.mkPen(palette.ONSET, width=1, style=Qt.PenStyle.DashLine)
         )
+        self._flags: list[Any] = []
         self._words = {name: _word(colour) for name, colour in _WORDS.items()}
         self._released = False
         self._drawn: list[Any] = []
@@ -130,6 +131,16 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             self.onset.setPos(at)
         self._say("onset", at, "onset")
 
+    def show_flags(self, at: Sequence[float]) -> None:
+        """Mark the moments that the operator flagged."""
+        for item in self._flags:
+            self.removeItem(item)
+        pen = pg.mkPen(palette.RUN_OFF, width=1.5, style=Qt.PenStyle.DashDotLine)
+        self._flags = [pg.InfiniteLine(pos=one, pen=pen) for one in at]
+        for item in self._flags:
+            self.addItem(item, ignoreBounds=True)
+        self._say("flagged", at[0] if len(at) else None, "flagged by the operator")
+
     def show_cursor(self, at: float) -> None:
         """Move the line of the shown frame; nothing is drawn anew."""
         self.cursor.setPos(at)
@@ -171,6 +182,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             ("masks", top),
             ("onset", top - LINE_PX * per_px),
             ("not judged", bottom + 1.2 * LINE_PX * per_px),
+            ("flagged", bottom + 2.2 * LINE_PX * per_px),
         ):
             self._words[word].setPos(self._words[word].pos().x(), y)
         at = -np.inf
@@ -183,7 +195,12 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self._masked(float(low), float(high), done)
 
 
-_WORDS = {"masks": palette.LANDMARK, "onset": palette.ONSET, "not judged": palette.TEXT}
+_WORDS = {
+    "masks": palette.LANDMARK,
+    "onset": palette.ONSET,
+    "not judged": palette.TEXT,
+    "flagged": palette.RUN_OFF,
+}
 
 
 def _word(colour: str) -> Any:

@@ -190,11 +190,16 @@ class Transport(QWidget):
         onset = timeline.onset(self._session)
         masks = timeline.masks(self._session)
         self.slider.mark(masks.frames, onset)
+        flagged = timeline.flagged(self._session)
+        self.slider.flag(flagged)
         parts = [tip("Frame", "frame_on")]
         if masks.frames:
             parts.append(f"Bar: mask frames ({masks.whose})")
         if onset is not None:
             parts.append(f"Wedge: contrast from frame {onset + 1}")
+        if flagged:
+            frames = ", ".join(str(frame + 1) for frame in flagged)
+            parts.append(f"Pennant: flagged by the operator, frame {frames}")
         self.slider.setToolTip("\n".join(parts))
 
     def _tell(self) -> None:

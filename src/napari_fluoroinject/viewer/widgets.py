@@ -118,6 +118,12 @@ def place_target(viewer: napari.Viewer) -> None:
     _arm(viewer, "target")
 
 
+def flag_uptake(viewer: napari.Viewer) -> None:
+    """Flag vascular uptake at the shown frame, or take the flag away."""
+    session = _open(viewer).session
+    session.flag(session.frame)
+
+
 def accept_proposal(viewer: napari.Viewer) -> None:
     """Make the proposed needle the operator's own."""
     _open(viewer).session.accept_needle()

@@ -103,7 +103,7 @@ def analyze(bench: Bench, run: Run) -> Job:
     """
     session = bench.session
     draft = session.draft_of(run.study_uid)
-    annotation = replace(draft.annotation(run.uid), sign_off=None)
+    annotation = draft.annotation(run.uid).inputs
     request = request_for(bench, run)
     recorded = [one.recorded for one in session.runs if one.study_uid == run.study_uid]
 
@@ -121,7 +121,7 @@ def analyze(bench: Bench, run: Run) -> Job:
 
 
 def keep(bench: Bench, run: Run, *, also: frozenset[Extra] = frozenset()) -> Job:
-    """Write the results of a run, with the sign-off as it stands now, into the results folder."""
+    """Write the results of a run into the results folder, with flags and sign-off as they are."""
     session = bench.session
     analysed, reason = session.outcome_of(run.uid).analysed, why_not_written(session, run)
     annotation = session.draft_of(run.study_uid).annotation(run.uid)
@@ -221,8 +221,8 @@ class _Came:
 
 
 def _signed(report: Report, annotation: Annotation) -> Report:
-    """The same report, with the sign-off, which changes no number of it."""
-    signed = replace(report.annotation, sign_off=annotation.sign_off)
+    """The same report, with flags and sign-off, which change no number of it."""
+    signed = replace(report.annotation, flags=annotation.flags, sign_off=annotation.sign_off)
     return replace(report, annotation=signed)
 
 
