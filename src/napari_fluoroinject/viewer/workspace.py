@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from qtpy.QtWidgets import QDockWidget, QWidget
 
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
+
+    from napari_fluoroinject.viewer.run import Run
 
 DOCK_NAME = "FluoroInject (FluoroInject)"
 """As napari names the dock where it opens it from its menu: both are then one."""
@@ -170,15 +172,23 @@ class Workspace(Closing):
 
     def play_or_pause(self) -> None:
         """Play, or stop playing."""
-        self.player.toggle()
+        self.with_run(lambda _run: self.player.toggle())
 
     def analyze(self) -> None:
         """Analyse the shown run."""
-        self._with_run(lambda run: works.analyze(self.bench, run))
+        self.with_run(lambda run: works.analyze(self.bench, run))
 
     def write_results(self) -> None:
         """Keep the results of the shown run."""
-        self._with_run(lambda run: works.keep(self.bench, run))
+        self.with_run(lambda run: works.keep(self.bench, run))
+
+    def with_run(self, call: Callable[[Run], object]) -> None:
+        """Do this with the shown run; where there is none, say so."""
+        run = self.session.run
+        if run is None:
+            self.dock.tell("No run is open: open one in step 1, Load.")
+        else:
+            call(run)
 
     def close(self) -> None:
         """End the work, put the window back, and let go of everything; may be called again."""
@@ -231,13 +241,6 @@ class Workspace(Closing):
         dock = cast("QDockWidget", docked)
         dock.setTitleBarWidget(QWidget())  # no close button: it belongs to the dock of steps
         return dock
-
-    def _with_run(self, call: Callable[[Any], object]) -> None:
-        run = self.session.run
-        if run is None:
-            self.dock.tell("No run is open: open one in step 1, Load.")
-        else:
-            call(run)
 
     def _take_docks_away(self) -> None:
         for widget in (self._host, self._strip):
