@@ -108,6 +108,25 @@ def test_curves_are_drawn_with_their_names(panel, session, run, made):  # noqa: 
     assert [name.toPlainText() for name, _ in panel.opacity._names] == ["target"]
 
 
+def test_a_button_asks_for_a_curve_and_takes_it_away(qtbot, session, run, made):  # noqa: F811
+    from napari_fluoroinject.viewer.curves import CurvesPanel
+
+    asked = []
+    panel = CurvesPanel(session, ask=lambda: asked.append(True))
+    qtbot.addWidget(panel)
+    assert not panel.at_click.isEnabled()
+    assert "Subtract the run first" in panel.at_click.toolTip()
+    session.put_subtraction(run.uid, made)
+    panel.at_click.click()
+    assert asked == [True]
+    panel.show_point((60.0, 60.0))
+    assert panel.at_click.text() == "Remove this curve"
+    panel.at_click.click()
+    assert panel.opacity._names == []
+    assert asked == [True]
+    panel.release()
+
+
 def test_without_times_the_axis_counts_frames(panel, session, run):
     from napari_fluoroinject.viewer.run import Run
 

@@ -23,6 +23,7 @@ from napari_fluoroinject.viewer.jobs import Jobs
 from napari_fluoroinject.viewer.layout import Layout
 from napari_fluoroinject.viewer.live.panel import LivePanel
 from napari_fluoroinject.viewer.pages.load import LoadPage
+from napari_fluoroinject.viewer.placing import CURVE
 from napari_fluoroinject.viewer.player import Player
 from napari_fluoroinject.viewer.post import MainThread
 from napari_fluoroinject.viewer.preferences import (
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     import napari
 
+    from napari_fluoroinject.model.geometry import Point
     from napari_fluoroinject.viewer.run import Run
 
 DOCK_NAME = "FluoroInject (FluoroInject)"
@@ -200,6 +202,7 @@ class Workspace(Closing):
         self._handover.close()
         self._ahead.close()
         self._put_back()
+        self.stage.pointing.asked.disconnect(self._curve_at, missing_ok=True)
         self.jobs.close()
         self._post.close()
         for part in (self._keys, self.player):
@@ -217,8 +220,13 @@ class Workspace(Closing):
 
     def _make_strip(self) -> None:
         self._transport = Transport(self.player, self.session)
-        self._curves = CurvesPanel(self.session)
+        self._curves = CurvesPanel(self.session, ask=lambda: self.stage.arm(CURVE))
+        self.stage.pointing.asked.connect(self._curve_at)
         self._strip = Strip(self._transport, self._curves)
+
+    def _curve_at(self, point_px: Point) -> None:
+        self._curves.show_point(point_px)
+        self.stage.point_at(self.session.frame, (point_px,))
 
     def _begin(self, faults: tuple[str, ...]) -> None:
         for fault in faults:
