@@ -58,6 +58,15 @@ def test_any_draft_comes_back_from_its_text_exactly(draft):
     assert parse_draft(draft_text(draft)) == draft
 
 
+def test_a_draft_of_an_earlier_version_is_read():
+    read = parse_draft(
+        '{"study_instance_uid": "1.2", "plan": {"procedure": "generic", "level": null}, "runs": '
+        '[{"sop_instance_uid": "1.2.3", "annotation": {"target_px": [1.0, 2.0]}}]}'
+    )
+    assert read.plan.procedure == "generic"
+    assert read.marked("1.2.3").annotation.target_px == (1.0, 2.0)
+
+
 @given(draft=DRAFTS, share=st.floats(0, 1, exclude_max=True))
 def test_half_a_draft_is_none(draft, share):
     text = draft_text(draft).rstrip()

@@ -34,7 +34,7 @@ REPORTS = {
 }
 
 
-def opened(name: str = "quiet", *, key: str = "esi_il_lumbar") -> Session:
+def opened(name: str = "quiet", *, key: str | None = "esi_il_lumbar") -> Session:
     session = Session()
     session.open(Run(loop=REPORTS[name].loop, files=(), name="AP run 1"))
     session.plan_as("choose the procedure", Plan(procedure=key, level="L4-L5", side="right"))
@@ -114,7 +114,10 @@ def test_a_missing_view_is_missing_and_a_level_that_was_not_said_is_told():
 
 
 def test_until_a_procedure_is_chosen_that_is_missing():
-    assert "Choose a procedure" in status(opened(key="generic"), "procedure").missing[0]
+    told = status(opened(key=None), "procedure")
+    assert "Choose a procedure" in told.missing[0]
+    assert "Procedure: not chosen." in told.says
+    assert status(opened(key="generic"), "procedure").missing == ()
 
 
 def test_a_proposed_needle_is_missing_until_somebody_accepts_it():

@@ -22,7 +22,7 @@ class Analysed:
     """A report, and what it was made of; `annotation` without what changes no number."""
 
     report: Report
-    procedure: str
+    procedure: str | None
     annotation: Annotation
 
     def is_of(self, draft: Draft, uid: str) -> bool:
@@ -41,7 +41,7 @@ class Kept:
     at the local times `arrived` (HH:MM:SS); `failures` are (file, message) of the last sending.
     """
 
-    procedure: str
+    procedure: str | None
     annotation: Annotation
     folder: Path
     files: tuple[Path, ...]

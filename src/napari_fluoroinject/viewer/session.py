@@ -164,7 +164,7 @@ class Session:
     @property
     def procedure(self) -> Procedure:
         """The procedure that was chosen; `generic` until one is."""
-        return procedures.get(self.plan.procedure, site=self.site_procedures)
+        return procedures.get(self.plan.procedure or procedures.GENERIC, site=self.site_procedures)
 
     @property
     def annotation(self) -> Annotation:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from napari_fluoroinject import procedures
 from napari_fluoroinject.endpoints.base import Receipt
 from napari_fluoroinject.errors import AnalysisError, EndpointError
 from napari_fluoroinject.first_look import first_look
@@ -55,7 +56,8 @@ def request_for(
         Objects that are written beside those of the settings.
     """
     plan = bench.session.draft_of(run.study_uid).plan
-    request = AnalysisRequest.by(bench.settings, plan.procedure)
+    # what the screen says is what is done: a site's default is no choice of this person
+    request = AnalysisRequest.by(bench.settings, plan.procedure or procedures.GENERIC)
     return replace(request, also=request.also | also)
 
 
@@ -125,6 +127,7 @@ def keep(bench: Bench, run: Run, *, also: frozenset[Extra] = frozenset()) -> Job
     session = bench.session
     analysed, reason = session.outcome_of(run.uid).analysed, why_not_written(session, run)
     annotation = session.draft_of(run.study_uid).annotation(run.uid)
+    procedure = session.draft_of(run.study_uid).plan.procedure
     request = request_for(bench, run, also=also)
 
     def work(progress: Progress) -> LoopResult:
@@ -137,7 +140,7 @@ def keep(bench: Bench, run: Run, *, also: frozenset[Extra] = frozenset()) -> Job
 
     def done(result: LoopResult) -> None:
         kept = Kept(
-            procedure=request.procedure or "",
+            procedure=procedure,
             annotation=annotation,
             folder=result.folder,
             files=result.files,
