@@ -24,22 +24,11 @@ pytestmark = pytest.mark.qt
 
 
 @pytest.fixture
-def shown(qtbot, bench) -> Callable[[Bench], object]:
-    """Makes a page of a bench, released at the end as the dock does."""
+def shown(show_page, bench) -> Callable[[Bench], object]:
+    """Makes a page of a bench."""
     from napari_fluoroinject.viewer.pages.contrast import ContrastPage
 
-    made = []
-
-    def make(on: Bench = bench) -> ContrastPage:
-        page = ContrastPage(on)
-        qtbot.addWidget(page)
-        made.append(page)
-        page.show()
-        return page
-
-    yield make
-    for page in made:
-        page.release()
+    return lambda on=bench: show_page(ContrastPage(on))
 
 
 def texts(page) -> str:

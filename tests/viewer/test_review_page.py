@@ -37,11 +37,9 @@ REPORTS = {
 
 
 @pytest.fixture
-def shown(qtbot, bench):
+def shown(show_page, bench):
     """Makes a page on which a report is of what is said now."""
     from napari_fluoroinject.viewer.pages.review import ReviewPage
-
-    made = []
 
     def make(report=None) -> ReviewPage:
         on = bench
@@ -50,15 +48,9 @@ def shown(qtbot, bench):
             session.open(Run(loop=report.loop, files=(), name="AP run 1"))
             on = replace(bench, session=session)
             analyse(on, report)
-        page = ReviewPage(on)
-        qtbot.addWidget(page)
-        made.append(page)
-        page.show()
-        return page
+        return show_page(ReviewPage(on))
 
-    yield make
-    for page in made:
-        page.release()
+    return make
 
 
 def analyse(bench, report) -> None:
