@@ -34,6 +34,8 @@ def main() -> None:
     made.add_argument("--only", choices=sorted(TROUBLES), action="append")
     asked = made.parse_args()
     os.environ["QT_API"] = asked.binding
+    import napari_fluoroinject.viewer.start  # noqa: F401 - it has Qt and napari load in their order
+
     broken = 0
     print(f"Troubles with {asked.binding}")
     for name in asked.only or TROUBLES:
@@ -239,7 +241,7 @@ def stopped_while_sending(room: Path) -> str:
         with Window(room, settings) as hand:
             page = _written(hand, room)
             with orthanc(room / "first") as peer:
-                gate.lead_to(peer.port, most_bytes=20_000, then=peer.process.kill)
+                gate.lead_to(peer.port, most_bytes=100_000, then=peer.process.kill)
                 hand.choose(page.destination, "archive")
                 hand.click(page.send)
                 hand.idle()

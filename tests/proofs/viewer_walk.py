@@ -45,6 +45,8 @@ def main() -> None:
     """Walk, once for each size."""
     asked = _parser().parse_args()
     os.environ["QT_API"] = asked.binding
+    import napari_fluoroinject.viewer.start  # noqa: F401 - it has Qt and napari load in their order
+
     sizes = [tuple(map(int, one.split("x"))) for one in asked.size or SIZES]
     broken = 0
     for width, height in sizes:
