@@ -7,7 +7,6 @@ printed. Needs Orthanc and a screen: `xvfb-run -a -s "-screen 0 1920x1080x24"`.
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import socket
 import sys
@@ -29,12 +28,13 @@ SCENE = "mbb_lumbar"
 
 def main() -> None:
     """Cause every trouble, and print what the window said."""
+    from tests.proofs.viewer_walk import begin
+
     made = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     made.add_argument("--binding", choices=("pyqt6", "pyside6"), default="pyqt6")
     made.add_argument("--only", choices=sorted(TROUBLES), action="append")
     asked = made.parse_args()
-    os.environ["QT_API"] = asked.binding
-    import napari_fluoroinject.viewer.start  # noqa: F401 - it has Qt and napari load in their order
+    begin(asked.binding)
 
     broken = 0
     print(f"Troubles with {asked.binding}")

@@ -10,9 +10,11 @@ and with `fluoroinject analyze`. Needs Orthanc and a screen: `xvfb-run -a -s "-s
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,8 +46,7 @@ assert not stored.failures, stored.failures
 def main() -> None:
     """Walk, once for each size."""
     asked = _parser().parse_args()
-    os.environ["QT_API"] = asked.binding
-    import napari_fluoroinject.viewer.start  # noqa: F401 - it has Qt and napari load in their order
+    begin(asked.binding)
 
     sizes = [tuple(map(int, one.split("x"))) for one in asked.size or SIZES]
     broken = 0
@@ -54,9 +55,10 @@ def main() -> None:
             walk = Walk(Path(room), size=(width, height), pictures=asked.pictures)
             walk.loop_px, walk.frames = asked.pixels, asked.frames
             walk.entrances = tuple(asked.entrance or ENTRANCES)
+            print(f"A walk with {asked.binding}, {width} x {height}", flush=True)
             with own_folders(Path(room)):
                 walk.all()
-        walk.show(f"A walk with {asked.binding}, {width} x {height}")
+        print(f"  {'BROKEN' if walk.faults else 'kept'}: {len(walk.faults)} faults", flush=True)
         broken += len(walk.faults)
     sys.exit(1 if broken else 0)
 
@@ -72,41 +74,45 @@ def _parser() -> argparse.ArgumentParser:
     return made
 
 
-def own_folders(room: Path) -> ExitStack:
-    """Keep the person's own settings and data out of it, until the end of the `with`.
-
-    napari finds its icons where the first window of a process put them: its own folder stays.
-    """
-    stack, before = ExitStack(), dict(os.environ)
-    if not _NAPARI:
-        _NAPARI.append(tempfile.TemporaryDirectory(prefix="napari-"))
+def begin(binding: str) -> None:
+    """Choose the binding, keep napari's own settings out of it, and load both in their order."""
+    room = tempfile.mkdtemp(prefix="napari-")
+    atexit.register(shutil.rmtree, room, ignore_errors=True)
     os.environ |= {
-        "NAPARI_CONFIG": str(Path(_NAPARI[0].name) / "settings.yaml"),
-        "HOME": _NAPARI[0].name,
-        **dict.fromkeys(("XDG_DATA_HOME", "XDG_STATE_HOME"), str(room / "home")),
+        "QT_API": binding,
+        "HOME": room,
+        "XDG_CACHE_HOME": room,
+        "NAPARI_CONFIG": str(Path(room) / "settings.yaml"),
     }
+    import napari_fluoroinject.viewer.start  # noqa: F401
+
+
+def own_folders(room: Path) -> ExitStack:
+    """Let the viewer keep its data in a folder, until the end of the `with`."""
+    stack, names = ExitStack(), ("XDG_DATA_HOME", "XDG_STATE_HOME")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ |= dict.fromkeys(names, str(room / "home"))
 
     def back() -> None:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
 
     stack.callback(back)
     return stack
 
 
-_NAPARI: list[tempfile.TemporaryDirectory[str]] = []
-
-
 class Walk:
-    """One walk; `steps` are (what was done, seconds), `faults` what was not as it ought to be."""
+    """One walk; `faults` are what was not as it ought to be."""
 
     def __init__(self, room: Path, *, size: tuple[int, int], pictures: Path | None = None) -> None:
         self.room, self.size, self.pictures = room, size, pictures
         self.loop_px, self.frames = 256, 48
         self.entrances: tuple[str, ...] = ENTRANCES
-        self.steps: list[tuple[str, float]] = []
         self.faults: list[str] = []
         self._began_s = time.monotonic()
+        self._told = 0
 
     # The whole
 
@@ -149,6 +155,7 @@ class Walk:
         assert place.closed
         del hand, place
         self.faults += [f"alive after the end: {one}" for one in left_over(before)]
+        self._done("nothing is alive")
 
     def walk(self, hand: Hand, file: Path, truth: Any, peer: Peer) -> None:
         """The six steps, one after the other."""
@@ -462,10 +469,13 @@ class Walk:
         assert shot.save(str(self.pictures / f"{stem}.png"), "PNG")
 
     def _done(self, what: str) -> None:
+        """Print a step that is done, and what was not as it ought to be in it."""
         now = time.monotonic()
-        self.steps.append((f"{self._entrance}: {what}", now - self._began_s))
+        print(f"  {self._entrance:6}  {what:70}  {now - self._began_s:6.1f} s  done", flush=True)
         self._began_s = now
-        print(f"  {self._entrance}: {what}", flush=True)
+        for one in self.faults[self._told :]:
+            print(f"  BROKEN  {one}", flush=True)
+        self._told = len(self.faults)
 
     def _is(self, what: str, seen: object, expected: object) -> None:
         if seen != expected:
@@ -484,16 +494,6 @@ class Walk:
         )
         if off is None or off > reach:
             self.faults.append(f"{what}: seen at {seen}; clicked at {expected}")
-
-    def show(self, title: str) -> None:
-        """Print what was done."""
-        print(title)
-        wide = max(len(what) for what, _ in self.steps)
-        for what, took_s in self.steps:
-            print(f"  {what:{wide}}  {took_s:7.1f} s  done")
-        for one in self.faults:
-            print(f"  BROKEN  {one}")
-        print(f"  {'BROKEN' if self.faults else 'kept'}: {len(self.faults)} faults", flush=True)
 
 
 def _on(plot: Any, at_s: float) -> Any:
