@@ -29,6 +29,7 @@ RETRIEVED = "retrieved"
 """Folder below the results for what came from endpoints; for its owner alone."""
 _MOST_TOLD = 3
 """Failures that are told one by one: the rest is counted."""
+_AGAIN = "Export it again from where it came, or choose another file."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,12 +123,12 @@ def find_runs(sources: Sequence[str], settings: Settings, *, room: Path, tell: P
     for number, found in enumerate(loops_in(here), 1):
         tell(f"{number} found", 0.1 + 0.8 * number / (number + 8))
         if isinstance(found, UnreadableObjectError):
-            failures.append(str(found))
+            failures.append(f"{found}. {_AGAIN}")
             continue
         try:
             loops.append((read_loop(*found.paths, decoder=decoder), found))
         except FluoroinjectError as error:
-            failures.append(str(error))
+            failures.append(f"{error}. {_AGAIN}")
     if not loops and not failures:
         failures.append(_nothing(sources))
     return Found(loops=tuple(loops), failures=tuple(failures))

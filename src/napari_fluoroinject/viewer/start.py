@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import napari
+# Whole, and before anything of ours loads Qt: where PySide6 is loaded first, its look into every
+# module that is imported breaks that of pydantic, and with it napari.
+from napari import Viewer, run
 
 from napari_fluoroinject.viewer.opening import open_sources
 from napari_fluoroinject.viewer.widgets import open_workspace
@@ -21,15 +23,15 @@ TITLE = "FluoroInject"
 def show(sources: Sequence[str], *, settings: Settings) -> None:
     """Open the window, the dock and the sources, and wait until the window is closed."""
     open_window(sources, settings=settings)
-    napari.run()
+    run()
 
 
-def open_window(sources: Sequence[str], *, settings: Settings | None = None) -> napari.Viewer:
+def open_window(sources: Sequence[str], *, settings: Settings | None = None) -> Viewer:
     """Open a viewer over the screen with the dock, and begin to open the sources.
 
     The window's title names nobody.
     """
-    viewer = napari.Viewer(title=TITLE)
+    viewer = Viewer(title=TITLE)
     workspace(viewer, settings=settings)
     made = open_workspace(viewer)
     made.fill_screen()

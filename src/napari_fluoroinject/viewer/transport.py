@@ -46,7 +46,7 @@ def told(player: Player, session: Session) -> str:
     if run is None:
         return "no run is open"
     frames, time_s = run.loop.shape[0], session.time_s
-    parts = [] if time_s is None else [f"t = {time_s:.2f} s"]
+    parts = [] if time_s is None else [f"t = {time_s:.3f} s"]
     parts.append(f"frame {session.frame + 1}/{frames}")
     if frames == 1:
         return " · ".join([*parts, "one frame: nothing to play"])
