@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SIZES = ((1366, 768), (1900, 1060))
 MOST_BYTES = 300_000
 SCENE = "esi_tf_lumbar_subpedicular"
+RUN_OFF = "vascular_persistent"
+"""The twin of the scene in which contrast enters a vessel; in the scene itself none does."""
 FRAMES = 60
 
 
@@ -37,26 +39,36 @@ def main() -> None:
             "HOME": str(room),
         }
         (room / "napari").mkdir()
-        file, annotation = made(room)
+        spread, run_off = made(room / "spread", "none"), made(room / "run_off", RUN_OFF)
         for size in SIZES:
-            for path in taken(out, room / f"{size[0]}", file, annotation, size):
-                print(f"{path}  {path.stat().st_size // 1000} kB")
+            for path in taken(out, room / f"{size[0]}", spread, run_off, size):
+                print(f"{path}  {path.stat().st_size // 1000} kB", flush=True)
 
 
-def made(room: Path) -> tuple[Path, Path]:
-    """Make the synthetic run that is shown; its file, and what a person would mark."""
+def made(room: Path, twin: str) -> tuple[Path, Path]:
+    """Make a synthetic run that is shown; its file, and what a person would mark."""
     from napari_fluoroinject.phantom import PhantomSettings
     from napari_fluoroinject.workflow import make_phantom_files
 
     settings = PhantomSettings(
-        view="AP", size=512, frames=FRAMES, frame_rate_hz=10.0, dose_ngy=100.0, motion="breathing"
+        view="AP",
+        size=512,
+        frames=FRAMES,
+        frame_rate_hz=10.0,
+        dose_ngy=100.0,
+        motion="breathing",
+        twin=twin,
     )
     loop, _, _, annotation = make_phantom_files(SCENE, settings, out=room / "loop")
     return loop, annotation
 
 
 def taken(
-    out: Path, room: Path, file: Path, annotation: Path, size: tuple[int, int]
+    out: Path,
+    room: Path,
+    spread: tuple[Path, Path],
+    run_off: tuple[Path, Path],
+    size: tuple[int, int],
 ) -> list[Path]:
     """Walk through the steps in a window of a size, and take a picture of each."""
     from napari_fluoroinject.settings import Settings
@@ -66,7 +78,8 @@ def taken(
     # No draft of the walk before.
     os.environ |= dict.fromkeys(("XDG_DATA_HOME", "XDG_STATE_HOME"), str(room))
     walk = Walk(workspace(open_window([], settings=Settings())), out, size)
-    walk.through(file, annotation)
+    walk.through(*spread)
+    walk.warned(*run_off)
     walk.end()
     return walk.pictures
 
@@ -94,8 +107,7 @@ class Walk:
         open_sources(bench, [str(file)], origin="sample, synthetic")
         self._take("1_load")
         dock.go_to("procedure")
-        plan = replace(session.plan, procedure=SCENE, level="L4-L5", side="left", gauge=22)
-        session.plan_as("choose the procedure", plan)
+        self._plan()
         self._take("2_procedure")
         dock.go_to("needle")
         self._take("3_proposal")
@@ -121,6 +133,34 @@ class Walk:
         dock.go_to("send")
         works.keep(bench, run)
         self._take("6_send")
+
+    def warned(self, file: Path, annotation: Path) -> None:
+        """Open the run of another study, in which contrast does run off, and show where."""
+        from napari_fluoroinject.model.annotation import parse_annotation
+        from napari_fluoroinject.viewer import works
+        from napari_fluoroinject.viewer.opening import open_sources
+
+        session, bench, dock = self._place.session, self._place.bench, self._place.dock
+        said = parse_annotation(annotation.read_text(), name=annotation.name)
+        open_sources(bench, [str(file)], origin="sample, synthetic")
+        self._settle()
+        run = next(one for one in session.runs if one is not session.runs[0])
+        session.show(run.uid)
+        self._plan()
+        session.annotate("mark", replace(said, marks=()))
+        dock.go_to("review")
+        works.analyze(bench, run)
+        self._settle()
+        works.subtract(bench, run)
+        self._settle()
+        self._place.stage.show_map("none")
+        session.go_to(FRAMES // 2)
+        self._take("5_warning")
+
+    def _plan(self) -> None:
+        session = self._place.session
+        plan = replace(session.plan, procedure=SCENE, level="L4-L5", side="left", gauge=22)
+        session.plan_as("choose the procedure", plan)
 
     def end(self) -> None:
         """Close the window, and let Qt take it away."""

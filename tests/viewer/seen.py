@@ -40,7 +40,7 @@ def opened(*, motion="breathing", results=True):
     """A session with one run in it, marked and analysed; nothing marked without results."""
     loop, annotation, report, made = _made(motion)
     session = Session()
-    session.open(Run(loop=loop, files=(), name="AP run 1"))
+    session.open(Run(loop=loop, files=(), name="AP 1"))
     session.plan_as("choose the procedure", replace(session.plan, procedure=KEY, side="right"))
     if results:
         session.annotate("mark", annotation)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 
-from napari_fluoroinject.viewer.frames import LazyFrames, first_window, of_array, of_frames
+from napari_fluoroinject.model.subtracted import UNDEFINED
+from napari_fluoroinject.viewer.frames import LazyFrames, first_window, of_differences, of_frames
 
 
 class Counted:
@@ -27,27 +28,6 @@ class Counted:
 
     def every(self):
         raise AssertionError("all frames were asked for")
-
-
-class OnDevice:
-    """What an array on a GPU is like: it refuses to become one of NumPy's by itself."""
-
-    def __init__(self, stored):
-        self._stored, self.copied = stored, 0
-        self.shape, self.dtype, self.ndim = stored.shape, stored.dtype, stored.ndim
-
-    def __getitem__(self, index):
-        part = OnDevice(self._stored[index])
-        part.parent = self
-        return part
-
-    def __array__(self, *_):
-        raise TypeError("implicit conversion is not allowed")
-
-    def get(self):
-        self.parent.copied += 1
-        assert self.ndim == 2
-        return self._stored.copy()
 
 
 @pytest.fixture
@@ -85,14 +65,18 @@ def test_the_first_picture_takes_two_frames_and_each_step_one_more(stored):
         viewer.layers.clear()
 
 
-def test_an_array_on_a_device_is_copied_one_frame_at_a_time(stored):
-    device = OnDevice(stored)
-    with of_array(device) as lazy:
+def test_differences_are_read_one_frame_at_a_time_and_are_nan_where_nothing_is_known(stored):
+    differences = np.array(stored)
+    differences[7, 2:4, 3] = UNDEFINED
+    with of_differences(differences) as lazy:
         viewer = ViewerModel()
         layer = viewer.add_image(lazy, contrast_limits=(0, 4000))
         viewer.dims.set_current_step(0, 7)
-        np.testing.assert_array_equal(layer._slice.image.raw, stored[7])
-        assert device.copied == 3
+        shown = layer._slice.image.raw
+        np.testing.assert_array_equal(np.isnan(shown), differences[7] == UNDEFINED)
+        known = differences[7] != UNDEFINED
+        np.testing.assert_array_equal(shown[known], differences[7][known])
+        assert lazy.decoded == 3
         viewer.layers.clear()
 
 

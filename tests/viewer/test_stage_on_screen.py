@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from seen import opened
 
+from napari_fluoroinject.model.subtracted import MIDDLE, UNDEFINED
 from napari_fluoroinject.viewer import adapter
+from napari_fluoroinject.viewer.colormaps import NOT_KNOWN, hex_rgb
 from napari_fluoroinject.viewer.stage import Stage
 
 pytestmark = pytest.mark.screen
@@ -109,7 +111,7 @@ def test_a_placed_target_is_dragged_and_beside_it_the_picture(window, qtbot):
 def test_holding_w_and_dragging_changes_window_and_level(window, qtbot):
     viewer, stage = window
     canvas = adapter.canvas_widget(viewer)
-    layer, camera = viewer.layers["AP · native"], viewer.scene.camera.center
+    layer, camera = viewer.layers["AP 1 · native"], viewer.scene.camera.center
     low, high = layer.contrast_limits
     stage.mouse.hold_window()
     drag(qtbot, canvas, (300, 300), (350, 300), (400, 260))
@@ -141,12 +143,12 @@ def test_a_map_is_transparent_where_it_is_undefined(window, qtbot):
     analysed = session.analysed
     maps = replace(report.maps, arrival_s=holes)
     for layer in viewer.layers:
-        layer.visible = layer.name == "AP · native"
+        layer.visible = layer.name == "AP 1 · native"
     qtbot.wait(100)
     bare = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
     session.put_report(session.run.uid, replace(analysed, report=replace(report, maps=maps)))
     for layer in viewer.layers:
-        layer.visible = layer.name in ("AP · native", "AP · arrival time")
+        layer.visible = layer.name in ("AP 1 · native", "AP 1 · arrival time")
     qtbot.wait(100)
     seen = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
     px = session.run.loop.mm_per_px
@@ -159,6 +161,26 @@ def test_a_map_is_transparent_where_it_is_undefined(window, qtbot):
     x, y = on_canvas(viewer, *inside, px)
     assert np.ptp(bare[y, x]) == 0
     assert np.ptp(seen[y, x]) > 20
+
+
+def test_what_a_subtraction_does_not_know_is_neither_black_nor_grey(window, qtbot):
+    viewer, stage = window
+    session = stage._session
+    stored = np.array(session.subtracted.stored)
+    stored[:, 10:20, 10:20] = UNDEFINED
+    stored[:, 30:40, 10:20] = UNDEFINED + 1  # the densest contrast
+    stored[:, 50:60, 10:20] = MIDDLE
+    session.put_subtraction(session.run.uid, replace(session.subtracted, stored=stored))
+    stage.toggle_subtraction()
+    stage.hide_overlays(True)
+    qtbot.wait(200)
+    seen = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    px = session.run.loop.mm_per_px
+    at = {row: seen[on_canvas(viewer, row, 15, px)[::-1]] for row in (15, 35, 55)}
+    np.testing.assert_allclose(at[15], np.array(hex_rgb(NOT_KNOWN)) * 255, atol=3)
+    np.testing.assert_allclose(at[35], 0, atol=3)
+    np.testing.assert_allclose(at[55], 127, atol=6)
+    assert "blue: nothing known there" in viewer.canvas.overlays.text.text
 
 
 def test_every_drawing_is_told_until_nobody_asks(window, qtbot):

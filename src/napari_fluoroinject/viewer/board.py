@@ -32,6 +32,8 @@ _ONCE = ("scale", "units", "axis_labels", "translate", "vector_style")
 """Options that a layer is made with: where one of them changes it is made anew."""
 _LATER = ("contour", "colorbar")
 """Options that a layer takes only once it is made."""
+BAR_PX, BAR_PT = (14, 110), 7
+"""A colour bar and its numbers: it stands in a corner of a picture."""
 _NOT_SEEN_PX = 0.5
 """A layer that would move by less stays where it is: each move costs milliseconds."""
 
@@ -147,9 +149,16 @@ class Board:
 
 def _other(old: LayerSpec, new: LayerSpec) -> bool:
     """Whether a layer cannot be turned into another one."""
-    if old.kind != new.kind:
+    if old.kind != new.kind or _other_words(old, new):
         return True
     return any(old.options.get(name) != new.options.get(name) for name in _ONCE)
+
+
+def _other_words(old: LayerSpec, new: LayerSpec) -> bool:
+    """Whether there are more or fewer words, each of its own colour: napari can change neither."""
+    if not isinstance(new.options.get("text", {}).get("color"), list):
+        return False
+    return len(old.data) != len(new.data)
 
 
 def _made(spec: LayerSpec) -> Layer:
@@ -167,12 +176,16 @@ def _made(spec: LayerSpec) -> Layer:
 
 def _set(layer: Any, name: str, value: Any) -> None:
     if name == "colorbar":
-        layer.colorbar.visible = value
+        bar = layer.colorbar
+        bar.size, bar.font_size, bar.position = BAR_PX, BAR_PT, "bottom_right"
+        bar.visible = value
     else:
         setattr(layer, name, _colormap(value) if name == "colormap" else value)
 
 
 def _colormap(name: str) -> Any:
+    if name == "differences":
+        return colormaps.differences()
     own = next((one for one in get_args(colormaps.MapName) if one == name), None)
     return name if own is None else colormaps.colormap(own)
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from napari.utils import Colormap
 
 MapName = Literal["viridis", "magma", "diverging"]
+NOT_KNOWN = "#3D5A80"
+"""Where a subtraction knows nothing; the picture's text says so."""
 STEPS = 255
 """Colours of a map; one more bin, the first, is transparent."""
 _ANCHORS: dict[MapName, tuple[str, ...]] = {
@@ -40,6 +42,15 @@ def hex_rgb(colour: str) -> tuple[float, float, float]:
     """Return red, green and blue in 0 to 1 of `#RRGGBB`."""
     red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
     return red, green, blue
+
+
+def differences() -> Colormap:
+    """Return the greys of a subtraction; what is not known there is a dull blue."""
+    from napari.utils import Colormap
+
+    greys = np.ones((256, 4))
+    greys[:, :3] = np.linspace(0, 1, 256)[:, None]
+    return Colormap(greys, name="fluoroinject differences", nan_color=(*hex_rgb(NOT_KNOWN), 1.0))
 
 
 def colormap(name: MapName) -> Colormap:

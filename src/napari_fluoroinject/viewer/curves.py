@@ -157,6 +157,8 @@ class CurvesPanel(QWidget):
         self.area.setVisible(any(line.kind == "area" for line in lines))
         lefts = (timeline.opacity_name(session), timeline.area_name(session))
         onset, spans = timeline.onset(session), _spans(x, timeline.not_judged(session))
+        if spans:
+            bottom += " · hatched: not judged"
         for plot, kind, left in zip(self._plots, ("opacity", "area"), lefts, strict=True):
             plot.show_axes(x, bottom=bottom, left=left)
             plot.show_lines([line for line in lines if line.kind == kind])

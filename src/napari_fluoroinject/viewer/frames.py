@@ -12,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_fluoroinject.model.closing import Closing
+from napari_fluoroinject.model.subtracted import UNDEFINED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_fluoroinject.model.arrays import StoredArray
     from napari_fluoroinject.model.cine import CineLoop, Frames
+
+    Picture = StoredArray | npt.NDArray[np.float32]
 
 MOST_BYTES = 96 * 1024 * 1024
 """Decoded frames that are kept of one picture: a run of 512 x 512 x 90 fits in whole."""
@@ -50,7 +53,7 @@ class LazyFrames(Closing):
     ndim = 3
 
     def __init__(
-        self, decode: Callable[[int], StoredArray], shape: tuple[int, int, int], first: StoredArray
+        self, decode: Callable[[int], Picture], shape: tuple[int, int, int], first: Picture
     ) -> None:
         self.shape = shape
         self.dtype = first.dtype
@@ -58,8 +61,8 @@ class LazyFrames(Closing):
         self.decoded = 1
         self._decode = decode
         self._most = max(MOST_BYTES // max(first.nbytes, 1), 3)
-        self._kept: OrderedDict[int, StoredArray] = OrderedDict({0: first})
-        self._coming: dict[int, Future[StoredArray]] = {}
+        self._kept: OrderedDict[int, Picture] = OrderedDict({0: first})
+        self._coming: dict[int, Future[Picture]] = {}
         self._lock = Lock()
         self._ahead: ThreadPoolExecutor | None = None
         self._closed = False
@@ -92,7 +95,7 @@ class LazyFrames(Closing):
             f"a picture of {self.shape} was asked for whole; expected one frame at a time"
         )
 
-    def frame(self, index: int) -> StoredArray:
+    def frame(self, index: int) -> Picture:
         """Return one frame, decoded now or kept; a negative index counts from the end."""
         index = index + len(self) if index < 0 else index
         if not 0 <= index < len(self):
@@ -119,7 +122,7 @@ class LazyFrames(Closing):
             self._kept.clear()
             self._coming.clear()
 
-    def _keep(self, index: int, frame: StoredArray) -> None:
+    def _keep(self, index: int, frame: Picture) -> None:
         with self._lock:
             self.decoded += 1
             self._kept[index] = frame
@@ -148,19 +151,18 @@ def of_frames(frames: Frames) -> LazyFrames:
     return LazyFrames(frames.frame, frames.shape, frames.frame(0))
 
 
-def of_array(array: Any) -> LazyFrames:
-    """An array (frames, rows, columns) in memory or on a device, copied one frame at a time."""
+def of_differences(stored: npt.NDArray[np.uint16]) -> LazyFrames:
+    """Stored differences of a subtraction, one frame at a time; NaN where nothing is known."""
 
-    def one(index: int) -> StoredArray:
-        frame = array[index]
-        get = getattr(frame, "get", None)
-        taken: StoredArray = frame if get is None else get()
-        return taken
+    def one(index: int) -> npt.NDArray[np.float32]:
+        frame: npt.NDArray[np.float32] = stored[index].astype(np.float32)
+        frame[stored[index] == UNDEFINED] = np.nan
+        return frame
 
-    return LazyFrames(one, tuple(array.shape), one(0))
+    return LazyFrames(one, stored.shape, one(0))
 
 
-def first_window(frame: StoredArray, loop: CineLoop) -> tuple[float, float]:
+def first_window(frame: Picture, loop: CineLoop) -> tuple[float, float]:
     """Return the stored values between which one frame is shown: what most of its field holds."""
     field = loop.open_field
     middle = tuple(

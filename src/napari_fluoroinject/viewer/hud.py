@@ -7,56 +7,55 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.viewer.layers import map_unit
+from napari_fluoroinject.model.subtracted import UNDEFINED, numbered
 
 if TYPE_CHECKING:
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.model.geometry import CalibrationBasis, View
-    from napari_fluoroinject.viewer.bench import MapKind
+    from napari_fluoroinject.model.subtracted import SubtractedLoop
     from napari_fluoroinject.viewer.linking import LinkBasis
     from napari_fluoroinject.viewer.scene import Scene
 
-WIDEST = 50
-"""Characters of a line: half a window of 1366 pixels, less the dock and a colour bar."""
+CHARACTER_PX = 7.0
+"""Width of a character, with room to spare: few are as wide."""
+LEAST = 24
+"""Characters of a line on the narrowest picture."""
+DOT = " · "
 SYNTHETIC = "SYNTHETIC DATA"
 _EVEN = 0.02
 """Frame times that differ by less, as a share of the usual one, are even."""
 _BASIS: dict[CalibrationBasis, str] = {
-    "iso_ermf": "isocentre plane, ERMF",
-    "iso_sid_sod": "isocentre plane, SID/SOD",
+    "iso_ermf": "isocentre, ERMF",
+    "iso_sid_sod": "isocentre, SID/SOD",
     "pixel_spacing_fiducial": "fiducial in the picture",
     "needle_gauge": "from the needle's gauge",
     "none": "no basis",
 }
+_SEEN = 0.01
+"""Share of a picture that is seen: a few lines at its edge need no word."""
 _ESTIMATED: tuple[CalibrationBasis, ...] = ("needle_gauge",)
 
 
-def picture_text(scene: Scene, frame: int, *, kind: MapKind = "none") -> str:
-    """Return what stands on the main picture, in lines; `kind` is the map that lies over it."""
+def picture_text(scene: Scene, frame: int) -> str:
+    """Return what stands on the main picture, in lines."""
     loop = scene.run.loop
+    synthetic = (SYNTHETIC,) if getattr(loop, "synthetic", False) else ()
     lines = [
-        " · ".join((scene.prefix, *_pose_words(loop), side_text(scene))),
+        DOT.join((scene.prefix, *_pose_words(loop), side_text(scene))),
         time_text(loop, frame),
-        spacing_text(loop),
+        DOT.join((spacing_text(loop), *synthetic)),
     ]
     if scene.still:
         lines.append(subtraction_text(scene, frame))
-    if kind != "none":
-        lines.append(f"colour: {map_unit(kind)}")
     if scene.out_of_date:
         lines.append("results are out of date: something was marked since")
-    if getattr(loop, "synthetic", False):
-        lines.append(SYNTHETIC)
     return "\n".join(lines)
 
 
-def wrapped(text: str) -> str:
-    """Break lines that would run out of a small picture, or under its colour bar."""
-    lines = (
-        textwrap.fill(line, WIDEST, subsequent_indent="   ", break_long_words=False)
-        for line in text.split("\n")
-    )
-    return "\n".join(lines)
+def wrapped(text: str, width_px: float) -> str:
+    """Break lines that would run out of a picture of that width; between their parts, if any."""
+    most = max(int(width_px / CHARACTER_PX), LEAST)
+    return "\n".join(piece for line in text.split("\n") for piece in _pieces(line, most))
 
 
 def time_text(loop: CineLoop, frame: int) -> str:
@@ -68,14 +67,14 @@ def time_text(loop: CineLoop, frame: int) -> str:
     times_s = loop.times_s
     if times_s is None:
         return f"{count} · frame times unknown"
-    at = f"t = {times_s[frame]:.3f} s"  # to the millisecond, as the report has it
+    at = f"t {times_s[frame]:.3f} s"  # to the millisecond, as the report has it
     steps_s = np.diff(times_s)
     if not len(steps_s) or float(np.median(steps_s)) <= 0:
         return f"{at} · {count}"
     usual_s = float(np.median(steps_s))
     if float(np.abs(steps_s - usual_s).max()) > _EVEN * usual_s:
         return f"{at} · {count} · uneven frame times"
-    return f"{at} · {count} · {1 / float(steps_s.mean()):.3g} frames/s acquired"
+    return f"{at} · {count} · {1 / float(steps_s.mean()):.3g}/s"
 
 
 def angle_text(view: View) -> str:
@@ -99,8 +98,8 @@ def spacing_text(loop: CineLoop) -> str:
     calibration = loop.calibration
     if calibration is None:
         return "uncalibrated: px"
-    estimated = " (est.)" if calibration.basis in _ESTIMATED else ""
-    return f"{calibration.mm_per_px:.3f} mm/px{estimated} · {_BASIS[calibration.basis]}"
+    estimated = " est." if calibration.basis in _ESTIMATED else ""
+    return f"{calibration.mm_per_px:.3f} mm/px{estimated} ({_BASIS[calibration.basis]})"
 
 
 def side_text(scene: Scene) -> str:
@@ -117,17 +116,10 @@ def subtraction_text(scene: Scene, frame: int) -> str:
     if made is None:
         return "no subtraction yet"
     if not bool(made.subtracted[frame]):
-        return "no mask belongs to this frame"
-    lines = [f"mask: {made.told()}", made.moved()]
-    if made.motion is not None:
-        residual = float(made.motion.residual[frame])
-        fits = f"residual {residual:.1f} x usual" if np.isfinite(residual) else "residual unknown"
-        lines.append(
-            f"{fits}, ±{made.motion.uncertainty_px:.2f} px"
-            if made.motion.locked[frame]
-            else f"{fits}, this frame was lost"
-        )
-    return "\n".join(lines)
+        return "no mask belongs to this frame · blue: nothing known there"
+    lines = DOT.join((_mask_text(made), _motion_text(made, frame)))
+    unknown = float((made.stored[frame] == UNDEFINED).mean()) > _SEEN
+    return f"{lines}\nblue: nothing known there" if unknown else lines
 
 
 def companion_text(scene: Scene, frame: int, basis: LinkBasis | None) -> str:
@@ -138,6 +130,35 @@ def companion_text(scene: Scene, frame: int, basis: LinkBasis | None) -> str:
     head = " · ".join((scene.prefix, *_pose_words(loop)))
     link = f"linked by {basis}"
     return "\n".join((head, time_text(loop, frame), spacing_text(loop), link))
+
+
+def _mask_text(made: SubtractedLoop) -> str:
+    whose = {"found": "found", "given": "chosen", "presentation": "presentation state"}
+    if all(mask.operation == "AVG_SUB" for mask in made.masks):
+        return f"mask {numbered(made.mask_frames)} ({whose.get(made.mask_source, 'header')})"
+    return f"mask: {made.told()}"
+
+
+def _motion_text(made: SubtractedLoop, frame: int) -> str:
+    motion = made.motion
+    if motion is None:
+        return made.moved()
+    if not motion.locked[frame]:
+        return "motion not found in this frame"
+    residual = float(motion.residual[frame])
+    fits = f"residual {residual:.1f} x usual" if np.isfinite(residual) else "residual unknown"
+    return DOT.join((f"motion corrected ±{motion.uncertainty_px:.2f} px", fits))
+
+
+def _pieces(line: str, most: int) -> list[str]:
+    """A line in pieces of at most so many characters; words are never cut."""
+    pieces: list[str] = []
+    for part in line.split(DOT):
+        if pieces and len(pieces[-1]) + len(DOT) + len(part) <= most:
+            pieces[-1] += DOT + part
+        else:
+            pieces += textwrap.wrap(part, most, break_long_words=False) or [""]
+    return pieces
 
 
 def _pose_words(loop: CineLoop) -> tuple[str, ...]:

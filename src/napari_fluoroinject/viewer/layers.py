@@ -112,7 +112,10 @@ def native_layer(scene: Scene, frames: Any, window: tuple[float, float]) -> Laye
 
 
 def subtracted_layer(scene: Scene, frames: Any) -> LayerSpec:
-    """Return the subtracted frames: contrast is dark, no difference is mid-grey."""
+    """Return the subtracted frames: contrast is dark, no difference is mid-grey.
+
+    What is not known has a colour of its own: black would be the densest contrast.
+    """
     made = scene.subtracted
     span = 1.0 if made is None else max(made.window_ln / STEP_LN, 1.0)
     return LayerSpec(
@@ -120,7 +123,7 @@ def subtracted_layer(scene: Scene, frames: Any) -> LayerSpec:
         name=f"{scene.prefix} · {SUBTRACTED}",
         data=frames,
         options={
-            "colormap": "gray",
+            "colormap": "differences",
             "contrast_limits": (max(MIDDLE - span, 1.0), min(MIDDLE + span, 2.0 * MIDDLE)),
             **grid_of(scene.run.loop).options(3),
         },
@@ -158,12 +161,12 @@ def map_layer(scene: Scene, kind: MapKind) -> LayerSpec | None:
 
 
 def map_unit(kind: MapKind) -> str:
-    """Return what the numbers of a map's colour bar are."""
+    """Return what the numbers of a map's colour bar are, as it stands at the bar."""
     return {
-        "opacity": "opacity, natural-log units",
-        "arrival": "arrival time, s from the first frame",
-        "time_to_peak": "time to peak, s",
-        "washout": "washout, share of the peak per s",
+        "opacity": "opacity\n(natural log)",
+        "arrival": "arrival\n(s from frame 1)",
+        "time_to_peak": "time to\npeak (s)",
+        "washout": "washout\n(share of peak / s)",
         "none": "",
     }[kind]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.model.closing import Closing
-from napari_fluoroinject.viewer.frames import LazyFrames, first_window, of_array, of_frames
+from napari_fluoroinject.viewer.frames import LazyFrames, first_window, of_differences, of_frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ class Pictures(Closing):
         if held is None or held[0] is not made:
             if held is not None:
                 held[1].close()
-            held = made, of_array(made.stored)
+            held = made, of_differences(made.stored)
             self._subtracted[uid] = held
         return held[1]
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.analysis.measures.views import shown_view
 from napari_fluoroinject.model.annotation import Annotation, NeedleTrajectory
 from napari_fluoroinject.model.geometry import Point
 from napari_fluoroinject.model.motion import Motion
@@ -37,8 +36,6 @@ class Scene:
 
     Attributes
     ----------
-    number
-        Its place among the open runs, from 1.
     report
         Of the last analysis, None where there is none; `out_of_date` says that something was
         marked since.
@@ -49,7 +46,6 @@ class Scene:
     """
 
     run: Run
-    number: int
     procedure: Procedure
     annotation: Annotation
     motion: Motion | None
@@ -72,9 +68,8 @@ class Scene:
 
     @property
     def prefix(self) -> str:
-        """What stands before the names of its layers: the view, or else the run's number."""
-        view = shown_view(self.run.loop.view, self.annotation, self.procedure)
-        return self.run.loop.view.name or view or f"Run {self.number}"
+        """What stands before the names of its layers: the name that it has in lists, too."""
+        return self.run.name
 
     def to_picture(self, point: Point, frame: int) -> Point:
         """Where a point of the reference pose stands in the picture of a frame."""
@@ -139,14 +134,11 @@ class Scene:
 
 def scene_of(session: Session, uid: str) -> Scene:
     """Take from the session what is known of a run, each frame as it was taken."""
-    number, run = next(
-        (number, run) for number, run in enumerate(session.runs, start=1) if run.uid == uid
-    )
+    run = next(run for run in session.runs if run.uid == uid)
     analysed = session.outcome_of(uid).analysed
     shown = session.run is not None and session.run.uid == uid
     return Scene(
         run=run,
-        number=number,
         procedure=session.procedure,
         annotation=session.draft.annotation(uid),
         motion=session.motion_of(uid),

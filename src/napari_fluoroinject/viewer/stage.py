@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.viewer import adapter, hud, overlays
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.session import Session
 
 MAPS: tuple[MapKind, ...] = ("none", *MAP_NAMES)
-HINT_CHARACTERS = 56
-"""Of a line of what to click next: it stands on the picture, at 1366 x 768, too."""
 
 
 class Stage:
@@ -270,13 +267,12 @@ class Stage:
     def _say(self, frame: int) -> None:
         scene, beside = self._main.scene, self._beside.scene
         if scene is not None:
-            kind = self._map if self._main.shows_map else "none"
-            lines = [hud.picture_text(scene, frame, kind=kind)]
+            lines = [hud.picture_text(scene, frame)]
             placing = self.pointing.placing
             if self._window_told:
                 lines.append(self._window_told)
             if placing is not None:
-                lines += wrap(f"> {placing.asks()} (Esc: not now)", HINT_CHARACTERS)
+                lines.append(f"> {placing.asks()} (Esc: not now)")
             self._main.say("\n".join(lines))
         if beside is not None and scene is not None:
             there = self._linked(scene, beside, frame)

@@ -17,8 +17,16 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.viewer.timeline import Dash, Line
 
-LINE_PX = 13
+LINE_PX = 15
 """Height of a line of small text."""
+AXIS_PX = 54
+"""Width of the axis at the left, with its numbers."""
+BELOW_PX = 40
+"""Height of the axis below, with its numbers and its name."""
+_EDGE_PX = 8
+"""Between the curves and the ends of the plot."""
+_MARGIN_PX = 8
+"""What a text has around it, both sides together."""
 _STYLES: dict[Dash, Qt.PenStyle] = {
     "solid": Qt.PenStyle.SolidLine,
     "dashed": Qt.PenStyle.DashLine,
@@ -58,7 +66,8 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             axis.enableAutoSIPrefix(False)
             axis.setPen(palette.RULE)
             axis.setTextPen(palette.TEXT)
-        self.getAxis("left").setWidth(54)
+        self.getAxis("left").setWidth(AXIS_PX)
+        self.getAxis("bottom").setHeight(BELOW_PX)
         self.cursor = pg.InfiniteLine(pen=pg.mkPen(palette.TEXT, width=1))
         self.cursor.setZValue(20)
         self.masks = _Masks()
@@ -94,7 +103,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self._low = min(float(finite.min()), 0.0)
         self.getAxis("left").setStyle(showValues=bool(lines))
         widths = [self.fontMetrics().horizontalAdvance(line.name) for line in lines]
-        self._name_px = max(widths, default=0) + 14
+        self._name_px = max(widths, default=0) + _MARGIN_PX
         for line in lines:
             pen = pg.mkPen(line.colour, width=1.6, style=_STYLES[line.dash])
             sign = "o" if np.isfinite(line.values).sum() < 3 else None
@@ -114,7 +123,6 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             item.setZValue(-5)
             self.addItem(item, ignoreBounds=True)
             self._drawn.append(item)
-        self._say("not judged", spans[0][0] if spans else None, "not judged")
 
     def show_masks(self, ends: tuple[float, float] | None, text: str) -> None:
         """Lay the mask frames over the axis; None = none are known."""
@@ -165,42 +173,49 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         if at is not None:
             item.setText(text)
             item.setPos(at, item.pos().y())
+            self._settle()
 
     def _settle(self) -> None:
         """Leave room for names at the right and for words above, and put both there."""
         low, high = float(self._x[0]), float(self._x[-1])
         span = high - low if high > low else 1.0
-        width = max(self.width() - 54 - self._name_px - 10, 50)
-        height = max(self.height() - 46, 40)
-        right = span * self._name_px / width
-        self.setXRange(low - 0.01 * span, high + right, padding=0)
+        # the axis at the left, the frame of the plot, and what stands beside the curves
+        width = max(self.width() - AXIS_PX - 6 - self._name_px - 2 * _EDGE_PX, 50)
+        height = max(self.height() - BELOW_PX - 8, 40)
+        per_x = span / width
+        right = (self._name_px + _EDGE_PX) * per_x
+        self.setXRange(low - _EDGE_PX * per_x, high + right, padding=0)
         bottom = self._low
         per_px = (self._top - bottom) / max(height - 2 * LINE_PX, 20)
         top = self._top + 2 * LINE_PX * per_px
         self.setYRange(bottom, top, padding=0)
+        lower = self._onset_lower(per_x) * LINE_PX * per_px
         for word, y in (
             ("masks", top),
-            ("onset", top - LINE_PX * per_px),
-            ("not judged", bottom + 1.2 * LINE_PX * per_px),
-            ("flagged", bottom + 2.2 * LINE_PX * per_px),
+            ("onset", top - lower),
+            ("flagged", bottom + 1.2 * LINE_PX * per_px),
         ):
             self._words[word].setPos(self._words[word].pos().x(), y)
         at = -np.inf
         for name, value in sorted(self._names, key=lambda one: one[1]):
             at = max(value, at + LINE_PX * per_px)
-            name.setPos(high + 0.01 * span, min(at, top - LINE_PX / 2 * per_px))
+            name.setPos(high + 2 * per_x, min(at, top - LINE_PX / 2 * per_px))
+
+    def _onset_lower(self, per_x: float) -> bool:
+        """Whether the word of the onset stands below that of the masks: they would overlap."""
+        masks, onset = self._words["masks"], self._words["onset"]
+        if not (masks.isVisible() and onset.isVisible()):
+            return False
+        left, right = sorted((masks, onset), key=lambda word: float(word.pos().x()))
+        words_px = self.fontMetrics().horizontalAdvance(left.toPlainText()) + _MARGIN_PX
+        return bool(right.pos().x() - left.pos().x() < words_px * per_x)
 
     def _dragged(self, *, done: bool) -> None:
         low, high = self.masks.getRegion()
         self._masked(float(low), float(high), done)
 
 
-_WORDS = {
-    "masks": palette.LANDMARK,
-    "onset": palette.ONSET,
-    "not judged": palette.TEXT,
-    "flagged": palette.RUN_OFF,
-}
+_WORDS = {"masks": palette.LANDMARK, "onset": palette.ONSET, "flagged": palette.RUN_OFF}
 
 
 def _word(colour: str) -> Any:

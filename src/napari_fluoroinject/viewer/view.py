@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from napari.components.overlays import TextOverlay
 
 from napari_fluoroinject.viewer import hud, overlays
 from napari_fluoroinject.viewer.board import Board
@@ -15,6 +16,7 @@ from napari_fluoroinject.viewer.layers import (
     extent_layer,
     grid_of,
     map_layer,
+    map_unit,
     native_layer,
     subtracted_layer,
 )
@@ -32,7 +34,18 @@ if TYPE_CHECKING:
 Base = Literal["both", "native", "subtracted"]
 _NOT_SEEN_PX = 0.3
 """A needle that would move by less stays where it is: each change costs milliseconds."""
-TEXT_PT = 9
+TEXT_PT = 7
+"""Of napari: 9.3 points on the screen, where it draws text a third larger than it is told."""
+LINE_PX = 16
+"""Height of a line of that text."""
+HEAD_PX = 12 + 3 * LINE_PX
+"""Kept free above a picture, for its text."""
+_PAD_PX = 10
+"""Between a text and the canvas' edge."""
+_FILLED = 0.98
+"""Share of the room left by the text that a picture fills."""
+_UNIT = "map unit"
+"""Of the overlays on the canvas, the one at a map's colour bar."""
 NOTHING = "nothing to show yet"
 _OWN_COLOUR = "#EEF1F5"
 
@@ -62,10 +75,11 @@ class View:
         self._pictures = pictures
         self._shaft: Shaft | None = None
         self._frame = 0
-        self.shows_map = False
         self._fitted: tuple[float, ...] = ()
         self._extra: tuple[str, ...] = ()
         self._hidden: list[Layer] = []
+        self._text = ""
+        self._per_px = 1.0
         self._make_ready()
 
     def show(
@@ -98,13 +112,18 @@ class View:
             overlays.lead_layer(scene),
         ]
         self._shaft, self._frame = scene.shaft(frame), frame
-        needle = overlays.needle_layers(scene, frame)
+        self._per_px = 1 / fitted(scene.run.loop.shape[1:], self.viewer.canvas.size)[0]
+        needle = overlays.needle_layers(scene, frame, self._per_px)
         if of == "subtracted":
             over = over[1:]  # contrast is read there, between as few lines as can be
-        found = [*bases, *over, *needle, overlays.target_layer(scene), *extra]
+        marked = [*over, *needle, overlays.target_layer(scene)]
+        shown = [one.name for one in marked if one is not None]
+        named = overlays.name_layers(scene, frame, per_px=self._per_px, shown=shown)
+        found = [one for one in (*bases, *marked, *named, *extra) if one is not None]
         self._extra = tuple(one.name for one in extra)
-        self.shows_map = of != "subtracted" and over[0] is not None
-        self.board.show([one for one in found if one is not None])
+        shows_map = of != "subtracted" and over[0] is not None
+        self.board.show(found)
+        self._say_unit(map_unit(kind if shows_map else "none"))
         self.board.step(frame)
         self.board.move(scene, frame)
         self._scale_bar(scene)
@@ -120,16 +139,25 @@ class View:
         shaft = self.scene.shaft(frame)
         if _moved(self._shaft, shaft):
             self._shaft = shaft
-            self.board.update(overlays.needle_layers(self.scene, frame))
+            self.board.update(overlays.needle_layers(self.scene, frame, self._per_px))
         self.board.move(self.scene, frame)
 
     def fit(self) -> None:
-        """Show the whole picture, as large as it goes."""
+        """Show the whole picture below its text, as large as it goes."""
         self.viewer.reset_view()
+        if self.scene is not None:
+            loop, camera = self.scene.run.loop, self.viewer.scene.camera
+            px, (height, width) = grid_of(loop).px, self.viewer.canvas.size
+            camera.zoom, down = fitted(loop.shape[1:], (height, width))
+            camera.zoom /= px
+            middle = [(side - 1) / 2 * px for side in loop.shape[1:]]
+            camera.center = (*camera.center[:-2], middle[0] - down * px, middle[1])
         self._fitted = self._camera()
+        self.say(self._text)
 
     def refit(self) -> None:
         """Show the whole picture again, unless a person has zoomed or moved it since."""
+        self.say(self._text)
         if self.scene is not None and self._fitted == self._camera():
             self.fit()
 
@@ -144,7 +172,8 @@ class View:
 
     def say(self, text: str) -> None:
         """Write on the picture, top left."""
-        text = hud.wrapped(text)
+        self._text = text
+        text = hud.wrapped(text, self.viewer.canvas.size[1] - 2 * _PAD_PX)
         if self.viewer.canvas.overlays.text.text != text:
             self._say(text)
 
@@ -175,6 +204,7 @@ class View:
         """Take everything away."""
         self.board.clear()
         self._say("")
+        self._say_unit("")
 
     def _bases(self, scene: Scene, *, of: Base) -> list[LayerSpec]:
         bases, made = [], scene.subtracted
@@ -197,8 +227,20 @@ class View:
             overlay.font_size = TEXT_PT
             overlay.color = _OWN_COLOUR
 
+    def _say_unit(self, text: str) -> None:
+        """Say at the colour bar what its numbers are."""
+        unit = self.viewer.canvas.overlays[_UNIT]
+        unit.text = text
+        unit.visible = bool(text)
+
     def _make_ready(self) -> None:
         """Make what is drawn on every picture before there is one: the first is there sooner."""
+        overlays_of = self.viewer.canvas.overlays
+        overlays_of.scale_bar.font_size = TEXT_PT
+        if _UNIT not in overlays_of:
+            overlays_of[_UNIT] = TextOverlay(
+                position="bottom_right", font_size=TEXT_PT, color=_OWN_COLOUR, box=True
+            )
         self.viewer.canvas.overlays.scale_bar.visible = True
         self.viewer.canvas.overlays.scale_bar.visible = False
         self._say(NOTHING)
@@ -212,6 +254,18 @@ class View:
         self.viewer.canvas.overlays.scale_bar.visible = (
             grid_of(scene.run.loop).mm_per_px is not None
         )
+
+
+def fitted(picture: tuple[int, int], canvas: tuple[int, int]) -> tuple[float, float]:
+    """Return how large a picture of rows and columns is shown below its text.
+
+    The first is canvas pixels per pixel of the picture, the second how far its middle lies below
+    the canvas' middle, in pixels of the picture. `canvas` is (height, width).
+    """
+    height, width = (max(side, 1) for side in canvas)
+    room = max(height - HEAD_PX, height / 2)  # a canvas too small for both: the text lies over it
+    zoom = _FILLED * min(room / picture[0], width / picture[1])
+    return zoom, (height - room) / 2 / zoom
 
 
 def is_base(name: str) -> bool:

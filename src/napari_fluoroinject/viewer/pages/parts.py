@@ -30,7 +30,7 @@ NAME_ASKED = "Your name"
 def heading(text: str) -> QLabel:
     """A bold line above a part of a page."""
     label = QLabel(text)
-    label.setStyleSheet(f"font-weight: bold; color: {TEXT};")
+    label.setStyleSheet("font-weight: bold;")
     return label
 
 
@@ -42,7 +42,8 @@ def said(name: str, *, quiet: bool = False) -> QLabel:
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setAccessibleName(name)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    label.setStyleSheet(f"color: {MUTED if quiet else TEXT}; background: transparent;")
+    label.setProperty("quiet", quiet)  # a card shows it; a page has the colours of its theme
+    label.setStyleSheet("background: transparent;")
     return label
 
 
@@ -117,8 +118,10 @@ class Card(QFrame):
         """Colour the bar."""
         self.setStyleSheet(
             f"QFrame#card {{ background: {PANEL}; border-left: 5px solid {colour}; }}"
+            f"QFrame#card QLabel {{ color: {TEXT}; }}"
+            f'QFrame#card QLabel[quiet="true"] {{ color: {MUTED}; }}'
         )
-        self.head.setStyleSheet(f"font-weight: bold; color: {TEXT}; background: transparent;")
+        self.head.setStyleSheet("font-weight: bold; background: transparent;")
 
     def add(self, text: str, *, quiet: bool = False) -> QLabel:
         """Add a paragraph."""
