@@ -33,6 +33,9 @@ class NoPicture:
     def point_at(self, frame: int, points_px: tuple[tuple[float, float], ...]) -> None:
         """Point at nothing."""
 
+    def after_drawing(self, call: Callable[[], None]) -> None:
+        call()
+
 
 def bench_of(study_uid: str) -> tuple[Bench, Callable[[], None]]:
     """Make a bench on which a run of this study lies, and what closes it."""

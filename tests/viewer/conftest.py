@@ -271,6 +271,9 @@ class Tools:
     def point_at(self, frame: int, points_px: tuple[tuple[float, float], ...]) -> None:
         self.pointed.append((frame, points_px))
 
+    def after_drawing(self, call: Callable[[], None]) -> None:
+        call()
+
 
 class Pump:
     """A main thread's list of calls to make."""

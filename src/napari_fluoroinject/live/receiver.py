@@ -9,9 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-import numpy as np
-
 from napari_fluoroinject.errors import FluoroinjectError
+from napari_fluoroinject.live.buffers import Buffers
 from napari_fluoroinject.live.prompt import prompt_threads
 from napari_fluoroinject.live.slot import Shot, Slot
 from napari_fluoroinject.live.writing import Writing
@@ -125,6 +124,7 @@ class Receiver(Closing):
         self.began_s = clock()
         self._feed, self._others = feed, others
         self._writing = None if recorder is None else Writing(recorder, clock)
+        self._buffers = Buffers()
         self._frames = self._refused = 0
         self._came_s: deque[float] = deque(maxlen=_RATED)
         self._frame_bytes: int | None = None
@@ -209,8 +209,7 @@ class Receiver(Closing):
             )
             return
         # whoever grabs frames may write the next one into the same buffer
-        pixels = np.array(frame.pixels, order="C", copy=True)
-        pixels.flags.writeable = False
+        pixels = self._buffers.copy(frame.pixels)
         shot = Shot(index=frame.index, time_s=frame.time_s, at_s=at_s, pixels=pixels)
         self.slot.put(shot)
         for other in self._others:

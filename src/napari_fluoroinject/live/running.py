@@ -36,6 +36,8 @@ PICTURE_EVERY_S = 0.1
 _ROW = 16
 """Frames that may wait: laying the mask takes some tenths of a second."""
 _WAIT_S = 0.1
+_LONGEST_REST_S = 0.1
+"""After each frame they rest as long as it took, at most so long: half a core is the screen's."""
 _JOIN_S = 30.0
 """Compiling kernels cannot be interrupted."""
 _KEPT = SETTLING_FRAMES + MOST_MASK_FRAMES
@@ -151,12 +153,14 @@ class RunningMaps(Closing):
         try:
             while not self._stopping.is_set():
                 shot = self._row.take(wait_s=_WAIT_S)
+                began_s = time.monotonic()
                 if shot is not None:
                     self._follow(shot)
                 if self._begins.is_set():
                     self._begins.clear()
                     self._start_contrast()
                 self._draw()
+                self._stopping.wait(min(time.monotonic() - began_s, _LONGEST_REST_S))
         except FluoroinjectError as error:
             self._say(state="stopped", message=str(error))
         except Exception as error:  # the edge of the thread: a person gets a sentence

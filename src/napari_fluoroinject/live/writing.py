@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 RETRY_S = 1.0
 """After a failure so long no frame is offered to the recorder."""
-MOST_WAITING_BYTES = 256 << 20
+MOST_WAITING_BYTES = 64 << 20
 """Frames that may wait for the disk; when there are more, whoever brings them waits."""
 
 

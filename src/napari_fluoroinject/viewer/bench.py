@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.viewer.jobs import Jobs
 from napari_fluoroinject.viewer.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 StepKey = Literal["load", "procedure", "needle", "contrast", "review", "send"]
 STEPS: tuple[StepKey, ...] = ("load", "procedure", "needle", "contrast", "review", "send")
@@ -38,6 +41,10 @@ class Tools(Protocol):
 
     def point_at(self, frame: int, points_px: tuple[tuple[float, float], ...]) -> None:
         """Go to a frame and show where something is, in the reference pose; none = only go."""
+        ...
+
+    def after_drawing(self, call: Callable[[], None]) -> None:
+        """Call once the picture was drawn, or soon where it is not seen."""
         ...
 
 

@@ -10,6 +10,7 @@ from napari import layers as napari_layers
 from napari.utils.colormaps import DirectLabelColormap
 
 from napari_fluoroinject.viewer import colormaps
+from napari_fluoroinject.viewer.adapter import sliced_once
 from napari_fluoroinject.viewer.keys import OURS
 from napari_fluoroinject.viewer.layers import EXTENT_COLOURS, LayerSpec, placed
 
@@ -98,7 +99,7 @@ class Board:
     def step(self, frame: int) -> None:
         """Show a frame."""
         if self.viewer.dims.ndim > 2 and self.viewer.dims.current_step[0] != frame:
-            with self._changing():
+            with self._changing(), sliced_once(self.viewer):
                 self.viewer.dims.set_current_step(0, frame)
 
     def clear(self) -> None:

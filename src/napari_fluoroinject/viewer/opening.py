@@ -85,8 +85,14 @@ def take_in(bench: Bench, runs: Sequence[Run]) -> None:
     """
     if runs:
         _show(bench.session, runs)
+        bench.tools.after_drawing(lambda: _look_at_all(bench, runs))
+
+
+def _look_at_all(bench: Bench, runs: Sequence[Run]) -> None:
+    """Look at runs that are open still; it keeps every core busy, and the picture comes first."""
+    uids = {run.uid for run in bench.session.runs}
     for run in runs:
-        if bench.session.outcome_of(run.uid).look is None:
+        if run.uid in uids and bench.session.outcome_of(run.uid).look is None:
             look_at(bench, run)
 
 

@@ -11,14 +11,8 @@ from psygnal import Signal
 from qtpy.QtCore import Qt, QTimer
 
 from napari_fluoroinject.model.closing import Closing
-from napari_fluoroinject.viewer.clock import (
-    FASTEST,
-    SLOWEST,
-    Clock,
-    Mode,
-    acquired_rate,
-    schedule,
-)
+from napari_fluoroinject.viewer.clock import Clock, acquired_rate, schedule
+from napari_fluoroinject.viewer.wishes import Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +33,7 @@ class Screen(Protocol):
         ...
 
 
-class Player(Closing):
+class Player(Wishes, Closing):
     """Moves the session through the frames of its shown run.
 
     The next frame is asked for only after the screen drew the last one. Whoever goes to a frame
@@ -65,10 +59,8 @@ class Player(Closing):
     def __init__(
         self, session: Session, screen: Screen, *, now_s: Callable[[], float] = time.perf_counter
     ) -> None:
+        super().__init__()
         self._session, self._now_s = session, now_s
-        self._mode: Mode = "time"
-        self._speed, self._loop, self._backwards = 1.0, True, False
-        self._window: tuple[int, int] | None = None
         self._clock: Clock | None = None
         self._playing = self._asking = self._renew = False
         self._drawn_s: deque[float] = deque(maxlen=RATE_OVER)
@@ -95,6 +87,12 @@ class Player(Closing):
     def playing(self) -> bool:
         """Whether it plays."""
         return self._playing
+
+    @property
+    def last_frame(self) -> int:
+        """The last frame of the shown run; 0 where there is none."""
+        run = self._session.run
+        return 0 if run is None else run.loop.shape[0] - 1
 
     @property
     def can_play(self) -> bool:
@@ -142,67 +140,6 @@ class Player(Closing):
     def to_last(self) -> None:
         """Stop at the last frame of the window."""
         self.go_to(self.window[1])
-
-    # How it does it
-
-    @property
-    def mode(self) -> Mode:
-        """Whether late frames are left out (`time`) or all are shown (`every`)."""
-        return self._mode
-
-    @mode.setter
-    def mode(self, mode: Mode) -> None:
-        self._mode = mode
-        self._set()
-
-    @property
-    def speed(self) -> float:
-        """How much faster than acquired, 0.1 to 4."""
-        return self._speed
-
-    @speed.setter
-    def speed(self, speed: float) -> None:
-        self._speed = min(max(speed, SLOWEST), FASTEST)
-        self._set()
-
-    @property
-    def loop(self) -> bool:
-        """Whether it starts again at the end."""
-        return self._loop
-
-    @loop.setter
-    def loop(self, loop: bool) -> None:
-        self._loop = loop
-        self._set()
-
-    @property
-    def backwards(self) -> bool:
-        """Whether time runs back."""
-        return self._backwards
-
-    @backwards.setter
-    def backwards(self, backwards: bool) -> None:
-        self._backwards = backwards
-        self._set()
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """First and last frame that are played, counted from 0."""
-        run = self._session.run
-        last = 0 if run is None else run.loop.shape[0] - 1
-        if self._window is None:
-            return 0, last
-        return min(self._window[0], last), min(self._window[1], last)
-
-    @window.setter
-    def window(self, window: tuple[int, int] | None) -> None:
-        if window is not None:
-            first, last = max(window[0], 0), max(window[1], 0)
-            window = (min(first, last), max(first, last))
-        self._window = window
-        if not self.can_play:
-            self.pause()
-        self._set()
 
     # What came of it
 
@@ -262,6 +199,8 @@ class Player(Closing):
 
     def _set(self) -> None:
         """Count anew with the new settings, but not before what was asked for has been drawn."""
+        if not self.can_play:
+            self.pause()
         if self._playing and self.pending:
             self._renew = True
         elif self._playing:

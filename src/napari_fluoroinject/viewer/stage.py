@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from napari_fluoroinject.viewer import adapter, hud, overlays
+from napari_fluoroinject.viewer import adapter, hud
 from napari_fluoroinject.viewer.layers import MAP_NAMES, LayerSpec, grid_of
 from napari_fluoroinject.viewer.linking import LinkBasis, linked_frame
 from napari_fluoroinject.viewer.mouse import Mouse
+from napari_fluoroinject.viewer.on_top import on_top
 from napari_fluoroinject.viewer.pictures import Pictures
 from napari_fluoroinject.viewer.pointing import Pointing
 from napari_fluoroinject.viewer.scene import Scene, scene_of
@@ -73,6 +74,7 @@ class Stage:
         if adapter.has_window(viewer):
             adapter.steady_text(viewer)
             self._ends.append(adapter.on_resized(viewer, self._main.refit))
+            self._ends.append(adapter.load_letters(viewer, hud.LETTERS))
         self.refresh()
 
     # What the dock asks for
@@ -136,6 +138,13 @@ class Stage:
         """Call back after each time that the main view was drawn; returns what ends that."""
         return adapter.on_drawn(self._viewer, callback)
 
+    def after_drawing(self, call: Callable[[], None]) -> None:
+        """Call once the main view was drawn, or soon where it is not seen."""
+        if adapter.has_window(self._viewer):
+            self._ends.append(adapter.once_drawn(self._viewer, call))
+        else:
+            call()
+
     @property
     def companion_widget(self) -> QWidget:
         """The second view, for a dock; it is made when first asked for, and closed with this."""
@@ -177,6 +186,7 @@ class Stage:
         self._heard.clear()
         for end in self._ends:
             end()
+        self._ends.clear()
         self._viewer.dims.events.current_step.disconnect(self._stepped)
         self.mouse.close()
         self._main.close()
@@ -239,21 +249,7 @@ class Stage:
             self._beside.show(None, 0)
 
     def _extra(self, scene: Scene) -> list[LayerSpec]:
-        """What is being placed, and what somebody pointed at."""
-        placing, extra = self.pointing.placing, []
-        points = () if placing is None else placing.points_px
-        if placing is not None and points:
-            mouse = self.pointing.mouse_px
-            line = points if mouse is None or placing.kind == "point" else (*points, mouse)
-            if len(line) > 1:
-                colour = overlays.colour_of(placing.tool)
-                extra.append(overlays.rubber_layer(scene, line, colour))
-        shown = (*points, *self._pointed)
-        if shown:
-            words = [str(number) for number in range(1, len(points) + 1)]
-            words += ["here" if number == 0 else "" for number in range(len(self._pointed))]
-            extra.append(overlays.pointed_layer(scene, shown, words))
-        return extra
+        return on_top(scene, self.pointing, self._pointed)
 
     def _placing(self) -> None:
         self._pointed = ()
