@@ -20,6 +20,7 @@ def file(tmp_path_factory):
 def test_a_file_is_replayed_and_so_is_its_recording(file, tmp_path):
     connected = connect_feed(f" {file} ")
     assert connected.kind == "replay"
+    assert connected.synthetic  # the file says so, not the name of the feed
     with Recorder(tmp_path / "r", intensity=connected.intensity) as recorder:
         frames = list(connected.feed)
         for one in frames:

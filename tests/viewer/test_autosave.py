@@ -6,6 +6,7 @@ import hashlib
 import random
 import stat
 import sys
+from dataclasses import replace
 
 import pytest
 from annotation_strategies import annotations
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from napari_fluoroinject.endpoints.base import Receipt
 from napari_fluoroinject.errors import AnnotationError
+from napari_fluoroinject.model.annotation import SignOff
 from napari_fluoroinject.viewer.autosave import Autosave, Drafts, state_folder
 from napari_fluoroinject.viewer.draft import (
     Accepted,
@@ -154,7 +156,7 @@ def test_new_marks_never_overwrite_what_nobody_has_decided_about(drafts, session
     assert drafts.found(run.study_uid) == left
 
 
-def test_a_draft_goes_once_its_results_were_sent_and_comes_back_with_a_change(
+def test_a_draft_is_put_away_once_its_results_were_sent_and_comes_back_with_a_change(
     drafts, session, run, tmp_path
 ):
     session.place_target((3.0, 4.0))
@@ -164,22 +166,77 @@ def test_a_draft_goes_once_its_results_were_sent_and_comes_back_with_a_change(
     session.put_kept(run.uid, kept)
     autosave.sent(run.uid)
     assert drafts.found(run.study_uid) is not None
+    _send(session, run, tmp_path)
+    autosave.sent(run.uid)
+    assert drafts.found(run.study_uid) is None
+    assert drafts.found_sent(run.study_uid) == session.draft
+    assert not autosave.due
+    session.place_target((5.0, 6.0))
+    assert autosave.flush()
+    assert drafts.found(run.study_uid) == session.draft
+
+
+def test_what_was_sent_is_offered_the_next_day_without_its_sign_off(
+    drafts, session, run, tmp_path
+):
+    session.place_target((3.0, 4.0))
+    marked = session.draft
+    signed = SignOff(
+        operator="R. Reader", at="20260101120000.000000+0000", confirmed=("contrast",)
+    )
+    session.annotate("sign", replace(session.annotation, sign_off=signed))
+    _send(session, run, tmp_path)
+    autosave = Autosave(session, drafts)
+    autosave.flush()
+    autosave.sent(run.uid)
+    tomorrow = Session()
+    tomorrow.open(run)
+    again = Autosave(tomorrow, drafts)
+    again.look()
+    assert again.offers_sent
+    assert again.offered == marked
+    again.restore()
+    assert tomorrow.draft == marked
+    assert drafts.found(run.study_uid) == marked
+    assert drafts.found_sent(run.study_uid) is None
+
+
+def test_what_was_sent_can_be_discarded_and_does_not_hold_new_marks_back(
+    drafts, session, run, tmp_path
+):
+    session.place_target((3.0, 4.0))
+    drafts.keep_sent(session.draft)
+    tomorrow = Session()
+    tomorrow.open(run)
+    autosave = Autosave(tomorrow, drafts)
+    autosave.look()
+    tomorrow.place_target((5.0, 6.0))
+    autosave.flush()
+    _send(tomorrow, run, tmp_path)
+    autosave.sent(run.uid)
+    assert drafts.found(run.study_uid) is None
+    assert drafts.found_sent(run.study_uid) == tomorrow.draft
+    drafts.remove_earlier(run.study_uid)
+    drafts.keep_sent(session.draft)
+    third = Session()
+    third.open(run)
+    later = Autosave(third, drafts)
+    later.look()
+    later.discard()
+    assert drafts.found_sent(run.study_uid) is None
+
+
+def _send(session, run, folder):
     receipt = Receipt(sop_instance_uid="1", destination="somewhere")
     sent = Kept(
         procedure="generic",
         annotation=session.annotation,
-        folder=tmp_path,
+        folder=folder,
         files=(),
         receipts=(receipt,),
         arrived=("12:00:00",),
     )
     session.put_kept(run.uid, sent)
-    autosave.sent(run.uid)
-    assert drafts.found(run.study_uid) is None
-    assert not autosave.due
-    session.place_target((5.0, 6.0))
-    assert autosave.flush()
-    assert drafts.found(run.study_uid) == session.draft
 
 
 def test_a_folder_that_cannot_be_written_is_told_once(session, tmp_path):

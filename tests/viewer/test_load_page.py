@@ -181,6 +181,7 @@ def test_a_run_pushed_by_another_process_appears_and_one_click_opens_it(
     assert "16 frames" in item.text()
     assert not item.icon().isNull()
     assert "Listening on 127.0.0.1" in page.carm.light.text()
+    assert "from this computer alone" in page.carm.light.text()
     page.carm.open(item)
     settle(lambda: bench.session.run is not None)
     assert bench.session.run.origin == "C-arm"

@@ -103,6 +103,14 @@ def test_a_proposal_is_accepted_in_somebodys_name(page, bench):
     assert page.proposal.isHidden()
 
 
+def test_a_name_counts_as_it_is_written(page, bench):
+    works.look_at(bench, bench.session.run)
+    assert "name" in page.proposal.accept.toolTip()
+    page.proposal.name.setText("R. Reader")
+    bench.session.accept_needle()  # as Ctrl+Enter does, without leaving the field
+    assert bench.session.draft.runs[0].accepted[0].operator == "R. Reader"
+
+
 def test_a_declined_proposal_is_gone(page, bench):
     works.look_at(bench, bench.session.run)
     page.proposal.decline.click()

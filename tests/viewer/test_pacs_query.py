@@ -98,6 +98,14 @@ def test_loops_are_runs_of_their_own_and_reports_are_none():
     assert rows[0].what.startswith("spine · X-Ray Angiographic")
 
 
+def test_results_that_were_sent_are_told_from_runs_and_come_last():
+    result = _object(1) | {"SeriesInstanceUID": "1.2"}
+    names = {"1.1": ("spine", "XA"), "1.2": ("Research: contrast kinetics", "XA")}
+    run, last = runs_among([result, _object(2, frames="60")], "1", names)
+    assert (run.words, run.result) == ("XA, 60 frames", False)
+    assert (last.words, last.result) == ("Result: contrast kinetics", True)
+
+
 def test_single_pictures_of_a_series_are_one_run_that_is_fetched_as_a_series():
     rows = runs_among([_object(n, frames="1") for n in range(5)], "1", {})
     assert len(rows) == 1

@@ -61,3 +61,16 @@ def test_closing_saves_what_is_not_on_disk_yet(bar, bench, drafts, run):
     bench.session.place_target((5.0, 6.0))
     bar.release()
     assert drafts.found(run.study_uid) == bench.session.draft
+
+
+def test_what_was_sent_is_offered_in_words_of_its_own(drafts, run, bench, qtbot):
+    earlier = Session()
+    earlier.open(run)
+    earlier.place_target((3.0, 4.0))
+    drafts.keep_sent(earlier.draft)
+    bar = RecoveryBar(bench, drafts=drafts)
+    qtbot.addWidget(bar)
+    assert "were sent before, with marks in 1 run" in bar.words.text()
+    bar.restore.click()
+    assert bench.session.draft == earlier.draft
+    bar.release()

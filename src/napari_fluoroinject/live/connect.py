@@ -88,7 +88,7 @@ def _replayed(loop: CineLoop, kind: str, again: bool, speed: float) -> Connected
         feed=Replay(loop, speed=speed, again=again),
         kind=kind,
         intensity=loop.intensity,
-        synthetic=kind == "phantom",
+        synthetic=loop.synthetic or kind == "phantom",
     )
 
 

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,22 +86,38 @@ class Drafts:
         if self._path(study_uid).exists():
             self._path(study_uid).replace(self._aside(study_uid))
 
-    def remove(self, study_uid: str) -> None:
-        """Take away what was kept of a study; what cannot be removed is offered again."""
-        for path in (self._path(study_uid), self._aside(study_uid)):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+    def keep_sent(self, draft: Draft) -> None:
+        """Keep what was sent apart, without its sign-offs, for whoever corrects it later.
 
-    def remove_aside(self, study_uid: str) -> None:
-        """Take away what `put_aside` kept, as `remove`."""
-        with suppress(OSError):
-            self._aside(study_uid).unlink(missing_ok=True)
+        Raises
+        ------
+        OSError
+            As `keep`.
+        """
+        make_private(self._folder)
+        text = draft_text(_unsigned(draft))
+        write_whole(self._sent(draft.study_instance_uid), text.encode(), mode=_PRIVATE_FILE)
+
+    def found_sent(self, study_uid: str) -> Draft | None:
+        """Return what was sent of a study, unsigned; None = nothing that can be read."""
+        return _read(self._sent(study_uid), study_uid)
+
+    def remove(self, study_uid: str) -> None:
+        """Take away what was not sent of a study; what cannot be removed is offered again."""
+        _remove(self._path(study_uid), self._aside(study_uid))
+
+    def remove_earlier(self, study_uid: str) -> None:
+        """Take away what `put_aside` and `keep_sent` kept, as `remove`."""
+        _remove(self._aside(study_uid), self._sent(study_uid))
 
     def _path(self, study_uid: str) -> Path:
         return self._folder / f"{hashlib.sha256(study_uid.encode()).hexdigest()}.json"
 
     def _aside(self, study_uid: str) -> Path:
         return self._path(study_uid).with_suffix(".earlier.json")
+
+    def _sent(self, study_uid: str) -> Path:
+        return self._path(study_uid).with_suffix(".sent.json")
 
 
 class Autosave:
@@ -119,6 +136,7 @@ class Autosave:
         self._kept: dict[str, Draft] = {}
         self._offered: dict[str, Draft] = {}
         self._seen: set[str] = set()
+        self._was_sent: set[str] = set()
         self._told = False
 
     @property
@@ -132,6 +150,12 @@ class Autosave:
         run = self._session.run
         return None if run is None else self._offered.get(run.study_uid)
 
+    @property
+    def offers_sent(self) -> bool:
+        """Whether all of what is offered was sent, so that nothing is lost without it."""
+        run = self._session.run
+        return run is not None and run.study_uid in self._was_sent
+
     def look(self) -> None:
         """See once for each study that is open whether a draft of it was left; then offer it."""
         for draft in self._session.drafts:
@@ -139,6 +163,8 @@ class Autosave:
             if uid and uid not in self._seen:
                 self._seen.add(uid)
                 left = self._drafts.found(uid)
+                if left is None and (left := self._drafts.found_sent(uid)) is not None:
+                    self._was_sent.add(uid)
                 if left is not None and left not in (draft, _nothing(uid)):
                     self._offered[uid] = left
 
@@ -149,16 +175,15 @@ class Autosave:
             del self._offered[run.study_uid]
             self._session.restore(left)
             if self.flush():
-                self._drafts.remove_aside(run.study_uid)
+                self._drafts.remove_earlier(run.study_uid)
 
     def discard(self) -> None:
         """Take what is offered away for good."""
         run = self._session.run
         if run is None or self._offered.pop(run.study_uid, None) is None:
             return
-        if run.study_uid in self._kept:
-            self._drafts.remove_aside(run.study_uid)
-        else:
+        self._drafts.remove_earlier(run.study_uid)
+        if run.study_uid not in self._kept:
             self._drafts.remove(run.study_uid)
 
     def flush(self) -> bool:
@@ -179,14 +204,16 @@ class Autosave:
         return True
 
     def sent(self, run_uid: str) -> None:
-        """Take a study's draft away once the results of all its marked runs were sent."""
+        """Put a study's draft away as sent once the results of all its marked runs were."""
         study = {run.uid: run.study_uid for run in self._session.runs}.get(run_uid)
-        if study is None or study in self._offered:
+        if study is None or (study in self._offered and study not in self._was_sent):
             return
         draft = self._session.draft_of(study)
         marked = [one.sop_instance_uid for one in draft.runs if one.annotation != Annotation()]
         if all(self._is_sent(uid, draft) for uid in {run_uid, *marked}):
-            self._drafts.remove(study)
+            with suppress(OSError):  # it stays where it is, and is offered as not sent
+                self._drafts.keep_sent(draft)
+                self._drafts.remove(study)
             self._kept[study] = draft
 
     def _is_sent(self, uid: str, draft: Draft) -> bool:
@@ -208,6 +235,21 @@ class Autosave:
             self._drafts.put_aside(uid)
         self._drafts.keep(draft)
         self._kept[uid] = draft
+
+
+def _unsigned(draft: Draft) -> Draft:
+    return replace(
+        draft,
+        runs=tuple(
+            replace(one, annotation=replace(one.annotation, sign_off=None)) for one in draft.runs
+        ),
+    )
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def _nothing(study_uid: str) -> Draft:

@@ -28,6 +28,8 @@ WANTED: tuple[Wanted, ...] = ("XA or RF", "XA", "RF", "any")
 MOST_STUDIES = 200
 """Studies that a list shows: whoever has more is asked for less."""
 _NO_PICTURES = ("SR", "SEG", "PR", "KO", "DOC", "RWV")
+_RESULTS = "Research: "
+"""How the descriptions of all series begin that this software writes."""
 _DAY = re.compile(r"\d{4}-?\d{2}-?\d{2}")
 
 
@@ -69,8 +71,15 @@ class RunRow:
     description: str
 
     @property
+    def result(self) -> bool:
+        """Whether it is a picture that this software made of a run, and no run itself."""
+        return self.description.startswith(_RESULTS)
+
+    @property
     def words(self) -> str:
-        """Modality and frames."""
+        """Modality and frames; of a result, of what."""
+        if self.result:
+            return f"Result: {self.description.removeprefix(_RESULTS)}"
         frames = "frames not told" if self.frames is None else f"{self.frames} frames"
         return f"{self.modality or 'Run'}, {frames}"
 
@@ -187,7 +196,7 @@ def runs_among(
     study_uid: str,
     series: Mapping[str, tuple[str, str]],
 ) -> tuple[RunRow, ...]:
-    """The runs that objects hold: several single pictures of a series are one.
+    """The runs that objects hold: several single pictures of a series are one; results come last.
 
     Parameters
     ----------
@@ -225,7 +234,7 @@ def runs_among(
                     description=description,
                 )
             )
-    return tuple(rows)
+    return tuple(sorted(rows, key=lambda row: row.result))
 
 
 def advice(error: FluoroinjectError, endpoint: str) -> str:

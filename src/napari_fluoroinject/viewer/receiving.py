@@ -72,7 +72,7 @@ class Receiving(Closing):
                 self.light = "listening"
                 self.says = (
                     f"Listening on {host}:{self.port} as {title}: send runs there from the "
-                    "C-arm or the PACS."
+                    f"C-arm or the PACS.{_reach(host)}"
                 )
                 self._stop.wait()
         except FluoroinjectError as error:
@@ -84,6 +84,16 @@ class Receiving(Closing):
             self.light, self.says = "stopped", "Stopped: nothing is received here."
         finally:
             self.port = 0
+
+
+def _reach(host: str) -> str:
+    """What must be known of an address that no other machine reaches."""
+    if host not in ("localhost", "::1") and not host.startswith("127."):
+        return ""
+    return (
+        f" {host} is reached from this computer alone: for a C-arm, write this computer's address "
+        "as host and the C-arm's title into allow, under [listen] of fluoroinject.toml."
+    )
 
 
 def _what_to_do(error: FluoroinjectError, settings: ListenSettings) -> str:

@@ -86,12 +86,17 @@ class RecoveryBar(Page):
         left = self.autosave.offered
         self.setVisible(left is not None)
         if left is not None:
-            self.words.setText(_told(left))
+            self.words.setText(_told(left, sent=self.autosave.offers_sent))
 
 
-def _told(draft: Draft) -> str:
+def _told(draft: Draft, *, sent: bool) -> str:
     marked = sum(one.annotation != Annotation() for one in draft.runs)
     what = f"marks in {marked} run{'s' * (marked != 1)}" if marked else "what was said of it"
+    if sent:
+        return (
+            f"Results of this study were sent before, with {what}. Restore them, to look or to "
+            "correct? They are then analysed and signed anew."
+        )
     return f"An earlier session of this study ended with {what} not sent. Restore them?"
 
 

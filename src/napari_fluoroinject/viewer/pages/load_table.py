@@ -62,13 +62,13 @@ class StudyTable(QTreeWidget):
         return row if isinstance(row, StudyRow) and empty else None
 
     def chosen(self) -> tuple[RunRow, ...]:
-        """The selected runs, and all runs of selected studies."""
+        """What is selected, and of selected studies all runs, without earlier results."""
         rows: dict[RunRow, None] = {}
         for item in self.selectedItems():
             below = [item.child(number) for number in range(item.childCount())]
             for one in (item, *below):
                 row = None if one is None else one.data(0, _ROW)
-                if isinstance(row, RunRow):
+                if isinstance(row, RunRow) and (one is item or not row.result):
                     rows[row] = None
         return tuple(rows)
 

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.bench import Bench
 
 
+_ACCEPT = "Make the proposed needle your own (Ctrl+Enter)"
+
+
 class Proposal(Card):
     """Shown as long as there is something to say; `refresh` brings it up to date."""
 
@@ -22,7 +25,7 @@ class Proposal(Card):
         self.text = self.add("")
         self.name = operator_line(self._named)
         self.column.addWidget(self.name)
-        self.accept = button("Accept", "Make the proposed needle your own (Ctrl+Enter)", self.take)
+        self.accept = button("Accept", _ACCEPT, self.take)
         self.decline = button("Decline", "Say that this is no needle", self._decline)
         self.add_buttons((self.accept, self.decline))
 
@@ -34,8 +37,11 @@ class Proposal(Card):
         self.setVisible(found is not None or none)
         for one in (self.accept, self.decline):
             one.setVisible(found is not None)
-        self.name.setVisible(found is not None and not session.operator)
-        self.accept.setEnabled(bool(session.operator or self.name.text().strip()))
+        asked = not session.operator or bool(self.name.text())
+        self.name.setVisible(found is not None and asked)
+        if session.operator and asked and not self.name.hasFocus():
+            self.name.setText(session.operator)
+        self._enable()
         if found is not None:
             self.head.setText("◇ Needle proposed, not accepted")
             tell(self.text, proposal_said(found))
@@ -49,7 +55,6 @@ class Proposal(Card):
         session = self._bench.session
         if proposal(session) is None:
             return
-        session.operator = session.operator or self.name.text().strip()
         if not session.operator:
             self.name.setFocus()
             return
@@ -59,7 +64,13 @@ class Proposal(Card):
         self._bench.session.decline_needle()
 
     def _named(self, name: str) -> None:
-        self.accept.setEnabled(bool(name or self._bench.session.operator))
+        self._bench.session.operator = name.strip()  # at once: Ctrl+Enter accepts, too
+        self._enable()
+
+    def _enable(self) -> None:
+        named = bool(self._bench.session.operator)
+        self.accept.setEnabled(named)
+        self.accept.setToolTip(_ACCEPT if named else "Write your name first")
 
 
 def _unmarked(bench: Bench) -> bool:

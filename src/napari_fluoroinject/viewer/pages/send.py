@@ -264,4 +264,7 @@ def _signed(sign_off: SignOff | None) -> str:
 def _where(kept: Kept) -> str:
     """The folder in which results are kept, which may wrap at each of its parts."""
     parts = str(kept.folder.parent).replace("/", "/\N{ZERO WIDTH SPACE}")
-    return f"{len(kept.files)} objects are written, in {parts}"
+    return (
+        f"{len(kept.files)} objects are written, in {parts}\n"
+        "Sending replaces nothing: what a destination got of other marks stays there beside these."
+    )
