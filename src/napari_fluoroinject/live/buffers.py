@@ -39,7 +39,9 @@ class Buffers:
         owner = (ctypes.c_char * self._block_bytes).from_buffer(block)
         # every view keeps the owner alive, though not the arrays between
         weakref.finalize(owner, self._take_back, block).atexit = False
-        copy: npt.NDArray[Any] = np.frombuffer(owner, pixels.dtype).reshape(pixels.shape)
+        copy: npt.NDArray[Any] = np.frombuffer(memoryview(owner), pixels.dtype).reshape(
+            pixels.shape
+        )
         copy[...] = pixels
         copy.flags.writeable = False
         return copy
