@@ -39,9 +39,8 @@ class Buffers:
         owner = (ctypes.c_char * self._block_bytes).from_buffer(block)
         # every view keeps the owner alive, though not the arrays between
         weakref.finalize(owner, self._take_back, block).atexit = False
-        copy: npt.NDArray[Any] = np.frombuffer(memoryview(owner), pixels.dtype).reshape(
-            pixels.shape
-        )
+        lying: npt.NDArray[Any] = np.frombuffer(memoryview(owner), pixels.dtype)
+        copy = lying.reshape(pixels.shape)
         copy[...] = pixels
         copy.flags.writeable = False
         return copy
