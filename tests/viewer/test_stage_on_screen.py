@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,8 @@ pytestmark = pytest.mark.screen
 @pytest.fixture
 def window(make_napari_viewer, qtbot):
     """A viewer of 900 x 700 on an analysed run, drawn."""
+    from qtpy.QtCore import QCoreApplication, QEvent
+
     viewer = make_napari_viewer(show=True)
     adapter.main_window(viewer).resize(900, 700)
     stage = Stage(viewer, opened(motion="still"))
@@ -26,6 +29,9 @@ def window(make_napari_viewer, qtbot):
     qtbot.wait(200)
     yield viewer, stage
     stage.close()
+    # napari counts its views right afterwards: the second one must be gone by then
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
 
 
 def on_canvas(viewer, row, column, px):

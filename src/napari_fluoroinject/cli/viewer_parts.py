@@ -25,6 +25,8 @@ _BINDINGS = (
     ("PyQt6", "PyQt6", "GPL-3.0 or a commercial licence"),
     ("PySide6", "PySide6-Essentials", "LGPL-3.0 or GPL"),
 )
+_ENDS_THE_PROGRAM = ("PySide6-Essentials", "6.12.0")
+"""On Python before 3.12 it loses a reference to None at each call, until there is none left."""
 _PLUGINS = {"PyQt6": "Qt6/plugins/platforms", "PySide6": "Qt/plugins/platforms"}
 _GET_A_BINDING = 'pip install "napari-fluoroinject[pyside]" (LGPL), or [all] (PyQt6, GPL)'
 _DEBIAN = {
@@ -67,6 +69,13 @@ def viewer_parts() -> Iterator[Check]:
     there = [(module, name, licence) for module, name, licence in _BINDINGS if installed(name)]
     told = "; ".join(f"{name} {installed(name)} ({licence})" for _, name, licence in there)
     yield _check("Qt binding", told, f"Only the viewer needs it: {_GET_A_BINDING}")
+    name, unsound = _ENDS_THE_PROGRAM
+    if sys.version_info < (3, 12) and installed(name) == unsound:
+        yield _check(
+            f"{name} {unsound}",
+            None,
+            f'On this Python it ends the program within minutes: pip install "{name}!={unsound}"',
+        )
     if sys.platform == "linux":
         for module, _, _ in there:
             yield from _libraries(module)

@@ -82,7 +82,7 @@ class _Block(QWidget):
         self._bar.setToolTip(f"How much of it is done: {job.name}")
         self._bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._cancel = QPushButton("Cancel")
-        self._cancel.setToolTip(f"End it at its next step, and keep nothing of it: {job.name}")
+        self._cancel.setToolTip(f"End it at its next step: {job.name}")
         self._cancel.setAccessibleName(f"Cancel: {job.name}")
         self._cancel.clicked.connect(self._end)
         grid = QGridLayout(self)
