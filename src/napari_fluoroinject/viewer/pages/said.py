@@ -59,7 +59,9 @@ class JobLine(QWidget):
         self._bar.setRange(0, 100)
         self._bar.setAccessibleName("progress")
         self._bar.setToolTip("How much of this is done")
-        self._cancel = button("Cancel", "End it at its next step; what came or was sent stays", self.cancel)
+        self._cancel = button(
+            "Cancel", "End it at its next step; what came or was sent stays", self.cancel
+        )
         row = QHBoxLayout()
         row.addWidget(self._bar, 1)
         row.addWidget(self._cancel)
