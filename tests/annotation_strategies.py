@@ -12,6 +12,7 @@ from napari_fluoroinject.model.annotation import (
     CArm,
     ContrastAgent,
     Event,
+    Flag,
     Mark,
     NeedleTrajectory,
     SignOff,
@@ -79,6 +80,11 @@ def annotations(
         agent=st.none() | _AGENTS,
         events=st.lists(_EVENTS, max_size=4).map(tuple),
         mask=st.none(),
+        flags=st.lists(
+            st.builds(Flag, kind=st.just("vascular_uptake"), frame=st.integers(0, frames - 1)),
+            max_size=4,
+            unique=True,
+        ).map(tuple),
         sign_off=st.none() | _SIGN_OFFS,
     ).flatmap(lambda one: _masks(frames).map(lambda masks: replace(one, **masks)))
 

@@ -92,7 +92,7 @@ def test_the_example_says_the_default_of_what_it_sets_otherwise():
 
 def unit(name: str = "fluoroinject.service") -> configparser.ConfigParser:
     parser = configparser.ConfigParser(strict=False, interpolation=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
+    parser.optionxform = str
     parser.read(DEPLOY / name)
     return parser
 

@@ -268,7 +268,7 @@ def _analyze_found(
 def _check_marked(annotation: Annotation, found: LoopFiles, request: AnalysisRequest) -> None:
     """Points that cannot stand in the loop are wrong before any work, not a loop that failed."""
     placed = (annotation.needle, annotation.target_px, annotation.marks or None)
-    if all(one is None for one in (*placed, annotation.mask_frames or None)):
+    if all(one is None for one in (*placed, annotation.mask_frames or annotation.flags or None)):
         return
     try:
         loop = read_loop(*found.paths, decoder=decoder_for(request.on, request.decoder))

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from napari_fluoroinject.cli import app
 
-NAMES = sorted(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+NAMES = sorted(typer.main.get_command(app).commands)
 
 
 def written(name: str) -> list[str]:

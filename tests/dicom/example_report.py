@@ -17,6 +17,7 @@ from napari_fluoroinject.model.annotation import (
     CArm,
     ContrastAgent,
     Event,
+    Flag,
     Mark,
     NeedleTrajectory,
     SignOff,
@@ -305,6 +306,7 @@ def example_annotation() -> Annotation:
             Event(kind="medication", time_s=65.0),
         ),
         mask="auto",
+        flags=(Flag(kind="vascular_uptake", frame=0),),
         sign_off=SignOff(
             operator="Operator \N{LATIN CAPITAL LETTER A WITH RING ABOVE}",
             at="20261122163000+0100",

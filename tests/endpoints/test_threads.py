@@ -23,7 +23,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, hasty: None) -> list[threading.Thre
     """The next caller's thread ends before it says that it runs, as without memory."""
     del hasty
     failed: list[threading.Thread] = []
-    real = threading.Thread._bootstrap  # type: ignore[attr-defined]
+    real = threading.Thread._bootstrap
 
     def bootstrap(thread: threading.Thread) -> None:
         if thread.name.endswith("caller") and not failed:

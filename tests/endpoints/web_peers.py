@@ -28,7 +28,7 @@ class Request(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
         with suppress(ConnectionError, ssl.SSLError):  # the client may have had enough
-            self.server.answer(self)  # type: ignore[attr-defined]
+            self.server.answer(self)
 
     do_POST = do_GET  # noqa: N815 - as the base class calls it
 
@@ -71,7 +71,7 @@ def web_server(answer: Answer, *, context: ssl.SSLContext | None = None) -> Iter
                 super().finish_request(wrapped, client_address)
 
     with Server(("127.0.0.1", 0), Request) as server:
-        server.answer = answer  # type: ignore[attr-defined]
+        server.answer = answer
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:

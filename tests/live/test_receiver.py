@@ -242,7 +242,8 @@ def test_the_rate_is_that_of_the_frames_that_came():
     receiver.close()
 
 
-def test_a_slow_disk_holds_up_no_picture_and_what_waits_is_kept_at_the_end():
+def slow_disk():
+    """A recorder that keeps nothing until it is told to go."""
     go, recorder = threading.Event(), Refusing()
     recorder.full = False
     keep = recorder.add
@@ -252,6 +253,11 @@ def test_a_slow_disk_holds_up_no_picture_and_what_waits_is_kept_at_the_end():
         keep(pixels, **what)
 
     recorder.add = slowly
+    return go, recorder
+
+
+def test_a_slow_disk_holds_up_no_picture_and_what_waits_is_kept_at_the_end():
+    go, recorder = slow_disk()
     receiver = Receiver(Fed(*(frame(index) for index in range(30))), recorder=recorder)
     receiver.start()
     until(lambda: receiver.told.frames == 30)
@@ -265,15 +271,7 @@ def test_a_slow_disk_holds_up_no_picture_and_what_waits_is_kept_at_the_end():
 
 def test_frames_that_wait_for_the_disk_are_bounded_and_none_is_lost(monkeypatch):
     monkeypatch.setattr("napari_fluoroinject.live.writing.MOST_WAITING_BYTES", 4 * 48)
-    go, recorder = threading.Event(), Refusing()
-    recorder.full = False
-    keep = recorder.add
-
-    def slowly(pixels, **what):
-        go.wait(60)
-        keep(pixels, **what)
-
-    recorder.add = slowly
+    go, recorder = slow_disk()
     receiver = Receiver(Fed(*(frame(index) for index in range(30))), recorder=recorder)
     receiver.start()
     until(lambda: receiver.told.frames == 4)

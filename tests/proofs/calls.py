@@ -84,7 +84,7 @@ def read(trace: Path) -> list[Call]:  # noqa: C901 - what strace writes has case
     open_calls: dict[str, tuple[str, str, int, Call | None]] = {}
     with trace.open(encoding="ascii", errors="replace") as lines:
         for line in lines:
-            pid, text = _LINE.fullmatch(line.rstrip("\n")).groups()  # type: ignore[union-attr]
+            pid, text = _LINE.fullmatch(line.rstrip("\n")).groups()
             if begun := _BEGUN.fullmatch(text):
                 # bytes may be seen by others from here on, whatever the call comes back with
                 early = _call(begun[1], begun[2], "") if begun[1] in _EARLY else None

@@ -74,7 +74,7 @@ def echoes(port: int) -> Iterator[list[str]]:
             lines.extend(out.splitlines())
 
 
-def under(receiver: Listening, name: str, verdict: Verdict, *steps) -> None:  # type: ignore[no-untyped-def]
+def under(receiver: Listening, name: str, verdict: Verdict, *steps) -> None:
     """Run an attack while echoes are asked for, and tell how they fared."""
     with echoes(receiver.port) as lines:
         attacks.together(*steps)

@@ -32,7 +32,7 @@ class Listening:
     def status(self, name: str) -> int:
         """A number of /proc/PID/status: `Threads`; `VmRSS`, `VmHWM` in KiB."""
         text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)[1])  # type: ignore[index]
+        return int(re.search(rf"^{name}:\s+(\d+)", text, re.MULTILINE)[1])
 
     def cpu_s(self) -> float:
         """Processor time so far."""

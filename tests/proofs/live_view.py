@@ -217,8 +217,8 @@ def noted_ages(screen: object, feed: Piped) -> list[float]:
         if shot is not None:
             ages_s.append(time.monotonic() - feed.made_s[shot.index])
 
-    screen._disconnect()  # type: ignore[attr-defined]
-    screen._disconnect = screen._canvas.on_drawn(noted)  # type: ignore[attr-defined]
+    screen._disconnect()
+    screen._disconnect = screen._canvas.on_drawn(noted)
     return ages_s
 
 

@@ -175,7 +175,7 @@ def judge_trail(table: Table, spool: Path) -> None:
         table.figure("torn lines moved aside", checked.repairs)
 
 
-def _rows(spool: Path, query: str) -> list[tuple]:  # type: ignore[type-arg]
+def _rows(spool: Path, query: str) -> list[tuple]:
     file = spool / "state.sqlite"
     with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
         return database.execute(query).fetchall()

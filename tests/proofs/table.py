@@ -26,7 +26,7 @@ class Table:
 
     def none(self, name: str, those: object) -> None:
         """Add a count that must be zero: of the items of a collection, or a number."""
-        count = those if isinstance(those, int) else len(those)  # type: ignore[arg-type]
+        count = those if isinstance(those, int) else len(those)
         self.rows.append((name, str(count), "0", count == 0))
 
     @property

@@ -113,8 +113,8 @@ def test_the_words_name_the_unit_and_how_much_is_undefined(
     original = captioned.write_block
 
     def heard(figure: object, entries: object, box: object) -> int:
-        said.extend(entry.text for entry in entries)  # type: ignore[attr-defined]
-        return original(figure, entries, box)  # type: ignore[arg-type]
+        said.extend(entry.text for entry in entries)
+        return original(figure, entries, box)
 
     monkeypatch.setattr(captioned, "write_block", heard)
     drawn(report)

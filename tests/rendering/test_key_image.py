@@ -95,8 +95,8 @@ def test_the_strip_names_procedure_frame_warning_and_research(
     original = captioned.write_block
 
     def heard(figure: object, entries: object, box: object) -> int:
-        said.extend(entry.text for entry in entries)  # type: ignore[attr-defined]
-        return original(figure, entries, box)  # type: ignore[arg-type]
+        said.extend(entry.text for entry in entries)
+        return original(figure, entries, box)
 
     monkeypatch.setattr(captioned, "write_block", heard)
     draw_key_image(with_run_off(report))

@@ -23,6 +23,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from napari_fluoroinject.model.annotation import Flag
 from napari_fluoroinject.rendering import palette, statement
 from napari_fluoroinject.rendering.overview import (
     COUNTING,
@@ -159,6 +160,15 @@ def test_the_expected_pattern_is_told_whole_and_beside_a_warning_in_muted_words(
     figure = _figure(told)
     (first, *_) = [text for text in figure.texts if "expected pattern" in text.get_text()]
     assert first.get_color() == palette.MUTED
+
+
+def test_what_the_operator_flagged_is_told_as_theirs(report: Report) -> None:
+    flags = (Flag(kind="vascular_uptake", frame=2),)
+    flagged = replace(report, annotation=replace(report.annotation, flags=flags))
+    told = statement.flagged(flagged)
+    assert told.startswith("The operator flagged vascular uptake in frame 3 (")
+    assert told in _said(flagged)
+    assert "flagged" not in _said(report)
 
 
 def test_the_picture_says_how_it_counts_frames(report: Report) -> None:

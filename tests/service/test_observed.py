@@ -174,7 +174,7 @@ def test_a_flood_of_strangers_costs_few_lines(tmp_path):
             assert push(receiver, make_loop(), calling="STRANGER") is None
     refused = [one for one in entries(tmp_path / "audit") if one.event == "association refused"]
     assert len(refused) < 40
-    assert sum(int(one.facts.get("count", 1)) for one in refused) == 40  # type: ignore[arg-type]
+    assert sum(int(one.facts.get("count", 1)) for one in refused) == 40
     for one in refused:
         assert (one.facts["caller"], one.facts["called"]) == ("STRANGER", "FLUOROINJECT")
         assert one.facts["address"] == "127.0.0.1"

@@ -244,7 +244,7 @@ def test_damage_that_is_met_later_is_told_too(tmp_path):
     with Database(tmp_path) as database:
         insert(database, "1.2")
         error = sqlite3.DatabaseError("malformed")
-        error.sqlite_errorname = "SQLITE_CORRUPT_INDEX"  # type: ignore[misc]
+        error.sqlite_errorname = "SQLITE_CORRUPT_INDEX"
         with pytest.raises(StorageError, match="is damaged"):
             write(database, "1.2", fault=error)
 

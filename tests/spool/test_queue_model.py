@@ -223,7 +223,7 @@ class Sending(RuleBasedStateMachine):
                 yield connection
                 raise sqlite3.OperationalError("disk I/O error")
 
-        self.database.transaction = cut  # type: ignore[method-assign]
+        self.database.transaction = cut
         try:
             with pytest.raises(StorageError):
                 acts[act]()

@@ -19,20 +19,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from napari.utils import _testsupport as of_napari
 
 from napari_fluoroinject.dicom.read import read_loop
+from napari_fluoroinject.model.masks import HeaderMask
+from napari_fluoroinject.model.motion import Injection, Motion
+from napari_fluoroinject.model.needle import NoNeedle
+from napari_fluoroinject.model.report import Provenance
+from napari_fluoroinject.model.subtracted import MIDDLE, STEP_LN, SubtractedLoop
 from napari_fluoroinject.phantom import PhantomSettings
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.viewer.bench import Bench, MapKind
 from napari_fluoroinject.viewer.jobs import Jobs
-from napari_fluoroinject.viewer.run import Run
+from napari_fluoroinject.viewer.run import FirstLook, Run
 from napari_fluoroinject.viewer.session import Session
 from napari_fluoroinject.workflow import make_phantom_files
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from napari_fluoroinject.viewer.pages.page import Page
 
 HAS_SCREEN = sys.platform != "linux" or bool(os.environ.get("DISPLAY"))
 OF_QT = ("qt", "screen")
@@ -173,6 +181,64 @@ def threaded_bench(session: Session, tools: Tools, pump: Pump, tmp_path: Path) -
     jobs = Jobs(pump.post)
     yield _bench(session, jobs, tools, tmp_path)
     jobs.close()
+
+
+@pytest.fixture
+def motion(run: Run) -> Motion:
+    """Nothing moved; frames 5, 6 and 9 could not be judged."""
+    frames, rows, columns = run.loop.shape
+    locked = np.ones(frames, bool)
+    locked[[5, 6, 9]] = False
+    return Motion(
+        shift_px=np.zeros((frames, 2)),
+        residual=np.ones(frames),
+        locked=locked,
+        bone_weight=np.ones((rows, columns), np.float32),
+        uncertainty_px=0.1,
+    )
+
+
+@pytest.fixture
+def look(motion: Motion) -> FirstLook:
+    """A first look: three mask frames, contrast from frame 4 on, no needle."""
+    injection = Injection(mask_frames=(0, 1, 2), onset_frame=4, onset_score=9.0)
+    return FirstLook(motion=motion, injection=injection, needle=NoNeedle(reason="none was seen"))
+
+
+@pytest.fixture
+def subtracted(run: Run, motion: Motion) -> SubtractedLoop:
+    """A subtraction with contrast all over the picture from frame 4 on."""
+    stored = np.full(run.loop.shape, MIDDLE, np.uint16)
+    stored[4:] = MIDDLE - round(0.5 / STEP_LN)
+    return SubtractedLoop(
+        loop=run.loop,
+        stored=stored,
+        subtracted=np.ones(len(stored), bool),
+        masks=(HeaderMask(operation="AVG_SUB", mask_frames=(1, 2)),),
+        mask_source="found",
+        motion=motion,
+        onset_frame=4,
+        window_ln=0.5,
+        provenance=Provenance(
+            software="", version="", backend="cpu", device="", backend_version=""
+        ),
+    )
+
+
+@pytest.fixture
+def show_page(qtbot: Any) -> Iterator[Callable[[Page], Page]]:
+    """Shows a page, and releases it at the end of the test."""
+    shown: list[Page] = []
+
+    def show(page: Page) -> Page:
+        qtbot.addWidget(page)
+        shown.append(page)
+        page.show()
+        return page
+
+    yield show
+    for page in shown:
+        page.release()
 
 
 def opened(file: Path, folder: Path, *, name: str = "AP run 1") -> Run:

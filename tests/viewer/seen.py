@@ -9,8 +9,9 @@ from napari_fluoroinject.analysis.subtract import subtract_loop
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.model.annotation import Mark, NeedleTrajectory
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
+from napari_fluoroinject.viewer.outcome import Analysed
 from napari_fluoroinject.viewer.run import Run
-from napari_fluoroinject.viewer.session import Analysed, Session
+from napari_fluoroinject.viewer.session import Session
 from napari_fluoroinject.workflow import analyze
 
 KEY = "esi_tf_lumbar_subpedicular"

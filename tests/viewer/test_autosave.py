@@ -25,7 +25,8 @@ from napari_fluoroinject.viewer.draft import (
     draft_text,
     parse_draft,
 )
-from napari_fluoroinject.viewer.session import Kept, Session
+from napari_fluoroinject.viewer.outcome import Kept
+from napari_fluoroinject.viewer.session import Session
 from tests.proofs.draft_kills import one_kill
 
 WORDS = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
@@ -57,6 +58,15 @@ def drafts(tmp_path):
 @given(draft=DRAFTS)
 def test_any_draft_comes_back_from_its_text_exactly(draft):
     assert parse_draft(draft_text(draft)) == draft
+
+
+def test_a_draft_of_an_earlier_version_is_read():
+    read = parse_draft(
+        '{"study_instance_uid": "1.2", "plan": {"procedure": "generic", "level": null}, "runs": '
+        '[{"sop_instance_uid": "1.2.3", "annotation": {"target_px": [1.0, 2.0]}}]}'
+    )
+    assert read.plan.procedure == "generic"
+    assert read.marked("1.2.3").annotation.target_px == (1.0, 2.0)
 
 
 @given(draft=DRAFTS, share=st.floats(0, 1, exclude_max=True))

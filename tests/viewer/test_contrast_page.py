@@ -10,9 +10,10 @@ from rendering.drawn_reports import bare, drawn_report, uncalibrated
 
 from napari_fluoroinject.model.masks import HeaderMask
 from napari_fluoroinject.viewer import works
+from napari_fluoroinject.viewer.outcome import Analysed
 from napari_fluoroinject.viewer.run import Run
 from napari_fluoroinject.viewer.seen import MAPS, map_missing, map_said
-from napari_fluoroinject.viewer.session import Analysed, Session
+from napari_fluoroinject.viewer.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,22 +24,11 @@ pytestmark = pytest.mark.qt
 
 
 @pytest.fixture
-def shown(qtbot, bench) -> Callable[[Bench], object]:
-    """Makes a page of a bench, released at the end as the dock does."""
+def shown(show_page, bench) -> Callable[[Bench], object]:
+    """Makes a page of a bench."""
     from napari_fluoroinject.viewer.pages.contrast import ContrastPage
 
-    made = []
-
-    def make(on: Bench = bench) -> ContrastPage:
-        page = ContrastPage(on)
-        qtbot.addWidget(page)
-        made.append(page)
-        page.show()
-        return page
-
-    yield make
-    for page in made:
-        page.release()
+    return lambda on=bench: show_page(ContrastPage(on))
 
 
 def texts(page) -> str:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from viewer.test_timeline import look, made, motion  # noqa: F401  # fixtures
 
 pytestmark = pytest.mark.qt
 
@@ -64,7 +63,7 @@ def test_a_mouse_press_on_the_plot_goes_to_that_time(panel, session, run, qtbot)
     assert abs(session.frame - 9) <= 1
 
 
-def test_dragging_the_masks_is_one_step_to_undo(panel, session, run, look):  # noqa: F811
+def test_dragging_the_masks_is_one_step_to_undo(panel, session, run, look):
     session.put_look(run.uid, look)
     times_s = run.loop.times_s
     for low in (1, 2, 3):
@@ -80,7 +79,7 @@ def test_dragging_the_masks_is_one_step_to_undo(panel, session, run, look):  # n
     assert session.undoes is None
 
 
-def test_the_ends_of_the_masks_snap_to_frames(panel, session, run, look):  # noqa: F811
+def test_the_ends_of_the_masks_snap_to_frames(panel, session, run, look):
     session.put_look(run.uid, look)
     times_s = run.loop.times_s
     assert panel.opacity.masks.getRegion() == (float(times_s[0]), float(times_s[2]))
@@ -89,7 +88,7 @@ def test_the_ends_of_the_masks_snap_to_frames(panel, session, run, look):  # noq
     assert panel.opacity.masks.getRegion() == (float(times_s[1]), float(times_s[4]))
 
 
-def test_onset_and_frames_not_judged_are_named(panel, session, run, look):  # noqa: F811
+def test_onset_and_frames_not_judged_are_named(panel, session, run, look):
     session.put_look(run.uid, look)
     words = panel.opacity._words
     assert words["onset"].toPlainText() == "onset"
@@ -98,14 +97,33 @@ def test_onset_and_frames_not_judged_are_named(panel, session, run, look):  # no
     assert panel.opacity.onset.value() == float(run.loop.times_s[4])
 
 
-def test_curves_are_drawn_with_their_names(panel, session, run, made):  # noqa: F811
+def test_curves_are_drawn_with_their_names(panel, session, run, subtracted):
     session.place_target((40.0, 40.0))
-    session.put_subtraction(run.uid, made)
+    session.put_subtraction(run.uid, subtracted)
     panel.show_point((60.0, 60.0))
     assert [name.toPlainText() for name, _ in panel.opacity._names] == ["target", "point"]
     session.go_to(3)
     panel.show_point(None)
     assert [name.toPlainText() for name, _ in panel.opacity._names] == ["target"]
+
+
+def test_a_button_asks_for_a_curve_and_takes_it_away(qtbot, session, run, subtracted):
+    from napari_fluoroinject.viewer.curves import CurvesPanel
+
+    asked = []
+    panel = CurvesPanel(session, ask=lambda: asked.append(True))
+    qtbot.addWidget(panel)
+    assert not panel.at_click.isEnabled()
+    assert "Subtract the run first" in panel.at_click.toolTip()
+    session.put_subtraction(run.uid, subtracted)
+    panel.at_click.click()
+    assert asked == [True]
+    panel.show_point((60.0, 60.0))
+    assert panel.at_click.text() == "Remove this curve"
+    panel.at_click.click()
+    assert panel.opacity._names == []
+    assert asked == [True]
+    panel.release()
 
 
 def test_without_times_the_axis_counts_frames(panel, session, run):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
 
+from napari_fluoroinject.viewer.actions import actions
 from napari_fluoroinject.viewer.keys import KEYS, NAPARIS, OURS, bind, key_of, page, tip
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "keys.md"
@@ -75,6 +77,11 @@ def test_a_bound_key_calls_its_action(model):
             assert tap(model, one.key)
             name = one.action
             assert called == ([(name, True)] if one.hold else [name])
+
+
+def test_every_key_of_the_table_has_an_action_and_every_action_a_key():
+    parts = (MagicMock() for _ in range(4))
+    assert set(actions(*parts)) == {one.action for one in KEYS}
 
 
 def test_a_held_key_acts_until_it_comes_up(model):

@@ -67,7 +67,9 @@ def test_runs_of_two_studies_are_not_put_side_by_side(bench, both_views, run):
 
 def test_opening_looks_at_each_run(bench, both_views):
     open_sources(bench, [str(both_views)])
-    assert all(bench.session.look_of(run.uid) is not None for run in bench.session.runs[1:])
+    assert all(
+        bench.session.outcome_of(run.uid).look is not None for run in bench.session.runs[1:]
+    )
 
 
 def test_a_broken_file_is_told_and_the_rest_opens(bench, both_views, notices, tmp_path):

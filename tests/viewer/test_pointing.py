@@ -220,3 +220,14 @@ def test_every_landmark_of_every_procedure_can_be_marked(key, data):
     assert (tool.far_point is not None) == (
         rule.kind == "line" and any(one.landmark == rule.id for one in procedure.limits)
     )
+
+
+def test_a_curve_is_asked_for_where_somebody_clicks_and_nothing_is_marked(bare):
+    asked, before = [], bare.session.draft
+    bare.pointing.asked.connect(asked.append)
+    bare.pointing.arm("curve")
+    assert "place whose curve" in bare.pointing.placing.asks()
+    bare.click((30.0, 31.0))
+    assert asked == [pytest.approx((30.0, 31.0))]
+    assert bare.pointing.placing is None
+    assert bare.session.draft == before

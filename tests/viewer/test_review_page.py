@@ -13,11 +13,13 @@ from rendering.drawn_reports import (
     with_run_off,
 )
 
+from napari_fluoroinject.model.annotation import Annotation
 from napari_fluoroinject.model.measurement import Measurement
 from napari_fluoroinject.rendering import statement
 from napari_fluoroinject.viewer.evidence import evidence
+from napari_fluoroinject.viewer.outcome import Analysed
 from napari_fluoroinject.viewer.run import Run
-from napari_fluoroinject.viewer.session import Analysed, Session
+from napari_fluoroinject.viewer.session import Session
 from napari_fluoroinject.viewer.told import WATCH, report_text, vascular
 
 pytestmark = pytest.mark.qt
@@ -35,11 +37,9 @@ REPORTS = {
 
 
 @pytest.fixture
-def shown(qtbot, bench):
+def shown(show_page, bench):
     """Makes a page on which a report is of what is said now."""
     from napari_fluoroinject.viewer.pages.review import ReviewPage
-
-    made = []
 
     def make(report=None) -> ReviewPage:
         on = bench
@@ -48,15 +48,9 @@ def shown(qtbot, bench):
             session.open(Run(loop=report.loop, files=(), name="AP run 1"))
             on = replace(bench, session=session)
             analyse(on, report)
-        page = ReviewPage(on)
-        qtbot.addWidget(page)
-        made.append(page)
-        page.show()
-        return page
+        return show_page(ReviewPage(on))
 
-    yield make
-    for page in made:
-        page.release()
+    return make
 
 
 def analyse(bench, report) -> None:
@@ -199,7 +193,7 @@ def test_ticks_do_not_outlive_the_report_that_they_were_set_beside(shown):
 @pytest.mark.parametrize("name", sorted(REPORTS))
 def test_the_report_as_text_says_what_the_page_says(shown, name):
     report = REPORTS[name]
-    text = report_text(report, None)
+    text = report_text(report, Annotation())
     for line in (*vascular(report), *statement.unknowns(report), statement.RESEARCH_ONLY):
         assert line in text
     for one in report.findings:
@@ -213,4 +207,4 @@ def test_the_text_is_put_on_the_clipboard(shown):
 
     page = shown(QUIET)
     page.copy.click()
-    assert QGuiApplication.clipboard().text() == report_text(QUIET, None)
+    assert QGuiApplication.clipboard().text() == report_text(QUIET, Annotation())

@@ -6,7 +6,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_fluoroinject.dicom.outputs import EXTRAS
-from napari_fluoroinject.model.annotation import SignOff
+from napari_fluoroinject.model.annotation import SignOff, parse_annotation
 from napari_fluoroinject.viewer import works
 from napari_fluoroinject.viewer.objects import EXTRA_NAMES, objects_of
 from napari_fluoroinject.viewer.pages.send import SendPage
@@ -119,3 +119,13 @@ def test_every_control_says_what_it_is(page):
     for one in (*controls, *page.extras.values()):
         assert one.accessibleName()
         assert one.toolTip()
+
+
+def test_the_marks_of_a_run_are_saved_as_an_analysis_takes_them(page, bench, tmp_path):
+    bench.session.place_target((40.0, 41.0))
+    page.save_marks_as(tmp_path / "marks")
+    text = (tmp_path / "marks.json").read_text()
+    assert parse_annotation(text, name="marks.json") == bench.session.annotation
+    assert "marks.json" in page.marks_said.text()
+    page.save_marks_as(tmp_path / "marks.json" / "more.json")
+    assert "more.json could not be written" in page.marks_said.text()

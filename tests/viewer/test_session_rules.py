@@ -22,6 +22,7 @@ OPERATIONS = st.one_of(
     st.tuples(st.just("remove_mark"), NAMES),
     st.tuples(st.just("mask"), st.sets(st.integers(0, 15), max_size=4).map(sorted).map(tuple)),
     st.tuples(st.just("sign"), st.none() | st.just(SignOff(operator="A", at="2", confirmed=()))),
+    st.tuples(st.just("flag"), st.integers(0, 15)),
     st.tuples(st.just("decline_needle"), st.none()),
     st.tuples(st.just("plan"), st.sampled_from(["L3", "L4", None])),
     st.tuples(st.just("undo"), st.none()),

@@ -19,8 +19,9 @@ from napari_fluoroinject.model.needle import NoNeedle
 from napari_fluoroinject.viewer.bench import STEPS
 from napari_fluoroinject.viewer.draft import Plan
 from napari_fluoroinject.viewer.landmarks import asked
+from napari_fluoroinject.viewer.outcome import Analysed, Kept
 from napari_fluoroinject.viewer.run import FirstLook, Run
-from napari_fluoroinject.viewer.session import Analysed, Kept, Session
+from napari_fluoroinject.viewer.session import Session
 from napari_fluoroinject.viewer.steps import status
 
 NEEDLE = NeedleTrajectory(hub_px=(110.0, 102.0), tip_px=(66.0, 71.0), frame=2)
@@ -33,7 +34,7 @@ REPORTS = {
 }
 
 
-def opened(name: str = "quiet", *, key: str = "esi_il_lumbar") -> Session:
+def opened(name: str = "quiet", *, key: str | None = "esi_il_lumbar") -> Session:
     session = Session()
     session.open(Run(loop=REPORTS[name].loop, files=(), name="AP run 1"))
     session.plan_as("choose the procedure", Plan(procedure=key, level="L4-L5", side="right"))
@@ -113,7 +114,10 @@ def test_a_missing_view_is_missing_and_a_level_that_was_not_said_is_told():
 
 
 def test_until_a_procedure_is_chosen_that_is_missing():
-    assert "Choose a procedure" in status(opened(key="generic"), "procedure").missing[0]
+    told = status(opened(key=None), "procedure")
+    assert "Choose a procedure" in told.missing[0]
+    assert "Procedure: not chosen." in told.says
+    assert status(opened(key="generic"), "procedure").missing == ()
 
 
 def test_a_proposed_needle_is_missing_until_somebody_accepts_it():

@@ -9,53 +9,9 @@ import pytest
 
 from napari_fluoroinject.model.annotation import NeedleTrajectory
 from napari_fluoroinject.model.cine import ArrayFrames
-from napari_fluoroinject.model.masks import HeaderMask
-from napari_fluoroinject.model.motion import Injection, Motion
-from napari_fluoroinject.model.needle import NoNeedle
-from napari_fluoroinject.model.report import Provenance
-from napari_fluoroinject.model.subtracted import MIDDLE, STEP_LN, SubtractedLoop
 from napari_fluoroinject.viewer import timeline
-from napari_fluoroinject.viewer.run import FirstLook, Run
+from napari_fluoroinject.viewer.run import Run
 from napari_fluoroinject.viewer.session import Session
-
-
-@pytest.fixture
-def motion(run):
-    frames, rows, columns = run.loop.shape
-    locked = np.ones(frames, bool)
-    locked[[5, 6, 9]] = False
-    return Motion(
-        shift_px=np.zeros((frames, 2)),
-        residual=np.ones(frames),
-        locked=locked,
-        bone_weight=np.ones((rows, columns), np.float32),
-        uncertainty_px=0.1,
-    )
-
-
-@pytest.fixture
-def look(motion):
-    injection = Injection(mask_frames=(0, 1, 2), onset_frame=4, onset_score=9.0)
-    return FirstLook(motion=motion, injection=injection, needle=NoNeedle(reason="none was seen"))
-
-
-@pytest.fixture
-def made(run, motion):
-    stored = np.full(run.loop.shape, MIDDLE, np.uint16)
-    stored[4:] = MIDDLE - round(0.5 / STEP_LN)
-    return SubtractedLoop(
-        loop=run.loop,
-        stored=stored,
-        subtracted=np.ones(len(stored), bool),
-        masks=(HeaderMask(operation="AVG_SUB", mask_frames=(1, 2)),),
-        mask_source="found",
-        motion=motion,
-        onset_frame=4,
-        window_ln=0.5,
-        provenance=Provenance(
-            software="", version="", backend="cpu", device="", backend_version=""
-        ),
-    )
 
 
 def test_before_any_look_nothing_is_known(session):
@@ -77,16 +33,16 @@ def test_a_first_look_tells_masks_onset_and_lost_frames(session, run, look):
     assert timeline.not_judged(session) == (5, 6, 9)
 
 
-def test_chosen_masks_come_before_those_that_were_found(session, run, look, made):
+def test_chosen_masks_come_before_those_that_were_found(session, run, look, subtracted):
     session.put_look(run.uid, look)
-    session.put_subtraction(run.uid, made)
+    session.put_subtraction(run.uid, subtracted)
     assert timeline.masks(session).frames == (1, 2)
     session.choose_mask(None, (3,))
     assert timeline.masks(session) == timeline.MaskShown(frames=(3,), whose="chosen")
 
 
-def test_a_subtraction_gives_curves_of_places(session, run, made):
-    session.put_subtraction(run.uid, made)
+def test_a_subtraction_gives_curves_of_places(session, run, subtracted):
+    session.put_subtraction(run.uid, subtracted)
     assert timeline.lines(session) == ()
     session.place_target((40.0, 40.0))
     session.place_needle(NeedleTrajectory(hub_px=(10.0, 10.0), tip_px=(40.0, 50.0), frame=2))

@@ -60,7 +60,7 @@ def other(run, *, frames, times_s=None):
 
 def test_it_says_time_frame_and_rate(bar, session):
     session.go_to(4)
-    assert bar.label.text() == "t = 0.50 s · frame 5/16 · acquired 8.0/s"
+    assert bar.label.text() == "t = 0.500 s · frame 5/16 · acquired 8.0/s"
 
 
 def test_it_says_what_is_shown_and_what_was_skipped(bar, player, screen, qtbot):

@@ -270,3 +270,32 @@ def test_closing_the_window_in_the_middle_of_a_job_ends_cleanly(binding, phantom
     assert "closed True threads []" in done.stdout, done.stdout
     assert "working [0]" not in done.stdout
     assert "Traceback" not in done.stderr, done.stderr[-3000:]
+
+
+NEED_A_RUN = (
+    *("play_or_pause", "place_needle", "place_target", "flag_uptake", "accept_proposal"),
+    *("hide_map", "show_opacity", "show_arrival", "show_time_to_peak", "show_washout"),
+    *("toggle_subtraction", "analyze", "write_results"),
+)
+"""Commands that can do nothing without a run."""
+
+
+def test_every_command_works_without_a_run_or_says_what_is_missing(viewer, opened):
+    from npe2 import PluginManifest
+
+    from napari_fluoroinject.viewer import widgets
+
+    work = opened()
+    offered = PluginManifest.from_distribution("napari-fluoroinject").contributions.commands
+    named = [one.python_name.partition(":") for one in offered]
+    names = [name for module, _, name in named if module == widgets.__name__]
+    commands = [name for name in names if not isinstance(getattr(widgets, name), type)]
+    assert set(NEED_A_RUN) <= set(commands)
+    silent = []
+    for name in commands:
+        work.dock.notices.dismiss_all()
+        getattr(widgets, name)(viewer)
+        if name in (*NEED_A_RUN, "undo", "redo") and not work.dock.notices.texts:
+            silent.append(name)
+    assert silent == []
+    assert work.session.run is None

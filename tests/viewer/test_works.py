@@ -71,7 +71,7 @@ def test_results_are_those_of_the_command_line_byte_for_byte(
     draft = tmp_path / "draft.json"
     draft.write_text(annotation_text(session.annotation))
     words = ["analyze", str(run.files[0]), "--annotation", str(draft)]
-    words += ["--procedure", plan.procedure, "--out", str(tmp_path / "by command")]
+    words += ["--procedure", plan.procedure or "generic", "--out", str(tmp_path / "by command")]
     told = CliRunner().invoke(app, words)
     assert told.exit_code == 0, told.output
     ours, theirs = files_in(session.kept.folder), files_in(tmp_path / "by command")

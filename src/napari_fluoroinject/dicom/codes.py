@@ -170,6 +170,11 @@ _STATEMENTS = (
         "Found in the picture, those of the header, or those that a person chose.",
     ),
     (
+        "flags",
+        "Flagged by the operator",
+        "Frames in which a person saw it; no finding of the software, and part of no score.",
+    ),
+    (
         "sign-off",
         "Sign-off",
         "Who signed the results off, when, what they looked at; or that nobody did.",

@@ -1,10 +1,11 @@
-"""What a person stated about the loop, in words: view, needle, agent, events, marks."""
+"""What a person stated about the loop, in words: view, needle, agent, events, flags, marks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.sr_marks import landmark_name
+from napari_fluoroinject.model.flags import flags_text
 from napari_fluoroinject.model.subtracted import numbered
 
 if TYPE_CHECKING:
@@ -27,7 +28,12 @@ def stated(report: Report) -> Iterator[tuple[str, str]]:
 
     Level, side and target are told elsewhere, stated or not.
     """
-    annotation, procedure = report.annotation, report.procedure
+    yield from _setting(report.annotation)
+    yield from _done(report)
+
+
+def _setting(annotation: Annotation) -> Iterator[tuple[str, str]]:
+    """View, C-arm, needle and agent."""
     if annotation.view is not None:
         yield "view", annotation.view
     if annotation.c_arm is not None:
@@ -41,12 +47,19 @@ def stated(report: Report) -> Iterator[tuple[str, str]]:
         yield "needle-stated", needle
     if annotation.agent is not None and (agent := _agent(annotation.agent)):
         yield "agent", agent
+
+
+def _done(report: Report) -> Iterator[tuple[str, str]]:
+    """Events, mask frames, flags and marks."""
+    annotation = report.annotation
     if annotation.events:
         told = "; ".join(f"{_EVENTS[one.kind]} {one.time_s:g} s" for one in annotation.events)
         yield "events", f"{told}; from the first frame's time."
     if mask := _mask(annotation):
         yield "mask-wish", mask
-    if marks := _marks(annotation, procedure):
+    if flags := flags_text(annotation.flags, report.loop.times_s):
+        yield "flags", flags
+    if marks := _marks(annotation, report.procedure):
         yield "marks", marks
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_fluoroinject.errors import AnnotationError
+from napari_fluoroinject.model.flags import check_flags
 from napari_fluoroinject.model.geometry import Point, Side
 from napari_fluoroinject.model.levels import check_ladder, check_level
 from napari_fluoroinject.model.marks import why_unfit
@@ -28,6 +29,7 @@ AgentKind = Literal["iodinated", "gadolinium", "other"]
 EventKind = Literal["aspiration", "contrast", "test_dose", "medication"]
 Confirmed = Literal["needle_and_target", "contrast", "warnings"]
 """What an operator looks at and confirms before results are sent."""
+FlagKind = Literal["vascular_uptake"]
 
 _LARGEST_PRIMARY_DEG, _LARGEST_SECONDARY_DEG = 180.0, 90.0
 """PS3.3 C.8.7.5: longitude and latitude of the beam."""
@@ -89,6 +91,14 @@ class CArm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """What a person saw in `frame`, counted from 0; never a finding of the software."""
+
+    kind: FlagKind
+    frame: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignOff:
     """Who looked at the results, when (DT of DICOM, PS3.5 6.2), and what was confirmed."""
 
@@ -105,7 +115,8 @@ class Annotation:
     needle's, a key of `NEEDLE_DIAMETER_MM`; `needle_length_mm` from its hub to its tip; `level` a
     level of the spine, see `check_level`; `view` the name of the view; `mask` whose mask frames
     are subtracted, None as `auto`; `mask_frames` those that a person chose, rising, in place of
-    both. `sign_off` is said of the results of all the rest, and changes none of them.
+    both. `flags` are what the person saw, and `sign_off` is said of the results of all the rest:
+    neither changes a number.
     """
 
     needle: NeedleTrajectory | None = None
@@ -121,7 +132,13 @@ class Annotation:
     events: tuple[Event, ...] = ()
     mask: MaskWish | None = None
     mask_frames: tuple[int, ...] = ()
+    flags: tuple[Flag, ...] = ()
     sign_off: SignOff | None = None
+
+    @property
+    def inputs(self) -> Annotation:
+        """What an analysis goes by: the same without flags and sign-off."""
+        return replace(self, flags=(), sign_off=None)
 
     def mark(self, landmark: str) -> Mark | None:
         """The mark of a landmark; None where it was not marked."""
@@ -151,7 +168,8 @@ def check_annotation(
         A gauge without a known diameter, a level that does not exist or belongs to another
         region, a point outside the picture, a landmark that is marked twice, a length or volume
         that is none, an angle that no C-arm has, a text with control characters, mask frames that
-        do not rise or stand beside another wish, a sign-off by nobody or at no time.
+        do not rise or stand beside another wish, flags that repeat, a sign-off by nobody or at no
+        time.
     """
     # drawing needs NumPy, and the command line loads this module before it knows what is asked
     from napari_fluoroinject.model.drawing import NEEDLE_DIAMETER_MM
@@ -169,6 +187,7 @@ def check_annotation(
         check_level(annotation.level, region=region)
     _check_marks(annotation.marks)
     _check_mask(annotation)
+    check_flags(annotation.flags)
     if annotation.sign_off is not None:
         check_sign_off(annotation.sign_off)
     if picture is not None:

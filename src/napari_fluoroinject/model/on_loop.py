@@ -11,7 +11,7 @@ from napari_fluoroinject.model.geometry import length_px
 from napari_fluoroinject.model.measurement import LANDMARK_OF
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.model.annotation import Mark, NeedleTrajectory
+    from napari_fluoroinject.model.annotation import Flag, Mark, NeedleTrajectory
     from napari_fluoroinject.model.cine import CineLoop
 
 SHORTEST_SHAFT_PX = 5.0
@@ -36,6 +36,7 @@ def check_on_loop(annotation: Annotation, loop: CineLoop) -> None:
     frames, rows, columns = loop.shape
     check_annotation(annotation, picture=(rows, columns))
     check_mask_frames(annotation.mask_frames, frames)
+    _check_flags(annotation.flags, frames)
     if annotation.needle is not None:
         _check_needle(annotation.needle, frames)
     midline, ladder = annotation.mark(_MIDLINE), annotation.mark(_LADDER)
@@ -62,6 +63,15 @@ def check_mask_frames(chosen: tuple[int, ...], frames: int) -> None:
         raise AnnotationError(
             f"all {frames} frames of the loop were chosen as mask frames; expected those before "
             "the contrast, so that others are left"
+        )
+
+
+def _check_flags(flags: tuple[Flag, ...], frames: int) -> None:
+    last = max((flag.frame for flag in flags), default=0)
+    if last >= frames:
+        raise AnnotationError(
+            f"frame {last} was flagged, but the loop has frames 0 to {frames - 1}; give one of "
+            "them (counted from 0)"
         )
 
 

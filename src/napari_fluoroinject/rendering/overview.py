@@ -119,6 +119,8 @@ def _findings(report: Report) -> tuple[Entry, ...]:
         vessels = statement.vascular_unassessed(report)
         told = f"{vessels[:1].upper()}{vessels[1:]}."
         entries.append(Entry(text=told, size_pt=10.5, mark=palette.MUTED, gap_px=6.0))
+    if flagged := statement.flagged(report):
+        entries.append(Entry(text=flagged, size_pt=10.5, mark=palette.RUN_OFF, gap_px=6.0))
     entries.append(Entry(text=statement.signed(report), size_pt=9.5, gap_px=10.0))
     unknowns = statement.unknowns(report)
     if unknowns:

@@ -175,6 +175,8 @@ def _warnings(report: Report) -> list[Entry]:
     elif vessels := statement.vascular_unassessed(report):
         told = f"{vessels[:1].upper()}{vessels[1:]}."
         entries.append(replace(_line(told), mark=palette.RULE, gap_px=5.0))
+    if flagged := statement.flagged(report):
+        entries.append(replace(_line(flagged), mark=palette.RUN_OFF, gap_px=5.0))
     entries.append(replace(_line(statement.signed(report)), gap_px=5.0))
     return entries
 

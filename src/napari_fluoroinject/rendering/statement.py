@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from napari_fluoroinject.model.flags import flags_text
 from napari_fluoroinject.model.geometry import binning
 from napari_fluoroinject.model.needle import Needle
 from napari_fluoroinject.model.procedure import Severity
@@ -147,6 +148,11 @@ def vascular_unassessed(report: Report) -> str:
     if run_off.score is None:
         return "vascular uptake: not assessed"
     return "vascular uptake: assessed in part only"
+
+
+def flagged(report: Report) -> str:
+    """What the operator flagged, as theirs and no finding of the software; empty for nothing."""
+    return flags_text(report.annotation.flags, report.loop.times_s)
 
 
 def measured(report: Report) -> tuple[Row, ...]:

@@ -41,6 +41,7 @@ def actions(
     return {
         "needle": lambda: arm("needle"),
         "target": lambda: arm("target"),
+        "flag": lambda: session.flag(session.frame),
         "end_mark": stage.pointing.end,
         "put_down": stage.pointing.cancel,
         "remove": stage.pointing.back,

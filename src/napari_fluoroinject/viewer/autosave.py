@@ -217,7 +217,7 @@ class Autosave:
             self._kept[study] = draft
 
     def _is_sent(self, uid: str, draft: Draft) -> bool:
-        kept = self._session.kept_of(uid)
+        kept = self._session.outcome_of(uid).kept
         return (
             kept is not None
             and bool(kept.receipts)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_fluoroinject.viewer import timeline
 from napari_fluoroinject.viewer.time_plot import TimePlot
@@ -29,16 +30,21 @@ class CurvesPanel(QWidget):
     ----------
     session
         What is shown.
+    ask
+        Lets the next click in the picture choose a place, which comes to `show_point`; None =
+        there is no picture.
     """
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, ask: Callable[[], None] | None = None) -> None:
         super().__init__()
-        self._session = session
+        self._session, self._ask = session, ask
         self._heard: list[tuple[SignalInstance, Callable[..., Any]]] = []
         self._point_px: Point | None = None
         self._dragging = False
         self.note = QLabel()
         self.note.setWordWrap(True)
+        self.at_click = QToolButton()
+        self.at_click.clicked.connect(lambda _checked=False: self._place())
         self.opacity = TimePlot(self._went, self._masked)
         self.area = TimePlot(self._went, self._masked, words=False)
         self.opacity.setAccessibleName("Opacity over time")
@@ -79,7 +85,10 @@ class CurvesPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 4, 2)
         column.setSpacing(2)
-        column.addWidget(self.note)
+        above = QHBoxLayout()
+        above.addWidget(self.note, 1)
+        above.addWidget(self.at_click, 0, Qt.AlignmentFlag.AlignRight)
+        column.addLayout(above)
         column.addLayout(row, 1)
         self.setMinimumHeight(140)
 
@@ -88,6 +97,12 @@ class CurvesPanel(QWidget):
         self._heard.append((signal, slot))
 
     # What a person does
+
+    def _place(self) -> None:
+        if self._point_px is not None:
+            self.show_point(None)
+        elif self._ask is not None:
+            self._ask()
 
     def _went(self, at: float) -> None:
         run = self._session.run
@@ -127,6 +142,7 @@ class CurvesPanel(QWidget):
         note = timeline.note(session)
         self.note.setText(note)
         self.note.setVisible(bool(note))
+        self._tell_button()
         for plot in self._plots:
             plot.setVisible(run is not None)
         if run is None:
@@ -148,8 +164,23 @@ class CurvesPanel(QWidget):
             plot.show_lines([line for line in lines if line.kind == kind])
             plot.show_spans(spans)
             plot.show_onset(None if onset is None else float(x[onset]))
+            plot.show_flags([float(x[frame]) for frame in timeline.flagged(session)])
         self._show_masks(x)
         self._frame_due(session.frame)
+
+    def _tell_button(self) -> None:
+        shown, made = self._point_px is not None, self._session.subtracted
+        words = "Remove this curve" if shown else "Curve at a click"
+        told = (
+            "Show no curve of the clicked place any more"
+            if shown
+            else "Click a place in the picture: its opacity over time is shown here"
+        )
+        self.at_click.setText(words)
+        self.at_click.setAccessibleName(words)
+        self.at_click.setToolTip(told if made is not None else f"{told}. Subtract the run first.")
+        self.at_click.setEnabled(made is not None)
+        self.at_click.setVisible(self._ask is not None and self._session.run is not None)
 
     def _show_masks(self, x: DoubleArray) -> None:
         masks = timeline.masks(self._session)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 
-from napari_fluoroinject import procedures
 from napari_fluoroinject.errors import AnnotationError
 from napari_fluoroinject.model.annotation import Annotation, ContrastAgent
 from napari_fluoroinject.model.geometry import Side
@@ -14,9 +13,12 @@ from napari_fluoroinject.model.plain import PlainError, plain, typed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What holds for all runs of a study; None = not said, and never guessed."""
+    """What holds for all runs of a study; None = not said, and never guessed.
 
-    procedure: str = procedures.GENERIC
+    A run without a procedure is analysed by the rules of `generic`, which may also be chosen.
+    """
+
+    procedure: str | None = None
     level: str | None = None
     side: Side | None = None
     agent: ContrastAgent | None = None
@@ -36,7 +38,7 @@ class Accepted:
 class Marked:
     """What was marked in one run; `annotation` holds none of the plan's fields."""
 
-    sop_instance_uid: str
+    sop_instance_uid: str = ""
     annotation: Annotation = field(default_factory=Annotation)
     accepted: tuple[Accepted, ...] = ()
     declined: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""A slider by frame that shows where the mask frames are and where contrast comes."""
+"""A slider by frame that shows mask frames, where contrast comes, and what was flagged."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from napari_fluoroinject.rendering import palette
 
 
 class FrameSlider(QSlider):
-    """Frames from left to right: a bar under the mask frames, a wedge where contrast comes."""
+    """Frames from left to right: a bar under mask frames, a wedge at the onset, and flags."""
 
     def __init__(self) -> None:
         super().__init__(Qt.Orientation.Horizontal)
         self._masks: tuple[int, ...] = ()
         self._onset: int | None = None
+        self._flags: tuple[int, ...] = ()
         self.setPageStep(5)
 
     @property
@@ -23,10 +24,21 @@ class FrameSlider(QSlider):
         """The mask frames, and the first frame with contrast; None = not known."""
         return self._masks, self._onset
 
+    @property
+    def flags(self) -> tuple[int, ...]:
+        """The frames that the operator flagged."""
+        return self._flags
+
     def mark(self, masks: tuple[int, ...], onset: int | None) -> None:
         """Show these mask frames and this first frame with contrast."""
         if (masks, onset) != self.marks:
             self._masks, self._onset = masks, onset
+            self.update()
+
+    def flag(self, frames: tuple[int, ...]) -> None:
+        """Show these frames as flagged."""
+        if frames != self._flags:
+            self._flags = frames
             self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802  # Qt's name
@@ -45,7 +57,17 @@ class FrameSlider(QSlider):
             at = self._across(self._onset)
             corners = (QPointF(at - 4, 0), QPointF(at + 4, 0), QPointF(at, 6))
             painter.drawPolygon(QPolygonF(list(corners)))
+        self._paint_flags(painter)
         painter.end()
+
+    def _paint_flags(self, painter: QPainter) -> None:
+        """A pole with a pennant: told from the wedge by its shape."""
+        painter.setBrush(QColor(palette.RUN_OFF))
+        for frame in self._flags:
+            at = self._across(frame)
+            painter.drawRect(QRectF(at - 0.75, 0, 1.5, self.height()))
+            pennant = (QPointF(at, 0), QPointF(at + 7, 3), QPointF(at, 6))
+            painter.drawPolygon(QPolygonF(list(pennant)))
 
     def _across(self, frame: float) -> float:
         """Where a frame stands, in pixels from the left."""

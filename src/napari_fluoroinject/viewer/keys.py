@@ -49,6 +49,12 @@ KEYS: Final[tuple[Key, ...]] = (
     ),
     Key(key="G", does="Mark the target: one click", action="target", group="Mark"),
     Key(
+        key="U",
+        does="Flag vascular uptake at this frame, or take the flag away",
+        action="flag",
+        group="Mark",
+    ),
+    Key(
         key="Enter",
         does="End the marked line or area",
         action="end_mark",

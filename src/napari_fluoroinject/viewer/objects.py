@@ -12,8 +12,9 @@ from napari_fluoroinject.dicom.class_names import class_name
 if TYPE_CHECKING:
     from napari_fluoroinject.dicom.outputs import Extra
     from napari_fluoroinject.endpoints.base import Receipt
+    from napari_fluoroinject.viewer.outcome import Kept
     from napari_fluoroinject.viewer.run import Run
-    from napari_fluoroinject.viewer.session import Kept, Session
+    from napari_fluoroinject.viewer.session import Session
 
 _NAMES = {
     "report": "Measurement report",
@@ -100,7 +101,7 @@ def why_not_written(session: Session, run: Run) -> str:
     """Why no results can be written of a run now; empty where they can."""
     if not run.files:
         return "Recorded from a live feed, without patient and study: nothing can be written back."
-    if session.analysed_of(run.uid) is None:
+    if session.outcome_of(run.uid).analysed is None:
         return "Not analysed yet: analyse the run first."
     if session.out_of_date_of(run.uid):
         return "Out of date: something was changed since the analysis. Analyse the run again."
@@ -111,7 +112,7 @@ def why_not_sent(session: Session, run: Run) -> str:
     """Why the results of a run cannot be sent now; empty where they can."""
     if reason := why_not_written(session, run):
         return reason
-    kept = session.kept_of(run.uid)
+    kept = session.outcome_of(run.uid).kept
     if kept is None:
         return "Not written yet: write the results first."
     draft = session.draft_of(run.study_uid)

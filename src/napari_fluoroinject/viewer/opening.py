@@ -29,6 +29,7 @@ RETRIEVED = "retrieved"
 """Folder below the results for what came from endpoints; for its owner alone."""
 _MOST_TOLD = 3
 """Failures that are told one by one: the rest is counted."""
+_AGAIN = "Export it again from where it came, or choose another file."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -92,7 +93,7 @@ def _look_at_all(bench: Bench, runs: Sequence[Run]) -> None:
     """Look at runs that are open still; it keeps every core busy, and the picture comes first."""
     uids = {run.uid for run in bench.session.runs}
     for run in runs:
-        if run.uid in uids and bench.session.look_of(run.uid) is None:
+        if run.uid in uids and bench.session.outcome_of(run.uid).look is None:
             look_at(bench, run)
 
 
@@ -129,12 +130,12 @@ def find_runs(sources: Sequence[str], settings: Settings, *, room: Path, tell: P
     for number, found in enumerate(loops_in(here), 1):
         tell(f"{number} found", 0.1 + 0.8 * number / (number + 8))
         if isinstance(found, UnreadableObjectError):
-            failures.append(str(found))
+            failures.append(f"{found}. {_AGAIN}")
             continue
         try:
             loops.append((read_loop(*found.paths, decoder=decoder), found))
         except FluoroinjectError as error:
-            failures.append(str(error))
+            failures.append(f"{error}. {_AGAIN}")
     if not loops and not failures:
         failures.append(_nothing(sources))
     return Found(loops=tuple(loops), failures=tuple(failures))

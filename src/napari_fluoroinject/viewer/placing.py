@@ -11,7 +11,7 @@ from napari_fluoroinject.model.procedure import LandmarkKind
 if TYPE_CHECKING:
     from napari_fluoroinject.model.procedure import LandmarkRule, Procedure
 
-NEEDLE, TARGET, MARK = "needle", "target", "mark:"
+NEEDLE, TARGET, CURVE, MARK = "needle", "target", "curve", "mark:"
 _FEWEST: dict[LandmarkKind, int] = {"point": 1, "line": 2, "area": 3}
 
 
@@ -22,9 +22,9 @@ class Placing:
     Attributes
     ----------
     tool
-        `needle`, `target` or `mark:ID`.
+        `needle`, `target`, `curve` or `mark:ID`.
     kind
-        Of a landmark; None for needle and target.
+        Of a landmark; None for all else.
     name
         What it places, in words.
     far_side
@@ -105,6 +105,8 @@ def placing(tool: str, procedure: Procedure) -> Placing | None:
     """Return a tool ready for its first click; None where the procedure knows no such landmark."""
     if tool in (NEEDLE, TARGET):
         return Placing(tool=tool, name=tool)
+    if tool == CURVE:
+        return Placing(tool=tool, name="place whose curve is to be shown")
     rule = _rule(tool.removeprefix(MARK), procedure)
     if rule is None or not tool.startswith(MARK):
         return None

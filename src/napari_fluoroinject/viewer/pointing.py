@@ -9,7 +9,7 @@ from psygnal import Signal
 from napari_fluoroinject.model.annotation import Mark, NeedleTrajectory
 from napari_fluoroinject.viewer import grips
 from napari_fluoroinject.viewer.axes import NOT_FLAT
-from napari_fluoroinject.viewer.placing import MARK, NEEDLE, Placing, placing
+from napari_fluoroinject.viewer.placing import CURVE, MARK, NEEDLE, TARGET, Placing, placing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,9 +41,12 @@ class Pointing:
         Where the mouse is, in the reference pose; None = not over the picture.
     changed
         Emitted when what is being placed has changed.
+    asked
+        Emitted with the place, in the reference pose, whose curve somebody asked for.
     """
 
     changed = Signal()
+    asked = Signal(object)
 
     def __init__(self, session: Session, scene: Callable[[], Scene | None]) -> None:
         self._session = session
@@ -143,6 +146,8 @@ class Pointing:
             self.placing, self.mouse_px = None, None
             self._place(placing)
         self.changed.emit()
+        if placing.complete and placing.tool == CURVE:
+            self.asked.emit(placing.points_px[0])
 
     def _place(self, placing: Placing) -> None:
         scene, session = self._scene(), self._session
@@ -162,7 +167,7 @@ class Pointing:
                     level=None if before is None else before.level,
                 )
             )
-        else:
+        elif placing.tool == TARGET:
             session.place_target(placing.points_px[0])
 
     def _taken(self, scene: Scene, point: Point) -> Point:

@@ -135,18 +135,18 @@ class Scene:
 def scene_of(session: Session, uid: str) -> Scene:
     """Take from the session what is known of a run, each frame as it was taken."""
     run = next(run for run in session.runs if run.uid == uid)
-    analysed = session.analysed_of(uid)
+    analysed = session.outcome_of(uid).analysed
     shown = session.run is not None and session.run.uid == uid
     return Scene(
         run=run,
         procedure=session.procedure,
         annotation=session.draft.annotation(uid),
         motion=session.motion_of(uid),
-        look=session.look_of(uid),
+        look=session.outcome_of(uid).look,
         report=None if analysed is None else analysed.report,
         analysed_needle=None if analysed is None else analysed.annotation.needle,
         out_of_date=shown and session.out_of_date,
-        subtracted=session.subtraction_of(uid),
+        subtracted=session.outcome_of(uid).subtracted,
         declined=session.draft.marked(uid).declined,
     )
 

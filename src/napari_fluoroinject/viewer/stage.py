@@ -84,7 +84,7 @@ class Stage:
     # What the dock asks for
 
     def arm(self, tool: str | None) -> None:
-        """Let the next clicks place `needle`, `target`, or the landmark `mark:ID`; None = none."""
+        """Let the next clicks place `needle`, `target`, `curve`, or `mark:ID`; None = none."""
         self._pointed = ()
         self.pointing.arm(tool)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari import Viewer, run  # loads pydantic before Qt: after PySide6 it cannot be loaded
+# Whole, and before anything of ours loads Qt: where PySide6 is loaded first, its look into every
+# module that is imported breaks that of pydantic, and with it napari.
+from napari import Viewer, run
 
 from napari_fluoroinject.errors import SettingsError
 from napari_fluoroinject.viewer.binding import binding_fault

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject import procedures
 from napari_fluoroinject.analysis.looks import words
 from napari_fluoroinject.rendering import statement
 from napari_fluoroinject.viewer.landmarks import asked, view_of
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import Confirmed
     from napari_fluoroinject.viewer.bench import StepKey
     from napari_fluoroinject.viewer.landmarks import Asked
+    from napari_fluoroinject.viewer.outcome import Kept
     from napari_fluoroinject.viewer.run import Run
-    from napari_fluoroinject.viewer.session import Kept, Session
+    from napari_fluoroinject.viewer.session import Session
 
 BOXES: dict[Confirmed, str] = {
     "needle_and_target": "Needle and target",
@@ -83,12 +83,12 @@ def _procedure(session: Session, run: Run) -> StepStatus:
     side = plan.side or run.loop.laterality
     of_file = " (from the file)" if plan.side is None and side else ""
     says = [
-        f"Procedure: {procedure.name}.",
+        "Procedure: not chosen." if plan.procedure is None else f"Procedure: {procedure.name}.",
         f"Level: {plan.level or 'not said'}.",
         f"Side: {side or 'not said'}{of_file}.",
     ]
     missing = []
-    if plan.procedure == procedures.GENERIC:
+    if plan.procedure is None:
         missing.append("Choose a procedure: until then only the rules for every one are applied.")
     seen = _views(session, run)
     if procedure.views:

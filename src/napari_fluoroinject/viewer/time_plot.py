@@ -77,6 +77,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self.onset = pg.InfiniteLine(
             pen=pg.mkPen(palette.ONSET, width=1, style=Qt.PenStyle.DashLine)
         )
+        self._flags: list[Any] = []
         self._words = {name: _word(colour) for name, colour in _WORDS.items()}
         self._released = False
         self._drawn: list[Any] = []
@@ -140,6 +141,16 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
             self.onset.setPos(at)
         self._say("onset", at, "onset")
 
+    def show_flags(self, at: Sequence[float]) -> None:
+        """Mark the moments that the operator flagged."""
+        for item in self._flags:
+            self.removeItem(item)
+        pen = pg.mkPen(palette.RUN_OFF, width=1.5, style=Qt.PenStyle.DashDotLine)
+        self._flags = [pg.InfiniteLine(pos=one, pen=pen) for one in at]
+        for item in self._flags:
+            self.addItem(item, ignoreBounds=True)
+        self._say("flagged", at[0] if len(at) else None, "flagged by the operator")
+
     def show_cursor(self, at: float) -> None:
         """Move the line of the shown frame; nothing is drawn anew."""
         self.cursor.setPos(at)
@@ -181,7 +192,11 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         top = self._top + 2 * LINE_PX * per_px
         self.setYRange(bottom, top, padding=0)
         lower = self._onset_lower(per_x) * LINE_PX * per_px
-        for word, y in (("masks", top), ("onset", top - lower)):
+        for word, y in (
+            ("masks", top),
+            ("onset", top - lower),
+            ("flagged", bottom + 1.2 * LINE_PX * per_px),
+        ):
             self._words[word].setPos(self._words[word].pos().x(), y)
         at = -np.inf
         for name, value in sorted(self._names, key=lambda one: one[1]):
@@ -202,7 +217,7 @@ class TimePlot(pg.PlotWidget):  # type: ignore[misc]  # pyqtgraph has no types
         self._masked(float(low), float(high), done)
 
 
-_WORDS = {"masks": palette.LANDMARK, "onset": palette.ONSET}
+_WORDS = {"masks": palette.LANDMARK, "onset": palette.ONSET, "flagged": palette.RUN_OFF}
 
 
 def _word(colour: str) -> Any:

@@ -88,6 +88,11 @@ def not_judged(session: Session) -> tuple[int, ...]:
     return () if motion is None else frames_where(~motion.locked)
 
 
+def flagged(session: Session) -> tuple[int, ...]:
+    """Frames that the operator flagged, rising."""
+    return tuple(sorted({flag.frame for flag in session.annotation.flags}))
+
+
 def lines(session: Session, point_px: Point | None = None) -> tuple[Line, ...]:
     """Every curve that there is; `point_px` is a place that somebody pointed at.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.analysis.looks import spoken_unit, words
 from napari_fluoroinject.model.annotation import SignOff
+from napari_fluoroinject.model.flags import flags_text
 from napari_fluoroinject.model.measurement import MEASURES
 from napari_fluoroinject.rendering import statement
 from napari_fluoroinject.rendering.statement import RESEARCH_ONLY, Row
@@ -15,7 +16,7 @@ from napari_fluoroinject.viewer.seen import assessable_said
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_fluoroinject.model.annotation import Confirmed
+    from napari_fluoroinject.model.annotation import Annotation, Confirmed
     from napari_fluoroinject.model.measurement import Measurement
     from napari_fluoroinject.model.report import Report
 
@@ -80,13 +81,16 @@ def row_text(row: Row) -> str:
     return f"{row.label}: {row.value}{f'; {row.note}' if row.note else ''}"
 
 
-def report_text(report: Report, sign_off: SignOff | None) -> str:
-    """The whole report as plain text, to be copied; it names no patient."""
+def report_text(report: Report, annotation: Annotation) -> str:
+    """The whole report as plain text, to be copied, with flags and sign-off as they stand now."""
+    sign_off = annotation.sign_off
+    flagged = flags_text(annotation.flags, report.loop.times_s)
     measured = map(row_text, (*numbers(report), *measures(report)))
     parts = [
         _part("", [statement.title(report), statement.subtitle(report)]),
         _part("Warnings", _warnings(report)),
         _part("Search for vascular uptake", vascular(report)),
+        _part("Flags", [flagged] if flagged else []),
         _part("Measured", (lengths(report), *measured)),
         _part("Of the expected spread", (one.text for one in report.expected)),
         _part("Not known, not judged", statement.unknowns(report)),

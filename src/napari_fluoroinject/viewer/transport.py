@@ -49,7 +49,7 @@ def told(player: Player, session: Session) -> str:
     if run is None:
         return "no run is open"
     frames, time_s = run.loop.shape[0], session.time_s
-    parts = [] if time_s is None else [f"t = {time_s:.2f} s"]
+    parts = [] if time_s is None else [f"t = {time_s:.3f} s"]
     parts.append(f"frame {session.frame + 1}/{frames}")
     if frames == 1:
         return " · ".join([*parts, "one frame: nothing to play"])
@@ -194,11 +194,16 @@ class Transport(QWidget):
         onset = timeline.onset(self._session)
         masks = timeline.masks(self._session)
         self.slider.mark(masks.frames, onset)
+        flagged = timeline.flagged(self._session)
+        self.slider.flag(flagged)
         parts = [tip("Frame", "frame_on")]
         if masks.frames:
             parts.append(f"Bar: mask frames ({masks.whose})")
         if onset is not None:
             parts.append(f"Wedge: contrast from frame {onset + 1}")
+        if flagged:
+            frames = ", ".join(str(frame + 1) for frame in flagged)
+            parts.append(f"Pennant: flagged by the operator, frame {frames}")
         self.slider.setToolTip("\n".join(parts))
 
     def _tell(self) -> None:

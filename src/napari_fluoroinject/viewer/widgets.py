@@ -100,12 +100,16 @@ def play_or_pause(viewer: napari.Viewer) -> None:
 
 def undo(viewer: napari.Viewer) -> None:
     """Take back the last thing that was said of the run."""
-    _open(viewer).session.undo()
+    made = _open(viewer)
+    if made.session.undo() is None:
+        made.dock.tell("Nothing to undo.")
 
 
 def redo(viewer: napari.Viewer) -> None:
     """Do again what was taken back."""
-    _open(viewer).session.redo()
+    made = _open(viewer)
+    if made.session.redo() is None:
+        made.dock.tell("Nothing to redo.")
 
 
 def place_needle(viewer: napari.Viewer) -> None:
@@ -118,9 +122,16 @@ def place_target(viewer: napari.Viewer) -> None:
     _arm(viewer, "target")
 
 
+def flag_uptake(viewer: napari.Viewer) -> None:
+    """Flag vascular uptake at the shown frame, or take the flag away."""
+    session = _open(viewer).session
+    session.flag(session.frame)
+
+
 def accept_proposal(viewer: napari.Viewer) -> None:
     """Make the proposed needle the operator's own."""
-    _open(viewer).session.accept_needle()
+    made = _open(viewer)
+    made.with_run(lambda _run: made.session.accept_needle())
 
 
 def hide_map(viewer: napari.Viewer) -> None:
@@ -150,7 +161,8 @@ def show_washout(viewer: napari.Viewer) -> None:
 
 def toggle_subtraction(viewer: napari.Viewer) -> None:
     """Show the run as it was stored, or subtracted."""
-    _open(viewer).stage.toggle_subtraction()
+    made = _open(viewer)
+    made.with_run(lambda _run: made.stage.toggle_subtraction())
 
 
 def analyze(viewer: napari.Viewer) -> None:
@@ -195,4 +207,5 @@ def _arm(viewer: napari.Viewer, tool: str) -> None:
 
 
 def _show(viewer: napari.Viewer, kind: MapKind) -> None:
-    _open(viewer).stage.show_map(kind)
+    made = _open(viewer)
+    made.with_run(lambda _run: made.stage.show_map(kind))

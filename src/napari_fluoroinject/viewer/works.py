@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+from napari_fluoroinject import procedures
 from napari_fluoroinject.endpoints.base import Receipt
 from napari_fluoroinject.errors import AnalysisError, EndpointError
 from napari_fluoroinject.first_look import first_look
@@ -14,8 +15,8 @@ from napari_fluoroinject.sources import check_writable
 from napari_fluoroinject.subtraction import SubtractionRequest, subtract_read
 from napari_fluoroinject.transfer import store_objects
 from napari_fluoroinject.viewer.objects import why_not_sent, why_not_written
+from napari_fluoroinject.viewer.outcome import Analysed, Kept
 from napari_fluoroinject.viewer.run import FirstLook
-from napari_fluoroinject.viewer.session import Analysed, Kept
 from napari_fluoroinject.workflow import (
     AnalysisRequest,
     analyze_read,
@@ -55,7 +56,8 @@ def request_for(
         Objects that are written beside those of the settings.
     """
     plan = bench.session.draft_of(run.study_uid).plan
-    request = AnalysisRequest.by(bench.settings, plan.procedure)
+    # what the screen says is what is done: a site's default is no choice of this person
+    request = AnalysisRequest.by(bench.settings, plan.procedure or procedures.GENERIC)
     return replace(request, also=request.also | also)
 
 
@@ -105,7 +107,7 @@ def analyze(bench: Bench, run: Run) -> Job:
     """
     session = bench.session
     draft = session.draft_of(run.study_uid)
-    annotation = replace(draft.annotation(run.uid), sign_off=None)
+    annotation = draft.annotation(run.uid).inputs
     request = request_for(bench, run)
     recorded = [one.recorded for one in session.runs if one.study_uid == run.study_uid]
 
@@ -124,10 +126,11 @@ def analyze(bench: Bench, run: Run) -> Job:
 
 
 def keep(bench: Bench, run: Run, *, also: frozenset[Extra] = frozenset()) -> Job:
-    """Write the results of a run, with the sign-off as it stands now, into the results folder."""
+    """Write the results of a run into the results folder, with flags and sign-off as they are."""
     session = bench.session
-    analysed, reason = session.analysed_of(run.uid), why_not_written(session, run)
+    analysed, reason = session.outcome_of(run.uid).analysed, why_not_written(session, run)
     annotation = session.draft_of(run.study_uid).annotation(run.uid)
+    procedure = session.draft_of(run.study_uid).plan.procedure
     request = request_for(bench, run, also=also)
 
     def work(progress: Progress) -> LoopResult:
@@ -140,7 +143,7 @@ def keep(bench: Bench, run: Run, *, also: frozenset[Extra] = frozenset()) -> Job
 
     def done(result: LoopResult) -> None:
         kept = Kept(
-            procedure=request.procedure or "",
+            procedure=procedure,
             annotation=annotation,
             folder=result.folder,
             files=result.files,
@@ -206,7 +209,7 @@ class _Came:
     def put(self, failures: tuple[tuple[str, str], ...]) -> None:
         """Tell the session what came, and what did not."""
         session = self._bench.session
-        kept = session.kept_of(self._run.uid) if session.holds(self._run) else None
+        kept = session.outcome_of(self._run.uid).kept if session.holds(self._run) else None
         if kept is not None:
             told = replace(
                 kept,
@@ -226,8 +229,8 @@ class _Came:
 
 
 def _signed(report: Report, annotation: Annotation) -> Report:
-    """The same report, with the sign-off, which changes no number of it."""
-    signed = replace(report.annotation, sign_off=annotation.sign_off)
+    """The same report, with flags and sign-off, which change no number of it."""
+    signed = replace(report.annotation, flags=annotation.flags, sign_off=annotation.sign_off)
     return replace(report, annotation=signed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from qtpy.QtWidgets import QDockWidget, QWidget
 
@@ -24,6 +24,7 @@ from napari_fluoroinject.viewer.jobs import Jobs
 from napari_fluoroinject.viewer.layout import Layout
 from napari_fluoroinject.viewer.live.panel import LivePanel
 from napari_fluoroinject.viewer.pages.load import LoadPage
+from napari_fluoroinject.viewer.placing import CURVE
 from napari_fluoroinject.viewer.player import Player
 from napari_fluoroinject.viewer.post import MainThread
 from napari_fluoroinject.viewer.preferences import (
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import napari
+
+    from napari_fluoroinject.model.geometry import Point
+    from napari_fluoroinject.viewer.run import Run
 
 DOCK_NAME = "FluoroInject (FluoroInject)"
 """As napari names the dock where it opens it from its menu: both are then one."""
@@ -171,15 +175,23 @@ class Workspace(Closing):
 
     def play_or_pause(self) -> None:
         """Play, or stop playing."""
-        self.player.toggle()
+        self.with_run(lambda _run: self.player.toggle())
 
     def analyze(self) -> None:
         """Analyse the shown run."""
-        self._with_run(lambda run: works.analyze(self.bench, run))
+        self.with_run(lambda run: works.analyze(self.bench, run))
 
     def write_results(self) -> None:
         """Keep the results of the shown run."""
-        self._with_run(lambda run: works.keep(self.bench, run))
+        self.with_run(lambda run: works.keep(self.bench, run))
+
+    def with_run(self, call: Callable[[Run], object]) -> None:
+        """Do this with the shown run; where there is none, say so."""
+        run = self.session.run
+        if run is None:
+            self.dock.tell("No run is open: open one in step 1, Load.")
+        else:
+            call(run)
 
     def close(self) -> None:
         """End the work, put the window back, and let go of everything; may be called again."""
@@ -191,6 +203,7 @@ class Workspace(Closing):
         self._handover.close()
         self._ahead.close()
         self._put_back()
+        self.stage.pointing.asked.disconnect(self._curve_at, missing_ok=True)
         self.jobs.close()
         self._post.close()
         for part in (self._keys, self.player):
@@ -208,8 +221,13 @@ class Workspace(Closing):
 
     def _make_strip(self) -> None:
         self._transport = Transport(self.player, self.session)
-        self._curves = CurvesPanel(self.session)
+        self._curves = CurvesPanel(self.session, ask=lambda: self.stage.arm(CURVE))
+        self.stage.pointing.asked.connect(self._curve_at)
         self._strip = Strip(self._transport, self._curves)
+
+    def _curve_at(self, point_px: Point) -> None:
+        self._curves.show_point(point_px)
+        self.stage.point_at(self.session.frame, (point_px,))
 
     def _begin(self, faults: tuple[str, ...]) -> None:
         unsound = binding_fault()
@@ -233,13 +251,6 @@ class Workspace(Closing):
         dock = cast("QDockWidget", docked)
         dock.setTitleBarWidget(QWidget())  # no close button: it belongs to the dock of steps
         return dock
-
-    def _with_run(self, call: Callable[[Any], object]) -> None:
-        run = self.session.run
-        if run is None:
-            self.dock.tell("No run is open: open one in step 1, Load.")
-        else:
-            call(run)
 
     def _take_docks_away(self) -> None:
         for widget in (self._host, self._strip):

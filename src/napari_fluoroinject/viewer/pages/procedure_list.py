@@ -119,7 +119,7 @@ class ProcedureList(Page):
             self.tree.setFocus()
 
     def _read(self) -> None:
-        key = self._read_key or self.bench.session.plan.procedure
+        key = self._read_key or self.bench.session.procedure.key
         procedure = self._procedure(key)
         whose = procedures.whose(key, site=self._site)
         lines = (f"{procedure.name} ({key})", *summary(procedure, whose=whose))
@@ -134,7 +134,7 @@ class ProcedureList(Page):
             self._write_page()
 
     def _write_page(self) -> None:
-        procedure = self._procedure(self._read_key or self.bench.session.plan.procedure)
+        procedure = self._procedure(self._read_key or self.bench.session.procedure.key)
         parts = []
         for section in sections(procedure):
             lines = [f"{label}: {text}" for label, text in section.lines]

@@ -11,6 +11,7 @@ from napari_fluoroinject.rendering import statement
 from napari_fluoroinject.rendering.palette import RUN_OFF, SEVERITY
 from napari_fluoroinject.viewer import works
 from napari_fluoroinject.viewer.evidence import WHOLE_LOOP, evidence
+from napari_fluoroinject.viewer.pages.flags import FlagBox
 from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.pages.parts import (
     SHAPES,
@@ -54,11 +55,13 @@ class ReviewPage(Page):
         )
         self._body = QVBoxLayout()
         self._body.setSpacing(6)
+        self.flags = FlagBox(bench)
         self.sign_off = SignOffBox(bench)
         self.copy = button("Copy as text", "Put the whole report on the clipboard", self._copy)
         self.column.addWidget(self._missing)
         self.column.addWidget(self.analyse)
         self.column.addLayout(self._body)
+        self.column.addWidget(self.flags)
         self.column.addWidget(self.sign_off)
         self.column.addWidget(self.copy)
         self.column.addStretch(1)
@@ -79,6 +82,7 @@ class ReviewPage(Page):
         if report is not self._shown:
             self._shown = report
             self._fill(report)
+        self.flags.refresh()
         self.sign_off.refresh()
 
     def _fill(self, report: Report | None) -> None:
@@ -125,7 +129,7 @@ class ReviewPage(Page):
     def _copy(self) -> None:
         board = QGuiApplication.clipboard()
         if self._shown is not None and board is not None:
-            board.setText(report_text(self._shown, self.bench.session.annotation.sign_off))
+            board.setText(report_text(self._shown, self.bench.session.annotation))
 
 
 class WarningCard(Card):

@@ -18,7 +18,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fluoroinject.dicom.outputs import EXTRAS
+from napari_fluoroinject.model.annotation import annotation_text
 from napari_fluoroinject.model.sign_off import sign_off_text
+from napari_fluoroinject.spool.disk import write_whole
 from napari_fluoroinject.viewer import works
 from napari_fluoroinject.viewer.objects import (
     EXTRA_NAMES,
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.annotation import SignOff
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Job
-    from napari_fluoroinject.viewer.session import Kept
+    from napari_fluoroinject.viewer.outcome import Kept
 
 
 class SendPage(Page):
@@ -57,6 +59,12 @@ class SendPage(Page):
             self.keep,
         )
         self.where = Sentence(name="Where the results are")
+        self.marks = button(
+            "Save marks as JSON...",
+            "Save what was marked and planned in this run, for fluoroinject analyze --annotation",
+            self._choose_marks,
+        )
+        self.marks_said = Sentence(name="Where the marks are")
         self.objects = ObjectList()
         self.destination = self._destination()
         self.send = button("Send", "Send the ticked objects to the destination", self.send_ticked)
@@ -95,12 +103,34 @@ class SendPage(Page):
             failed = {Path(name) for name, _ in kept.failures}
             self._send([path for path in kept.files if path in failed])
 
+    def save_marks_as(self, path: Path) -> None:
+        """Write what an analysis of the shown run is given, sign-off included, as JSON.
+
+        Parameters
+        ----------
+        path
+            Where; `.json` is added where it has no ending.
+        """
+        whole = path if path.suffix else path.with_suffix(".json")
+        try:
+            write_whole(whole, annotation_text(self.bench.session.annotation).encode())
+        except OSError as error:
+            self.marks_said.say(
+                f"{whole.name} could not be written: {error.strerror}. Choose a folder that can "
+                "be written to, with room on the disk."
+            )
+            return
+        self.marks_said.say(
+            f"The marks are in {whole.name}: fluoroinject analyze with --annotation takes them."
+        )
+
     def refresh(self) -> None:
         """Show the session as it is."""
         session = self.bench.session
         run, kept = session.run, session.kept
         reason = "No run is open." if run is None else why_not_written(session, run)
         self.state.say(reason or "The analysis is up to date.")
+        self.marks.setEnabled(run is not None)
         self.signed.say("" if run is None else _signed(session.annotation.sign_off))
         self.where.say("" if kept is None else _where(kept))
         self.where.setToolTip("" if kept is None else plain_tip(str(kept.folder)))
@@ -191,6 +221,11 @@ class SendPage(Page):
         box.setAccessibleName("Destination")
         return box
 
+    def _choose_marks(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save marks", "marks.json", "JSON (*.json)")
+        if path:
+            self.save_marks_as(Path(path))
+
     def _choose_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Folder for the results")
         if folder:
@@ -208,7 +243,10 @@ class SendPage(Page):
         row.addWidget(to)
         row.addWidget(self.destination, 1)
         row.addWidget(folder)
-        above: tuple[QWidget, ...] = (self.state, self.signed, group, self.write, self.where)
+        above: tuple[QWidget, ...] = (
+            *(self.state, self.signed, group, self.write, self.where),
+            *(self.marks, self.marks_said),
+        )
         below: tuple[QWidget, ...] = (self.send, self.why, self.line, self.receipts)
         for widget in (*above, self.objects):
             self.column.addWidget(widget)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari_fluoroinject.viewer.objects import Sendable
-    from napari_fluoroinject.viewer.session import Kept
+    from napari_fluoroinject.viewer.outcome import Kept
 
 _MOST_ROWS, _LEAST_ROWS = 12, 3
 _SENDING, _ANSWERED = "sending", "answered"
