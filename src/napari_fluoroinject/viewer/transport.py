@@ -265,7 +265,7 @@ def _frame_box(told_as: str) -> QSpinBox:
     box = QSpinBox()
     box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
     box.setKeyboardTracking(False)
-    _small(box, 40, told_as)
+    _small(box, 66, told_as)  # napari's style keeps room for buttons that are not there
     return box
 
 
