@@ -5,11 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from napari_fluoroinject.cli import viewer_parts
-from napari_fluoroinject.cli.viewer_parts import (
-    debian_packages,
-    loses_none,
-    missing_libraries,
-)
+from napari_fluoroinject.cli.viewer_parts import debian_packages, missing_libraries
 
 LISTING = """
 	libQt6XcbQpa.so.6 => /opt/lib/libQt6XcbQpa.so.6 (0x00007f9169512000)
@@ -64,9 +60,3 @@ def test_a_screen_that_never_opens_is_not_waited_for(monkeypatch):
     monkeypatch.setenv("DISPLAY", ":0")
     monkeypatch.setattr(viewer_parts.subprocess, "run", late)
     assert not viewer_parts._screen().works
-
-
-def test_a_pyside_that_ends_an_older_python_is_told():
-    assert loses_none("6.12.0", (3, 11))
-    assert not loses_none("6.11.3", (3, 11))
-    assert not loses_none("6.12.0", (3, 12))

@@ -25,6 +25,8 @@ _BINDINGS = (
     ("PyQt6", "PyQt6", "GPL-3.0 or a commercial licence"),
     ("PySide6", "PySide6-Essentials", "LGPL-3.0 or GPL"),
 )
+_ENDS_THE_PROGRAM = ("PySide6-Essentials", "6.12.0")
+"""On Python before 3.12 it loses a reference to None at each call, until there is none left."""
 _PLUGINS = {"PyQt6": "Qt6/plugins/platforms", "PySide6": "Qt/plugins/platforms"}
 _GET_A_BINDING = 'pip install "napari-fluoroinject[pyside]" (LGPL), or [all] (PyQt6, GPL)'
 _DEBIAN = {
@@ -62,26 +64,22 @@ _PATIENCE_S = 60
 
 def viewer_parts() -> Iterator[Check]:
     """Yield what was found of each part; none of them is needed without the viewer."""
-    napari = installed("napari")
-    yield _check("napari", napari, f"Only the viewer needs it: {_GET_A_BINDING}")
+    version = installed("napari")
+    yield _check("napari", version, f"Only the viewer needs it: {_GET_A_BINDING}")
     there = [(module, name, licence) for module, name, licence in _BINDINGS if installed(name)]
     told = "; ".join(f"{name} {installed(name)} ({licence})" for _, name, licence in there)
     yield _check("Qt binding", told, f"Only the viewer needs it: {_GET_A_BINDING}")
-    pyside = installed("PySide6-Essentials")
-    if pyside and loses_none(pyside, sys.version_info[:2]):
-        version = f"{pyside} with Python {sys.version_info[0]}.{sys.version_info[1]}"
-        yield Check(
-            topic=_TOPIC,
-            name="PySide6",
-            works=False,
-            found=f"{version}: a window ends in the middle of the work",
-            core=False,
-            advice='pip install "PySide6-Essentials<6.12", or Python 3.12, or QT_API=pyqt6',
+    name, unsound = _ENDS_THE_PROGRAM
+    if sys.version_info < (3, 12) and installed(name) == unsound:
+        yield _check(
+            f"{name} {unsound}",
+            None,
+            f'On this Python it ends the program within minutes: pip install "{name}!={unsound}"',
         )
     if sys.platform == "linux":
         for module, _, _ in there:
             yield from _libraries(module)
-    if napari and there:
+    if version and there:
         yield _screen()
 
 
@@ -106,18 +104,6 @@ def debian_packages(libraries: tuple[str, ...]) -> tuple[str, ...]:
     """
     stems = (re.split(r"\.so|\.\d", one)[0] for one in libraries)
     return tuple(dict.fromkeys(_DEBIAN.get(stem, stem) for stem in stems))
-
-
-def loses_none(pyside: str, python: tuple[int, ...]) -> bool:
-    """Return whether a PySide6 drops references to None that a Python cannot do without.
-
-    Parameters
-    ----------
-    pyside, python
-        Their versions; from Python 3.12 on None never ends.
-    """
-    major, minor = (int(one) for one in pyside.split(".")[:2])
-    return python < (3, 12) and (major, minor) >= (6, 12)
 
 
 def _libraries(module: str) -> Iterator[Check]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 # module that is imported breaks that of pydantic, and with it napari.
 from napari import Viewer, run
 
+from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.viewer.binding import binding_fault
 from napari_fluoroinject.viewer.opening import open_sources
 from napari_fluoroinject.viewer.widgets import open_workspace
 from napari_fluoroinject.viewer.workspace import workspace
@@ -21,7 +23,16 @@ TITLE = "FluoroInject"
 
 
 def show(sources: Sequence[str], *, settings: Settings) -> None:
-    """Open the window, the dock and the sources, and wait until the window is closed."""
+    """Open the window, the dock and the sources, and wait until the window is closed.
+
+    Raises
+    ------
+    SettingsError
+        The Qt binding would end the program within minutes.
+    """
+    fault = binding_fault()
+    if fault is not None:
+        raise SettingsError(fault)
     open_window(sources, settings=settings)
     run()
 

@@ -15,6 +15,7 @@ from napari_fluoroinject.viewer.actions import actions
 from napari_fluoroinject.viewer.adapter import main_window, show_own_slider
 from napari_fluoroinject.viewer.ahead import Ahead
 from napari_fluoroinject.viewer.bench import Bench
+from napari_fluoroinject.viewer.binding import binding_fault
 from napari_fluoroinject.viewer.curves import CurvesPanel
 from napari_fluoroinject.viewer.device import find_device
 from napari_fluoroinject.viewer.dock import Dock
@@ -211,7 +212,8 @@ class Workspace(Closing):
         self._strip = Strip(self._transport, self._curves)
 
     def _begin(self, faults: tuple[str, ...]) -> None:
-        for fault in faults:
+        unsound = binding_fault()
+        for fault in (*faults, *([] if unsound is None else [unsound])):
             self.dock.tell(fault, "error")
         try:
             make_private(self.bench.results)
