@@ -34,6 +34,7 @@ ROW_PX = 20
 """Height of a row; there are two."""
 _SMALL = (
     "QAbstractSpinBox, QComboBox { min-width: 0px; padding: 0px 2px; margin: 0px; }"
+    "QSpinBox { min-width: 54px; }"  # three digits beside the room of buttons that are not there
     "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 14px; }"
     "QComboBox::drop-down { width: 14px; }"
 )
@@ -265,7 +266,7 @@ def _frame_box(told_as: str) -> QSpinBox:
     box = QSpinBox()
     box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
     box.setKeyboardTracking(False)
-    _small(box, 66, told_as)  # napari's style keeps room for buttons that are not there
+    _small(box, 66, told_as)
     return box
 
 
