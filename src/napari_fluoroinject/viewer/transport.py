@@ -34,7 +34,7 @@ ROW_PX = 20
 """Height of a row; there are two."""
 _SMALL = (
     "QAbstractSpinBox, QComboBox { min-width: 0px; padding: 0px 2px; margin: 0px; }"
-    "QSpinBox { min-width: 54px; }"  # three digits beside the room of buttons that are not there
+    "QSpinBox { min-width: 54px; }"  # without buttons Qt 6.11 leaves a styled field one pixel
     "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 14px; }"
     "QComboBox::drop-down { width: 14px; }"
 )
@@ -264,7 +264,6 @@ def _mode_box() -> QComboBox:
 
 def _frame_box(told_as: str) -> QSpinBox:
     box = QSpinBox()
-    box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
     box.setKeyboardTracking(False)
     _small(box, 66, told_as)
     return box
