@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 Point = tuple[float, float]
 SCENE, TWIN = "esi_tf_lumbar_subpedicular", "vascular"
+LEAST_WITH_TWIN_PX = 256
+"""A smaller crop may hold too little of the vessel to be warned of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ def made(folder: Path, *, size: int, frames: int, seed: int = 0) -> tuple[Path, 
 
     settings = PhantomSettings(
         seed=seed,
-        twin=TWIN,
+        twin=TWIN if size >= LEAST_WITH_TWIN_PX else "none",
         view="AP",
         size=size,
         frames=frames,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication, QEvent, QPoint, QRect
 from qtpy.QtWidgets import (
+    QAbstractSpinBox,
     QApplication,
     QCheckBox,
     QLabel,
@@ -43,6 +44,11 @@ def clipped(part: QWidget) -> list[str]:
         text = one.text().strip()
         if text and (why := _cut(one)):
             found.append(f"{type(one).__name__} {text[:60]!r}: {why}")
+    for box in part.findChildren(QAbstractSpinBox):
+        field, text = box.lineEdit(), box.text()
+        needed = box.fontMetrics().horizontalAdvance(text)
+        if box.isVisible() and field is not None and needed > field.width():
+            found.append(f"{box.accessibleName()} {text!r}: {needed} px in {field.width()}")
     return found
 
 

@@ -32,8 +32,6 @@ SIZES = ("1366x768", "1900x1060")
 SCENE, SEARCHED = "esi_tf_lumbar_subpedicular", "subpedicular"
 OPERATOR, AGENT = "Operator A", "Agent 240"
 WITHIN_S = 0.001
-LEAST_WITH_EVIDENCE_PX = 256
-"""A smaller crop may hold too little of the vessel to be warned of it."""
 PUSH = """
 import sys
 from pathlib import Path
@@ -311,13 +309,15 @@ class Walk:
         self._is("mask frames were dragged", bool(frames) and times[frames[-1]] > low, True)
 
     def _review(self, hand: Hand) -> None:
+        from tests.proofs.phantom_marks import LEAST_WITH_TWIN_PX
+
         page, session = hand.step("review"), hand.place.session
         shown = [card for card in page.cards if hasattr(card, "show_it")]
         for card in shown:
             hand.click(card.show_it)
             assert card._spot is not None
             self._is("frame of the evidence", session.frame, card._spot.frame)
-        if self.loop_px >= LEAST_WITH_EVIDENCE_PX:
+        if self.loop_px >= LEAST_WITH_TWIN_PX:
             self._is("warnings that can be shown", bool(shown), True)
         self._shown(hand, "5_review", f"5 {len(page.cards)} warnings, {len(shown)} shown where")
         sign = page.sign_off
@@ -367,8 +367,11 @@ class Walk:
         self._is("uneven frame times are told", "uneven" in text, True)
         self._at_most("picture and curve against the file's times (s)", worst_s, WITHIN_S)
         onset = session.report.injection.onset_frame
-        line = float(curves.opacity.onset.value())
-        self._at_most("onset on the curve (s)", abs(line - times[onset]), WITHIN_S)
+        line = curves.opacity.onset
+        self._is("onset on the curve is shown", line.isVisible(), onset is not None)
+        if onset is not None:
+            off_s = abs(float(line.value()) - float(times[onset]))
+            self._at_most("onset on the curve (s)", off_s, WITHIN_S)
         self._done(f"times of picture and curve agree to {worst_s * 1000:.2f} ms")
 
     def _found(self, hand: Hand, peer: Peer) -> None:
@@ -391,11 +394,19 @@ class Walk:
         by_name = {(one["finding"], one["name"]): one["value"] for one in measured}
         kinetics = {name: value for (_, name), value in by_name.items()}
         spread = report.measurements
+        self._is("a spread was measured", spread is not None, True)
+        if spread is None:
+            return
         for name, value in (
             ("Bolus Arrival Time", spread.first_arrival_s),
             ("Time To Peak", spread.median_time_to_peak_s),
         ):
-            self._at_most(f"{name} of the report (s)", abs(kinetics[name] - value), WITHIN_S)
+            seen = kinetics.get(name)
+            if seen is None or value is None:
+                told = report.maps is not None and value is not None
+                self._is(f"{name} in the report", seen is not None, told)
+            else:
+                self._at_most(f"{name} of the report (s)", abs(seen - value), WITHIN_S)
         frames = {int(one) for measure in measured for one in measure["frames"]}
         count = report.loop.shape[0]
         self._is("frames of the report are of the run", all(one < count for one in frames), True)

@@ -29,7 +29,7 @@ def prove(module: str, *words: str) -> str:
 
 
 def test_a_run_that_a_c_arm_pushed_goes_through_all_steps_into_an_archive_of_others():
-    small = ("--pixels", "96", "--frames", "24", "--size", "1366x768", "--entrance", "C-arm")
+    small = ("--pixels", "128", "--frames", "32", "--size", "1366x768", "--entrance", "C-arm")
     told = prove("viewer_walk", *small)
     assert "found by C-FIND and by QIDO" in told
     assert "byte for byte" in told

@@ -37,6 +37,7 @@ _SMALL = (
     f"Transport {{ background: {palette.PANEL}; }} QLabel {{ color: {palette.TEXT}; }}"
     "QToolButton { background: transparent; border: none; }"
     "QAbstractSpinBox, QComboBox { min-width: 0px; padding: 0px 2px; margin: 0px; }"
+    "QSpinBox { min-width: 54px; }"  # without buttons Qt 6.11 leaves a styled field one pixel
     "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 14px; }"
     "QComboBox::drop-down { width: 14px; }"
 )
@@ -273,7 +274,7 @@ def _mode_box() -> QComboBox:
 def _frame_box(told_as: str) -> QSpinBox:
     box = QSpinBox()
     box.setKeyboardTracking(False)
-    _small(box, 64, told_as)
+    _small(box, 66, told_as)
     return box
 
 
