@@ -47,7 +47,7 @@ def test_an_analysed_run_has_every_layer_that_it_can_have(shown):
         "Needle", "Needle tip", "Needle name", "Target", "Name lines", "Names",
     ]  # fmt: skip
     assert [layer.name for layer in stage.companion.layers] == [
-        "AP 1 · DSA", "Needle", "Needle tip", "Needle name", "Target", "Names",
+        "AP 1 · DSA", "Needle", "Needle tip", "Needle name", "Target", "Name lines", "Names",
     ]  # fmt: skip
 
 
