@@ -118,13 +118,18 @@ class Hand:
     def at(self, point: Point) -> QPoint:
         """Where a pixel (row, column) of the shown frame lies on the canvas."""
         viewer, canvas = self.place.viewer, canvas_widget(self.place.viewer)
-        px = self.place.stage._px()
+        px = self.world_px()
         camera = viewer.scene.camera
         centre_y, centre_x = camera.center[-2:]
         zoom = float(camera.zoom)
         x = canvas.width() / 2 + (point[1] * px - centre_x) * zoom
         y = canvas.height() / 2 + (point[0] * px - centre_y) * zoom
         return QPoint(round(x), round(y))
+
+    def world_px(self) -> float:
+        """The side of a pixel of the shown run, as the viewer measures: millimetres, or 1."""
+        run = self.place.session.run
+        return 1.0 if run is None else run.loop.mm_per_px or 1.0
 
     def click_picture(self, point: Point) -> None:
         """Move to a pixel of the shown frame, and click it."""

@@ -359,7 +359,7 @@ class Walk:
             hand.click(plot.viewport(), _on(plot, float(times[frame])))
             at = times[session.frame]
             text = hand.place.viewer.canvas.overlays.text.text
-            seen = re.search(r"t = (\d+\.\d+) s", text)
+            seen = re.search(r"\bt (\d+\.\d+) s", text)
             assert seen is not None, text
             told = float(seen.group(1)), float(plot.cursor.value())
             worst_s = max(worst_s, *(abs(one - at) for one in told))
@@ -498,7 +498,7 @@ class Walk:
 
     def _near(self, hand: Hand, what: str, seen: Any, expected: Any) -> None:
         """A click lands on the pixel of the screen that it was aimed at."""
-        zoom = float(hand.place.viewer.scene.camera.zoom) * hand.place.stage._px()
+        zoom = float(hand.place.viewer.scene.camera.zoom) * hand.world_px()
         reach = 1.5 / zoom + 3.0  # a pixel of the screen, and the anatomy's own way
         off = (
             None if seen is None else max(abs(a - b) for a, b in zip(seen, expected, strict=True))
