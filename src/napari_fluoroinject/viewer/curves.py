@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
 
 from napari_fluoroinject.viewer import timeline
@@ -43,7 +42,7 @@ class CurvesPanel(QWidget):
         self._dragging = False
         self.note = QLabel()
         self.note.setWordWrap(True)
-        self.at_click = QToolButton()
+        self.at_click = QToolButton(self)
         self.at_click.clicked.connect(lambda _checked=False: self._place())
         self.opacity = TimePlot(self._went, self._masked)
         self.area = TimePlot(self._went, self._masked, words=False)
@@ -85,10 +84,7 @@ class CurvesPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(4, 2, 4, 2)
         column.setSpacing(2)
-        above = QHBoxLayout()
-        above.addWidget(self.note, 1)
-        above.addWidget(self.at_click, 0, Qt.AlignmentFlag.AlignRight)
-        column.addLayout(above)
+        column.addWidget(self.note)
         column.addLayout(row, 1)
         self.setMinimumHeight(140)
 

@@ -127,10 +127,17 @@ class Transport(QWidget):
         column.setContentsMargins(4, 0, 4, 0)
         column.setSpacing(0)
         column.addLayout(row)
-        column.addWidget(self.label)
+        self._words = QHBoxLayout()
+        self._words.addWidget(self.label, 1)
+        column.addLayout(self._words)
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setStyleSheet(_SMALL)
         self.setFixedHeight(2 * ROW_PX)
+
+    def add_beside_words(self, widget: QWidget) -> None:
+        """Put a control of the curves at the end of the second row: they need all their height."""
+        widget.setMaximumHeight(ROW_PX)
+        self._words.addWidget(widget)
 
     def _connect(self) -> None:
         self.slider.valueChanged.connect(self._player.go_to)
