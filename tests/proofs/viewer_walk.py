@@ -82,7 +82,7 @@ def begin(binding: str) -> None:
         "XDG_CACHE_HOME": room,
         "NAPARI_CONFIG": str(Path(room) / "settings.yaml"),
     }
-    import napari_fluoroinject.viewer.start  # noqa: F401
+    import napari_fluoroinject.viewer.start  # noqa: F401 - napari goes before pydantic
 
 
 def own_folders(room: Path) -> ExitStack:

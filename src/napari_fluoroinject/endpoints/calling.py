@@ -189,7 +189,7 @@ def _guard_sockets(ae: AE, faults: list[OSError]) -> list[AssociationSocket]:
             if connection is not None:
                 connection.close()
 
-        held._shutdown_socket = shut_and_close  # type: ignore[method-assign] # noqa: SLF001
+        held._shutdown_socket = shut_and_close  # type: ignore[method-assign] # noqa: SLF001 - see above
         held.recv = _Reader(held, faults).recv  # type: ignore[method-assign]  # its one seam
         sockets.append(held)
         return held

@@ -39,5 +39,5 @@ class CallerThread(threading.Thread):
             super().start()
         except BaseException:
             # else a thread that never began would count as starting, for good
-            threading._limbo.pop(self, None)  # type: ignore[attr-defined] # noqa: SLF001
+            threading._limbo.pop(self, None)  # type: ignore[attr-defined] # noqa: SLF001 - see above
             raise
