@@ -41,7 +41,7 @@ def layer_of_others(what):
 
 
 def frame_on_the_canvas(viewer, run):
-    seen = np.asarray(viewer.layers["AP · native"]._data_view)
+    seen = np.asarray(viewer.layers["AP 1 · native"]._data_view)
     every = range(run.loop.shape[0])
     return next(one for one in every if np.array_equal(run.loop.frames.frame(one), seen))
 
@@ -75,7 +75,7 @@ def test_a_layer_with_more_axes_is_stepped_through_without_leaving_the_frame(sho
 def test_a_pixel_is_the_one_under_the_mouse_beside_any_layer(shown, what):
     viewer, stage = shown
     viewer.add_layer(layer_of_others(what))
-    native, px = viewer.layers["AP · native"], stage._session.run.loop.mm_per_px
+    native, px = viewer.layers["AP 1 · native"], stage._session.run.loop.mm_per_px
     mm = 1000 if what == "micrometres" else 1
     position = (0,) * (viewer.dims.ndim - 2) + (20 * px * mm, 30 * px * mm)
     np.testing.assert_allclose(axes.pixel_at(viewer, native, position), (20, 30))
@@ -137,7 +137,7 @@ def test_a_transposed_picture_is_marked_where_it_is_clicked(shown):
 def test_a_mark_goes_where_the_picture_is_that_somebody_moved(shown):
     viewer, stage = shown
     px = stage._session.run.loop.mm_per_px
-    viewer.layers["AP · native"].translate = (0, 5 * px, 7 * px)
+    viewer.layers["AP 1 · native"].translate = (0, 5 * px, 7 * px)
     stage.arm("target")
     click(viewer, stage, (20, 30))
     np.testing.assert_allclose(stage._session.annotation.target_px, (15, 23), atol=0.05)
@@ -165,7 +165,7 @@ def test_napari_s_own_tools_cannot_change_what_a_layer_of_ours_shows(shown):
     for ndisplay in (2, 3, 2):
         viewer.dims.ndisplay = ndisplay
         assert [one.name for one in viewer.layers if one.editable] == []
-    viewer.layers["AP · spread extent"].mode = "paint"
+    viewer.layers["AP 1 · spread extent"].mode = "paint"
     viewer.layers["Needle tip"].mode = "select"
-    viewer.layers["AP · native"].mode = "transform"
+    viewer.layers["AP 1 · native"].mode = "transform"
     assert {one.mode for one in viewer.layers} == {"pan_zoom"}
