@@ -122,6 +122,25 @@ def _left(look: Callable[[], list[str]]) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
+def _views_of_earlier_tests_are_forgotten(request: pytest.FixtureRequest) -> None:
+    """PySide6 keeps Python's half of a window for some time after Qt's is gone.
+
+    napari would count those of earlier tests; the windows of each test are looked for at its end.
+    """
+    if "make_napari_viewer" in request.fixturenames and os.environ.get("QT_API") == "pyside6":
+        _forget_views()
+
+
+def _forget_views() -> None:
+    from napari._qt.qt_viewer import QtViewer
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    gc.collect()
+    QtViewer._instances.clear()
+
+
+@pytest.fixture(autouse=True)
 def _no_warning_about_the_screen(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
