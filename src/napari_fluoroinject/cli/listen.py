@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from napari_fluoroinject.cli.console import ConfigOption, printable, settings_from, wrong_usage
+from napari_fluoroinject.cli.process import share_arenas
 
 if TYPE_CHECKING:
     from napari_fluoroinject.endpoints.receive import Receiver
@@ -57,6 +58,7 @@ def listen(  # noqa: PLR0913 - one parameter per option of the command
     ] = False,
 ) -> None:
     """Receive loops that are pushed here, durably, until stopped; analyse and return them."""
+    share_arenas()
     given: dict[str, Any] = {"host": host, "port": port, "ae_title": ae_title, "spool": spool}
     said = {name: value for name, value in given.items() if value is not None}
     settings = settings_from(config)
