@@ -122,22 +122,15 @@ def _left(look: Callable[[], list[str]]) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def _views_of_earlier_tests_are_forgotten(request: pytest.FixtureRequest) -> None:
-    """PySide6 keeps Python's half of a window for some time after Qt's is gone.
+def _views_of_earlier_tests_are_gone(request: pytest.FixtureRequest) -> None:
+    """PySide6 keeps Python's half of a window until Qt's is deleted and the garbage collected.
 
-    napari would count those of earlier tests; the windows of each test are looked for at its end.
+    napari counts what is left when a test asks for a viewer, without waiting for either.
     """
-    if "make_napari_viewer" in request.fixturenames and os.environ.get("QT_API") == "pyside6":
-        _forget_views()
+    if "make_napari_viewer" in request.fixturenames:
+        from napari._qt.qt_viewer import QtViewer
 
-
-def _forget_views() -> None:
-    from napari._qt.qt_viewer import QtViewer
-    from qtpy.QtCore import QCoreApplication, QEvent
-
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    gc.collect()
-    QtViewer._instances.clear()
+        _left(lambda: [repr(id(one)) for one in QtViewer._instances])
 
 
 @pytest.fixture(autouse=True)
