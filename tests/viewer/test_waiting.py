@@ -60,10 +60,25 @@ def test_work_that_goes_on_ends_at_its_next_progress():
             ended.set()
             raise
 
+    told = []
+
     def tell(*_: object) -> None:
-        raise CancelledError
+        told.append(1)
+        if len(told) > 1:  # the first comes before the call begins
+            raise CancelledError
 
     with pytest.raises(CancelledError):
         patiently(ask, tell, step="fetching")
     next_step.set()
     assert ended.wait(20)
+
+
+def test_a_cancel_before_the_call_keeps_it_from_beginning():
+    began = threading.Event()
+
+    def tell(*_: object) -> None:
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        patiently(lambda _note: began.set(), tell, step="fetching")
+    assert not began.wait(0.2)

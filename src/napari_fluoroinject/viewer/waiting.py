@@ -50,6 +50,8 @@ def patiently(
         except BaseException as error:  # handed on to the one who waits
             answer.set_exception(error)
 
+    # first of all, so that a cancel is heard however soon the answer comes
+    tell(f"{step} (0 s)", fraction)
     # a daemon: a window that is closed waits for no peer
     threading.Thread(target=work, name="waiting for a peer", daemon=True).start()
     began = time.monotonic()
