@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_fluoroinject.endpoints.base import Frame
+from napari_fluoroinject.endpoints.base import FeedNote, Frame
 from napari_fluoroinject.errors import EndpointError, StorageError
 from napari_fluoroinject.live.receiver import STALE_S, Received, Receiver
 from napari_fluoroinject.live.slot import Handover, Shot, Slot
@@ -193,6 +193,15 @@ def test_garbage_is_counted_and_said_and_the_feed_goes_on(garbage):
     assert receiver.told.refused == 1
     assert "frame 2" in receiver.told.refusal
     receiver.close()
+
+
+def test_what_a_feed_tells_between_pictures_is_kept_and_costs_no_frame():
+    note = FeedNote(event="lost", text="the sender is silent; it is asked again")
+    receiver = Receiver(Fed(frame(0), note, frame(1), None))
+    receiver.start()
+    until(lambda: receiver.told.ended)
+    receiver.close()
+    assert (receiver.told.frames, receiver.told.notes, receiver.told.noted) == (2, (note,), 1)
 
 
 def test_a_feed_that_hangs_does_not_hold_up_its_end(monkeypatch):

@@ -45,7 +45,7 @@ SENDERS = 3
 ACKNOWLEDGED_PER_KILL = 10
 RECOVERY_S = 2.0
 _SENDER = "napari_fluoroinject.service.sender"
-_WORKER, _SERVICE = "napari_fluoroinject.service.worker", "napari_fluoroinject.service.run"
+_WORKER, _SERVICE = "napari_fluoroinject.confined.worker", "napari_fluoroinject.service.run"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -13,6 +13,9 @@ import pydicom
 import pytest
 from received import settings_of
 
+from napari_fluoroinject.confined import run as bounded
+from napari_fluoroinject.confined.run import StoppedError
+from napari_fluoroinject.confined.work import NotWorked, ResultFile, Worked
 from napari_fluoroinject.dicom import find
 from napari_fluoroinject.dicom.class_names import class_name
 from napari_fluoroinject.dicom.find import LoopFiles, find_loops
@@ -20,11 +23,8 @@ from napari_fluoroinject.dicom.opened import CINE_CLASSES
 from napari_fluoroinject.dicom.requested import Requested
 from napari_fluoroinject.dicom.result import is_made_here
 from napari_fluoroinject.service import analyst as analysts
-from napari_fluoroinject.service import bounded
 from napari_fluoroinject.service.analyst import KILLED_TRIES, MOST_CRASHES, Analyst
-from napari_fluoroinject.service.bounded import StoppedError
 from napari_fluoroinject.service.scheduled import UnansweredError
-from napari_fluoroinject.service.work import NotWorked, ResultFile, Worked
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.settings.network import ServiceSettings
 from napari_fluoroinject.spool.audit_check import recent
@@ -131,7 +131,7 @@ def test_a_loop_that_breaks_its_worker_twice_has_failed_and_others_are_done(
     good = received.admit(analysed.loop, job=True)
     begun, poisoned = subprocess.Popen, hashlib.sha256(uid.encode()).hexdigest()
     code = (
-        "import os, sys; from napari_fluoroinject.service import worker as w\n"
+        "import os, sys; from napari_fluoroinject.confined import worker as w\n"
         f"work = w.work\n"
         f"w.work = lambda order: os.abort() if {poisoned!r} in str(order.out) else work(order)\n"
         "w.main()"

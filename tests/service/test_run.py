@@ -150,7 +150,7 @@ def test_every_result_is_returned_once_whatever_is_killed(received, analysed, ar
         received.admit(loop, job=True)
     orders = Orders(root=received.root, config=settings_for(archive, tmp_path))
     rng, kills = random.Random(6), Counter()
-    modules = (MODULE, "napari_fluoroinject.service.worker", "napari_fluoroinject.service.sender")
+    modules = (MODULE, "napari_fluoroinject.confined.worker", "napari_fluoroinject.service.sender")
     with Supervised(MODULE, orders) as service:
         service._wait_s = 0.1
         for _ in range(9):

@@ -6,12 +6,12 @@ import threading
 
 import pytest
 
+from napari_fluoroinject.confined.run import StoppedError
 from napari_fluoroinject.dicom.requested import Requested
 from napari_fluoroinject.endpoints import worklist as worklists
 from napari_fluoroinject.errors import UnreachableError
 from napari_fluoroinject.model.scheduled import ScheduledProcedure
 from napari_fluoroinject.service import scheduled
-from napari_fluoroinject.service.bounded import StoppedError
 from napari_fluoroinject.service.scheduled import Schedule, UnansweredError, as_requested
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.settings.network import ServiceSettings

@@ -82,11 +82,37 @@ def uids_of(wanted: Wanted) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Frame:
-    """One picture of a feed: `pixels` as stored, (rows, columns), `time_s` from the first one."""
+    """One picture of a feed.
+
+    Attributes
+    ----------
+    index
+        Counts up from 0; a number that is left out is a frame that the feed knows to be lost.
+    time_s
+        Seconds since the first one, on the feed's own clock; they rise, also over a restart.
+    pixels
+        As stored, (rows, columns).
+    wall_s
+        When it was taken, in seconds since 1970 by the sender's clock; None = not told.
+    """
 
     index: int
     time_s: float
     pixels: npt.NDArray[Any]
+    wall_s: float | None = None
+
+
+FeedEvent = Literal["connected", "lost", "garbage", "changed", "gap"]
+"""`lost`: nothing comes and it is tried again; `garbage`: something came that is no picture;
+`changed`: size or type is another from here on; `gap`: pictures are missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedNote:
+    """What a feed tells between two pictures: `text` is for a person, free of patient data."""
+
+    event: FeedEvent
+    text: str
 
 
 class Source(Protocol):
@@ -114,10 +140,10 @@ class Sink(Protocol):
 
 
 class Feed(Protocol):
-    """Whoever gives pictures one after another, as they come."""
+    """Whoever gives pictures one after another, as they come, and tells what happens between."""
 
-    def __iter__(self) -> Iterator[Frame]:
-        """The pictures, in order of time."""
+    def __iter__(self) -> Iterator[Frame | FeedNote]:
+        """The pictures in order of time; a feed that can be had again goes on by itself."""
         ...
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
+from napari_fluoroinject.endpoints.base import FeedNote
 from napari_fluoroinject.errors import FluoroinjectError
 from napari_fluoroinject.live.buffers import Buffers
 from napari_fluoroinject.live.prompt import prompt_threads
@@ -29,6 +30,7 @@ STALE_S = 0.5
 _JOIN_S = 5.0
 _RATED = 60
 """The rate is that of so many frames."""
+_MOST_NOTES = 100
 
 Freshness = Literal["waiting", "live", "stale", "ended", "failed"]
 """`waiting` for the first frame, `stale` without one for `STALE_S`."""
@@ -61,6 +63,8 @@ class Received:
         Why the feed failed, and why frames are not recorded now; empty where they did not.
     refusal
         What was wrong with the last frame that was refused.
+    notes, noted
+        The last things that the feed told, oldest first, and how many it told in all.
     """
 
     frames: int = 0
@@ -74,6 +78,8 @@ class Received:
     error: str = ""
     recording_error: str = ""
     refusal: str = ""
+    notes: tuple[FeedNote, ...] = ()
+    noted: int = 0
 
     def freshness(self, now_s: float, *, began_s: float) -> Freshness:
         """How the feed stands at a moment of the receiver's clock."""
@@ -127,6 +133,8 @@ class Receiver(Closing):
         self._buffers = Buffers()
         self._frames = self._refused = 0
         self._came_s: deque[float] = deque(maxlen=_RATED)
+        self._notes: deque[FeedNote] = deque(maxlen=_MOST_NOTES)
+        self._noted = 0
         self._frame_bytes: int | None = None
         self._error = self._refusal = ""
         self._ended, self._stopping = threading.Event(), threading.Event()
@@ -156,6 +164,8 @@ class Receiver(Closing):
             error=self._error,
             recording_error="" if writing is None else writing.error,
             refusal=self._refusal,
+            notes=tuple(self._notes),
+            noted=self._noted,
         )
 
     def freshness(self) -> Freshness:
@@ -181,10 +191,14 @@ class Receiver(Closing):
     def _run(self) -> None:
         try:
             with prompt_threads():
-                for frame in self._feed:
+                for item in self._feed:
                     if self._stopping.is_set():
                         break
-                    self._take(frame)
+                    if isinstance(item, FeedNote):
+                        self._notes.append(item)
+                        self._noted += 1
+                    else:
+                        self._take(item)
         except FluoroinjectError as error:
             self._error = str(error)
         except Exception as error:  # the edge of the thread: a person gets a sentence
@@ -210,7 +224,13 @@ class Receiver(Closing):
             return
         # whoever grabs frames may write the next one into the same buffer
         pixels = self._buffers.copy(frame.pixels)
-        shot = Shot(index=frame.index, time_s=frame.time_s, at_s=at_s, pixels=pixels)
+        shot = Shot(
+            index=frame.index,
+            time_s=frame.time_s,
+            at_s=at_s,
+            pixels=pixels,
+            wall_s=frame.wall_s,
+        )
         self.slot.put(shot)
         for other in self._others:
             other.put(shot)

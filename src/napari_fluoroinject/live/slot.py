@@ -14,13 +14,15 @@ import numpy.typing as npt
 class Shot:
     """One received frame: `pixels` are nobody else's, (rows, columns), and are never changed.
 
-    `time_s` is the feed's own clock, `at_s` ours when it came.
+    `time_s` is the feed's own clock, `at_s` ours when it came; `wall_s` is when it was taken, in
+    seconds since 1970 by the sender's clock, None = not told.
     """
 
     index: int
     time_s: float
     at_s: float
     pixels: npt.NDArray[Any]
+    wall_s: float | None = None
 
 
 class Slot:

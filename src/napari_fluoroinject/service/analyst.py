@@ -9,8 +9,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.confined.run import StoppedError, run_worker
+from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
-from napari_fluoroinject.service.bounded import StoppedError, run_worker
 from napari_fluoroinject.service.decide import Decision, decide
 from napari_fluoroinject.service.gather import (
     Frames,
@@ -20,7 +21,6 @@ from napari_fluoroinject.service.gather import (
     settled_s,
 )
 from napari_fluoroinject.service.scheduled import UnansweredError
-from napari_fluoroinject.service.work import NotWorked, Worked, WorkOrder
 from napari_fluoroinject.spool.index import Index
 from napari_fluoroinject.spool.jobs import Jobs
 from napari_fluoroinject.spool.outgoing import Outgoing, back_off_s

@@ -11,8 +11,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.confined.limits import die_with_parent
 from napari_fluoroinject.errors import StorageError
-from napari_fluoroinject.service.confined import die_with_parent
 from napari_fluoroinject.service.orders import Orders
 from napari_fluoroinject.spool.disk import lock
 

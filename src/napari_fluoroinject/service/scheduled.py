@@ -8,8 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.confined.run import StoppedError
 from napari_fluoroinject.errors import FluoroinjectError
-from napari_fluoroinject.service.bounded import StoppedError
 from napari_fluoroinject.service.verdict import plainly
 
 if TYPE_CHECKING:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from napari_fluoroinject.confined import run as bounded
+from napari_fluoroinject.confined.run import StoppedError, run_worker
+from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder, read_answer
 from napari_fluoroinject.phantom import PhantomSettings
-from napari_fluoroinject.service import bounded
-from napari_fluoroinject.service.bounded import StoppedError, run_worker
-from napari_fluoroinject.service.work import NotWorked, Worked, WorkOrder, read_answer
 from napari_fluoroinject.spool.store import file_sha256
 from napari_fluoroinject.workflow import make_phantom_files
 
@@ -44,7 +44,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     begun = subprocess.Popen
 
     def other(command, **options):
-        assert command[2] == "napari_fluoroinject.service.worker"
+        assert command[2] == "napari_fluoroinject.confined.worker"
         return begun((sys.executable, "-c", code, *command[3:]), **options)
 
     monkeypatch.setattr(bounded.subprocess, "Popen", other)
@@ -92,7 +92,7 @@ def test_what_cannot_be_analysed_is_told_in_words(loop, tmp_path):
 def test_memory_beyond_the_limit_ends_the_worker(loop, tmp_path, monkeypatch, code):
     limited = (
         "import sys; sys.stdin.readline()\n"
-        "from napari_fluoroinject.service.confined import limit\n"
+        "from napari_fluoroinject.confined.limits import limit\n"
         "limit(memory_bytes=1 << 29, niceness=5)\n"
     )
     stand_in(monkeypatch, limited + code)
@@ -145,7 +145,7 @@ def test_a_worker_ends_when_the_service_stops(loop, tmp_path, monkeypatch):
 def test_a_worker_does_not_outlive_a_killed_parent():
     child = (
         "import os, sys, time\n"
-        "from napari_fluoroinject.service.confined import die_with_parent\n"
+        "from napari_fluoroinject.confined.limits import die_with_parent\n"
         "die_with_parent(sys.stdin.buffer, parent=int(sys.argv[1]))\n"
         "print(os.getpid(), flush=True)\n"
         "time.sleep(600)"
@@ -166,7 +166,7 @@ def test_a_worker_does_not_outlive_a_killed_parent():
 def test_an_analysis_opens_no_connection():
     code = (
         "import socket, sys\n"
-        "from napari_fluoroinject.service import confined\n"
+        "from napari_fluoroinject.confined import limits as confined\n"
         "confined.leave_network()\n"
         "import _socket\n"
         "for family in (socket.AF_INET, socket.AF_INET6):\n"
@@ -184,7 +184,7 @@ def test_an_analysis_opens_no_connection():
 def test_the_kernel_refuses_connections_also_to_what_is_not_python():
     code = (
         "import ctypes, platform, sys\n"
-        "from napari_fluoroinject.service import confined\n"
+        "from napari_fluoroinject.confined import limits as confined\n"
         "if platform.machine() not in confined._MACHINES: sys.exit()\n"
         "confined.leave_network()\n"
         "libc = ctypes.CDLL(None)\n"

@@ -1,4 +1,4 @@
-"""One loop in a process of its own: `python -m napari_fluoroinject.service.worker`.
+"""One loop in a process of its own: `python -m napari_fluoroinject.confined.worker`.
 
 One line of JSON comes in on stdin, which then stays open as a lifeline; one goes out on stdout.
 """
@@ -10,8 +10,8 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.service.confined import die_with_parent, leave_network, limit
-from napari_fluoroinject.service.work import NotWorked, ResultFile, Worked, WorkOrder
+from napari_fluoroinject.confined.limits import die_with_parent, leave_network, limit
+from napari_fluoroinject.confined.work import NotWorked, ResultFile, Worked, WorkOrder
 
 if TYPE_CHECKING:
     from napari_fluoroinject.settings import Settings

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.service.work import NotWorked, Worked, WorkOrder, read_answer
+from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder, read_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def run_worker(
 
 
 def _started() -> subprocess.Popen[bytes]:
-    command = (sys.executable, "-m", "napari_fluoroinject.service.worker", str(os.getpid()))
+    command = (sys.executable, "-m", "napari_fluoroinject.confined.worker", str(os.getpid()))
     return subprocess.Popen(  # noqa: S603 - our own module, and a number
         command,
         stdin=subprocess.PIPE,
