@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import e
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -301,7 +302,7 @@ def _away(region: BoolArray) -> DoubleArray:
 def _falling(fit: RampFit, threshold: float) -> FloatArray:
     """Position at which the ramp falls through `threshold`, infinite where it never does."""
     above = (fit.plateau > threshold) & (threshold > 0.0)
-    share = np.where(above, fit.plateau / max(threshold, 1e-9), np.e)
+    share = np.where(above, fit.plateau / max(threshold, 1e-9), e)
     return np.where(above, fit.start + fit.rise + fit.decay * np.log(share), np.inf)
 
 
