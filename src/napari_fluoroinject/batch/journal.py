@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 State = Literal["done", "failed", "set_aside", "again"]
-"""Results are there; none can be made; tried too often; its process was lost, to be tried again."""
+"""Results are there; none can be made; tried too often; the process was lost and it goes again."""
 ENDS = ("done", "failed", "set_aside")
 NAME = "journal"
 
@@ -120,8 +120,9 @@ class Journal:
         try:
             out.mkdir(parents=True, exist_ok=True)
             make_private(self.path.parent)
-            self._file = self.path.open("a+b")
+            self._file = self.path.open("a+b", buffering=0)
             self._hold()
+            self._lines = self.path.open("rb")
             self._read()
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -140,6 +141,7 @@ class Journal:
 
     def close(self) -> None:
         """Let go of it."""
+        self._lines.close()
         self._file.close()
 
     def last(self, key: str) -> Ended | None:
@@ -154,8 +156,8 @@ class Journal:
             at = self._at.get(key)
             if at is None:
                 return None
-            self._file.seek(at)
-            return _ended(self._file.readline())
+            self._lines.seek(at)
+            return _ended(self._lines.readline())
 
     def tries(self, key: str) -> int:
         """How often the process that worked on it was lost since it last ended."""
@@ -180,12 +182,16 @@ class Journal:
         with self._turn:
             try:
                 at = self._file.seek(0, os.SEEK_END)
-                self._file.write(line)
-                self._file.flush()
-                os.fsync(self._file.fileno())
+                self._write(line)
             except OSError as error:
                 raise _unwritable(self.path, error) from error
             self._take(ended, at)
+
+    def _write(self, line: bytes) -> None:
+        rest = memoryview(line)
+        while rest:
+            rest = rest[self._file.write(rest) or 0 :]
+        os.fsync(self._file.fileno())
 
     def _hold(self) -> None:
         try:
@@ -201,24 +207,19 @@ class Journal:
             log.debug("no lock", exc_info=error)
 
     def _read(self) -> None:
-        new = self.path.stat().st_size == 0
-        if new:
-            self._file.write(_line({"schema": "fluoroinject-batch/1"}))
-            self._file.flush()
-            os.fsync(self._file.fileno())
+        if self.path.stat().st_size == 0:
+            self._write(_line({"schema": "fluoroinject-batch/1"}))
             fsync(self.path.parent)
-        self._file.seek(0)
-        at, line = 0, b""
-        for line in self._file:
+        at, line = 0, b"\n"
+        for line in self._lines:
             ended = _ended(line)
             if ended is not None:
                 self._take(ended, at)
-            elif _told(line) is None:
+            elif _told(line) is None and line != b"\n":
                 self.damaged += 1
             at += len(line)
-        if line and not line.endswith(b"\n"):  # torn: what comes next begins a line of its own
-            self._file.write(b"\n")
-            self._file.flush()
+        if not line.endswith(b"\n"):  # torn: what comes next begins a line of its own
+            self._write(b"\n")
         if self.damaged:
             log.warning("%d damaged lines of the journal are left out", self.damaged)
 
