@@ -39,6 +39,7 @@ def request_from(told: dict[str, Any]) -> AnalysisRequest:
     from napari_fluoroinject.model.study import DoseReference
     from napari_fluoroinject.workflow import AnalysisRequest
 
+    said: dict[str, Any]
     said = {name: tuple(one) if isinstance(one, list) else one for name, one in told.items()}
     said |= {name: Path(said[name]) for name in _PATHS if name in said}
     if "also" in said:
