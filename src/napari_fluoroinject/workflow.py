@@ -383,7 +383,7 @@ def analyze_received(
     request
         As `analyze_files`.
     out
-        Folder for the results; what a killed run left there is cleared first.
+        Folder for the results; `check_writable` clears what a killed run left there.
     beside
         Files of other loops and of dose reports. Those of another study, and those that cannot be
         read, tell nothing.
@@ -410,7 +410,6 @@ def analyze_received(
         for one in loops_in([str(path) for path in (*paths, *beside)] if beside else [], doses)
         if isinstance(one, LoopFiles) and one.reference.study_instance_uid == study_uid
     ]
-    check_writable(out)
     annotation = request.annotation([own[0].reference])
     studies = _studies(together or own, doses, request, annotation)
     return analyze_files(own[0].paths, request, out=out, study=studies[study_uid])
