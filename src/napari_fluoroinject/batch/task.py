@@ -1,4 +1,4 @@
-"""One loop in the hands of a worker: a task goes in, an answer comes out, both one line of JSON."""
+"""One loop in the hands of a worker: a task goes in, an answer comes out, each a line of JSON."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder, read
 from napari_fluoroinject.spool.disk import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari_fluoroinject.confined.warm import WarmWorker
 
 TOKEN = "seen"  # noqa: S105 - the name of a file
@@ -123,7 +125,9 @@ def sees(out: Path, token: str) -> bool:
         return False
 
 
-def work_on(task: Task, worker: WarmWorker) -> Answer:
+def work_on(
+    task: Task, worker: WarmWorker, *, stopping: Callable[[], bool] = lambda: False
+) -> Answer:
     """Analyse the loop of a task.
 
     Parameters
@@ -132,6 +136,13 @@ def work_on(task: Task, worker: WarmWorker) -> Answer:
         Which, and within which limits.
     worker
         The process for it.
+    stopping
+        Asked again and again: whether to stop.
+
+    Raises
+    ------
+    StoppedError
+        It stops.
     """
     order = task.order
     if not sees(task.out, task.token):
@@ -142,7 +153,7 @@ def work_on(task: Task, worker: WarmWorker) -> Answer:
     except OSError as error:
         reason = f"a file of the loop cannot be read: {error.strerror or type(error).__name__}"
         return Answer(told=NotWorked(fault="storage", reason=reason))
-    told = worker.work(_work_order(task), time_s=task.limits.time_s)
+    told = worker.work(_work_order(task), time_s=task.limits.time_s, stopping=stopping)
     if isinstance(told, NotWorked):
         return Answer(told=told, inputs=inputs, deaths=int(told.lost))
     results = results_of(told.folder)
