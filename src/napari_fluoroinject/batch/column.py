@@ -9,8 +9,6 @@ from typing import Any, Literal, Protocol
 Kind = Literal["text", "category", "integer", "number", "boolean"]
 Cell = str | int | float | bool | None
 """A value; None = unknown, or it does not apply."""
-State = Literal["done", "failed", "set_aside"]
-"""Results are there; the loop could not be analysed; it was tried too often and is left alone."""
 Judged = Literal["raised", "not_raised", "in_part", "not_judged", "not_asked"]
 """What became of one warning in one loop."""
 Summary = Mapping[str, Any]
@@ -25,13 +23,18 @@ class EndedLoop(Protocol):
         ...
 
     @property
-    def state(self) -> State:
-        """How it ended."""
+    def state(self) -> str:
+        """How it ended: done, failed or set_aside."""
         ...
 
     @property
     def reason(self) -> str | None:
         """Why there are no results; None where there are."""
+        ...
+
+    @property
+    def fault(self) -> str | None:
+        """What failed; None where nothing did."""
         ...
 
     @property
@@ -60,12 +63,13 @@ class LoopRecord:
     """All that a column may look at.
 
     `summary` is None where there are no results; `judged` is what became of each warning, empty
-    without results.
+    without results. `lost` says why results that should be there cannot be read.
     """
 
     ended: EndedLoop
     summary: Summary | None
     judged: Mapping[str, Judged]
+    lost: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,3 +149,15 @@ def found(value: Any, keys: list[str]) -> Any:
         else:
             return None
     return value
+
+
+def joined(path: str) -> Callable[[LoopRecord], Cell]:
+    """Make a `take` that joins the texts of a list of the summary; None where there are none.
+
+    Parameters
+    ----------
+    path
+        As in `told`.
+    """
+    keys = path.split(".")
+    return lambda record: "; ".join(found(record.summary, keys) or ()) or None
