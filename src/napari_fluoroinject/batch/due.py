@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from queue import Empty, Full, Queue
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.batch.order import LoopOrder, Unplanned
 from napari_fluoroinject.batch.state import is_current, same_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from napari_fluoroinject.batch.journal import Ended, Journal
@@ -30,13 +31,51 @@ class Kept(NamedTuple):
 Planned = LoopOrder | Unplanned | Kept
 
 
+class Plan(Protocol):
+    """Orders, and what cannot be planned; what was fetched for it stays until it is closed."""
+
+    def __iter__(self) -> Iterator[LoopOrder | Unplanned]:
+        """Give one after another; called in one thread, that which opened it and closes it."""
+        ...
+
+    def ended(self, key: str) -> None:
+        """Hear that the work on a loop has ended; called in any thread."""
+        ...
+
+    def close(self) -> None:
+        """Remove what was fetched."""
+        ...
+
+
+def is_settled(order: LoopOrder, journal: Journal, *, out: Path, retry: bool) -> Ended | None:
+    """Return how a loop ended that is not to be done again; None where it is due.
+
+    Parameters
+    ----------
+    order
+        What is to be done; one that has an `origin` may be without files.
+    journal
+        Of the folder `out`.
+    out
+        Folder of the results.
+    retry
+        Whether loops that failed, or were set aside, are due again.
+    """
+    ended = journal.last(order.key)
+    if ended is None or not is_current(order, ended, out=out, version=__version__):
+        return None
+    # a full disk is no fault of the loop
+    again = ended.state != "done" and (retry or ended.fault == "storage")
+    return None if again else ended
+
+
 class Due:
     """Orders of a plan, as they become due, from a thread that plans ahead.
 
     Parameters
     ----------
-    plan
-        Orders and what could not be planned.
+    opening
+        Opens the plan; called in the thread.
     journal
         Of the folder `out`.
     out
@@ -49,14 +88,16 @@ class Due:
 
     def __init__(
         self,
-        plan: Iterable[LoopOrder | Unplanned],
+        opening: Callable[[], Plan],
         *,
         journal: Journal,
         out: Path,
         retry: bool,
         most: int,
     ) -> None:
-        self._plan, self._journal, self._out, self._retry = plan, journal, out, retry
+        self._opening, self._journal = opening, journal
+        self._out, self._retry = out, retry
+        self._plan: Plan | None = None
         self._ready: Queue[Planned] = Queue(most)
         self._seen: set[bytes] = set()
         self._twice: list[LoopOrder] = []
@@ -83,6 +124,17 @@ class Due:
         except Empty:
             return None
 
+    def ended(self, key: str) -> None:
+        """Tell the plan that the work on a loop has ended.
+
+        Parameters
+        ----------
+        key
+            Of its order.
+        """
+        if self._plan is not None:
+            self._plan.ended(key)
+
     def repeated(self) -> list[LoopOrder]:
         """Orders whose loop was ordered before: to be judged when the work is over."""
         return self._twice
@@ -105,22 +157,21 @@ class Due:
 
     def _run(self) -> None:
         try:
-            for one in self._plan:
-                if self._stop.is_set():
-                    break
-                due = self._judged(one)
-                if due is not None:
-                    self._hand(due)
+            with closing(self._opening()) as plan:
+                self._plan = plan
+                for one in plan:
+                    if self._stop.is_set():
+                        break
+                    self._hand(self._judged(one))
+                self._over.set()
+                self._stop.wait()  # what was fetched is needed until the work is over
         except BaseException as error:  # handed to the thread that takes
             self._error = error
         finally:
-            close = getattr(self._plan, "close", None)
-            if close is not None:
-                close()
             self._over.set()
 
-    def _hand(self, one: Planned) -> None:
-        while not self._stop.is_set():
+    def _hand(self, one: Planned | None) -> None:
+        while one is not None and not self._stop.is_set():
             try:
                 self._ready.put(one, timeout=_POLL_S)
             except Full:
@@ -135,12 +186,8 @@ class Due:
             self._twice.append(one)
             return None
         self._seen.add(key)
-        ended = self._journal.last(one.key)
-        if ended is None or not is_current(one, ended, out=self._out, version=__version__):
-            return one
-        # a full disk is no fault of the loop
-        again = ended.state != "done" and (self._retry or ended.fault == "storage")
-        return one if again else Kept(one, ended)
+        ended = is_settled(one, self._journal, out=self._out, retry=self._retry)
+        return one if ended is None else Kept(one, ended)
 
 
 def judged_twice(orders: Iterable[LoopOrder], journal: Journal) -> list[Kept | Unplanned]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject import __version__
-from napari_fluoroinject.batch.due import Due, Kept, judged_twice
+from napari_fluoroinject.batch.due import Due, Kept, Plan, judged_twice
 from napari_fluoroinject.batch.journal import Ended, Journal
 from napari_fluoroinject.batch.order import JOB_FOLDER, LoopOrder, Unplanned
 from napari_fluoroinject.batch.state import request_digest
@@ -20,7 +20,7 @@ from napari_fluoroinject.confined.work import NotWorked
 from napari_fluoroinject.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
 MOST_DEATHS = 2
 """Processes that one loop may cost before it is set aside."""
@@ -123,7 +123,7 @@ class BatchOutcome:
 
 
 def run_batch(
-    plan: Iterable[LoopOrder | Unplanned],
+    opening: Callable[[], Plan],
     journal: Journal,
     pool: Pool,
     terms: Terms,
@@ -135,8 +135,8 @@ def run_batch(
 
     Parameters
     ----------
-    plan
-        Orders, and what could not be planned; taken from in a thread.
+    opening
+        Opens the plan, in a thread that is all the plan's own.
     journal
         Of the folder of results.
     pool
@@ -159,7 +159,7 @@ def run_batch(
         leave_token(terms.out, token)
     except OSError as error:
         raise StorageError(f"{terms.out}: cannot be written: {error.strerror}") from error
-    due = Due(plan, journal=journal, out=terms.out, retry=terms.retry, most=terms.ahead)
+    due = Due(opening, journal=journal, out=terms.out, retry=terms.retry, most=terms.ahead)
     run = _Run(due=due, journal=journal, pool=pool, terms=terms, token=token)
     try:
         while run.step(stopping=stopping()):
@@ -283,6 +283,8 @@ class _Run:
                 self.again.append(order)
                 return
         self.journal.note(ended)
+        if ended.state != "again":
+            self.due.ended(order.key)
         if ended.state == "again":
             self.again.appendleft(order)
         elif ended.state == "done":
