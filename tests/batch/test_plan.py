@@ -25,6 +25,7 @@ from napari_fluoroinject.dicom.find import files_of
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.settings.network import ServiceSettings
 from napari_fluoroinject.spool.gathered import Gathering
+from napari_fluoroinject.subtraction import SubtractionRequest, subtract_sources
 from napari_fluoroinject.workflow import AnalysisRequest, analyze_received, analyze_sources
 
 
@@ -141,12 +142,11 @@ def test_results_inside_the_sources_are_left_out(loop, tmp_path):
     assert (unplanned, left_out) == ([], {"folder of results": 1})
 
 
-def test_results_that_lost_their_summary_are_no_loops_either(loop, tmp_path):
-    from napari_fluoroinject.subtraction import subtract_sources
-
+def test_results_that_lost_their_summary_are_no_loops_either(tmp_path):
     root = tmp_path / "in"
-    as_loop(loop, root / "one.dcm", study=1, number=1)
-    outcome = subtract_sources([str(root)], out=root)
+    longer = phantom_loop(tmp_path / "longer", size=128, frames=16)
+    as_loop(longer, root / "one.dcm", study=1, number=1)
+    outcome = subtract_sources([str(root)], SubtractionRequest(), out=root)
     assert not outcome.failures
     orders, unplanned, left_out = plan(tmp_path / "out", root)
     assert [one.key for one in orders] == [f"{study_uid(1)}.1.1"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
-import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
@@ -81,6 +80,8 @@ class Archive:
         Held by whoever has an association: all archives of a batch share it.
     patience
         What is done where nobody answers.
+    stop
+        Set where no more is wanted.
 
     Raises
     ------
@@ -95,12 +96,14 @@ class Archive:
         *,
         turns: threading.BoundedSemaphore,
         patience: Patience,
+        stop: threading.Event,
     ) -> None:
         self.source = source
         self.name = source.partition("?")[0]
         self._settings = settings
         self._turns = turns
         self._patience = patience
+        self._stop = stop
         self._away = False
         self._one_at_a_time = False
         self._alone = threading.Lock()
@@ -160,12 +163,16 @@ class Archive:
         def retrieve(counterpart: Counterpart) -> None:
             for path in counterpart.retrieve(reference, room):
                 files[path] = None
+                if self._stop.is_set():
+                    raise EndpointError("the batch was stopped; expected to go on")
 
         try:
             try:
                 self._patiently(retrieve)
             except EndpointError as error:
-                if isinstance(error, RefusedError | UnreachableError) or self._one_at_a_time:
+                if isinstance(error, RefusedError | UnreachableError) or (
+                    self._one_at_a_time or self._stop.is_set()
+                ):
                     raise
                 log.info("%s is asked for one study at a time: %s", self.name, error)
                 self._one_at_a_time = True  # a port on which we listen is taken by another fetch
@@ -192,8 +199,7 @@ class Archive:
                     self._away = True
                     raise
                 log.warning("%s does not answer; it is asked again", self.name)
-                wait_s = self._patience.wait_s or _begin_again
-                if wait_s(next_s):
+                if (self._patience.wait_s or self._stop.wait)(next_s):
                     raise
                 waited_s += next_s
                 next_s = min(2 * next_s, _LONGEST_WAIT_S)
@@ -213,11 +219,6 @@ class Archive:
 
     def _not_fetched(self, study: str, error: FluoroinjectError) -> Unplanned:
         return Unplanned(source=f"study {study} at {self.name}", reason=str(error))
-
-
-def _begin_again(seconds: float) -> bool:
-    time.sleep(seconds)
-    return False
 
 
 def _state_of(wanted: Sequence[LoopReference]) -> str:

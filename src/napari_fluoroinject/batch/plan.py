@@ -142,17 +142,21 @@ class Plan(Closing):
         """Return the next order, or what cannot be planned."""
         return next(self._told)
 
-    def ended(self, key: str) -> None:
-        """Tell that an order's files are needed no more: what was fetched for it alone goes.
+    def ended(self, order: LoopOrder) -> None:
+        """Hear that an order's files are needed no more: what was fetched for it alone goes.
 
-        To be called for each order, by any thread, also for one that was not worked on.
+        To be called for each order, in any thread, also for one that was not worked on.
 
         Parameters
         ----------
-        key
-            Of the order.
+        order
+            As it was given.
         """
-        self._distant.ended(key)
+        self._distant.ended(order)
+
+    def stop(self) -> None:
+        """Wait for no fetch and for no room any more; called in any thread."""
+        self._distant.stop()
 
     def close(self) -> None:
         """Remove what was fetched, and let go of the index."""

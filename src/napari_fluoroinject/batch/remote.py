@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -23,13 +24,16 @@ from napari_fluoroinject.errors import FluoroinjectError, UnreadableObjectError
 from napari_fluoroinject.spool.gathered import Gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from napari_fluoroinject.batch.wishes import Line
     from napari_fluoroinject.spool.gathered import Gathering
 
 MOST_ROOMS = 8
 """Studies that lie here fetched and not ended, before no more are fetched ahead."""
+_POLL_S = 0.2
+_MARK_BYTES = 16
+"""Of a hash of a study's UID: what is kept in memory of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,23 +89,28 @@ class Remote:
         self._coming: deque[_Coming] = deque()
         self._rooms = _Rooms()
         self._count = 0
+        self._planned: set[bytes] = set()
         self._stop = threading.Event()
 
+    def stop(self) -> None:
+        """Fetch no more, and wait for nothing; called in any thread."""
+        self._stop.set()
+
     def close(self) -> None:
-        """Wait for what is being fetched, and fetch no more."""
+        """Let go of what is being fetched, and remove what was."""
         self._stop.set()
         self._pool.shutdown(cancel_futures=True)
         self._rooms.clear()
 
-    def ended(self, key: str) -> None:
-        """Remove the files of a study once the work on all of its loops has ended.
+    def ended(self, order: LoopOrder) -> None:
+        """Remove the files of a study once those of all of its loops are needed no more.
 
         Parameters
         ----------
-        key
-            Of an order.
+        order
+            Of one of its loops.
         """
-        self._rooms.ended(key)
+        self._rooms.ended(order)
 
     def orders(self, line: Line, number: int) -> Iterator[LoopOrder | Unplanned]:
         """Yield the orders of all studies that one source names, in the order of their dates.
@@ -111,11 +120,13 @@ class Remote:
         line, number
             The source, and its number in the index.
         """
-        patience = self._how.patience
-        patience = replace(patience, wait_s=patience.wait_s or self._stop.wait)
         try:
             archive = Archive(
-                line.source, self._known.settings, turns=self._turns, patience=patience
+                line.source,
+                self._known.settings,
+                turns=self._turns,
+                patience=self._how.patience,
+                stop=self._stop,
             )
         except FluoroinjectError as error:
             yield Unplanned(source=line.source, reason=str(error))
@@ -127,22 +138,38 @@ class Remote:
             twins=lambda _: (),
         )
         more = True
-        while more or self._coming:
+        while (more or self._coming) and not self._stop.is_set():
             while more and self._may_fetch():
                 study = next(found, None)
                 more = study is not None
                 if isinstance(study, Unplanned):
                     yield study
-                elif study is not None:
+                elif study is not None and self._is_new(study):
                     self._begin(archive, study, self._wish(line))
-            if self._coming:
+            if self._coming and self._coming[0].told.done():
                 yield from self._came(self._coming.popleft(), line, number, known)
+            else:
+                self._wait()
 
     def _may_fetch(self) -> bool:
-        if not self._coming:  # whoever asks for an order waits for it, however full it is
-            return True
         busy = len(self._coming)
         return busy < 2 * self._how.associations and busy + len(self._rooms) < MOST_ROOMS
+
+    def _wait(self) -> None:
+        """Until the next study has come; where there is no room for it, until work has ended."""
+        if self._coming:
+            wait([self._coming[0].told], timeout=_POLL_S)
+        else:
+            self._stop.wait(_POLL_S)
+
+    def _is_new(self, study: str) -> bool:
+        """Whether no earlier source named this study; the first one that does is worked on."""
+        mark = hashlib.sha256(study.encode()).digest()[:_MARK_BYTES]
+        if mark in self._planned:
+            self._known.skipped["study that another source names, too"] += 1
+            return False
+        self._planned.add(mark)
+        return True
 
     def _begin(self, archive: Archive, study: str, wish: str) -> None:
         before: tuple[LoopOrder, ...] = ()
@@ -197,35 +224,34 @@ class Remote:
 
 
 class _Rooms:
-    """Folders of studies, each until the work on its last loop has ended."""
+    """Folders of studies, each until the files of its last loop are needed no more."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
-        self._of: dict[str, Path] = {}
-        self._left: dict[Path, int] = {}
+        self._left: dict[Path, set[str]] = {}
 
     def __len__(self) -> int:
         with self._turn:
             return len(self._left)
 
-    def take(self, room: Path, keys: Sequence[str]) -> None:
+    def take(self, room: Path, keys: Iterable[str]) -> None:
         """Keep a folder for these loops; one for none is removed."""
-        own = dict.fromkeys(keys)
+        own = set(keys)
         with self._turn:
             if own:
-                self._left[room] = len(own)
-                self._of |= dict.fromkeys(own, room)
+                self._left[room] = own
                 return
         shutil.rmtree(room, ignore_errors=True)
 
-    def ended(self, key: str) -> None:
+    def ended(self, order: LoopOrder) -> None:
         """Remove the folder of a loop if it was the last one in it."""
+        room = order.paths[0].parent if order.paths else Path()
         with self._turn:
-            room = self._of.pop(key, None)
-            if room is None:
+            left = self._left.get(room)
+            if left is None:
                 return
-            self._left[room] -= 1
-            if self._left[room]:
+            left.discard(order.key)
+            if left:
                 return
             del self._left[room]
         shutil.rmtree(room, ignore_errors=True)
@@ -234,7 +260,6 @@ class _Rooms:
         """Remove all."""
         with self._turn:
             rooms, self._left = [*self._left], {}
-            self._of.clear()
         for room in rooms:
             shutil.rmtree(room, ignore_errors=True)
 
