@@ -211,8 +211,8 @@ def _warning_table(caption: str, warnings: Mapping[str, Counter[str]]) -> str:
 
 def _dose(cohort: Cohort) -> str:
     parts = [
-        "<p>What the equipment recorded, each study once (n counts studies); no dose of a patient. Marks show the "
-        "site's own 75th percentile where its settings give one.</p>"
+        "<p>What the equipment recorded, each study once (n counts studies); no dose of a "
+        "patient. Marks show the site's own 75th percentile where its settings give one.</p>"
     ]
     for name, (title, unit) in _DOSES.items():
         groups = [
