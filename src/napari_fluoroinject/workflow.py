@@ -383,7 +383,7 @@ def analyze_received(
     request
         As `analyze_files`.
     out
-        Folder for the results; what a killed run left there is cleared first.
+        Folder for the results; `check_writable` clears what a killed run left there.
     beside
         Files of other loops and of dose reports. Those of another study, and those that cannot be
         read, tell nothing.
@@ -394,23 +394,24 @@ def analyze_received(
         As `analyze_files`; also where the files are no loop, or several.
     """
     doses: list[DoseReport] = []
-    own = list(loops_in([str(path) for path in paths]))
-    for one in own:
+    own: list[LoopFiles] = []
+    for one in loops_in([str(path) for path in paths]):
         if isinstance(one, UnreadableObjectError):
             raise one
-    if len(own) != 1 or not isinstance(own[0], LoopFiles):
+        own.append(one)
+    if len(own) != 1:
         raise UnreadableObjectError(
             paths[0].name, seen=f"{len(own)} cine loops", expected="the files of one"
         )
     study_uid = own[0].reference.study_instance_uid
-    others = [
+    # all together: which single pictures make a loop depends on what else there is
+    together = [
         one
-        for one in loops_in([str(path) for path in beside], doses)
+        for one in loops_in([str(path) for path in (*paths, *beside)] if beside else [], doses)
         if isinstance(one, LoopFiles) and one.reference.study_instance_uid == study_uid
     ]
-    check_writable(out)
     annotation = request.annotation([own[0].reference])
-    studies = _studies([own[0], *others], doses, request, annotation)
+    studies = _studies(together or own, doses, request, annotation)
     return analyze_files(own[0].paths, request, out=out, study=studies[study_uid])
 
 
