@@ -58,7 +58,7 @@ def keep_thumbnail(out: Path, folder: str) -> str | None:
     name = f"thumbnails/{part}/{folder}.png"
     overview, path = out / folder / "overview.png", out / name
     try:
-        if not path.exists() or path.stat().st_mtime_ns < overview.stat().st_mtime_ns:
+        if not path.exists() or path.stat().st_mtime_ns <= overview.stat().st_mtime_ns:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_whole(path, thumbnail(overview.read_bytes()))
     except (OSError, SyntaxError) as error:  # Pillow's word for a broken PNG is SyntaxError
