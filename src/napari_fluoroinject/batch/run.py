@@ -43,12 +43,15 @@ class Terms:
         Whether loops that failed, or were set aside, are tried again.
     ahead
         How many loops are planned before they can be worked on.
+    token
+        Stands in a file of `out`, by which workers elsewhere know it again.
     """
 
     out: Path
     limits: Limits = field(default_factory=Limits)
     retry: bool = False
     ahead: int = 10_000
+    token: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,13 +157,9 @@ def run_batch(
         The request is wrong, the results or the journal cannot be written, or the workers are
         lost. What ended before is kept.
     """
-    token = uuid.uuid4().hex
-    try:
-        leave_token(terms.out, token)
-    except OSError as error:
-        raise StorageError(f"{terms.out}: cannot be written: {error.strerror}") from error
+    leave_token(terms.out, terms.token)
     due = Due(opening, journal=journal, out=terms.out, retry=terms.retry, most=terms.ahead)
-    run = _Run(due=due, journal=journal, pool=pool, terms=terms, token=token)
+    run = _Run(due=due, journal=journal, pool=pool, terms=terms)
     try:
         while run.step(stopping=stopping()):
             watch(run.standing())
@@ -177,7 +176,6 @@ class _Run:
     journal: Journal
     pool: Pool
     terms: Terms
-    token: str
     working: dict[str, LoopOrder] = field(default_factory=dict)
     again: deque[LoopOrder] = field(default_factory=deque)
     storage: dict[str, int] = field(default_factory=dict)
@@ -238,7 +236,9 @@ class _Run:
 
     def _give(self, order: LoopOrder) -> None:
         self.working[order.key] = order
-        task = Task(order=order, out=self.terms.out, limits=self.terms.limits, token=self.token)
+        task = Task(
+            order=order, out=self.terms.out, limits=self.terms.limits, token=self.terms.token
+        )
         self.pool.give(task)
 
     def _note(self, one: Kept | Unplanned) -> None:

@@ -12,6 +12,7 @@ from napari_fluoroinject.batch.journal import FileState
 from napari_fluoroinject.batch.order import JOB_FOLDER, LoopOrder
 from napari_fluoroinject.batch.state import inputs_of, results_of
 from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder, read_answer
+from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.disk import write_whole
 
 if TYPE_CHECKING:
@@ -111,10 +112,15 @@ def leave_token(out: Path, token: str) -> None:
 
     Raises
     ------
-    OSError
+    StorageError
         It cannot be written.
     """
-    write_whole(out / JOB_FOLDER / TOKEN, token.encode(), mode=0o600)
+    try:
+        write_whole(out / JOB_FOLDER / TOKEN, token.encode(), mode=0o600)
+    except OSError as error:
+        raise StorageError(
+            f"{out}: cannot be written ({error.strerror}); expected a folder with room on the disk"
+        ) from error
 
 
 def sees(out: Path, token: str) -> bool:
