@@ -15,10 +15,11 @@ from PIL import Image
 
 from napari_fluoroinject.batch import gallery
 from napari_fluoroinject.batch.cohort import read_cohort
-from napari_fluoroinject.batch.gallery import keep_thumbnail, page_name
+from napari_fluoroinject.batch.gallery import page_name
 from napari_fluoroinject.batch.page import write_page
 from napari_fluoroinject.batch.records import records
 from napari_fluoroinject.batch.table import write_tables
+from napari_fluoroinject.batch.thumbnails import keep_thumbnail
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.rendering.thumbnail import MOST_BYTES
 from tests.batch.cohort_loops import failed, keep, picture, summary_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -14,15 +13,13 @@ from urllib.parse import quote
 from napari_fluoroinject.batch.cohort import NO_PROCEDURE, rows
 from napari_fluoroinject.batch.judged import WARNINGS
 from napari_fluoroinject.batch.markup import page
-from napari_fluoroinject.rendering.thumbnail import thumbnail
+from napari_fluoroinject.batch.thumbnails import keep_thumbnail
 from napari_fluoroinject.spool.disk import write_whole
 from napari_fluoroinject.spool.folder import replaced_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-log = logging.getLogger(__name__)
 
 ON_A_PAGE = 200
 FIRST = 5
@@ -41,30 +38,6 @@ class Pictured:
 
     row: dict[str, Any]
     picture: str | None
-
-
-def keep_thumbnail(out: Path, folder: str) -> str | None:
-    """Make the small picture of a loop unless a newer one is there; its path relative to `out`.
-
-    None where the loop's overview cannot be read.
-
-    Parameters
-    ----------
-    out, folder
-        Folder of the batch, and of the loop's results in it.
-    """
-    # ten thousand files in one folder are slow on some file systems
-    part = hashlib.sha256(folder.encode()).hexdigest()[:2]
-    name = f"thumbnails/{part}/{folder}.png"
-    overview, path = out / folder / "overview.png", out / name
-    try:
-        if not path.exists() or path.stat().st_mtime_ns <= overview.stat().st_mtime_ns:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, thumbnail(overview.read_bytes()))
-    except (OSError, SyntaxError) as error:  # Pillow's word for a broken PNG is SyntaxError
-        log.warning("the overview of a loop has no thumbnail: %s", type(error).__name__)
-        return None
-    return name
 
 
 def write_gallery(out: Path, analysed: Mapping[str, int]) -> dict[str, list[Pictured]]:
