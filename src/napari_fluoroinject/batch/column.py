@@ -81,7 +81,7 @@ class Column:
     name
         With its unit at the end.
     kind
-        `category` is text of few values, dictionary-encoded in Parquet.
+        `category` is text of few values, dictionary-encoded in Parquet; none looks like a number.
     meaning
         What it says, and what its absence says.
     origin

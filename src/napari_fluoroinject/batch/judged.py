@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, get_args
 
+from napari_fluoroinject.analysis.looks import words
 from napari_fluoroinject.model.likeness import LIKENESSES
 from napari_fluoroinject.model.procedure import WarningId
 
@@ -62,10 +63,9 @@ def _cannot_judge(summary: Summary) -> set[str]:
 
 def _pattern(summary: Summary, name: str) -> Judged:
     """Patterns that could not be judged for one reason share a sentence."""
-    words = name.replace("_", " ")
     for text in _reasons(summary):
         names, mark, _ = text.partition(": not judged (")
-        if mark and words in names.split(", "):
+        if mark and words(name) in names.split(", "):
             return "not_judged"
     return "not_raised" if summary["assessable"]["frames"] else "not_judged"
 
@@ -134,9 +134,9 @@ _RULES: dict[str, Callable[[Summary], Judged]] = {
 }
 
 
-def _said(summary: Summary, words: str) -> str | None:
+def _said(summary: Summary, warning: str) -> str | None:
     """What stands behind the words of a warning among the reasons; None where nothing does."""
-    told = re.compile(rf"{words}: (.*)", re.DOTALL)
+    told = re.compile(rf"{warning}: (.*)", re.DOTALL)
     found = (told.fullmatch(text) for text in _reasons(summary))
     return next((one[1] for one in found if one), None)
 

@@ -16,6 +16,12 @@ STATES = (
     ("failed", "it could not be analysed; failure_reason says why"),
     ("set_aside", "tried too often; a later run leaves it alone; failure_reason says why"),
 )
+_FAULTS = (
+    ("refused", "the loop: it cannot be read or analysed"),
+    ("storage", "the disk: the results could not be written, or the files not be read"),
+    ("broken", "the analysis: it went wrong, or past its limit of time or memory"),
+    ("killed", "the process: something ended it"),
+)
 SIDES = (("left", "left"), ("right", "right"), ("bilateral", "both"))
 _INTENSITIES = (
     ("linear", "proportional to the beam's intensity"),
@@ -88,6 +94,14 @@ IDENTITY = (
         "Why there are no results; empty where there are",
         lambda r: r.lost or r.ended.reason,
     ),
+    Column(
+        name="fault",
+        kind="category",
+        meaning="What failed",
+        origin="journal",
+        take=lambda r: r.ended.fault,
+        values=_FAULTS,
+    ),
     _of_journal(
         "study_instance_uid",
         "Study Instance UID, as far as it is known",
@@ -111,7 +125,7 @@ IDENTITY = (
         origin="summary.json: procedure, else journal",
         take=_procedure,
     ),
-    told("level", "category", "level", "Level as it was said, for example L4-L5; never guessed"),
+    told("level", "text", "level", "Level as it was said, for example L4-L5; never guessed"),
     told("side", "category", "side", "Side as it was said; never guessed", values=SIDES),
 )
 """Which loop it is, and how it ended."""
@@ -184,6 +198,6 @@ SOURCE = (
         unit="deg",
     ),
     told("laterality", "category", "source.laterality", "Side that the file records"),
-    told("body_part", "category", "source.body_part", "Body part that the file records"),
+    told("body_part", "text", "source.body_part", "Body part that the file records"),
 )
 """The picture."""

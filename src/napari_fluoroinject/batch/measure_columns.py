@@ -26,7 +26,7 @@ MEASURE_COLUMNS = (
     told("view", "category", "measured.view", "The view in which; empty where it is not known"),
     told("value", "number", "measured.value", "Its value, in `unit`; empty where there is none"),
     told("sigma", "number", "measured.sigma", "1 sigma, in `unit`; empty where it is not known"),
-    told("unit", "category", "measured.unit", "UCUM unit of value and sigma"),
+    told("unit", "text", "measured.unit", "UCUM unit of value and sigma"),
     told("reason", "text", "measured.reason", "Why there is no value"),
 )
 """Every column of `measures.csv` and `measures.parquet`, in order."""

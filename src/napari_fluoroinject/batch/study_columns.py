@@ -115,13 +115,13 @@ PROVENANCE = (
     _number("binning", "integer", "Pixels along a side that made one of the analysis; empty = 1"),
     told(
         "decoder",
-        "category",
+        "text",
         "parameters.decoder",
         "What decoded the pixels; empty where nothing had to",
     ),
     told("backend", "category", "backend.name", "What computed it: reference, cpu or cuda"),
-    told("backend_device", "category", "backend.device", "On which device"),
-    told("backend_version", "category", "backend.version", "By which version of it"),
-    told("program_version", "category", "software.version", "Version of this program"),
+    told("backend_device", "text", "backend.device", "On which device"),
+    told("backend_version", "text", "backend.version", "By which version of it"),
+    told("program_version", "text", "software.version", "Version of this program"),
 )
 """How much was judged, and what made the result."""

@@ -11,6 +11,7 @@ from napari_fluoroinject import __version__
 from napari_fluoroinject.batch.journal import FileState
 from napari_fluoroinject.batch.order import JOB_FOLDER, LoopOrder
 from napari_fluoroinject.batch.state import inputs_of, results_of
+from napari_fluoroinject.batch.thumbnails import keep_thumbnail
 from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder, read_answer
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.disk import write_whole
@@ -166,6 +167,7 @@ def work_on(
     if results is None or told.folder.name != order.key:
         reason = "the results are not those of the loop that was ordered"
         return Answer(told=NotWorked(fault="broken", reason=reason), inputs=inputs)
+    keep_thumbnail(task.out, order.key)  # here, where there are many hands
     return Answer(told=told, inputs=inputs, summary_sha256=results[0], results_sha256=results[1])
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.batch.due import is_settled
 from napari_fluoroinject.batch.journal import Journal
+from napari_fluoroinject.batch.page import write_page
 from napari_fluoroinject.batch.plan import Plan, Planning, planned
 from napari_fluoroinject.batch.records import records
 from napari_fluoroinject.batch.run import BatchOutcome, Standing, Terms, run_batch
@@ -152,6 +153,8 @@ def batch_sources(
         told.progress("writing the tables", 1.0)
         site = request.site_procedures
         tabled = write_tables(wish.out, records(journal.ended(), wish.out, site=site))
+        told.progress("writing the page", 1.0)
+        write_page(wish.out)
     left_out = Counter[str]() if not plans else plans[0].left_out
     return BatchReport(outcome=outcome, left_out=left_out, tabled=tabled)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, log10
-from typing import TYPE_CHECKING
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 WIDTH_PX = 1000
 MOST_POINTS = 150
@@ -118,40 +115,40 @@ def draw_shares(shares: Sequence[tuple[str, int]], *, width_px: int = 220) -> st
     for name, count in shares:
         wide = width_px * count / whole
         if count:
-            parts.append(
-                f'<rect class="{escape(name)}" x="{_f(left)}" y="0" width="{_f(wide)}" height="14"/>'
-            )
+            kind, place = escape(name), f'x="{_f(left)}" width="{_f(wide)}"'
+            parts.append(f'<rect class="{kind}" {place} y="0" height="14"/>')
         left += wide
     return (
         f'<svg class="shares" width="{width_px}" height="14" viewBox="0 0 {width_px} 14" '
-        f'aria-hidden="true">{"".join(parts)}</svg>'
+        f'preserveAspectRatio="none" aria-hidden="true">{"".join(parts)}</svg>'
     )
 
 
 def _row(group: Group, *, top: float, end: float, unit: str) -> str:
     middle = top + _ROW_PX / 2
     numbers = five_numbers(group.values)
-    told = _told(group, numbers, unit)
+    count = f"n = {len(group.values)} of {group.of}"
     parts = [
-        f"<g><title>{escape(told)}</title>",
-        f'<text class="name" x="{_f(_LEFT_PX - 12)}" y="{_f(middle + 5)}">{escape(group.name)}</text>',
-        f'<text class="count" x="{_f(WIDTH_PX - _RIGHT_PX + 14)}" y="{_f(middle + 5)}">'
-        f"n = {len(group.values)} of {group.of}</text>",
+        f"<g><title>{escape(_told(group, numbers, unit))}</title>",
+        _words("name", _LEFT_PX - 12, middle + 5, group.name),
+        _words("count", WIDTH_PX - _RIGHT_PX + 14, middle + 5, count),
     ]
     if numbers is not None and len(group.values) >= FEWEST_IN_BOX:
         parts.append(_box(numbers, middle, end))
     if len(group.values) <= MOST_POINTS:
         parts += [
-            f'<circle class="point" cx="{_f(_x(value, end))}" cy="{_f(middle + _aside(k))}" r="2.6"/>'
+            f'<circle class="point" cx="{_f(_x(value, end))}" '
+            f'cy="{_f(middle + _aside(k))}" r="2.6"/>'
             for k, value in enumerate(sorted(group.values))
         ]
     if group.reference is not None:
-        x = _x(group.reference, end)
-        parts.append(
-            f'<path class="reference" d="M{_f(x)} {_f(middle - 16)}V{_f(middle + 16)}'
-            f'M{_f(x - 5)} {_f(middle - 16)}H{_f(x + 5)}M{_f(x - 5)} {_f(middle + 16)}H{_f(x + 5)}"/>'
-        )
+        x, low = _f(_x(group.reference, end) - 5), _f(middle - 16)
+        parts.append(f'<path class="reference" d="M{x} {low}h10m-5 0v32m-5 0h10"/>')
     return "".join([*parts, "</g>"])
+
+
+def _words(kind: str, x: float, y: float, text: str) -> str:
+    return f'<text class="{kind}" x="{_f(x)}" y="{_f(y)}">{escape(text)}</text>'
 
 
 def _box(numbers: FiveNumbers, middle: float, end: float) -> str:
@@ -173,9 +170,9 @@ def _axis(end: float, step: float, bottom: float, unit: str) -> str:
     for k in range(round(end / step) + 1):
         x = _x(k * step, end)
         parts.append(f'<path class="grid" d="M{_f(x)} {_f(_TOP_PX)}V{_f(bottom)}"/>')
-        parts.append(f'<text class="tick" x="{_f(x)}" y="{_f(bottom + 18)}">{k * step:g}</text>')
+        parts.append(_words("tick", x, bottom + 18, f"{k * step:g}"))
     half = (_LEFT_PX + WIDTH_PX - _RIGHT_PX) / 2
-    parts.append(f'<text class="tick" x="{_f(half)}" y="{_f(bottom + 38)}">{escape(unit)}</text>')
+    parts.append(_words("tick", half, bottom + 38, unit))
     return "".join(parts)
 
 
@@ -183,9 +180,10 @@ def _told(group: Group, numbers: FiveNumbers | None, unit: str) -> str:
     if numbers is None:
         return f"{group.name}: no value, of {group.of}"
     said = (
-        f"{group.name}: n = {len(group.values)} of {group.of}, median {numbers.middle:.4g} {unit}, "
-        f"quartiles {numbers.lower:.4g} to {numbers.upper:.4g}, 5 to 95 %: {numbers.low:.4g} to "
-        f"{numbers.high:.4g}"
+        f"{group.name}: n = {len(group.values)} of {group.of}, "
+        f"median {numbers.middle:.4g} {unit}, "
+        f"quartiles {numbers.lower:.4g} to {numbers.upper:.4g}, "
+        f"5 to 95 %: {numbers.low:.4g} to {numbers.high:.4g}"
     )
     return said if group.reference is None else f"{said}; reference {group.reference:.4g}"
 
