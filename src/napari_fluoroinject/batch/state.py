@@ -65,7 +65,8 @@ def results_of(folder: Path) -> tuple[str, str] | None:
 def is_current(order: LoopOrder, ended: Ended, *, out: Path, version: str) -> bool:
     """Whether nothing has changed since a loop ended: request, program, files, results.
 
-    Files of the same size and time are the same; of others the content decides.
+    Files of the same size and time are the same; of others the content decides. Of a loop that
+    took its worker with it no files are known: it counts as it was.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def is_current(order: LoopOrder, ended: Ended, *, out: Path, version: str) -> bo
     """
     if (ended.request, ended.version) != (request_digest(order.asked), version):
         return False
-    if not (order.origin is not None and order.origin == ended.origin):
+    known = order.origin is not None and order.origin == ended.origin
+    if ended.inputs and not known:
         with suppress(OSError):
             if not _same_inputs(order, ended.inputs):
                 return False
