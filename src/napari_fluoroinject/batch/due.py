@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.batch.order import LoopOrder, Unplanned
-from napari_fluoroinject.batch.state import is_current, same_loop
+from napari_fluoroinject.batch.state import content_of, is_current, same_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,6 +28,14 @@ class Kept(NamedTuple):
     twice: bool = False
 
 
+class Repeated(NamedTuple):
+    """An order whose loop was ordered before: hashes of its files, or why there are none."""
+
+    order: LoopOrder
+    content: tuple[str, ...] | None
+    fault: str = ""
+
+
 Planned = LoopOrder | Unplanned | Kept
 
 
@@ -38,8 +46,12 @@ class Plan(Protocol):
         """Give one after another; called in one thread, that which opened it and closes it."""
         ...
 
-    def ended(self, key: str) -> None:
-        """Hear that the work on a loop has ended; called in any thread."""
+    def ended(self, order: LoopOrder) -> None:
+        """Hear that an order's files are needed no more; called in any thread."""
+        ...
+
+    def stop(self) -> None:
+        """Wait for nothing any more: no further order is wanted; called in any thread."""
         ...
 
     def close(self) -> None:
@@ -100,7 +112,7 @@ class Due:
         self._plan: Plan | None = None
         self._ready: Queue[Planned] = Queue(most)
         self._seen: set[bytes] = set()
-        self._twice: list[LoopOrder] = []
+        self._twice: list[Repeated] = []
         self._stop = threading.Event()
         self._over = threading.Event()
         self._error: BaseException | None = None
@@ -124,24 +136,26 @@ class Due:
         except Empty:
             return None
 
-    def ended(self, key: str) -> None:
-        """Tell the plan that the work on a loop has ended.
+    def ended(self, order: LoopOrder) -> None:
+        """Tell the plan that an order's files are needed no more.
 
         Parameters
         ----------
-        key
-            Of its order.
+        order
+            Whose work has ended.
         """
         if self._plan is not None:
-            self._plan.ended(key)
+            self._plan.ended(order)
 
-    def repeated(self) -> list[LoopOrder]:
+    def repeated(self) -> list[Repeated]:
         """Orders whose loop was ordered before: to be judged when the work is over."""
         return self._twice
 
     def close(self) -> None:
         """Plan no further."""
         self._stop.set()
+        if self._plan is not None:
+            self._plan.stop()
         self._thread.join()
 
     def check(self) -> None:
@@ -159,6 +173,8 @@ class Due:
         try:
             with closing(self._opening()) as plan:
                 self._plan = plan
+                if self._stop.is_set():
+                    plan.stop()
                 for one in plan:
                     if self._stop.is_set():
                         break
@@ -183,14 +199,18 @@ class Due:
             return one
         key = one.key.encode()
         if key in self._seen:
-            self._twice.append(one)
+            self._twice.append(_repeated(one))  # its files may be gone when it is judged
+            self.ended(one)
             return None
         self._seen.add(key)
         ended = is_settled(one, self._journal, out=self._out, retry=self._retry)
-        return one if ended is None else Kept(one, ended)
+        if ended is None:
+            return one
+        self.ended(one)
+        return Kept(one, ended)
 
 
-def judged_twice(orders: Iterable[LoopOrder], journal: Journal) -> list[Kept | Unplanned]:
+def judged_twice(orders: Iterable[Repeated], journal: Journal) -> list[Kept | Unplanned]:
     """Tell copies of a loop from other loops of the same UID.
 
     Parameters
@@ -200,15 +220,22 @@ def judged_twice(orders: Iterable[LoopOrder], journal: Journal) -> list[Kept | U
     journal
         In which that ended.
     """
-    return [_judged_twice(order, journal.last(order.key)) for order in orders]
+    return [_judged_twice(one, journal.last(one.order.key)) for one in orders]
 
 
-def _judged_twice(order: LoopOrder, ended: Ended | None) -> Kept | Unplanned:
+def _repeated(order: LoopOrder) -> Repeated:
     try:
-        if ended is not None and same_loop(order, ended):
-            return Kept(order, ended, twice=True)
+        return Repeated(order, content_of(order))
     except OSError as error:
-        return Unplanned(source=order.source, reason=f"cannot be read: {error.strerror}")
+        return Repeated(order, None, f"cannot be read: {error.strerror}")
+
+
+def _judged_twice(one: Repeated, ended: Ended | None) -> Kept | Unplanned:
+    order = one.order
+    if one.content is None:
+        return Unplanned(source=order.source, reason=one.fault)
+    if ended is not None and same_loop(one.content, ended):
+        return Kept(order, ended, twice=True)
     return Unplanned(
         source=order.source,
         reason="seen another loop of the same SOP Instance UID, of other content or not read; "

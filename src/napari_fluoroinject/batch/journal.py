@@ -11,14 +11,14 @@ import logging
 import os
 import threading
 import zlib
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_fluoroinject.batch.order import JOB_FOLDER
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.disk import fsync, lock
-from napari_fluoroinject.spool.private import make_private
+from napari_fluoroinject.spool.private import make_private, tighten_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +30,7 @@ State = Literal["done", "failed", "set_aside", "again"]
 """Results are there; none can be made; tried too often; the process was lost and it goes again."""
 ENDS = ("done", "failed", "set_aside")
 NAME = "journal"
+_SCHEMA = "fluoroinject-batch/1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +108,7 @@ class Journal:
     Raises
     ------
     StorageError
-        Another batch holds it, or it cannot be written.
+        Another batch holds it, it is of another schema, or it cannot be written.
     """
 
     def __init__(self, out: Path) -> None:
@@ -117,15 +118,18 @@ class Journal:
         self._turn = threading.Lock()
         self._at: dict[str, int] = {}
         self._tries: dict[str, int] = {}
-        try:
-            out.mkdir(parents=True, exist_ok=True)
-            make_private(self.path.parent)
-            self._file = self.path.open("a+b", buffering=0)
-            self._hold()
-            self._lines = self.path.open("rb")
-            self._read()
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
+        with ExitStack() as opened:
+            try:
+                out.mkdir(parents=True, exist_ok=True)
+                make_private(self.path.parent)
+                self._file = opened.enter_context(self.path.open("a+b", buffering=0))
+                tighten_file(self.path)
+                self._hold()
+                self._lines = opened.enter_context(self.path.open("rb"))
+                self._read()
+            except OSError as error:
+                raise _unwritable(self.path, error) from error
+            self._opened = opened.pop_all()
 
     def __enter__(self) -> Journal:
         return self
@@ -141,8 +145,7 @@ class Journal:
 
     def close(self) -> None:
         """Let go of it."""
-        self._lines.close()
-        self._file.close()
+        self._opened.close()
 
     def last(self, key: str) -> Ended | None:
         """Return how the loop ended; None where it did not.
@@ -197,7 +200,6 @@ class Journal:
         try:
             lock(self._file)
         except (BlockingIOError, PermissionError) as error:
-            self._file.close()
             raise StorageError(
                 f"{self.path.parent.parent}: another batch is writing there; expected one at a "
                 "time: wait for its end, or name another folder"
@@ -208,20 +210,29 @@ class Journal:
 
     def _read(self) -> None:
         if self.path.stat().st_size == 0:
-            self._write(_line({"schema": "fluoroinject-batch/1"}))
+            self._write(_line({"schema": _SCHEMA}))
             fsync(self.path.parent)
         at, line = 0, b"\n"
         for line in self._lines:
             ended = _ended(line)
             if ended is not None:
                 self._take(ended, at)
-            elif _told(line) is None and line != b"\n":
+            elif told := _told(line):
+                self._check_schema(told)
+            elif line != b"\n":
                 self.damaged += 1
             at += len(line)
         if not line.endswith(b"\n"):  # torn: what comes next begins a line of its own
             self._write(b"\n")
         if self.damaged:
             log.warning("%d damaged lines of the journal are left out", self.damaged)
+
+    def _check_schema(self, told: dict[str, Any]) -> None:
+        if told.get("schema") != _SCHEMA:
+            raise StorageError(
+                f"{self.path}: seen a journal of schema {told.get('schema')!r}; expected "
+                f"{_SCHEMA}: go on with the version of this program that began the batch"
+            )
 
     def _take(self, ended: Ended, at: int) -> None:
         if ended.state in ENDS:
@@ -250,7 +261,9 @@ def _ended(line: bytes) -> Ended | None:
     told = _told(line)
     if told is None or "key" not in told:
         return None
-    return Ended(**told | {"inputs": tuple(FileState(**one) for one in told["inputs"])})
+    with suppress(KeyError, TypeError):
+        return Ended(**told | {"inputs": tuple(FileState(**one) for one in told["inputs"])})
+    return None
 
 
 def _unwritable(path: Path, error: OSError) -> StorageError:

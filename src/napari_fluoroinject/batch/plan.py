@@ -6,17 +6,20 @@ import json
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.batch.fetch import Patience
 from napari_fluoroinject.batch.headers import gather
 from napari_fluoroinject.batch.manifest import is_manifest, lines_of
 from napari_fluoroinject.batch.order import JOB_FOLDER, LoopOrder, Unplanned
+from napari_fluoroinject.batch.remote import Fetching, Remote
 from napari_fluoroinject.batch.study import Known, orders_of
 from napari_fluoroinject.batch.wishes import Line, check_request
 from napari_fluoroinject.confined.asked import asked_of, request_from
+from napari_fluoroinject.endpoints.landing import scratch
 from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.sources import Progress, is_remote, silent
@@ -53,6 +56,8 @@ class Planning:
         study is not fetched again. Called with orders that have no files.
     progress
         Told of each step.
+    patience
+        How long an archive that does not answer is asked again.
     """
 
     settings: Settings
@@ -60,6 +65,7 @@ class Planning:
     associations: int = 2
     done: Callable[[LoopOrder], bool] = _never
     progress: Progress = silent
+    patience: Patience = field(default_factory=Patience)
 
 
 def planned(sources: Sequence[str], request: AnalysisRequest, how: Planning) -> Plan:
@@ -108,6 +114,23 @@ class Plan(Closing):
         self._remote: list[Line] = []
         self._lines = lru_cache(_LINES_KEPT)(self._line)
         self._index = self._stack.enter_context(Gathering(how.out / JOB_FOLDER / INDEX))
+        # what a killed run has fetched goes now, whatever this one is to fetch
+        private = self._stack.enter_context(scratch(how.out / JOB_FOLDER))
+        self._known = Known(
+            settings=how.settings,
+            line=self._lines,
+            studies_of=self._index.studies_of,
+            twins=self._index.twins,
+            skipped=self.left_out,
+        )
+        fetching = Fetching(
+            scratch=private,
+            associations=how.associations,
+            done=how.done,
+            patience=how.patience,
+        )
+        self._distant = Remote(fetching, self._index, self._known)
+        self._stack.callback(self._distant.close)
         self._told = self._all(sources)
         self._base_number: int | None = None
 
@@ -119,14 +142,21 @@ class Plan(Closing):
         """Return the next order, or what cannot be planned."""
         return next(self._told)
 
-    def ended(self, key: str) -> None:
-        """Tell that the work on a loop has ended: what was fetched for it alone may go.
+    def ended(self, order: LoopOrder) -> None:
+        """Hear that an order's files are needed no more: what was fetched for it alone goes.
+
+        To be called for each order, in any thread, also for one that was not worked on.
 
         Parameters
         ----------
-        key
-            Of its order.
+        order
+            As it was given.
         """
+        self._distant.ended(order)
+
+    def stop(self) -> None:
+        """Wait for no fetch and for no room any more; called in any thread."""
+        self._distant.stop()
 
     def close(self) -> None:
         """Remove what was fetched, and let go of the index."""
@@ -136,15 +166,10 @@ class Plan(Closing):
     def _all(self, sources: Sequence[str]) -> Generator[LoopOrder | Unplanned, None, None]:
         yield from self._gathered(sources)
         self.studies = self._index.count_studies()
-        known = Known(
-            settings=self._how.settings,
-            line=self._lines,
-            studies_of=self._index.studies_of,
-            twins=self._index.twins,
-            skipped=self.left_out,
-        )
         for study in self._index.studies():
-            yield from orders_of(self._index.files(study), known)
+            yield from orders_of(self._index.files(study), self._known)
+        for line in self._remote:
+            yield from self._distant.orders(line, self._number(line))
 
     def _gathered(self, sources: Sequence[str]) -> Iterator[Unplanned]:
         """Look at every header that lies here; what lies elsewhere is put by."""

@@ -5,6 +5,7 @@ Between the processes go orders and answers of one line of JSON each.
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -36,8 +37,9 @@ _QUIET: dict[str, Any] = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.comm.timeouts.connect": "10s",
-    "logging": {"distributed": "critical", "distributed.worker": "critical"},
 }
+_LOGGERS = ("distributed", "distributed.client", "distributed.nanny", "bokeh", "tornado")
+_STARTS = 2
 
 
 class DaskPool:
@@ -139,12 +141,28 @@ def local_pool(workers: int) -> DaskPool:
     ------
     BackendUnavailableError
         Dask is not installed.
+    UnreachableError
+        They cannot be started.
     """
     _require()
+    for left in reversed(range(_STARTS)):
+        stack = ExitStack()
+        try:
+            return DaskPool(_local_client(workers, stack), stack)
+        except (OSError, RuntimeError, TimeoutError) as error:
+            stack.close()
+            if not left:
+                raise UnreachableError(
+                    f"the workers on this machine could not be started ({error}); what was done "
+                    "is kept: give the same command again, with fewer --workers where it is busy"
+                ) from error
+    raise AssertionError("it starts at least once")
+
+
+def _local_client(workers: int, stack: ExitStack) -> Client:
     import dask
     from distributed import Client, LocalCluster
 
-    stack = ExitStack()
     with dask.config.set(_QUIET):
         cluster = stack.enter_context(
             LocalCluster(
@@ -156,11 +174,11 @@ def local_pool(workers: int) -> DaskPool:
                 worker_dashboard_address=None,
                 memory_limit=WORKER_BYTES,
                 security=True,
+                silence_logs=logging.CRITICAL,
                 preload="napari_fluoroinject.batch.pool",
             )
         )
-        client = stack.enter_context(Client(cluster))
-    return DaskPool(client, stack)
+        return stack.enter_context(Client(cluster, set_as_default=False))
 
 
 def pool_at(address: str, *, out: Path, sources: Sequence[Path], token: str) -> DaskPool:
@@ -212,7 +230,8 @@ def pool_at(address: str, *, out: Path, sources: Sequence[Path], token: str) -> 
 
 
 def dask_setup(_: Any) -> None:
-    """Let a worker of ours leave Ctrl-C to the client: Dask calls this where a worker begins."""
+    """Let a worker of ours leave Ctrl-C and words to the client: called where one begins."""
+    _hush()
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -225,6 +244,13 @@ def _require() -> None:
             'Dask is not installed: pip install "napari-fluoroinject[batch]", or give --workers 0 '
             "for one loop after another in this process"
         ) from error
+    _hush()
+
+
+def _hush() -> None:
+    """Dask tells every death of a worker at length; the batch tells what became of the loop."""
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _check_workers(client: Client, *, out: Path, sources: Sequence[Path], token: str) -> None:

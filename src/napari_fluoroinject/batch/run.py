@@ -284,7 +284,7 @@ class _Run:
                 return
         self.journal.note(ended)
         if ended.state != "again":
-            self.due.ended(order.key)
+            self.due.ended(order)
         if ended.state == "again":
             self.again.appendleft(order)
         elif ended.state == "done":

@@ -65,7 +65,8 @@ def results_of(folder: Path) -> tuple[str, str] | None:
 def is_current(order: LoopOrder, ended: Ended, *, out: Path, version: str) -> bool:
     """Whether nothing has changed since a loop ended: request, program, files, results.
 
-    Files of the same size and time are the same; of others the content decides.
+    Files of the same size and time are the same; of others the content decides. Of a loop that
+    took its worker with it no files are known: it counts as it was.
 
     Parameters
     ----------
@@ -78,7 +79,8 @@ def is_current(order: LoopOrder, ended: Ended, *, out: Path, version: str) -> bo
     """
     if (ended.request, ended.version) != (request_digest(order.asked), version):
         return False
-    if not (order.origin is not None and order.origin == ended.origin):
+    known = order.origin is not None and order.origin == ended.origin
+    if ended.inputs and not known:
         with suppress(OSError):
             if not _same_inputs(order, ended.inputs):
                 return False
@@ -87,16 +89,28 @@ def is_current(order: LoopOrder, ended: Ended, *, out: Path, version: str) -> bo
     return results_of(out / ended.key) == (ended.summary_sha256, ended.results_sha256)
 
 
-def same_loop(order: LoopOrder, ended: Ended) -> bool:
-    """Whether the files of an order hold, byte for byte, the loop that ended.
+def content_of(order: LoopOrder) -> tuple[str, ...]:
+    """Return the hashes of an order's own files.
 
     Raises
     ------
     OSError
         One cannot be read.
     """
-    before = sorted(one.sha256 for one in ended.inputs if not one.beside)
-    return before == sorted(_state(path, beside=False).sha256 for path in order.paths)
+    return tuple(sorted(_state(path, beside=False).sha256 for path in order.paths))
+
+
+def same_loop(content: tuple[str, ...], ended: Ended) -> bool:
+    """Whether files hold, byte for byte, the loop that ended.
+
+    Parameters
+    ----------
+    content
+        Of the files, as `content_of` gives it.
+    ended
+        How the work on the loop ended.
+    """
+    return content == tuple(sorted(one.sha256 for one in ended.inputs if not one.beside))
 
 
 def _same_inputs(order: LoopOrder, before: Iterable[FileState]) -> bool:

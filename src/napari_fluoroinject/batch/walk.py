@@ -83,7 +83,5 @@ def _below(
         if not is_folder:
             if path.is_file():
                 yield path
-        elif path.resolve() == own:
-            skipped[RESULTS] += 1
-        else:
+        elif path.resolve() != own:
             yield from _below(path, own, skipped)

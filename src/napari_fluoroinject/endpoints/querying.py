@@ -22,7 +22,12 @@ from napari_fluoroinject.endpoints.dimse import (
     refusal,
     status_of,
 )
-from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
+from napari_fluoroinject.errors import (
+    EndpointError,
+    RefusedError,
+    TooManyError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,6 +48,8 @@ MOST_ANSWERS = 10_000
 """To all that is asked on one association; whoever has more is asked for less."""
 QUERY_S = 60.0
 """For one query, first answer to last."""
+OUT_OF_RESOURCES = 0xA700
+"""Of C-FIND (PS3.4 table C.4-1): some archives say so where they have too many answers."""
 _LEVELS: tuple[Level, ...] = ("STUDY", "SERIES", "IMAGE")
 _UNIQUE = {
     "STUDY": "StudyInstanceUID",
@@ -90,8 +97,8 @@ def answers(
     UnreachableError, RefusedError
         Nobody answers, or the query fails, is cancelled, breaks off or does not end in time:
         never an empty answer.
-    EndpointError
-        More than `MOST_ANSWERS`.
+    TooManyError
+        More than `MOST_ANSWERS`, or than the peer has resources for.
     """
     with associated(peer, [build_context(model)]) as association:
         return list(_Asking(peer, association, model, time_s=time_s).ask(identifier))
@@ -210,6 +217,11 @@ class _Asking:
                     )
                 self._count_one()
                 yield answer
+            elif status == OUT_OF_RESOURCES:
+                raise TooManyError(
+                    f"{peer} refused C-FIND for want of resources (status 0x{status:04X}); ask "
+                    "for less: a study or a range of dates"
+                )
             elif status != SUCCESS:
                 raise refusal(response, peer=peer, request="C-FIND")
 
@@ -240,7 +252,7 @@ class _Asking:
         self._count += 1
         if self._count > MOST_ANSWERS:
             self._cancel()
-            raise EndpointError(
+            raise TooManyError(
                 f"{self._peer} has more than {MOST_ANSWERS} answers; ask for less: a patient, a "
                 "study or a range of dates"
             )

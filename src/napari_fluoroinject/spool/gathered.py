@@ -33,7 +33,9 @@ CREATE TABLE files (
 CREATE INDEX by_study ON files (study);
 CREATE INDEX by_sop ON files (sop);
 CREATE INDEX by_line ON files (line);
-CREATE TABLE fetched (study TEXT PRIMARY KEY, state TEXT NOT NULL, keys TEXT NOT NULL);
+CREATE TABLE fetched (
+    study TEXT NOT NULL, wish TEXT NOT NULL, state TEXT NOT NULL, orders TEXT NOT NULL,
+    PRIMARY KEY (study, wish));
 """
 
 
@@ -216,17 +218,29 @@ class Gathering(Closing):
             )
         )
 
-    def remember_fetched(self, study: str, *, state: str, keys: tuple[str, ...]) -> None:
-        """Keep which loops a study had when an archive told this state of it."""
-        with self._database:
-            self._database.execute(
-                "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?)", (study, state, " ".join(keys))
-            )
+    def remember_fetched(self, study: str, wish: str, *, state: str, orders: str) -> None:
+        """Keep what was planned of a study that an archive told of.
 
-    def fetched(self, study: str, *, state: str) -> tuple[str, ...] | None:
-        """Return the loops of a study in that state; None = it was never fetched so."""
-        told = self._one("SELECT keys FROM fetched WHERE study = ? AND state = ?", study, state)
-        return None if told is None else tuple(str(told).split())
+        Parameters
+        ----------
+        study
+            Its UID.
+        wish
+            What was asked for: another wish does not replace it.
+        state, orders
+            What the archive told of the study, and what was planned of that, as texts.
+        """
+        self._database.execute(
+            "INSERT OR REPLACE INTO fetched VALUES (?, ?, ?, ?)", (study, wish, state, orders)
+        )
+        self._database.commit()
+
+    def fetched(self, study: str, wish: str) -> tuple[str, str] | None:
+        """Return the state and the orders of a study as they were kept; None = they were not."""
+        row = self._database.execute(
+            "SELECT state, orders FROM fetched WHERE study = ? AND wish = ?", (study, wish)
+        ).fetchone()
+        return None if row is None else (str(row[0]), str(row[1]))
 
     def _either(
         self, before: int | None, was_named: bool, line: int, named: bool
