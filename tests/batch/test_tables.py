@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -71,6 +72,17 @@ def test_pandas_reads_the_same_frame_from_both_files(tmp_path, name):
     types = types_of(tmp_path, name)
     assert list(parquet) == list(types)
     assert {column: str(kind) for column, kind in parquet.dtypes.items()} == types
+
+
+def test_the_example_of_the_guide_works_as_it_stands(tmp_path, monkeypatch):
+    guide = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", guide, flags=re.MULTILINE | re.DOTALL)
+    batch(tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    exec(compile(code, "batch.md", "exec"), names)
+    pd.testing.assert_frame_equal(names["frame"], names["same"], check_categorical=False)
+    assert names["judged"].sum() == len(names["lumbar"])
 
 
 def test_every_loop_is_a_row_and_what_is_unknown_is_empty(tmp_path):
