@@ -73,8 +73,8 @@ def measure(run: str, folder: Path) -> None:
         f"{run}: {orders} orders of {studies} studies; processor time a file: "
         f"{1000 * (first or 0) / orders:.2f} ms until the first, {1000 * whole / orders:.2f} ms "
         "in all; "
-        f"{peak_mb() - memory} MB of memory more than before; {size / orders:.0f} bytes of index a "
-        "file"
+        f"{peak_mb() - memory} MB of memory more than before; "
+        f"{size / orders:.0f} bytes of index a file"
     )
 
 
