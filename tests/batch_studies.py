@@ -9,7 +9,7 @@ import pydicom
 from dose_reports import dose_report, plane, scope
 
 from napari_fluoroinject.batch.order import LoopOrder, Unplanned
-from napari_fluoroinject.batch.plan import Planning, planned
+from napari_fluoroinject.batch.plan import Plan, Planning, planned
 from napari_fluoroinject.phantom import PhantomSettings
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.workflow import AnalysisRequest, make_phantom_files
@@ -98,13 +98,19 @@ def plan(
     out: Path, *sources: Path | str, settings: Settings | None = None, **asked: object
 ) -> tuple[list[LoopOrder], list[Unplanned], dict[str, int]]:
     """Plan these sources; returns orders, what is unplanned, and what was left out."""
-    how = Planning(settings=settings or Settings(), out=out)
-    request = AnalysisRequest(**asked)
-    with planned([str(one) for one in sources], request, how) as told:
+    with opened(out, *sources, settings=settings, **asked) as told:
         every = list(told)
         left_out = dict(told.left_out)
     orders = [one for one in every if isinstance(one, LoopOrder)]
     return orders, [one for one in every if isinstance(one, Unplanned)], left_out
+
+
+def opened(
+    out: Path, *sources: Path | str, settings: Settings | None = None, **asked: object
+) -> Plan:
+    """Open the plan of these sources."""
+    how = Planning(settings=settings or Settings(), out=out)
+    return planned([str(one) for one in sources], AnalysisRequest(**asked), how)
 
 
 def copy(path: Path, to: Path) -> Path:

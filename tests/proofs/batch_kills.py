@@ -1,7 +1,7 @@
 """kill -9 in a batch at random moments: `python -m tests.proofs.batch_kills [--kills 50]`.
 
-Each round is a batch of small phantom loops into an empty folder: in turn on local workers, and on
-a cluster of its own (scheduler and workers as programs of their own). Killed are Dask workers,
+Each round is a batch of small phantom loops into an empty folder: in turn on a cluster of its own
+(scheduler and workers as programs of their own), and on local workers. Killed are Dask workers,
 the processes that analyse in them, the scheduler, and the client with all that is its own; then
 the same command is given again, until the batch is complete. All bytes of the results are then
 held against those of a batch that nobody disturbed.
@@ -35,7 +35,9 @@ WORKERS = 2
 PROCEDURE = "mbb_lumbar"
 _OWN = ".fluoroinject-batch"
 _ANALYSIS = "napari_fluoroinject.confined.worker"
-_EARLIEST_S, _LATEST_S = 0.5, 5.0
+_EARLIEST_S, _LATEST_S = 0.5, 6.0
+_AT_ONCE = 10
+"""Kills of one round at most, so that there is a cluster in every other ten."""
 _MOST_RUNS = 400
 
 
@@ -121,6 +123,7 @@ def digests(out: Path) -> dict[str, str]:
 def disturbed(loops: Path, out: Path, kills: Kills, *, cluster: Cluster | None) -> Counter[str]:
     """Run a batch to its end, killing while there are kills left; what the runs came to."""
     ends: Counter[str] = Counter()
+    last = max(0, kills.left - _AT_ONCE)
     for _ in range(_MOST_RUNS):
         where = ("--workers", str(WORKERS))
         if cluster is not None:
@@ -129,7 +132,7 @@ def disturbed(loops: Path, out: Path, kills: Kills, *, cluster: Cluster | None) 
         # what random kills set aside is no poison: whoever looks into it gives it another chance
         more = ("--retry",) if ends["with loops set aside"] else ()
         client = start(command(loops, out, *where, *more), out.with_suffix(".txt"))
-        while client.poll() is None and kills.left > 0:
+        while client.poll() is None and kills.left > last:
             time.sleep(kills.choose.uniform(_EARLIEST_S, _LATEST_S))
             _kill_one(client, kills, cluster)
         status = client.wait()
@@ -220,7 +223,7 @@ def prove(kills: Kills, *, loops: int, size: int, folder: Path) -> Table:
     other, missing, surplus, twice, states = [], [], [], [], Counter[str]()
     while kills.left > 0:
         out = folder / f"round{rounds}"
-        cluster = Cluster(folder=folder) if rounds % 2 else None
+        cluster = None if rounds % 2 else Cluster(folder=folder)
         try:
             ends += disturbed(folder / "in", out, kills, cluster=cluster)
         finally:

@@ -245,7 +245,9 @@ def _asking(
 
 def _source(text: str, path: Path, settings: Settings) -> str:
     here = path.absolute().parent / text
-    if not here.exists() and is_remote(text, settings):
+    name, _, query = text.partition("?")
+    elsewhere = name in settings.endpoints or "://" in name or "=" in query
+    if elsewhere and not here.exists() and is_remote(text, settings):
         return text
     if is_manifest(str(here)):
         raise _FaultError(

@@ -133,7 +133,11 @@ def sees(out: Path, token: str) -> bool:
 
 
 def work_on(
-    task: Task, worker: WarmWorker, *, stopping: Callable[[], bool] = lambda: False
+    task: Task,
+    worker: WarmWorker,
+    *,
+    decoded: Path | None = None,
+    stopping: Callable[[], bool] = lambda: False,
 ) -> Answer:
     """Analyse the loop of a task.
 
@@ -143,6 +147,8 @@ def work_on(
         Which, and within which limits.
     worker
         The process for it.
+    decoded
+        A folder in which its frames were decoded ahead; None = they were not.
     stopping
         Asked again and again: whether to stop.
 
@@ -160,7 +166,9 @@ def work_on(
     except OSError as error:
         reason = f"a file of the loop cannot be read: {error.strerror or type(error).__name__}"
         return Answer(told=NotWorked(fault="storage", reason=reason))
-    told = worker.work(_work_order(task), time_s=task.limits.time_s, stopping=stopping)
+    told = worker.work(
+        work_order(task, decoded=decoded), time_s=task.limits.time_s, stopping=stopping
+    )
     if isinstance(told, NotWorked):
         return Answer(told=told, inputs=inputs, deaths=int(told.lost))
     results = results_of(told.folder)
@@ -171,7 +179,18 @@ def work_on(
     return Answer(told=told, inputs=inputs, summary_sha256=results[0], results_sha256=results[1])
 
 
-def _work_order(task: Task) -> WorkOrder:
+def work_order(
+    task: Task, *, decoded: Path | None = None, decode_bytes: int | None = None
+) -> WorkOrder:
+    """Return what a process is told of a task.
+
+    Parameters
+    ----------
+    task, decoded
+        As `work_on`.
+    decode_bytes
+        Where it is set, frames are decoded into `decoded`, so many bytes at most, and no more.
+    """
     asked = task.order.asked
     return WorkOrder(
         paths=task.order.paths,
@@ -180,6 +199,8 @@ def _work_order(task: Task) -> WorkOrder:
         procedure=asked.get("procedure", ""),
         asked=asked,
         recover=False,
+        decoded=decoded,
+        decode_bytes=decode_bytes,
         memory_bytes=task.limits.memory_bytes,
         niceness=task.limits.niceness,
         limit_names=_LIMITS,

@@ -10,8 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.batch.ahead import DevicePool
 from napari_fluoroinject.batch.due import is_settled
 from napari_fluoroinject.batch.journal import Journal
+from napari_fluoroinject.batch.layout import WorkerPlace, devices_here, layout
+from napari_fluoroinject.batch.order import JOB_FOLDER
 from napari_fluoroinject.batch.page import write_page
 from napari_fluoroinject.batch.plan import Plan, Planning, planned
 from napari_fluoroinject.batch.records import records
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_fluoroinject.batch.order import LoopOrder
+    from napari_fluoroinject.compute.backend import Wish
     from napari_fluoroinject.settings import Settings
     from napari_fluoroinject.workflow import AnalysisRequest
 
@@ -146,7 +150,7 @@ def batch_sources(
             plans.append(planned(sources, request, how))
             return plans[0]
 
-        with closing(_pool(sources, wish, terms, told)) as pool:
+        with closing(_pool(sources, request.on, wish, terms, told)) as pool:
             outcome = run_batch(
                 opening, journal, pool, terms, watch=told.watch, stopping=told.stopping
             )
@@ -175,13 +179,25 @@ def workers_here(limits: Limits) -> int:
     return max(1, min(processors, pages // limits.memory_bytes))
 
 
-def _pool(sources: Sequence[str], wish: BatchWish, terms: Terms, told: Listeners) -> Pool:
+def _places(on: Wish, wish: BatchWish) -> tuple[WorkerPlace, ...]:
+    """Workers of this machine, where CUDA devices are wanted and there are any; else none."""
+    if wish.scheduler is not None or on not in ("auto", "cuda"):
+        return ()
+    return layout(on, wish.workers or workers_here(wish.limits), devices_here())
+
+
+def _pool(
+    sources: Sequence[str], on: Wish, wish: BatchWish, terms: Terms, told: Listeners
+) -> Pool:
     from napari_fluoroinject.batch.here import ThreadPool
     from napari_fluoroinject.batch.pool import local_pool, pool_at
 
     if wish.scheduler is None and wish.workers == 0:
         return ThreadPool(1)
     told.progress("starting workers", 0.0)
+    places = _places(on, wish)
+    if any(one.role == "decode" for one in places):
+        return DevicePool(places, terms.out / JOB_FOLDER)
     if wish.scheduler is None:
         pool = local_pool(wish.workers or workers_here(wish.limits))
     else:

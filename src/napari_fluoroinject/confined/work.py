@@ -37,6 +37,11 @@ class WorkOrder:
         does that once.
     memory_bytes, niceness
         Limits of the process.
+    decoded
+        A folder of frames that were decoded ahead; None = there is none.
+    decode_bytes
+        Where it is set, the frames are decoded into `decoded`, so many bytes at most, and no
+        more is done.
     limit_names
         What a person sets to change the limits of time and memory, for the reason of a failure.
     """
@@ -52,6 +57,8 @@ class WorkOrder:
     recover: bool = True
     memory_bytes: int
     niceness: int = 10
+    decoded: Path | None = None
+    decode_bytes: int | None = None
     limit_names: tuple[str, str] = ("service.time_limit_s", "service.memory_limit_mb")
 
     def text(self) -> str:
@@ -64,7 +71,8 @@ class WorkOrder:
         told = json.loads(line)
         told |= {name: tuple(map(Path, told[name])) for name in ("paths", "beside")}
         told["limit_names"] = tuple(told["limit_names"])
-        told |= {name: Path(told[name]) for name in ("out", "config") if told[name] is not None}
+        places = [name for name in ("out", "config", "decoded") if told[name] is not None]
+        told |= {name: Path(told[name]) for name in places}
         return cls(**told)
 
 

@@ -65,7 +65,7 @@ def _answer(order: WorkOrder) -> Worked | NotWorked:
 
 
 def work(order: WorkOrder) -> Worked:
-    """Analyse the loop, and bring its results to disk.
+    """Analyse the loop, and bring its results to disk; or decode it ahead of that.
 
     Raises
     ------
@@ -76,14 +76,21 @@ def work(order: WorkOrder) -> Worked:
     from napari_fluoroinject.sources import check_writable
     from napari_fluoroinject.spool.private import make_private
     from napari_fluoroinject.spool.store import file_sha256
-    from napari_fluoroinject.workflow import analyze_received
+    from napari_fluoroinject.workflow import analyze_received, decode_ahead
 
+    if order.decoded is not None and order.decode_bytes is not None:
+        decode_ahead(order.paths, order.decoded, most_bytes=order.decode_bytes)
+        return Worked(source_uid="", folder=order.decoded, warnings=0, files=())
     settings = Settings() if order.config is None else load_settings(order.config)
     make_private(order.out)
     if order.recover:
         check_writable(order.out)
     result = analyze_received(
-        order.paths, request_of(order, settings), out=order.out, beside=order.beside
+        order.paths,
+        request_of(order, settings),
+        out=order.out,
+        beside=order.beside,
+        decoded=order.decoded,
     )
     return Worked(
         source_uid=result.summary["source"]["sop_instance_uid"],
