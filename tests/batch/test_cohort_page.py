@@ -183,7 +183,7 @@ def test_procedures_of_like_names_do_not_share_a_page():
 
 
 def test_thumbnails_are_small_and_made_anew_only_for_a_newer_overview(tmp_path):
-    keep(tmp_path, summary_of("1.1"), overview=picture(640))
+    keep(tmp_path, summary_of("1.1"), overview=picture(400))
     name = keep_thumbnail(tmp_path, "1.1")
     path = tmp_path / name
     assert len(path.read_bytes()) <= MOST_BYTES

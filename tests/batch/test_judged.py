@@ -68,7 +68,7 @@ def test_what_was_raised_is_told_as_raised(report, key):
 PATTERNED = [key for key in KEYS if asked_by(key) & LIKENESSES.keys()]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.data())
 def test_a_pattern_counts_as_judged_only_where_it_has_a_score(data):
     report = drawn_report()

@@ -6,7 +6,7 @@ from io import BytesIO
 
 WIDTH_PX = 320
 MOST_BYTES = 25_000
-_TRIES = ((WIDTH_PX, 128), (WIDTH_PX, 64), (WIDTH_PX, 32), (256, 32), (192, 16), (128, 16))
+_TRIES = ((WIDTH_PX, 64), (WIDTH_PX, 32), (256, 32), (192, 16), (128, 16))
 """Width in pixels and colours: the first that comes out small enough is taken."""
 
 
