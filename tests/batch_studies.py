@@ -84,10 +84,9 @@ def dose_of_study(folder: Path, study: int) -> Path:
 
 
 def whole_study(loop: Path, root: Path, *, dose: bool = True) -> Path:
-    """Three loops and a series of single pictures in two folders, and a dose report."""
+    """Two loops and a series of single pictures in three folders, and a dose report."""
     as_loop(loop, root / "b" / "IM1", study=1, number=1)
     as_loop(loop, root / "a" / "IM1", study=1, number=2)
-    as_loop(loop, root / "a" / "IM2.dcm", study=1, number=3)
     as_frames(loop, root / "c", study=1)
     if dose:
         dose_of_study(root / "b", 1)

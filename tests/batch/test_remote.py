@@ -17,7 +17,7 @@ from napari_fluoroinject.batch.order import JOB_FOLDER, Unplanned
 from napari_fluoroinject.batch.plan import Planning, planned
 from napari_fluoroinject.endpoints.base import Query
 from napari_fluoroinject.endpoints.memory import Memory
-from napari_fluoroinject.errors import EndpointError, TooManyError, UnreachableError
+from napari_fluoroinject.errors import EndpointError, RefusedError, TooManyError, UnreachableError
 from napari_fluoroinject.settings import Settings
 from napari_fluoroinject.workflow import AnalysisRequest
 
@@ -249,7 +249,11 @@ def archives(draw):
     return days, draw(st.sampled_from([100, 128, 200, 256, 500]))
 
 
-@given(archives(), st.booleans(), st.booleans())
+@given(
+    archives(),
+    st.sampled_from([None, TooManyError("too many"), RefusedError("full", status=0xA700)]),
+    st.booleans(),
+)
 def test_every_study_is_found_once_whatever_an_archive_caps(archive, loud, ranged):
     days, cap = archive
     studies = [
@@ -264,7 +268,7 @@ def test_every_study_is_found_once_whatever_an_archive_caps(archive, loud, range
         last = last or first if stated else "99991231"
         found = [one for one in studies if (first or "0") <= one["StudyDate"] <= last]
         if len(found) > cap and loud:
-            raise TooManyError("too many")
+            raise loud
         return found[:cap]
 
     if fullest > cap and loud:

@@ -7,7 +7,7 @@ import re
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_fluoroinject.errors import EndpointError, TooManyError
+from napari_fluoroinject.errors import EndpointError, RefusedError, TooManyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,6 +21,8 @@ _EARLIEST = date(1970, 1, 1)
 """Older than every archive of digital fluoroscopy."""
 _RANGE = re.compile(r"(\d{8})?(-)?(\d{8})?")
 _CAPS_BEGIN_AT = 100
+_FOR_WANT_OF_RESOURCES = (0xA700, 413)
+"""Refusals of C-FIND (PS3.4 table C.4-1) and of HTTP to what would have too many answers."""
 
 
 class Days(NamedTuple):
@@ -61,15 +63,13 @@ def studies_at(ask: Ask, keys: Mapping[str, str], *, today: date) -> Iterator[An
     stated = keys.get("StudyDate", "")
     seen: set[str] = set()
     if not stated:
-        try:
-            answers = ask(keys)
-        except TooManyError:
+        answers = _asked(ask, keys)
+        if answers is None:
             log.info("the archive has too many studies for one answer: they are asked for by date")
-        else:
-            if not _like_a_cap(len(answers)):
-                yield from _in_order(answers)
-                return
-            # of those without a date no range of dates tells
+        elif not _like_a_cap(len(answers)):
+            yield from _in_order(answers)
+            return
+        else:  # of those without a date no range of dates tells
             undated = [one for one in answers if not one.get("StudyDate")]
             seen = {one["StudyInstanceUID"] for one in undated}
             yield from _in_order(undated)
@@ -83,11 +83,9 @@ def _by_days(ask: Ask, keys: Mapping[str, str], whole: Days) -> Iterator[Answer]
     while waiting:
         days = waiting.pop()
         one_day = days.first == days.last
-        try:
-            answers = ask({**keys, "StudyDate": f"{days.first:%Y%m%d}" if one_day else str(days)})
-        except TooManyError:
-            if one_day:
-                raise
+        asked = {**keys, "StudyDate": f"{days.first:%Y%m%d}" if one_day else str(days)}
+        answers = ask(asked) if one_day else _asked(ask, asked)
+        if answers is None:
             waiting += reversed(days.halves())
             continue
         if _like_a_cap(len(answers)):
@@ -99,6 +97,18 @@ def _by_days(ask: Ask, keys: Mapping[str, str], whole: Days) -> Iterator[Answer]
                 len(answers),
             )
         yield from _in_order(answers)
+
+
+def _asked(ask: Ask, keys: Mapping[str, str]) -> Sequence[Answer] | None:
+    """Return the answers; None where there are too many of them."""
+    try:
+        return ask(keys)
+    except TooManyError:
+        return None
+    except RefusedError as error:
+        if error.status in _FOR_WANT_OF_RESOURCES:
+            return None
+        raise
 
 
 def _days(stated: str, today: date) -> Days:

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from contextlib import ExitStack, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 WORKER_BYTES = 1 << 30
 """What a Dask worker itself may hold, beside the process that analyses: it holds no pixels."""
-_PATIENCE_S = 30.0
+_PATIENCE_S = 60.0
 _STATUS_LOST = ("connecting", "closing", "closed")
 _QUIET: dict[str, Any] = {
     "distributed.scheduler.allowed-failures": 0,  # we count them ourselves, by loop
@@ -40,6 +41,7 @@ _QUIET: dict[str, Any] = {
 }
 _LOGGERS = ("distributed", "distributed.client", "distributed.nanny", "bokeh", "tornado")
 _STARTS = 2
+_COUNT_EVERY_S = 1.0
 
 
 class DaskPool:
@@ -57,6 +59,7 @@ class DaskPool:
         self._client, self._stack = client, stack
         self._answers: SimpleQueue[tuple[str, Future]] = SimpleQueue()
         self._given = 0
+        self._counted: tuple[int, float] | None = None
 
     @property
     def link(self) -> str | None:
@@ -66,9 +69,21 @@ class DaskPool:
         return str(self._client.dashboard_link)
 
     def size(self) -> int:
-        """How many workers there are now."""
+        """How many workers there are, as of a moment ago.
+
+        Raises
+        ------
+        UnreachableError
+            The scheduler is lost.
+        """
         self._check()
-        return len(self._client.scheduler_info(n_workers=-1)["workers"])
+        if self._counted is None or time.monotonic() - self._counted[1] > _COUNT_EVERY_S:
+            try:
+                workers = self._client.scheduler_info(n_workers=-1)["workers"]
+            except (OSError, TimeoutError) as error:
+                raise self._lost() from error
+            self._counted = len(workers), time.monotonic()
+        return self._counted[0]
 
     def give(self, task: Task) -> None:
         """Hand over a task.
@@ -106,11 +121,14 @@ class DaskPool:
     def _answer(self, future: Future) -> Answer:
         from distributed.scheduler import KilledWorker
 
-        if future.status == "finished":
-            return Answer.read(future.result(timeout=_PATIENCE_S))
-        if future.status != "error":
+        if future.status not in ("finished", "error"):
             raise self._lost()
-        error = future.exception(timeout=_PATIENCE_S)
+        try:
+            error = future.exception(timeout=_PATIENCE_S)
+            if error is None:
+                return Answer.read(future.result(timeout=_PATIENCE_S))
+        except (OSError, TimeoutError) as lost:
+            raise self._lost() from lost
         if isinstance(error, KilledWorker):
             deaths = int(error.allowed_failures) + 1
             reason = "the worker that had it ended"

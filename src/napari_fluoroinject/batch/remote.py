@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from napari_fluoroinject.batch.archive import studies_at
 from napari_fluoroinject.batch.fetch import Archive, Fetched, Patience
 from napari_fluoroinject.batch.order import LoopOrder, Unplanned
+from napari_fluoroinject.batch.rooms import Rooms
 from napari_fluoroinject.batch.study import Known, orders_of
 from napari_fluoroinject.decide import AUTO
 from napari_fluoroinject.dicom.place import place_of
@@ -24,7 +24,7 @@ from napari_fluoroinject.errors import FluoroinjectError, UnreadableObjectError
 from napari_fluoroinject.spool.gathered import Gathered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from napari_fluoroinject.batch.wishes import Line
     from napari_fluoroinject.spool.gathered import Gathering
@@ -87,7 +87,7 @@ class Remote:
         self._turns = threading.BoundedSemaphore(how.associations)
         self._pool = ThreadPoolExecutor(how.associations, thread_name_prefix="fetch")
         self._coming: deque[_Coming] = deque()
-        self._rooms = _Rooms()
+        self._rooms = Rooms()
         self._count = 0
         self._planned: set[bytes] = set()
         self._stop = threading.Event()
@@ -221,47 +221,6 @@ class Remote:
             service = self._known.settings.service
             wish["auto"] = [dict(service.procedure_codes), dict(service.protocols)]
         return json.dumps(wish, sort_keys=True, default=str)
-
-
-class _Rooms:
-    """Folders of studies, each until the files of its last loop are needed no more."""
-
-    def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._left: dict[Path, set[str]] = {}
-
-    def __len__(self) -> int:
-        with self._turn:
-            return len(self._left)
-
-    def take(self, room: Path, keys: Iterable[str]) -> None:
-        """Keep a folder for these loops; one for none is removed."""
-        own = set(keys)
-        with self._turn:
-            if own:
-                self._left[room] = own
-                return
-        shutil.rmtree(room, ignore_errors=True)
-
-    def ended(self, order: LoopOrder) -> None:
-        """Remove the folder of a loop if it was the last one in it."""
-        room = order.paths[0].parent if order.paths else Path()
-        with self._turn:
-            left = self._left.get(room)
-            if left is None:
-                return
-            left.discard(order.key)
-            if left:
-                return
-            del self._left[room]
-        shutil.rmtree(room, ignore_errors=True)
-
-    def clear(self) -> None:
-        """Remove all."""
-        with self._turn:
-            rooms, self._left = [*self._left], {}
-        for room in rooms:
-            shutil.rmtree(room, ignore_errors=True)
 
 
 def _studies(archive: Archive) -> Iterator[str | Unplanned]:

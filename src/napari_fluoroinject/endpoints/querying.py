@@ -48,8 +48,6 @@ MOST_ANSWERS = 10_000
 """To all that is asked on one association; whoever has more is asked for less."""
 QUERY_S = 60.0
 """For one query, first answer to last."""
-OUT_OF_RESOURCES = 0xA700
-"""Of C-FIND (PS3.4 table C.4-1): some archives say so where they have too many answers."""
 _LEVELS: tuple[Level, ...] = ("STUDY", "SERIES", "IMAGE")
 _UNIQUE = {
     "STUDY": "StudyInstanceUID",
@@ -98,7 +96,7 @@ def answers(
         Nobody answers, or the query fails, is cancelled, breaks off or does not end in time:
         never an empty answer.
     TooManyError
-        More than `MOST_ANSWERS`, or than the peer has resources for.
+        More than `MOST_ANSWERS`.
     """
     with associated(peer, [build_context(model)]) as association:
         return list(_Asking(peer, association, model, time_s=time_s).ask(identifier))
@@ -217,11 +215,6 @@ class _Asking:
                     )
                 self._count_one()
                 yield answer
-            elif status == OUT_OF_RESOURCES:
-                raise TooManyError(
-                    f"{peer} refused C-FIND for want of resources (status 0x{status:04X}); ask "
-                    "for less: a study or a range of dates"
-                )
             elif status != SUCCESS:
                 raise refusal(response, peer=peer, request="C-FIND")
 

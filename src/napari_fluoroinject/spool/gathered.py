@@ -11,32 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.model.closing import Closing
+from napari_fluoroinject.spool.gathered_file import opened
 from napari_fluoroinject.spool.private import make_private, tighten_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BESIDE = ("", "-wal", "-shm")
 _AT_ONCE = 2000
 """Files that are noted between two commits: what a killed program looks at once more."""
-_CACHE_KB = 32 << 10
-_VERSION = 1
-_SCHEMA = """
-CREATE TABLE folders (id INTEGER PRIMARY KEY, path BLOB NOT NULL UNIQUE);
-CREATE TABLE studies (id INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE);
-CREATE TABLE lines (id INTEGER PRIMARY KEY, place TEXT NOT NULL, asked TEXT NOT NULL);
-CREATE TABLE files (
-    id INTEGER PRIMARY KEY, folder INTEGER NOT NULL, name BLOB NOT NULL, size INTEGER NOT NULL,
-    changed_ns INTEGER NOT NULL, study INTEGER, sop TEXT, kind TEXT NOT NULL,
-    run INTEGER NOT NULL, line INTEGER, named INTEGER NOT NULL, place INTEGER NOT NULL,
-    UNIQUE (folder, name));
-CREATE INDEX by_study ON files (study);
-CREATE INDEX by_sop ON files (sop);
-CREATE INDEX by_line ON files (line);
-CREATE TABLE fetched (
-    study TEXT NOT NULL, wish TEXT NOT NULL, state TEXT NOT NULL, orders TEXT NOT NULL,
-    PRIMARY KEY (study, wish));
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +71,7 @@ class Gathering(Closing):
         self._folders: tuple[bytes, int] | None = None
         try:
             make_private(path.parent)
-            self._database = _opened(path)
+            self._database = opened(path)
             tighten_file(path)
             with self._database:
                 self._run = 1 + int(self._one("SELECT coalesce(max(run), 0) FROM files") or 0)
@@ -289,34 +271,3 @@ class Gathering(Closing):
         if self._waiting >= _AT_ONCE:
             self._database.commit()
             self._waiting = 0
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    """Open the file, or begin it anew."""
-    for last in (False, True):
-        database = sqlite3.connect(path, check_same_thread=False)
-        try:
-            _prepare(database)
-        except sqlite3.DatabaseError:
-            database.close()
-            if last:
-                raise
-            for ending in _BESIDE:
-                path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
-        else:
-            return database
-    raise StorageError(f"{path} cannot be used")  # pragma: no cover - the loop returns or raises
-
-
-def _prepare(database: sqlite3.Connection) -> None:
-    database.execute("PRAGMA journal_mode = WAL")
-    # what a power cut takes is looked at once more; a kill takes nothing
-    database.execute("PRAGMA synchronous = OFF")
-    database.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
-    database.execute("PRAGMA temp_store = FILE")
-    version = database.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:
-        database.executescript(_SCHEMA)
-        database.execute(f"PRAGMA user_version = {_VERSION}")
-    elif version != _VERSION:
-        raise sqlite3.DatabaseError("another version")
