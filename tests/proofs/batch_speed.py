@@ -66,10 +66,14 @@ class Ran:
         return 3600 * self.loops / self.seconds
 
     @property
+    def others_core_s(self) -> float:
+        """Core-seconds of all processes but the analyses."""
+        return sum(spent for kind, spent in self.core_s.items() if kind != ANALYSIS)
+
+    @property
     def each_core_s(self) -> float:
         """Core-seconds a loop: the analyses as they count themselves, the others as seen."""
-        others = sum(spent for kind, spent in self.core_s.items() if kind != ANALYSIS)
-        return (others + self.analysis_core_s) / self.loops
+        return (self.others_core_s + self.analysis_core_s) / self.loops
 
 
 def make_loops(folder: Path, arguments: argparse.Namespace) -> Path:
@@ -174,10 +178,24 @@ def show(table: Table, name: str, ran: Ran) -> None:
         table.figure(f"{name}: most MiB, {kind}", peak >> 20)
 
 
-def project(table: Table, ran: Ran, arguments: argparse.Namespace, sizes: tuple[int, int]) -> None:
+def growing_core_s(short: Ran, ran: Ran) -> float:
+    """Core-seconds of each further loop: what two runs of different length differ by.
+
+    Starting the programs counts once in a batch. The analyses are taken as they are: a process
+    begins anew after a hundred loops.
+    """
+    more = ran.loops - short.loops
+    others = max(ran.others_core_s - short.others_core_s, 0.0) / more if more > 0 else 0.0
+    return ran.analysis_core_s / ran.loops + others
+
+
+def project(
+    table: Table, each_core_s: float, arguments: argparse.Namespace, sizes: tuple[int, int]
+) -> None:
     """Say on paper what a million such loops come to; every number is measured or an argument."""
     source, results = sizes
-    core_h = MILLION * ran.each_core_s / 3600
+    core_h = MILLION * each_core_s / 3600
+    table.figure("a million: core-seconds of each further loop", f"{each_core_s:.2f}")
     link = arguments.link_gbit_s * 1e9 / 8 * 0.9
     table.figure("a million: core-hours", f"{core_h:.0f}")
     for cores in (16, 64, 256):
@@ -188,7 +206,7 @@ def project(table: Table, ran: Ran, arguments: argparse.Namespace, sizes: tuple[
     table.figure("a million: TB of results", f"{MILLION * results / 1e12:.2f}")
     days = MILLION * source / link / 86400
     table.figure(f"a million: days over {arguments.link_gbit_s:g} Gbit/s", f"{days:.2g}")
-    cores = link / (source / ran.each_core_s)
+    cores = link / (source / each_core_s)
     table.figure("cores that this link keeps busy", f"{cores:.0f}")
 
 
@@ -198,7 +216,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         loops = arguments.folder or Path(scratch) / "loops"
         listed = make_loops(loops, arguments)
-        _warm_up(listed, Path(scratch) / "warm")
+        short = _warm_up(listed, Path(scratch) / "warm")
         title = f"{arguments.loops} loops of {arguments.size}^2 x {arguments.frames}, "
         table = Table(f"{title}{arguments.packing}, on {machine()}")
         one, two = Path(scratch) / "one", Path(scratch) / "two"
@@ -218,18 +236,22 @@ def main() -> None:
         sizes = (_listed_bytes(listed) // first.loops, _kept_bytes(one) // first.loops)
         table.figure("MB a loop: source", f"{sizes[0] / 1e6:.2f}")
         table.figure("MB a loop: results", f"{sizes[1] / 1e6:.2f}")
-        project(table, second, arguments, sizes)
+        project(table, growing_core_s(short, second), arguments, sizes)
         table.show()
     raise SystemExit(not table.kept)
 
 
-def _warm_up(listed: Path, out: Path) -> None:
-    """Let the kernels be compiled, which is kept on disk, before anything is timed."""
+def _warm_up(listed: Path, out: Path) -> Ran:
+    """Let the kernels be compiled, which is kept on disk, before anything is timed.
+
+    It takes two workers, as the run that is projected from it.
+    """
     short = listed.with_name("warm-up.csv")
     lines = listed.read_text().splitlines(keepends=True)
     short.write_text("".join(lines[: 1 + len(PROCEDURES)]))
-    run(short, out, 1)
+    ran = run(short, out, 2)
     shutil.rmtree(out)
+    return ran
 
 
 @contextmanager
