@@ -38,6 +38,8 @@ _ANALYSIS = "napari_fluoroinject.confined.worker"
 _EARLIEST_S, _LATEST_S = 0.5, 6.0
 _AT_ONCE = 10
 """Kills of one round at most, so that there is a cluster in every other ten."""
+_WHILE_AT_WORK = 0.75
+"""Share of the runs that are left alone until their workers are there."""
 _MOST_RUNS = 400
 
 
@@ -124,6 +126,7 @@ def disturbed(loops: Path, out: Path, kills: Kills, *, cluster: Cluster | None) 
     """Run a batch to its end, killing while there are kills left; what the runs came to."""
     ends: Counter[str] = Counter()
     last = max(0, kills.left - _AT_ONCE)
+    said = out.with_suffix(".txt")
     for _ in range(_MOST_RUNS):
         where = ("--workers", str(WORKERS))
         if cluster is not None:
@@ -131,7 +134,11 @@ def disturbed(loops: Path, out: Path, kills: Kills, *, cluster: Cluster | None) 
             where = ("--scheduler", cluster.address)
         # what random kills set aside is no poison: whoever looks into it gives it another chance
         more = ("--retry",) if ends["with loops set aside"] else ()
-        client = start(command(loops, out, *where, *more), out.with_suffix(".txt"))
+        before = _ready(said)
+        client = start(command(loops, out, *where, *more), said)
+        if kills.choose.random() < _WHILE_AT_WORK:
+            while _ready(said) == before and client.poll() is None:
+                time.sleep(0.2)
         while client.poll() is None and kills.left > last:
             time.sleep(kills.choose.uniform(_EARLIEST_S, _LATEST_S))
             _kill_one(client, kills, cluster)
@@ -141,6 +148,11 @@ def disturbed(loops: Path, out: Path, kills: Kills, *, cluster: Cluster | None) 
         if status == 0:
             return ends
     raise AssertionError("the batch does not end")
+
+
+def _ready(said: Path) -> int:
+    """How many runs have had their workers ready so far."""
+    return said.read_text().count("Dask's page") if said.exists() else 0
 
 
 def _named(status: int, out: Path) -> str:
