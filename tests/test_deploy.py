@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from napari_fluoroinject import procedures
+from napari_fluoroinject.decide import check_settings
 from napari_fluoroinject.endpoints.allow import parse_callers
 from napari_fluoroinject.endpoints.pacs import parse_pacs
-from napari_fluoroinject.service.decide import check_settings
 from napari_fluoroinject.settings import Defaults, load_settings, parse_settings
 from napari_fluoroinject.settings.network import Endpoint, ListenSettings, ServiceSettings, Tls
 

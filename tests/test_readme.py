@@ -122,10 +122,10 @@ def test_every_file_that_the_pages_link_to_is_there() -> None:
         assert [link for link in links if not (page.parent / link).exists()] == [], page.name
 
 
-def test_no_extra_that_a_command_needs_is_called_reserved() -> None:
-    (reserved,) = re.findall(r"The extras ([^.]*) are reserved", README)
-    assert "dicomweb" not in reserved
+def test_every_extra_that_a_command_needs_is_told_how_to_install() -> None:
+    assert "reserved" not in README
     assert ".[dicomweb]" in README
+    assert ".[batch]" in README
 
 
 def test_the_readme_sends_results_by_a_client_that_takes_its_options() -> None:

@@ -16,6 +16,7 @@
   x StorageError               bytes that could not be kept durably
     + ConflictError            the same UID with other content
   x EndpointError              the other side of a connection
+    + TooManyError             more answers than are taken, or than the peer gives
     + UnreachableError         nobody answers there
     + RefusedError             the peer answered, and refused
       - NotTakenError          the peer takes no object of this class or transfer syntax
@@ -102,6 +103,10 @@ class ConflictError(StorageError):
 
 class EndpointError(FluoroinjectError):
     """The other side of a connection failed."""
+
+
+class TooManyError(EndpointError):
+    """More answers than are taken, or than the peer gives: less must be asked for."""
 
 
 class UnreachableError(EndpointError):

@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _ADDRESS = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]+://")
-_ASKED = (*("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"),)
+OBJECT_KEYS = (
+    *("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", "Modality"),
+)
+"""What is asked of each object before it is fetched."""
 _LEVELS = {
     "StudyInstanceUID": "study",
     "SeriesInstanceUID": "series",
@@ -162,9 +165,9 @@ def _fetch(
     try:
         counterpart, query = connect(source, settings)
         progress(f"asking {counterpart}", 0.0)
-        asked = dict.fromkeys(_ASKED, "") | dict(query.keys)
+        asked = dict.fromkeys(OBJECT_KEYS, "") | dict(query.keys)
         answers = counterpart.query(replace(query, level="IMAGE", keys=asked))
-        wanted = _runs(answers)
+        wanted = runs_among(answers)
     except FluoroinjectError as error:
         yield _not_fetched(source, error)
         return
@@ -177,26 +180,6 @@ def _fetch(
                 progress(f"fetching {path.name}", number / len(wanted))
         except FluoroinjectError as error:
             yield _not_fetched(f"series {reference.series_instance_uid}", error)
-
-
-def _runs(answers: Sequence[Mapping[str, str]]) -> list[LoopReference]:
-    """Objects that can hold runs or doses, those of one series and class together."""
-    groups: dict[tuple[str, str, str], list[str]] = {}
-    for one in answers:
-        told = one.get("SOPClassUID", "")
-        if told in FETCHED_CLASSES or (not told and one.get("Modality", "") not in _NO_PICTURES):
-            place = (one.get("StudyInstanceUID", ""), one.get("SeriesInstanceUID", ""), told)
-            groups.setdefault(place, []).append(one["SOPInstanceUID"])
-    return [
-        LoopReference(
-            study_instance_uid=study,
-            series_instance_uid=series,
-            sop_instance_uid=uids[0],
-            sop_class_uid=sop_class,
-            frame_instance_uids=tuple(uids) if len(uids) > 1 else (),
-        )
-        for (study, series, sop_class), uids in groups.items()
-    ]
 
 
 def _nothing_to_fetch(
@@ -215,6 +198,32 @@ def _nothing_to_fetch(
 
 def _not_fetched(source: str, error: FluoroinjectError) -> UnreadableObjectError:
     return UnreadableObjectError(source, seen=str(error), expected="loops that can be fetched")
+
+
+def runs_among(answers: Sequence[Mapping[str, str]]) -> list[LoopReference]:
+    """Return the objects that can hold runs or doses, those of one series and class together.
+
+    Parameters
+    ----------
+    answers
+        An archive's, at image level, to `OBJECT_KEYS`.
+    """
+    groups: dict[tuple[str, str, str], list[str]] = {}
+    for one in answers:
+        told = one.get("SOPClassUID", "")
+        if told in FETCHED_CLASSES or (not told and one.get("Modality", "") not in _NO_PICTURES):
+            place = (one.get("StudyInstanceUID", ""), one.get("SeriesInstanceUID", ""), told)
+            groups.setdefault(place, []).append(one["SOPInstanceUID"])
+    return [
+        LoopReference(
+            study_instance_uid=study,
+            series_instance_uid=series,
+            sop_instance_uid=uids[0],
+            sop_class_uid=sop_class,
+            frame_instance_uids=tuple(uids) if len(uids) > 1 else (),
+        )
+        for (study, series, sop_class), uids in groups.items()
+    ]
 
 
 def only_loop(source: str) -> CineLoop:

@@ -14,6 +14,7 @@ from napari_fluoroinject.analysis.pipeline import analyze_loop
 from napari_fluoroinject.analysis.study import study_of
 from napari_fluoroinject.compute.backend import Wish, choose
 from napari_fluoroinject.dicom.annotation_file import annotation_from
+from napari_fluoroinject.dicom.decoded import with_decoded, write_decoded
 from napari_fluoroinject.dicom.decoder import DecoderWish, check_decoder
 from napari_fluoroinject.dicom.outputs import EXTRAS, Extra, Outputs
 from napari_fluoroinject.dicom.read import LoopFiles, read_loop
@@ -283,18 +284,23 @@ def analyze_files(
     *,
     out: Path,
     study: Study | None = None,
+    decoded: Path | None = None,
     progress: Progress = silent,
 ) -> LoopResult:
     """Analyse the one loop that these files are, and keep the results in a folder of its own.
 
-    `study` is what is known of the study that it belongs to; None = nothing.
+    `study` is what is known of the study that it belongs to; None = nothing. `decoded` is a folder
+    in which the processor has decoded its frames ahead, as `decode_ahead` does; None = nobody has.
 
     Raises
     ------
     FluoroinjectError
         The loop cannot be read, analysed, or written.
     """
-    loop = read_loop(*paths, decoder=decoder_for(request.on, request.decoder))
+    decoder = decoder_for(request.on, request.decoder)
+    loop = read_loop(*paths, decoder=decoder if decoded is None else "cpu")
+    if decoded is not None:
+        loop = with_decoded(loop, decoded)
     annotation = request.annotation([loop.reference], loop.patient)
     report = analyze_read(loop, request, annotation, study=study, progress=progress)
     return keep_report(report, paths, request, out=out)
@@ -373,6 +379,7 @@ def analyze_received(
     *,
     out: Path,
     beside: Sequence[Path] = (),
+    decoded: Path | None = None,
 ) -> LoopResult:
     """Analyse the one loop that these files are, knowing what else came of its study.
 
@@ -383,10 +390,12 @@ def analyze_received(
     request
         As `analyze_files`.
     out
-        Folder for the results; what a killed run left there is cleared first.
+        Folder for the results; `check_writable` clears what a killed run left there.
     beside
         Files of other loops and of dose reports. Those of another study, and those that cannot be
         read, tell nothing.
+    decoded
+        As `analyze_files`.
 
     Raises
     ------
@@ -394,24 +403,45 @@ def analyze_received(
         As `analyze_files`; also where the files are no loop, or several.
     """
     doses: list[DoseReport] = []
-    own = list(loops_in([str(path) for path in paths]))
-    for one in own:
+    own: list[LoopFiles] = []
+    for one in loops_in([str(path) for path in paths]):
         if isinstance(one, UnreadableObjectError):
             raise one
-    if len(own) != 1 or not isinstance(own[0], LoopFiles):
+        own.append(one)
+    if len(own) != 1:
         raise UnreadableObjectError(
             paths[0].name, seen=f"{len(own)} cine loops", expected="the files of one"
         )
     study_uid = own[0].reference.study_instance_uid
-    others = [
+    # all together: which single pictures make a loop depends on what else there is
+    together = [
         one
-        for one in loops_in([str(path) for path in beside], doses)
+        for one in loops_in([str(path) for path in (*paths, *beside)] if beside else [], doses)
         if isinstance(one, LoopFiles) and one.reference.study_instance_uid == study_uid
     ]
-    check_writable(out)
     annotation = request.annotation([own[0].reference])
-    studies = _studies([own[0], *others], doses, request, annotation)
-    return analyze_files(own[0].paths, request, out=out, study=studies[study_uid])
+    studies = _studies(together or own, doses, request, annotation)
+    return analyze_files(own[0].paths, request, out=out, study=studies[study_uid], decoded=decoded)
+
+
+def decode_ahead(paths: Sequence[Path], folder: Path, *, most_bytes: int) -> Path | None:
+    """Decode the frames of a loop on the processor, ahead of an analysis that is told of it.
+
+    Parameters
+    ----------
+    paths
+        Its files.
+    folder, most_bytes
+        As `write_decoded`, which tells also what is returned.
+
+    Raises
+    ------
+    UnreadableObjectError
+        The loop, or a frame, cannot be read.
+    OSError
+        The folder cannot be written to.
+    """
+    return write_decoded(read_loop(*paths, decoder="cpu"), folder, most_bytes=most_bytes)
 
 
 def _asked_for(request: AnalysisRequest) -> Procedure:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_fluoroinject.confined import run as bounded
+from napari_fluoroinject.confined import warm
 from napari_fluoroinject.confined.run import StoppedError, run_worker
 from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder, read_answer
 from napari_fluoroinject.phantom import PhantomSettings
@@ -47,7 +47,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         assert command[2] == "napari_fluoroinject.confined.worker"
         return begun((sys.executable, "-c", code, *command[3:]), **options)
 
-    monkeypatch.setattr(bounded.subprocess, "Popen", other)
+    monkeypatch.setattr(warm.subprocess, "Popen", other)
 
 
 def test_results_are_those_of_the_workflow_and_the_owners_alone(loop, tmp_path):

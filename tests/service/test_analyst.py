@@ -13,7 +13,7 @@ import pydicom
 import pytest
 from received import settings_of
 
-from napari_fluoroinject.confined import run as bounded
+from napari_fluoroinject.confined import warm
 from napari_fluoroinject.confined.run import StoppedError
 from napari_fluoroinject.confined.work import NotWorked, ResultFile, Worked
 from napari_fluoroinject.dicom import find
@@ -137,7 +137,7 @@ def test_a_loop_that_breaks_its_worker_twice_has_failed_and_others_are_done(
         "w.main()"
     )
     monkeypatch.setattr(
-        bounded.subprocess,
+        warm.subprocess,
         "Popen",
         lambda command, **options: begun((sys.executable, "-c", code, *command[3:]), **options),
     )

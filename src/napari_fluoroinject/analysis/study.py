@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import fsum
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.analysis.measures.views import shown_view
@@ -61,12 +62,15 @@ def _from_reports(reports: Sequence[DoseReport]) -> Dose:
 
 
 def _from_headers(loops: Sequence[Recorded]) -> Dose:
-    """At least so much: each loop's area product adds up, time is that of the step so far."""
+    """At least so much: each loop's area product adds up, time is that of the step so far.
+
+    The sum is rounded once: it is the same in whatever order the loops are found.
+    """
     areas = [loop.kap_gycm2 for loop in loops if loop.kap_gycm2 is not None]
     time_s = _largest(loop.fluoroscopy_s for loop in loops)
     known = bool(areas) or time_s is not None
     return Dose(
-        kap_gycm2=sum(areas) if areas else None,
+        kap_gycm2=fsum(areas) if areas else None,
         fluoroscopy_s=time_s,
         basis="headers" if known else "none",
     )
@@ -80,4 +84,4 @@ def _sum(values: Iterable[float | None]) -> float | None:
     """The sum; None where a part is not known."""
     parts = list(values)
     known = [part for part in parts if part is not None]
-    return sum(known) if known and len(known) == len(parts) else None
+    return fsum(known) if known and len(known) == len(parts) else None

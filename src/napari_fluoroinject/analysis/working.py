@@ -6,13 +6,13 @@ large matrix only samples more finely: its pixels are averaged in pairs before t
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from napari_fluoroinject.dicom.frames import thread_count
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 from napari_fluoroinject.model.cine import ArrayFrames, IntensityScale
 from napari_fluoroinject.model.geometry import Calibration, Point, binning
@@ -151,7 +151,7 @@ def _binned_codes(
         ln /= np.float32(step)
         codes[index] = np.rint(ln, out=ln)
 
-    with ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(_MOST_THREADS, thread_count())) as pool:
         for _ in pool.map(place, range(frames)):
             pass
     codes.flags.writeable = False  # so that it is handed over, not copied

@@ -11,6 +11,7 @@ import typer
 from napari_fluoroinject import __version__
 from napari_fluoroinject.cli.analyze import analyze
 from napari_fluoroinject.cli.audit import audit
+from napari_fluoroinject.cli.batch import batch
 from napari_fluoroinject.cli.benchmark import benchmark
 from napari_fluoroinject.cli.check import check
 from napari_fluoroinject.cli.checklist import checklist
@@ -55,6 +56,7 @@ app = typer.Typer(
 for _command in (
     demo,
     analyze,
+    batch,
     view,
     find,
     fetch,

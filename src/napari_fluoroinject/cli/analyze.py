@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -27,10 +25,13 @@ from napari_fluoroinject.errors import (
     SettingsError,
     StorageError,
 )
-from napari_fluoroinject.model.annotation import MaskWish, NeedleTrajectory
+from napari_fluoroinject.model.annotation import (
+    MaskWish,
+)
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
 )
+from napari_fluoroinject.model.written import needle_of, point_of
 from napari_fluoroinject.settings import (
     Decoder,
     Device,
@@ -43,16 +44,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari_fluoroinject.dicom.outputs import Extra
+    from napari_fluoroinject.model.annotation import NeedleTrajectory
     from napari_fluoroinject.model.geometry import Point
     from napari_fluoroinject.results import LoopResult
     from napari_fluoroinject.workflow import Outcome
 
 
-_MOST_DIGITS = 9
-_FRAME = re.compile(rf"[0-9]{{1,{_MOST_DIGITS}}}")
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-"""As JSON and people write numbers: Python would also take 1_0, other scripts, and nan."""
-_LONGEST_TOLD = 60
 _MOST_FAILED = 20
 """Failures that the list of all sources names; the rest is counted."""
 _Sources = Annotated[
@@ -149,42 +146,16 @@ def parse_point(text: str | None) -> Point | None:
     """Read `R,C`, row and column; wrong usage where it is none."""
     if text is None:
         return None
-    row, column = _numbers(text, 2, "R,C")
-    return row, column
+    with wrong_usage(AnnotationError):
+        return point_of(text)
 
 
 def parse_needle(text: str | None) -> NeedleTrajectory | None:
     """Read `R,C,R,C` or `R,C,R,C,FRAME`, hub, then tip; wrong usage where it is none."""
     if text is None:
         return None
-    form = "R,C,R,C or R,C,R,C,FRAME (hub, then tip)"
-    points, frame = text, "0"
-    if text.count(",") == 4:
-        points, _, frame = text.rpartition(",")
-    if not _FRAME.fullmatch(frame.strip()):
-        raise typer.BadParameter(
-            f"{_short(text)} is not {form}: frames are whole numbers from 0, of "
-            f"{_MOST_DIGITS} digits at most"
-        )
-    hub_row, hub_column, tip_row, tip_column = _numbers(points, 4, form)
-    return NeedleTrajectory(
-        hub_px=(hub_row, hub_column), tip_px=(tip_row, tip_column), frame=int(frame)
-    )
-
-
-def _numbers(text: str, count: int, form: str) -> tuple[float, ...]:
-    parts = [part.strip() for part in text.split(",")]
-    plain = all(map(_NUMBER.fullmatch, parts))
-    values = tuple(map(float, parts)) if plain else ()
-    if len(values) != count or not all(isfinite(value) for value in values):
-        raise typer.BadParameter(
-            f"{_short(text)} is not {form}: expected {count} numbers with commas between"
-        )
-    return values
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= _LONGEST_TOLD else f"{text[:_LONGEST_TOLD]}...")
+    with wrong_usage(AnnotationError):
+        return needle_of(text)
 
 
 def analyze(  # noqa: PLR0913 - one parameter per option of the command

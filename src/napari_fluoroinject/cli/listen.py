@@ -90,8 +90,8 @@ def _orders(settings: Settings, received: ListenSettings, said: dict[str, Any]) 
             )
         return None
     # not above: a receiver alone is to answer soon after its start
+    from napari_fluoroinject.decide import check_settings
     from napari_fluoroinject.errors import SettingsError
-    from napari_fluoroinject.service.decide import check_settings
     from napari_fluoroinject.service.orders import Orders
     from napari_fluoroinject.service.peers import check_peers
 

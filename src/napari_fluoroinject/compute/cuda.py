@@ -214,6 +214,24 @@ def device() -> CudaDevice:
     return opened
 
 
+def device_count() -> int:
+    """Return how many CUDA devices CuPy sees; nothing is put on them.
+
+    Raises
+    ------
+    BackendUnavailableError
+        CuPy or the driver is missing, or it cannot tell.
+    """
+    cupy = load_cupy()
+    try:
+        return int(cupy.cuda.runtime.getDeviceCount())
+    except (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError) as error:
+        raise BackendUnavailableError(
+            f"CuPy {cupy.__version__} cannot tell which CUDA devices there are ({error}); "
+            f"{_INSTEAD}"
+        ) from error
+
+
 def page_locked(cupy: Any, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """An array that a device copies from and to at full speed; it holds anything.
 

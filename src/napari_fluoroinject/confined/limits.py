@@ -10,7 +10,10 @@ import struct
 import sys
 import threading
 from contextlib import suppress
-from typing import IO
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _PR_SET_PDEATHSIG, _PR_SET_SECCOMP, _PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _SECCOMP_MODE_FILTER = 2
@@ -22,23 +25,28 @@ _MACHINES = {"x86_64": (0xC000003E, 41), "aarch64": (0xC00000B7, 198)}
 """Audit number of the machine, and its number of socket(2)."""
 _INET = (2, 10)
 """Address families IPv4 and IPv6."""
+_MOST_AT_ONCE = 1 << 16
 
 
-def die_with_parent(lifeline: IO[bytes], *, parent: int) -> None:
+def die_with_parent(
+    lifeline: IO[bytes], *, parent: int, heard: Callable[[bytes], None] | None = None
+) -> None:
     """End this process, whatever it does, as soon as its parent is gone.
 
     Parameters
     ----------
     lifeline
-        A pipe that the parent holds open and writes nothing more to.
+        A pipe that the parent holds open; nothing else may read it.
     parent
         Its process number.
+    heard
+        Given each line that comes through it, in a thread of its own.
     """
     if sys.platform.startswith("linux"):
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it went before it could be asked for
             os._exit(1)
-    threading.Thread(target=_wait_for_end, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=_wait_for_end, args=(lifeline, heard), daemon=True).start()
 
 
 def limit(*, memory_bytes: int, niceness: int) -> None:
@@ -75,11 +83,15 @@ def leave_network() -> None:
         _filter_calls(*_MACHINES[platform.machine()])
 
 
-def _wait_for_end(lifeline: IO[bytes]) -> None:
+def _wait_for_end(lifeline: IO[bytes], heard: Callable[[bytes], None] | None) -> None:
     # not through its buffer, whose lock a thread that waits would keep at the end
+    rest = b""
     with suppress(OSError, ValueError):
-        while os.read(lifeline.fileno(), 1):
-            pass
+        while came := os.read(lifeline.fileno(), _MOST_AT_ONCE):
+            *lines, rest = (rest + came).split(b"\n")
+            for line in lines:
+                if heard is not None:
+                    heard(line)
     os._exit(1)
 
 

@@ -83,10 +83,28 @@ def find_loops(
     ------
     Loops in the order of their paths, then those of single frames; errors where they occur.
     """
+    yield from loops_among(files_of(paths), skipped=skipped, doses=doses)
+
+
+def loops_among(
+    files: Iterable[tuple[Path, bool]],
+    *,
+    skipped: Counter[str] | None = None,
+    doses: list[DoseReport] | None = None,
+) -> Iterator[LoopFiles | UnreadableObjectError]:
+    """Find the cine loops among these files; see `find_loops`.
+
+    Parameters
+    ----------
+    files
+        Each with whether it was named by itself, as `files_of` gives them.
+    skipped, doses
+        As there.
+    """
     search = _Search(
         Counter() if skipped is None else skipped, doses=[] if doses is None else doses
     )
-    for path, named in files_of(paths):
+    for path, named in files:
         found = search.look(path, named=named)
         if found is not None:
             yield found

@@ -25,12 +25,19 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import StoredArray
     from napari_fluoroinject.model.cine import Frames
 
+THREADS = "FLUOROINJECT_THREADS"
 MOST_THREADS = 8
 """Decoders release the interpreter; beyond this the memory bus is full."""
 
 
 def thread_count() -> int:
-    """Threads that decode a loop: the processors that this process may use, up to a few."""
+    """Threads that decode a loop: the processors that this process may use, up to a few.
+
+    The variable FLUOROINJECT_THREADS says fewer, where many processes share the processors.
+    """
+    told = os.environ.get(THREADS, "")
+    if told.isdecimal() and int(told):
+        return min(MOST_THREADS, int(told))
     try:
         usable = len(os.sched_getaffinity(0))
     except AttributeError:  # not on Windows and macOS

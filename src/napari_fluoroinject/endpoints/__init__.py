@@ -10,14 +10,23 @@ from urllib.parse import parse_qsl
 from napari_fluoroinject.errors import EndpointError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_fluoroinject.endpoints.base import Counterpart, Query
     from napari_fluoroinject.settings import Settings
     from napari_fluoroinject.settings.network import Endpoint
 
 _KEYS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+STUDY_KEYS = (
+    *("StudyDate", "ModalitiesInStudy", "StudyDescription", "AccessionNumber", "PatientID"),
+    "InstitutionName",
+)
+"""What many studies can be asked for by."""
 
 
-def connect(address: str, settings: Settings | None = None) -> tuple[Counterpart, Query]:
+def connect(
+    address: str, settings: Settings | None = None, *, also: Sequence[str] = ()
+) -> tuple[Counterpart, Query]:
     """Return the counterpart at an address, and the query that the address holds.
 
     Nothing is sent yet.
@@ -30,6 +39,8 @@ def connect(address: str, settings: Settings | None = None) -> tuple[Counterpart
         `?StudyInstanceUID=...` (and `&SeriesInstanceUID=`, `&SOPInstanceUID=`).
     settings
         Where names, certificates and tokens are set up; None = nothing is.
+    also
+        Keys that may be asked for beside UIDs.
 
     Raises
     ------
@@ -49,7 +60,7 @@ def connect(address: str, settings: Settings | None = None) -> tuple[Counterpart
     url, _, own_text = (
         (endpoint.url, "", "") if Path(endpoint.url).exists() else endpoint.url.partition("?")
     )
-    keys = _keys(own_text, address) | _keys(text, address)
+    keys = _keys(own_text, address, also) | _keys(text, address, also)
     return _counterpart(url, endpoint, settings), Query(level="IMAGE", keys=keys)
 
 
@@ -89,11 +100,12 @@ def _counterpart(url: str, endpoint: Endpoint, settings: Settings) -> Counterpar
         raise EndpointError(f"{url}: nobody's home; expected a path that begins with /") from error
 
 
-def _keys(text: str, address: str) -> dict[str, str]:
+def _keys(text: str, address: str, also: Sequence[str]) -> dict[str, str]:
     keys = dict(parse_qsl(text, keep_blank_values=True))
-    unknown = sorted(keys.keys() - set(_KEYS))
+    unknown = sorted(keys.keys() - {*_KEYS, *also})
     if unknown:
         raise EndpointError(
-            f"{address}: {unknown[0]!r} cannot be asked for; expected one of {', '.join(_KEYS)}"
+            f"{address}: {unknown[0]!r} cannot be asked for; expected one of "
+            f"{', '.join((*_KEYS, *also))}"
         )
     return keys

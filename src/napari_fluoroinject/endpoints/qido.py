@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_fluoroinject.dicom.content import is_uid
 from napari_fluoroinject.endpoints.headers import UNIQUE_KEYS, asked_for, check_keys
 from napari_fluoroinject.endpoints.web_answers import texts
-from napari_fluoroinject.errors import RefusedError
+from napari_fluoroinject.errors import RefusedError, TooManyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -47,7 +47,7 @@ def search(client: DICOMwebClient, session: WebSession, query: Query) -> tuple[A
         # a service that knows no pages gives the same again
         if not new or is_uid(query.keys.get(unique, "")):
             return tuple(answers.values())
-    raise RefusedError(f"{session.peer} gave {len(answers)} answers; expected fewer: ask for less")
+    raise TooManyError(f"{session.peer} gave {len(answers)} answers; expected fewer: ask for less")
 
 
 def _page(client: DICOMwebClient, session: WebSession, query: Query, offset: int) -> list[Answer]:

@@ -22,7 +22,12 @@ from napari_fluoroinject.endpoints.dimse import (
     refusal,
     status_of,
 )
-from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
+from napari_fluoroinject.errors import (
+    EndpointError,
+    RefusedError,
+    TooManyError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -90,7 +95,7 @@ def answers(
     UnreachableError, RefusedError
         Nobody answers, or the query fails, is cancelled, breaks off or does not end in time:
         never an empty answer.
-    EndpointError
+    TooManyError
         More than `MOST_ANSWERS`.
     """
     with associated(peer, [build_context(model)]) as association:
@@ -240,7 +245,7 @@ class _Asking:
         self._count += 1
         if self._count > MOST_ANSWERS:
             self._cancel()
-            raise EndpointError(
+            raise TooManyError(
                 f"{self._peer} has more than {MOST_ANSWERS} answers; ask for less: a patient, a "
                 "study or a range of dates"
             )

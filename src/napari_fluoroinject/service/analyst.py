@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from napari_fluoroinject.confined.run import StoppedError, run_worker
 from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder
+from napari_fluoroinject.decide import Decision, decide
 from napari_fluoroinject.errors import ConflictError, StorageError, UnreadableObjectError
-from napari_fluoroinject.service.decide import Decision, decide
 from napari_fluoroinject.service.gather import (
     Frames,
     Runs,

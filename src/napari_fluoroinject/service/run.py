@@ -49,8 +49,8 @@ def serve(orders: Orders, stop: threading.Event) -> None:
     FluoroinjectError
         The settings name what there is not, or the spool cannot be used.
     """
+    from napari_fluoroinject.decide import check_settings
     from napari_fluoroinject.service.analyst import Analyst
-    from napari_fluoroinject.service.decide import check_settings
     from napari_fluoroinject.service.peers import check_peers
     from napari_fluoroinject.service.scheduled import Schedule
     from napari_fluoroinject.service.supervised import Supervised

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.decide import AUTO, Decision, decide
 from napari_fluoroinject.dicom.requested import read_requested
-from napari_fluoroinject.service.decide import AUTO, Decision, decide
 from napari_fluoroinject.service.scheduled import Schedule, UnansweredError
 from napari_fluoroinject.viewer.waiting import patiently
 

@@ -14,7 +14,7 @@ from napari_fluoroinject.viewer.planning import with_procedure
 from napari_fluoroinject.viewer.prefill import Prefill, prefill
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.service.decide import Decision
+    from napari_fluoroinject.decide import Decision
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Progress
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_fluoroinject.decide import check_settings, decide
 from napari_fluoroinject.dicom.requested import Requested
 from napari_fluoroinject.errors import SettingsError
 from napari_fluoroinject.procedures import GENERIC, all_keys
-from napari_fluoroinject.service.decide import check_settings, decide
 from napari_fluoroinject.settings.network import ServiceSettings
 
 MBB, ESI, TF = "mbb_lumbar", "esi_il_lumbar", "esi_tf_lumbar_subpedicular"
