@@ -18,6 +18,7 @@ from napari_fluoroinject.recording.segment import (
     decode_head,
     is_whole,
     record_type,
+    sent_s,
 )
 
 if TYPE_CHECKING:
@@ -51,6 +52,11 @@ class Segment:
     def times_s(self) -> DoubleArray:
         """Seconds of the feed's own clock, (frames,)."""
         return np.array(self.records["time_s"], np.float64)
+
+    @property
+    def sent_s(self) -> DoubleArray:
+        """Seconds since 1970 of the sender's clock, (frames,); NaN = it does not tell."""
+        return sent_s(self.records)
 
 
 class RecordedFrames:

@@ -102,8 +102,17 @@ class Recorder(Closing):
         self._syncing = threading.Thread(target=self._sync, name="fluoroinject-sync", daemon=True)
         self._syncing.start()
 
-    def add(self, pixels: npt.NDArray[Any], *, index: int, time_s: float) -> None:
+    def add(
+        self,
+        pixels: npt.NDArray[Any],
+        *,
+        index: int,
+        time_s: float,
+        wall_s: float | None = None,
+    ) -> None:
         """Append a frame, (rows, columns), uint8, uint16 or int16.
+
+        `wall_s` is when it was taken by the sender's clock, in seconds since 1970.
 
         Raises
         ------
@@ -124,9 +133,14 @@ class Recorder(Closing):
             self._require_room(little.nbytes)
             if self._file is None or kind != self._kind:
                 self._begin(pixels)
-            self._append(
-                frame_head(little, index=index, time_s=time_s, wall_ns=self._wall_ns()), little
+            head = frame_head(
+                little,
+                index=index,
+                time_s=time_s,
+                wall_ns=self._wall_ns(),
+                sent_ns=None if wall_s is None else round(wall_s * 1e9),
             )
+            self._append(head, little)
         except OSError as error:
             self._give_up()
             raise _failed(error) from error
