@@ -37,6 +37,7 @@ from napari_fluoroinject.errors import EncodingError
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
 
+    from napari_fluoroinject.model.arrays import StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
     from napari_fluoroinject.model.recorded import FeedGeometry, KnownLength, RecordedRun
 
@@ -144,7 +145,7 @@ def _upright(run: RecordedRun) -> RecordedRun:
     if not attributes.falls(scale):
         return run
     top = 2 * scale.first_stored + len(scale.ln_beam) - 1
-    turned = (top - run.stored.astype(np.int32)).astype(run.stored.dtype)
+    turned: StoredArray = (top - run.stored.astype(np.int32)).astype(run.stored.dtype)
     words = "stored values turned over, so that larger ones are brighter"
     return replace(
         run,

@@ -39,13 +39,15 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 class Connected:
     """A feed, and what is known of its pictures.
 
-    `kind` says what it is, free of patient data; `intensity` None = nothing is known.
+    `kind` says what it is, free of patient data; `intensity` None = nothing is known. `lossy` is
+    whether pixels were compressed with loss on their way, None = unknown.
     """
 
     feed: Feed
     kind: str
     intensity: IntensityScale | None = None
     synthetic: bool = False
+    lossy: bool | None = None
 
 
 def connect_feed(text: str, *, again: bool = False, speed: float = 1.0) -> Connected:
@@ -89,6 +91,7 @@ def _replayed(loop: CineLoop, kind: str, again: bool, speed: float) -> Connected
         kind=kind,
         intensity=loop.intensity,
         synthetic=loop.synthetic or kind == "phantom",
+        lossy=True if loop.lossy else None,
     )
 
 
@@ -100,6 +103,7 @@ def _recorded(folder: Path, again: bool, speed: float) -> Connected:
         kind="recording",
         intensity=loop.intensity,
         synthetic=recording.segments[-1].head.synthetic,
+        lossy=recording.segments[-1].head.lossy,
     )
 
 

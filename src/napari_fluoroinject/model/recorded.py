@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from math import isfinite
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from napari_fluoroinject.errors import UncalibratedError
-from napari_fluoroinject.model.arrays import read_only
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from napari_fluoroinject.model.arrays import DoubleArray, StoredArray
-    from napari_fluoroinject.model.cine import IntensityScale
-    from napari_fluoroinject.model.geometry import Side
+from napari_fluoroinject.model.arrays import DoubleArray, StoredArray, read_only
+from napari_fluoroinject.model.cine import IntensityScale
+from napari_fluoroinject.model.geometry import Side
 
 RadiationSetting = Literal["SC", "GR"]
 """DICOM's: fluoroscopy at a low dose, or single exposures of a higher one."""

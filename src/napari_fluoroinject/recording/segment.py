@@ -46,7 +46,7 @@ class SegmentHead:
     """What every frame of a segment has in common.
 
     `wall_ns` is when it was begun, in nanoseconds since 1970; `source` the kind of feed, free of
-    patient data.
+    patient data; `lossy` whether pixels were compressed with loss on their way, None = unknown.
     """
 
     shape: tuple[int, int]
@@ -55,6 +55,7 @@ class SegmentHead:
     source: str
     synthetic: bool
     wall_ns: int
+    lossy: bool | None = None
 
 
 def record_type(head: SegmentHead) -> np.dtype[np.void]:
@@ -125,6 +126,7 @@ def encode_head(head: SegmentHead) -> bytes:
         "source": head.source,
         "synthetic": head.synthetic,
         "wall_ns": head.wall_ns,
+        "lossy": head.lossy,
     }
     text = json.dumps(said).encode()
     table = head.intensity.ln_beam.astype("<f4").tobytes()
@@ -176,4 +178,5 @@ def _head(said: dict[str, Any], table: bytes) -> SegmentHead:
         source=str(said["source"]),
         synthetic=bool(said["synthetic"]),
         wall_ns=int(said["wall_ns"]),
+        lossy=None if said.get("lossy") is None else bool(said["lossy"]),
     )
