@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydicom.dataset import Dataset
 
 from napari_fluoroinject.dicom.attributes import text
+from napari_fluoroinject.dicom.identity import derived_uid
 from napari_fluoroinject.errors import IdentityMismatchError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 PATIENT = (
     *("PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex"),
@@ -28,81 +30,103 @@ STEP = (
     *("ScheduledProcedureStepID", "ScheduledProcedureStepDescription"),
     *("ScheduledProtocolCodeSequence",),
 )
-_EMPTY = ("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber")
-_ONE_OF_THEM = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID", "AccessionNumber")
+_EMPTY = (
+    *("PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber"),
+    "ReferringPhysicianName",
+)
+_TELLS_APART = ("PatientID", "IssuerOfPatientID", "StudyInstanceUID", "AccessionNumber")
 
 
-def the_item(answers: Sequence[Dataset]) -> Dataset:
-    """The one item that was meant, its one step beside it.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Order:
+    """One item of a worklist, with at most one step; it names a patient and a study."""
+
+    item: Dataset
+
+
+def the_order(
+    answers: Iterable[Dataset], *, accession: str = "", study: str = "", step: str = ""
+) -> Order:
+    """The one item that was meant.
 
     Parameters
     ----------
     answers
-        All items that match what was asked for.
+        What a worklist answered; it may match as it likes, so it is matched again.
+    accession, study, step
+        Accession Number, Study Instance UID and Scheduled Procedure Step ID; empty = not said.
 
     Raises
     ------
     IdentityMismatchError
         None matches, several do, or the one names no patient or no study. Nobody's name is told.
     """
-    if not answers:
+    wanted = (("AccessionNumber", accession), ("StudyInstanceUID", study))
+    meant = [
+        one
+        for one in answers
+        if all(not told or (text(one, keyword) or "") == told for keyword, told in wanted)
+    ]
+    if step:
+        meant = [kept for one in meant if (kept := _with_step(one, step)) is not None]
+    if not meant:
         raise IdentityMismatchError(
             "no worklist item matches; expected one: is the order on the worklist, and the "
-            "accession number as it stands there?"
+            "number as it stands there?"
         )
-    steps = [step for one in answers for step in one.get("ScheduledProcedureStepSequence") or ()]
-    orders = {tuple(text(one, keyword) or "" for keyword in _ONE_OF_THEM) for one in answers}
-    if len(orders) > 1 or len(steps) > 1:
+    steps = sum(len(_steps(one)) for one in meant)
+    orders = {tuple(text(one, keyword) or "" for keyword in _TELLS_APART) for one in meant}
+    if len(orders) > 1 or steps > 1:
         raise IdentityMismatchError(
-            f"{len(orders)} orders with {len(steps)} steps match on the worklist; expected one: "
-            "name the accession number, and the step where it has several"
+            f"{len(orders)} orders with {steps} steps match on the worklist; expected one: "
+            "name the order, and the step where it has several"
         )
-    found = answers[0]
     for keyword in ("PatientID", "StudyInstanceUID"):
-        if not text(found, keyword):
+        if not text(meant[0], keyword):
             raise IdentityMismatchError(
                 f"the worklist item has no {keyword}; expected one: nothing can be filed under it"
             )
-    return found
+    return Order(item=meant[0])
 
 
-def under(order: Dataset) -> Dataset:
+def under(order: Order) -> Dataset:
     """Return a data set with the patient, the study and the request of a worklist item.
 
     Private attributes are left out, also within its sequences.
     """
-    step = (order.get("ScheduledProcedureStepSequence") or [Dataset()])[0]
+    item = order.item
+    step = next(iter(_steps(item)), Dataset())
     made = Dataset()
-    made.SpecificCharacterSet = order.get("SpecificCharacterSet") or "ISO_IR 192"
-    _copy(order, made, (*PATIENT, *STUDY))
+    made.SpecificCharacterSet = item.get("SpecificCharacterSet") or "ISO_IR 192"
+    _copy(item, made, (*PATIENT, *STUDY))
     for keyword in _EMPTY:
         if keyword not in made:
             setattr(made, keyword, None)
-    made.ReferringPhysicianName = order.get("ReferringPhysicianName")
-    made.StudyID = (text(order, "RequestedProcedureID") or "")[:16]
+    made.StudyID = (text(item, "RequestedProcedureID") or "")[:16]
     made.StudyDate = text(step, "ScheduledProcedureStepStartDate")
     made.StudyTime = text(step, "ScheduledProcedureStepStartTime")
-    if description := text(order, "RequestedProcedureDescription"):
+    if description := text(item, "RequestedProcedureDescription"):
         made.StudyDescription = description[:64]
-    if order.get("RequestedProcedureCodeSequence"):
-        made.ProcedureCodeSequence = copy.deepcopy(order.RequestedProcedureCodeSequence)
+    if item.get("RequestedProcedureCodeSequence"):
+        made.ProcedureCodeSequence = copy.deepcopy(item.RequestedProcedureCodeSequence)
     request = Dataset()
-    _copy(order, request, REQUEST)
+    _copy(item, request, REQUEST)
     _copy(step, request, STEP)
     if request:
         made.RequestAttributesSequence = [request]
-    _say_performed(made, step)
-    for keyword in ("BodyPartExamined",):
-        if part := text(order, keyword) or text(step, keyword):
-            setattr(made, keyword, part)
+    if step.get("ScheduledProtocolCodeSequence"):
+        # what was scheduled is taken for what is done: nobody tells us anything else
+        made.PerformedProtocolCodeSequence = copy.deepcopy(step.ScheduledProtocolCodeSequence)
+        for code in made.PerformedProtocolCodeSequence:
+            code.pop("ProtocolContextSequence", None)
+    if part := text(item, "BodyPartExamined") or text(step, "BodyPartExamined"):
+        made.BodyPartExamined = part
     made.remove_private_tags()
     return made
 
 
 def nobody(sha256: str) -> Dataset:
     """Patient and study of a run that stays on this machine: visibly nobody's."""
-    from napari_fluoroinject.dicom.identity import derived_uid
-
     made = Dataset()
     made.SpecificCharacterSet = "ISO_IR 192"
     made.PatientName, made.PatientID = "Nobody^Local Research", f"RESEARCH-{sha256[:12].upper()}"
@@ -120,9 +144,15 @@ def _copy(source: Dataset, target: Dataset, keywords: Sequence[str]) -> None:
             target[keyword] = copy.deepcopy(source[keyword])
 
 
-def _say_performed(made: Dataset, step: Dataset) -> None:
-    """What was scheduled is taken for what was performed, which nobody tells us."""
-    if step.get("ScheduledProtocolCodeSequence"):
-        made.PerformedProtocolCodeSequence = copy.deepcopy(step.ScheduledProtocolCodeSequence)
-        for code in made.PerformedProtocolCodeSequence:
-            code.pop("ProtocolContextSequence", None)
+def _steps(item: Dataset) -> list[Dataset]:
+    return list(item.get("ScheduledProcedureStepSequence") or ())
+
+
+def _with_step(item: Dataset, wanted: str) -> Dataset | None:
+    """The item with this step alone; None where it has none of that ID."""
+    steps = [one for one in _steps(item) if text(one, "ScheduledProcedureStepID") == wanted]
+    if not steps:
+        return None
+    own = copy.deepcopy(item)
+    own.ScheduledProcedureStepSequence = steps
+    return own

@@ -7,7 +7,7 @@ what that class can say; else Multi-frame Grayscale Byte or Word Secondary Captu
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydicom.dataset import FileMetaDataset
@@ -35,9 +35,10 @@ from napari_fluoroinject.dicom.write import EncodedObject, sealed
 from napari_fluoroinject.errors import EncodingError
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     from pydicom.dataset import Dataset
 
-    from napari_fluoroinject.model.arrays import StoredArray
+    from napari_fluoroinject.dicom.ordered import Order
     from napari_fluoroinject.model.cine import IntensityScale
     from napari_fluoroinject.model.recorded import FeedGeometry, KnownLength, RecordedRun
 
@@ -62,7 +63,7 @@ _BITS: dict[Kind, tuple[int, ...]] = {
 
 def encode_recorded(
     run: RecordedRun,
-    order: Dataset | None,
+    order: Order | None,
     *,
     geometry: FeedGeometry | None = None,
     known: KnownLength | None = None,
@@ -145,7 +146,7 @@ def _upright(run: RecordedRun) -> RecordedRun:
     if not attributes.falls(scale):
         return run
     top = 2 * scale.first_stored + len(scale.ln_beam) - 1
-    turned: StoredArray = (top - run.stored.astype(np.int32)).astype(run.stored.dtype)
+    turned: npt.NDArray[Any] = (top - run.stored.astype(np.int32)).astype(run.stored.dtype)
     words = "stored values turned over, so that larger ones are brighter"
     return replace(
         run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -19,9 +19,11 @@ from napari_fluoroinject.recording import Recording
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import numpy.typing as npt
+
     from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.live.runs import Run
-    from napari_fluoroinject.model.arrays import DoubleArray, StoredArray
+    from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.recording.reader import Segment
 
@@ -113,7 +115,7 @@ def _cut(
     assert loop.times_s is not None  # noqa: S101 - a recording tells them
     kept = _rising(loop.times_s, fresh)
     times_s = np.asarray(loop.times_s[kept], np.float64)
-    stored: StoredArray = np.stack([loop.frames.frame(place)[box] for place in kept])
+    stored: npt.NDArray[Any] = np.stack([loop.frames.frame(place)[box] for place in kept])
     began, clock = _began(segments, kept[0])
     head = segments[0].head
     return RecordedRun(

@@ -108,23 +108,31 @@ class Outgoing(Closing):
         self._changed.set()
         return path
 
-    def round(self) -> None:
-        """Try everything that waits once; what fails stays and is told."""
-        error = ""
+    def round(self, *, last: bool = False) -> None:
+        """Try everything that waits once; what fails stays and is told.
+
+        A destination that failed is not tried again in this round. `last` = also where it was
+        asked to end.
+        """
+        failed: dict[str, str] = {}
         for order in self._orders():
-            if self._stopping.is_set():
+            if self._stopping.is_set() and not last:
                 return
+            destination = ""
             try:
-                hand_over(order.with_suffix(".dcm"), _destination(order), self._settings)
+                destination = _destination(order)
+                if destination in failed:
+                    continue
+                hand_over(order.with_suffix(".dcm"), destination, self._settings)
             except FluoroinjectError as why:
-                error = str(why)
+                failed[destination] = str(why)
                 log.warning("a run was not handed over: %s", type(why).__name__)
                 continue
             order.unlink()
             with suppress(OSError):
                 order.with_suffix(".dcm").unlink()
             self._handed += 1
-        self._error = error
+        self._error = "; ".join(failed.values())
 
     def close(self) -> None:
         """End it after the try that goes on; what was not acknowledged stays in the folder."""

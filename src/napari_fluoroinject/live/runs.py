@@ -166,12 +166,9 @@ def runs_of(folder: Path) -> tuple[Run, ...]:
             (int(one.records["index"][0]), int(one.records["index"][-1]), UNFINISHED)
             for one in recording.segments
         ]
-    found: list[Run] = []
-    for first, last, why in spans:
-        run = _run(recording, remarks, (first, last, why), number=len(found) + 1)
-        if run is not None:
-            found.append(run)
-    return tuple(found)
+    found = (_run(recording, remarks, span, number=number) for number, span in enumerate(spans, 1))
+    # one of which no frame could be kept has its number all the same
+    return tuple(run for run in found if run is not None)
 
 
 def run_of(folder: Path, number: int) -> Run:
@@ -184,12 +181,11 @@ def run_of(folder: Path, number: int) -> Run:
     UnreadableObjectError
         There is no whole frame.
     """
-    runs = runs_of(folder)
-    if not 1 <= number <= len(runs):
-        raise StorageError(
-            f"this recording has no run {number}; expected a number from 1 to {len(runs)}"
-        )
-    return runs[number - 1]
+    runs = {run.number: run for run in runs_of(folder)}
+    if number not in runs:
+        known = ", ".join(map(str, runs)) or "none: it has no run"
+        raise StorageError(f"this recording has no run {number}; expected one of {known}")
+    return runs[number]
 
 
 def recordings_in(root: Path) -> tuple[Path, ...]:
