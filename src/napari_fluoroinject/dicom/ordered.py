@@ -105,14 +105,10 @@ def under(order: Order) -> Dataset:
     made.StudyID = (text(item, "RequestedProcedureID") or "")[:16]
     made.StudyDate = text(step, "ScheduledProcedureStepStartDate")
     made.StudyTime = text(step, "ScheduledProcedureStepStartTime")
-    if description := text(item, "RequestedProcedureDescription"):
-        made.StudyDescription = description[:64]
+    made.StudyDescription = (text(item, "RequestedProcedureDescription") or "")[:64]
     if item.get("RequestedProcedureCodeSequence"):
         made.ProcedureCodeSequence = copy.deepcopy(item.RequestedProcedureCodeSequence)
-    request = Dataset()
-    _copy(item, request, REQUEST)
-    _copy(step, request, STEP)
-    if request:
+    if request := _request(item, step):
         made.RequestAttributesSequence = [request]
     if step.get("ScheduledProtocolCodeSequence"):
         # what was scheduled is taken for what is done: nobody tells us anything else
@@ -142,6 +138,13 @@ def _copy(source: Dataset, target: Dataset, keywords: Sequence[str]) -> None:
     for keyword in keywords:
         if source.get(keyword):
             target[keyword] = copy.deepcopy(source[keyword])
+
+
+def _request(item: Dataset, step: Dataset) -> Dataset:
+    request = Dataset()
+    _copy(item, request, REQUEST)
+    _copy(step, request, STEP)
+    return request
 
 
 def _steps(item: Dataset) -> list[Dataset]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_fluoroinject.errors import FluoroinjectError
-from napari_fluoroinject.live.connect import Connected
 from napari_fluoroinject.live.desk import Desk, Papers
 from napari_fluoroinject.live.handing import Handed, Outgoing
 from napari_fluoroinject.live.ordering import OrderQuery, find_order
 from napari_fluoroinject.live.station import Station, StationSettings, Told
 from napari_fluoroinject.model.closing import Closing
-from napari_fluoroinject.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.live.connect import Connected
+    from napari_fluoroinject.settings import Settings
 
 OUTGOING = "outgoing"
 """Folder within that of the recordings, of runs that nobody has acknowledged yet."""
@@ -160,6 +162,6 @@ class LiveSession(Closing):
             )
 
     def _put(self, number: int) -> None:
-        folder: Path | None = self.station.folder
+        folder = self.station.folder
         if self._desk is not None and folder is not None:
             self._desk.put(folder, number)

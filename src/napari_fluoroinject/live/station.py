@@ -10,10 +10,12 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.compute.backend import Wish
 from napari_fluoroinject.errors import StorageError
-from napari_fluoroinject.live.receiver import Receiver
+from napari_fluoroinject.live.receiver import Freshness, Received, Receiver
 from napari_fluoroinject.live.running import MapsTold, RunningMaps
 from napari_fluoroinject.live.runs import LONGEST_HOLD_S, RunKeeper, Turn
 from napari_fluoroinject.model.closing import Closing
@@ -22,13 +24,10 @@ from napari_fluoroinject.recording.recorder import RESERVE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
-
     from napari_fluoroinject.analysis.live_run import RunStatus
-    from napari_fluoroinject.compute.backend import Wish
     from napari_fluoroinject.endpoints.base import FeedNote
     from napari_fluoroinject.live.connect import Connected
-    from napari_fluoroinject.live.receiver import Freshness, Received, Takes
+    from napari_fluoroinject.live.receiver import Takes
     from napari_fluoroinject.live.slot import Shot
     from napari_fluoroinject.recording.remarks import Said
 

@@ -59,7 +59,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
-    """Endpoints by name, defaults, listener, service, live feeds; `path` is their file, if there is one.
+    """Endpoints by name, defaults, listener, service, live feeds; `path` is their file, if any.
 
     `dose` holds the site's own 75th percentiles by procedure, each a number by its name:
     `kap_p75_gycm2`, `time_p75_s`, `kerma_p75_mgy`.
