@@ -32,25 +32,31 @@ class Lattice:
         down, across = (ceil(size / self.stride) // SIDE for size in shape)
         self.shape = (down, across)
 
-    def samples(self, stored: StoredArray) -> FloatArray:
-        """The samples of a frame, (4 * blocks down, 4 * blocks across)."""
+    def samples(self, stored: StoredArray) -> StoredArray:
+        """The samples of a frame, (4 * blocks down, 4 * blocks across), a copy."""
         rows, columns = (SIDE * count for count in self.shape)
-        some = stored[:: self.stride, :: self.stride][:rows, :columns]
-        return some.astype(np.float32)
+        some: StoredArray = stored[:: self.stride, :: self.stride][:rows, :columns].copy()
+        return some
 
     def inside(self, field: BoolArray) -> BoolArray:
-        """Blocks of which all samples lie in a field of the frame."""
-        share: BoolArray = in_blocks(self.samples(field.view(np.uint8))) >= 1.0
-        return share
+        """Which samples lie in a field of the frame."""
+        return np.asarray(self.samples(field.view(np.uint8)), np.bool_)
 
 
-def in_blocks(samples: FloatArray) -> FloatArray:
+def in_blocks(samples: FloatArray, side: int = SIDE) -> FloatArray:
     """Mean of each block of samples."""
-    across = samples[:, 0::SIDE] + samples[:, 1::SIDE]
-    across += samples[:, 2::SIDE]
-    across += samples[:, 3::SIDE]
-    down: FloatArray = across[0::SIDE] + across[1::SIDE]
-    down += across[2::SIDE]
-    down += across[3::SIDE]
-    down *= np.float32(1 / SIDE**2)
+    rows, columns = (size // side * side for size in samples.shape)
+    across = samples[:rows, 0:columns:side].copy()
+    for at in range(1, side):
+        across += samples[:rows, at:columns:side]
+    down: FloatArray = across[0::side].copy()
+    for at in range(1, side):
+        down += across[at::side]
+    down *= np.float32(1 / side**2)
     return down
+
+
+def all_of(samples: BoolArray, side: int = SIDE) -> BoolArray:
+    """Blocks of which all samples are True."""
+    whole: BoolArray = in_blocks(samples.astype(np.float32), side) >= 1.0
+    return whole
