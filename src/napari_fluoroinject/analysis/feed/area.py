@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+from scipy import ndimage
+
+from napari_fluoroinject.analysis.feed.outline import Outline, find_outline
+from napari_fluoroinject.analysis.feed.text import find_text
 from napari_fluoroinject.model.arrays import read_only
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.model.arrays import BoolArray
+    from collections.abc import Sequence
+
+    from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
+
+EXPOSURES = 8
+"""Frames of different exposures in which the area is found."""
+_BINS = 256
+"""Along the longer side of a frame."""
+_ODD_CHANGE = 3.0
+"""A pair of frames that differs by more than so many times the usual is a change of the scene."""
+_STILL = 0.05
+"""Share of the picture's change below which nothing changes at all."""
+_ABOVE_FLOOR = 1.45
+"""Noise of a grabber alone is above its least by at most so much."""
+_UNIFORM = 1.35
+"""Change that is nowhere more than so many times as strong is no quantum noise of anatomy."""
+_LEAST_STATIC = 0.03
+_LEAST_SHARE = 0.04
+"""Of the frame: no picture is smaller."""
+_LEAST_CHANGE = 0.1
+"""Stored values by which a picture changes at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,3 +58,114 @@ class PictureArea:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "field", read_only(self.field, bool))
+
+    def cut(self, stored: StoredArray) -> StoredArray:
+        """The part of a frame, a view."""
+        (row, column), (rows, columns) = self.first_px, self.shape_px
+        part: StoredArray = stored[row : row + rows, column : column + columns]
+        return part
+
+    def in_frame(self, shape: tuple[int, int]) -> BoolArray:
+        """The field as part of a frame of `shape`."""
+        whole = np.zeros(shape, np.bool_)
+        (row, column), (rows, columns) = self.first_px, self.shape_px
+        whole[row : row + rows, column : column + columns] = self.field
+        return whole
+
+
+class Activity(NamedTuple):
+    """How much pixels change from exposure to exposure.
+
+    `change` and `mean` are (rows, columns) in stored values; `bins` is the change in bins of
+    `factor` x `factor` pixels, smoothed, and `still` the level up to which it is none.
+    """
+
+    change: FloatArray
+    mean: FloatArray
+    bins: FloatArray
+    factor: int
+    still: float
+
+
+def find_area(frames: Sequence[StoredArray]) -> PictureArea | None:
+    """Find the X-ray picture in frames of different exposures.
+
+    Only an X-ray picture has quantum noise everywhere; panels, text and what is collimated do not
+    change, or by a grabber's own noise.
+
+    Parameters
+    ----------
+    frames
+        At least 3, (rows, columns) each.
+
+    Returns
+    -------
+    PictureArea or None
+        None where nothing changes as a picture does, so that it cannot be told.
+    """
+    shape = frames[0].shape
+    activity = _activity(frames)
+    lively = activity.bins > activity.still
+    if lively.mean() < _LEAST_SHARE:
+        return None
+    outline = find_outline(lively, activity.factor, (shape[0], shape[1]))
+    if outline is None:
+        return None
+    text = find_text(
+        activity.mean, activity.change, outline.field, still=activity.still
+    )
+    return _area(outline, text)
+
+
+def _area(outline: Outline, text: BoolArray) -> PictureArea:
+    rows, columns = (np.flatnonzero(outline.field.any(axis=axis)) for axis in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    field = (outline.field & ~text)[box]
+    count = int(ndimage.label(text)[1])
+    letters = f"; {count} places of text or graphics are left out" if count else ""
+    size = f"{field.shape[0]} x {field.shape[1]} pixels"
+    return PictureArea(
+        first_px=(int(rows[0]), int(columns[0])),
+        shape_px=(field.shape[0], field.shape[1]),
+        field=field,
+        form=f"{outline.name}, {size}{letters}",
+    )
+
+
+def _activity(frames: Sequence[StoredArray]) -> Activity:
+    shape = frames[0].shape
+    values = [frame.astype(np.float32) for frame in frames]
+    pairs = [np.abs(late - early) for early, late in zip(values, values[1:], strict=False)]
+    sizes = np.array([float(pair[::4, ::4].mean()) for pair in pairs])
+    usual = sizes <= _ODD_CHANGE * np.median(sizes)
+    kept = [pair for pair, good in zip(pairs, usual, strict=True) if good]
+    change: FloatArray = np.mean(kept, axis=0, dtype=np.float32)
+    mean: FloatArray = np.mean(values, axis=0, dtype=np.float32)
+    factor = max(1, round(max(shape) / _BINS))
+    bins = binned(change, factor)
+    smooth: FloatArray = ndimage.uniform_filter(bins, 3 if factor > 1 else 5, mode="nearest")
+    return Activity(change, mean, smooth, factor, _still(smooth))
+
+
+def binned(picture: FloatArray, factor: int) -> FloatArray:
+    """Means of `factor` x `factor` pixels; what is left over at the end is in none."""
+    rows, columns = (size // factor for size in picture.shape)
+    whole = picture[: rows * factor, : columns * factor]
+    means: FloatArray = whole.reshape(rows, factor, columns, factor).mean(axis=(1, 3))
+    return means
+
+
+def _still(bins: FloatArray) -> float:
+    """Level up to which bins do not change; infinite where none does."""
+    floor, low, top, most = np.percentile(bins, (1.0, 5.0, 90.0, 99.0))
+    if top < _LEAST_CHANGE or most < _UNIFORM * low:
+        return np.inf
+    between = np.sqrt(max(floor, _STILL**2 * top) * top)
+    high = float(np.median(bins[bins >= between]))
+    if floor < _STILL * high:
+        return _STILL * high
+    still = min(_ABOVE_FLOOR * float(floor), float(np.sqrt(floor * high)))
+    static, near = float((bins <= still).mean()), float((bins <= 1.2 * still).mean())
+    # what is static stands out by a gap; noise of a bare picture goes on from dark to bright
+    apart = static >= _LEAST_STATIC and near - static < 0.25 * static
+    return still if apart else 0.0
