@@ -111,9 +111,7 @@ def find_area(frames: Sequence[StoredArray]) -> PictureArea | None:
     outline = find_outline(lively, activity.factor, (shape[0], shape[1]))
     if outline is None:
         return None
-    text = find_text(
-        activity.mean, activity.change, outline.field, still=activity.still
-    )
+    text = find_text(activity.mean, activity.change, outline.field, still=activity.still)
     return _area(outline, text)
 
 
