@@ -79,7 +79,7 @@ class OnsetWatch:
 
     def __init__(self, inner: FloatArray) -> None:
         self.strength = 0.0
-        self._seen = _blocks(inner) > 0.99  # noqa: PLR2004 - whole blocks
+        self._seen = _blocks(inner) > 0.99
         self._judged = ndimage.binary_erosion(self._seen, iterations=BORDER_BLOCKS)
         self._weight = ndimage.gaussian_filter(self._seen.astype(np.float32), BLUR_BLOCKS) + 1e-3
         self._pictures: deque[FloatArray] = deque(maxlen=LATE_FRAMES + GAP_FRAMES + EARLY_FRAMES)

@@ -113,8 +113,8 @@ def _second(told: Told) -> str:
         parts += warned or [_UNJUDGED]
     if told.missed:
         parts.append(f"{told.missed} frames in no map")
-    if maps.area:
-        parts.append(maps.area)
+    if told.area:
+        parts.append(told.area)
     return " · ".join(parts)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -17,18 +18,23 @@ from napari_fluoroinject.model.recorded import RecordedRun
 from napari_fluoroinject.recording import Recording
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     import numpy.typing as npt
 
     from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.live.runs import Run
-    from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.model.arrays import DoubleArray, StoredArray
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.recording.reader import Segment
 
 LEAD_FRAMES = 60
 """Frames before a run from which picture area and rhythm are learned."""
+LEAST_LEAD_FRAMES = 24
+_LEAD_PAUSE_S = 0.07
+_Timed = tuple[int, float, "Callable[[], StoredArray]"]
+"""Place in the run from 0, or below; seconds; and what reads the frame."""
 _UNCUT = "the X-ray picture was not told apart: all frames, uncut"
 
 
@@ -75,29 +81,44 @@ def _looked_at(
     recording: Recording, run: Run, loop: CineLoop
 ) -> tuple[list[int], PictureArea | None]:
     """Which frames of the run are fresh, from 0, and the area that most of them lie in."""
-    lead = recording.between(run.first_frame - LEAD_FRAMES, run.last_frame)
-    # frames of another size before the run do not help
-    whole = recording.joined(lead) if lead[0].head.shape == loop.shape[1:] else loop
-    before = whole.shape[0] - loop.shape[0]
-    if before < 0:
-        whole, before = loop, 0
     watch = Watch(loop.intensity, loop.shape[1:])
     fresh: list[int] = []
     areas: list[PictureArea] = []
-    assert whole.times_s is not None  # noqa: S101 - a recording tells them
-    for place in range(whole.shape[0]):
+    for place, time_s, pixels in (*_lead(recording, run, loop), *_timed(loop)):
         try:
-            look = watch.look(whole.frames.frame(place), float(whole.times_s[place]))
+            look = watch.look(pixels(), time_s)
         except ValueError:  # not later than the one before: it was told live, too
             continue
-        if look.fresh and not look.blank and place >= before and look.area is not None:
-            fresh.append(place - before)
+        if place >= 0 and look.fresh and not look.blank and look.area is not None:
+            fresh.append(place)
             areas.append(look.area)
     if len(fresh) < 2:
         return list(range(loop.shape[0])), None
     boxes = Counter((one.first_px, one.shape_px) for one in areas)
     usual = boxes.most_common(1)[0][0]
     return fresh, next(one for one in reversed(areas) if (one.first_px, one.shape_px) == usual)
+
+
+def _timed(loop: CineLoop) -> Iterator[_Timed]:
+    assert loop.times_s is not None  # noqa: S101 - a recording tells them
+    for place in range(loop.shape[0]):
+        yield place, float(loop.times_s[place]), partial(loop.frames.frame, place)
+
+
+def _lead(recording: Recording, run: Run, loop: CineLoop) -> Iterator[_Timed]:
+    """Frames that a watch learns from before the run, at times before 0.
+
+    Those recorded before it; where there are too few of its size, its own first ones.
+    """
+    segments = recording.between(run.first_frame - LEAD_FRAMES, run.first_frame - 1)
+    before = recording.joined(segments) if segments else loop
+    if before.shape[0] < LEAST_LEAD_FRAMES or before.shape[1:] != loop.shape[1:]:
+        before = loop
+    count = min(LEAD_FRAMES, before.shape[0])
+    assert before.times_s is not None  # noqa: S101 - a recording tells them
+    end_s = float(before.times_s[count - 1]) + _LEAD_PAUSE_S
+    for place in range(count):
+        yield -1, float(before.times_s[place]) - end_s, partial(before.frames.frame, place)
 
 
 def _cut(

@@ -18,13 +18,15 @@ from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.live.receiver import Freshness, Received, Receiver
 from napari_fluoroinject.live.running import MapsTold, RunningMaps
 from napari_fluoroinject.live.runs import LONGEST_HOLD_S, RunKeeper, Turn
+from napari_fluoroinject.live.watching import Watching
 from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.recording import Recorder, RemarkLog, new_folder
 from napari_fluoroinject.recording.recorder import RESERVE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from napari_fluoroinject.analysis.live_run import RunStatus
+
+    from napari_fluoroinject.analysis.feed.watch import Look
     from napari_fluoroinject.endpoints.base import FeedNote
     from napari_fluoroinject.live.connect import Connected
     from napari_fluoroinject.live.receiver import Takes
@@ -80,6 +82,8 @@ class Told:
         So much can still be recorded; None = nothing is recorded.
     said
         The last remarks, oldest first.
+    area
+        What the picture area is, in words; empty as long as that is not known.
     """
 
     received: Received
@@ -91,6 +95,7 @@ class Told:
     runs: int
     room_bytes: int | None
     said: tuple[str, ...]
+    area: str = ""
 
 
 class Station(Closing):
@@ -135,16 +140,18 @@ class Station(Closing):
             intensity=connected.intensity,
             on=settings.on,
             automatic=settings.automatic,
-            heard=self._hear,
         )
+        self._watching = Watching(connected.intensity, self._hear)
         self.receiver = Receiver(
-            connected.feed, recorder=recorder, others=(self.maps, *others), noted=self._note
+            connected.feed,
+            recorder=recorder,
+            others=(self.maps, self._watching, *others),
+            noted=self._note,
         )
         self._keeper = RunKeeper(longest_hold_s=settings.longest_hold_s)
         self._runs = 0
         self._said: deque[str] = deque(maxlen=_MOST_SAID)
-        self._warned: set[tuple[str, int]] = set()
-        self._onset: int | None = None
+        self._maps_told, self._area = MapsTold(), ""
         self._failing = ""
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(
@@ -154,6 +161,7 @@ class Station(Closing):
     def start(self) -> None:
         """Begin to receive."""
         self._thread.start()
+        self._watching.start()
         self.maps.start()
         self.receiver.start()
 
@@ -180,6 +188,7 @@ class Station(Closing):
             runs=self._runs,
             room_bytes=self._room(),
             said=tuple(self._said),
+            area=self._area,
         )
 
     def stop(self) -> None:
@@ -191,7 +200,9 @@ class Station(Closing):
         """End it in order: the recording is whole, and its last run has ended."""
         self.receiver.stop()
         self.receiver.close()
+        self._watching.close()
         self.maps.close()
+        self._work.put(self._look_around)
         self._work.put(partial(self._end, "the feed was ended"))
         self._work.put(None)
         if self._thread.is_alive():
@@ -229,15 +240,15 @@ class Station(Closing):
             return None
         return max(0, free - self._settings.reserve_bytes)
 
-    def _hear(self, shot: Shot, status: RunStatus) -> None:
-        self._work.put(partial(self._follow, shot.index, shot.pixels.shape, status))
+    def _hear(self, shot: Shot, look: Look) -> None:
+        self._work.put(partial(self._follow, shot.index, shot.pixels.shape, look))
 
     def _note(self, note: FeedNote, last: Shot | None) -> None:
         self._work.put(partial(self._take_note, note, last))
 
     def _keep(self) -> None:
         """The thread that alone decides on runs and writes remarks."""
-        told_end = False
+        looked_s, told_end = 0.0, False
         while True:
             try:
                 work = self._work.get(timeout=_LOOK_EVERY_S)
@@ -245,29 +256,28 @@ class Station(Closing):
                 work = self._look_around
             if work is None:
                 return
-            try:
-                work()
+            self._do(work)
+            now_s = time.monotonic()
+            if now_s - looked_s >= _LOOK_EVERY_S:
+                looked_s = now_s
+                self._do(self._look_around)
                 if not told_end and self.receiver.told.ended and self._work.empty():
                     told_end = True
-                    self._end("the feed has ended")
-            except Exception as error:  # the edge of the thread: runs are not worth the feed
-                log.warning("a remark on a feed was lost: %s", type(error).__name__)
-                log.debug("keeping runs failed", exc_info=error)
+                    self._do(partial(self._end, "the feed has ended"))
 
-    def _follow(self, frame: int, shape: tuple[int, ...], status: RunStatus) -> None:
-        look = status.look
+    def _do(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # the edge of the thread: a remark is not worth the feed
+            log.warning("a remark on a feed was lost: %s", type(error).__name__)
+            log.debug("keeping runs failed", exc_info=error)
+
+    def _follow(self, frame: int, shape: tuple[int, ...], look: Look) -> None:
         self._turn(self._keeper.look(frame, look, shape))
-        for text in (*look.said, *status.remarks):
+        if look.area is not None:
+            self._area = look.area.form
+        for text in look.said:
             self._say("seen", text, frame, look.time_s)
-        if status.onset_frame not in (None, self._onset):
-            text = f"contrast seen from frame {status.onset_frame} on"
-            self._say("contrast", text, frame, look.time_s)
-        self._onset = status.onset_frame
-        for warning in status.warnings:
-            key = (warning.id, warning.raised_frame)
-            if key not in self._warned:
-                self._warned.add(key)
-                self._say("contrast", f"{warning.id}: {warning.text}", frame, look.time_s)
 
     def _take_note(self, note: FeedNote, last: Shot | None) -> None:
         if note.event == "lost":
@@ -276,11 +286,21 @@ class Station(Closing):
         self._say("feed", note.text, frame, None if last is None else last.time_s)
 
     def _look_around(self) -> None:
-        """Tell of frames that could not be recorded, and that it goes on again."""
+        """Tell what is new of the disk and of the maps."""
         failing = self.receiver.told.recording_error
         if failing != self._failing:
             self._failing = failing
             self._say("recording", failing or "recording goes on", None, None)
+        told, before = self.maps.told, self._maps_told
+        self._maps_told = told
+        if told.onset_frame is not None and told.onset_frame != before.onset_frame:
+            text = f"contrast seen from frame {told.onset_frame} on"
+            self._say("contrast", text, told.onset_frame, None)
+        for one in told.warnings:
+            if one not in before.warnings:
+                self._say("contrast", f"{one.id}: {one.text}", one.raised_frame, None)
+        if told.message and told.message != before.message:
+            self._say("seen", told.message, None, None)
 
     def _end(self, why: str) -> None:
         self._turn(self._keeper.end(why))
