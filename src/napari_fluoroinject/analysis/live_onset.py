@@ -79,7 +79,7 @@ class OnsetWatch:
 
     def __init__(self, inner: FloatArray) -> None:
         self.strength = 0.0
-        self._seen = _blocks(inner) > 0.99  # noqa: PLR2004 - whole blocks
+        self._seen = _blocks(inner) > 0.99
         self._judged = ndimage.binary_erosion(self._seen, iterations=BORDER_BLOCKS)
         self._weight = ndimage.gaussian_filter(self._seen.astype(np.float32), BLUR_BLOCKS) + 1e-3
         self._pictures: deque[FloatArray] = deque(maxlen=LATE_FRAMES + GAP_FRAMES + EARLY_FRAMES)
@@ -90,7 +90,7 @@ class OnsetWatch:
         self._brightened, self._wandered = none, none
 
     def add(self, opacity: FloatArray | None) -> Begin | None:
-        """Take in a frame's opacity in the reference pose, (rows, columns) of bins; None = lost."""
+        """Take in a frame's opacity in the reference pose, (rows, columns); None = lost."""
         if opacity is None or not self._judged.any():
             return None
         self.strength = 0.0
