@@ -161,6 +161,11 @@ class Placer:
         """Frames that the mask is made of."""
         return self._mask_frames
 
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """Frames that were lost."""
+        return tuple(self._lost)
+
     def forget_before(self, frame: int) -> None:
         """Leave out of the maps what came before a frame."""
         kept = [at for at, number in enumerate(self.frames) if number >= frame]

@@ -90,7 +90,7 @@ class OnsetWatch:
         self._brightened, self._wandered = none, none
 
     def add(self, opacity: FloatArray | None) -> Begin | None:
-        """Take in a frame's opacity in the reference pose, (rows, columns) of bins; None = lost."""
+        """Take in a frame's opacity in the reference pose, (rows, columns); None = lost."""
         if opacity is None or not self._judged.any():
             return None
         self.strength = 0.0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from napari_fluoroinject.analysis.feed.watch import Watch
+from napari_fluoroinject.analysis.live import warm_up
 from napari_fluoroinject.analysis.live_mask import FEWEST_MASK_FRAMES
 from napari_fluoroinject.analysis.live_scene import (
     KEPT_EXPOSURES,
@@ -17,11 +20,13 @@ from napari_fluoroinject.analysis.live_scene import (
     Seen,
 )
 from napari_fluoroinject.analysis.live_told import LiveWarning, RunPhase, RunStatus
+from napari_fluoroinject.analysis.live_uptake import WARM_FRAMES, UptakeWatch
 from napari_fluoroinject.errors import AnalysisError
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.analysis.feed.watch import Look
     from napari_fluoroinject.analysis.following import LiveSnapshot
     from napari_fluoroinject.analysis.live_uptake import Uptake
@@ -44,6 +49,7 @@ LOST_FRAMES = 10
 """After so many lost frames in a row the mask no longer fits."""
 RESTLESS = 0.5
 """Share of the alarm of onset from which on no mask is renewed: contrast may be beginning."""
+_WARM_PX = 128
 UPTAKE_TEXT = (
     "A tubular run-off reached the alarm threshold in the last frames; look at the run. What the "
     "analysis of the whole run says may differ, and no warning would not mean that there is none."
@@ -58,11 +64,11 @@ class LiveRun:
     """Follows a feed of any pictures; the one object that changes while it goes on.
 
     `Watch` tells which frames are fresh exposures and where in them the picture is. After the
-    first, which settle, a mask is laid of six, of twelve as soon as there are as many, and anew every
-    `RENEW_S` as long as nothing begins, and when table, C-arm, size or area changed or a run begins. Contrast that begins, a
-    run-off, or `begin` start the maps; the frames since it began, which are kept, go into them at
-    once. They go on until the next run or `begin`: a second injection in the same run is not told
-    from the first, unless `begin` says so.
+    first, which settle, a mask is laid of six, of twelve as soon as there are as many, and anew
+    every `RENEW_S` as long as nothing begins, and when table, C-arm, size or area changed or a run
+    begins. Contrast that begins, a run-off, or `begin` start the maps; the frames since then,
+    which are kept, go into them at once. They go on until the next run or `begin`: a second
+    injection in the same run is not told from the first, unless `begin` says so.
 
     Parameters
     ----------
@@ -76,6 +82,11 @@ class LiveRun:
         What a pixel of the feed measures; None = not known.
     beside
         Lays masks while frames go on; None = `add` lays them, and takes some tenths of a second.
+
+    Attributes
+    ----------
+    shape
+        (rows, columns) of the frames.
     """
 
     def __init__(
@@ -90,6 +101,7 @@ class LiveRun:
     ) -> None:
         self._intensity, self._on, self._automatic = intensity, on, automatic
         self._mm_per_px, self._beside = mm_per_px, beside
+        self.shape = shape
         self._watch = Watch(intensity, shape)
         self._count = -1
         self._scene: Scene | None = None
@@ -167,6 +179,18 @@ class LiveRun:
         return self._masked.placer.snapshot(self._follower.maps())
 
     @property
+    def area(self) -> PictureArea | None:
+        """Where the picture is that `snapshot` is of; None until it is known."""
+        return self._watch.area
+
+    @property
+    def mapped(self) -> tuple[int, int]:
+        """How many frames are in the maps, and how many were left out because they were lost."""
+        if self._masked is None or self._follower is None:
+            return 0, 0
+        return len(self._masked.placer.frames), len(self._masked.placer.lost)
+
+    @property
     def _phase(self) -> RunPhase:
         if self._scene is None:
             return "searching"
@@ -187,9 +211,16 @@ class LiveRun:
         dull = look.curve_changed and self._follower is None
         if look.area is None or not (look.area_changed or look.moved or another_run or dull):
             return
-        had = self._masked is not None
+        had, first = self._masked is not None, self._scene is None
         self._forget()
-        self._scene = Scene(self._intensity, look.area, on=self._on, mm_per_px=self._mm_per_px)
+        settling = 0 if first and self._count >= SETTLING_FRAMES else SETTLING_FRAMES
+        self._scene = Scene(
+            self._intensity,
+            look.area,
+            on=self._on,
+            mm_per_px=self._mm_per_px,
+            settling=settling,
+        )
         if had:
             self._remarks.append("A new mask is gathered: the one before no longer fits.")
         if not self._said_relative:
@@ -220,7 +251,7 @@ class LiveRun:
         if waiting:
             masked.placer.forget_before(kept.frame - KEPT_EXPOSURES)
         self._warn(seen.uptakes, kept)
-        if waiting and self._automatic and seen.begin is not None:
+        if self._follower is None and self._automatic and seen.begin is not None:
             self._start(self._frames_ago(seen.begin.frames_ago))
         self._lost_in_a_row = 0 if seen.status.locked else self._lost_in_a_row + 1
         if self._lost_in_a_row == LOST_FRAMES:
@@ -320,6 +351,18 @@ class LiveRun:
     def _known_scene(self) -> Scene:
         assert self._scene is not None  # noqa: S101 - there is one as soon as there is an area
         return self._scene
+
+
+def warm_up_run(intensity: IntensityScale, dtype: np.dtype[Any], *, on: Backend) -> None:
+    """Have all kernels that a run needs compiled and loaded before the first frame comes."""
+    rng = np.random.default_rng(0)
+    level = intensity.first_stored + len(intensity.ln_beam) // 2
+    pictures = rng.normal(level, 1.0 + level / 64, (2, _WARM_PX, _WARM_PX))
+    warm_up(np.clip(pictures[0], 0, np.iinfo(dtype).max).astype(dtype), intensity, on=on)
+    bins = rng.normal(0.0, 0.1, (WARM_FRAMES, _WARM_PX, _WARM_PX)).astype(np.float32)
+    watch = UptakeWatch(np.ones_like(bins[0]), bins[0], on=on)
+    for frame, opacity in enumerate(bins):
+        watch.add(opacity, frame, frame / 15.0)
 
 
 def _done(scene: Scene, mask: tuple[Kept, ...], then: tuple[Kept, ...]) -> Future[Masked]:

@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_fluoroinject.analysis.following import Placer
+from napari_fluoroinject.analysis.following import FrameStatus, Placer
 from napari_fluoroinject.analysis.live_mask import FEWEST_MASK_FRAMES, MaskFrame, lay_mask
-from napari_fluoroinject.analysis.live_onset import OnsetWatch
-from napari_fluoroinject.analysis.live_uptake import UptakeWatch
+from napari_fluoroinject.analysis.live_onset import Begin, OnsetWatch
+from napari_fluoroinject.analysis.live_uptake import Uptake, UptakeWatch
 from napari_fluoroinject.analysis.placing import Lens
-from napari_fluoroinject.compute.curves import check_stored, native
+from napari_fluoroinject.compute.curves import Exposure, check_stored, native
 from napari_fluoroinject.errors import AnalysisError
+from napari_fluoroinject.model.arrays import FloatArray, StoredArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_fluoroinject.analysis.feed.area import PictureArea
-    from napari_fluoroinject.analysis.following import FrameStatus
-    from napari_fluoroinject.analysis.live_onset import Begin
-    from napari_fluoroinject.analysis.live_uptake import Uptake
     from napari_fluoroinject.compute.backend import Backend
-    from napari_fluoroinject.compute.curves import Exposure
-    from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
+    from napari_fluoroinject.model.arrays import BoolArray
     from napari_fluoroinject.model.cine import IntensityScale
 
 MASK_FRAMES = 12

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from napari_fluoroinject.analysis.feed.watch import Look
-    from napari_fluoroinject.analysis.following import FrameStatus
+from napari_fluoroinject.analysis.feed.watch import Look
+from napari_fluoroinject.analysis.following import FrameStatus
 
 RunPhase = Literal["searching", "settling", "waiting", "following"]
 """The picture area is not known; mask frames are gathered; contrast is awaited; maps are made."""

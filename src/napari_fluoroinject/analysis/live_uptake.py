@@ -23,11 +23,12 @@ from napari_fluoroinject.analysis.vascular.suspicion import (
 )
 from napari_fluoroinject.analysis.vascular.traits import Traits, describe
 from napari_fluoroinject.analysis.vascular.width import line_width_px
+from napari_fluoroinject.compute.backend import Backend
+from napari_fluoroinject.model.arrays import FloatArray
 
 if TYPE_CHECKING:
     from napari_fluoroinject.analysis.vascular.path import Way
-    from napari_fluoroinject.compute.backend import Backend
-    from napari_fluoroinject.model.arrays import BoolArray, FloatArray
+    from napari_fluoroinject.model.arrays import BoolArray
 
 LATE_S, EARLY_S = 0.33, 1.07
 """The last so many seconds are compared with as many before them."""
@@ -42,6 +43,8 @@ FIRST_FRAMES = 10
 """Frames before the first look: the noise must be known."""
 BORDER_PX = 5
 """Bins beside what motion brings into the picture that are left out."""
+WARM_FRAMES = 16
+"""After so many frames of noise every kernel has been used."""
 _MASK_FRAMES = 4
 _FEWEST_LATE = 3
 _NOISE_SHARE = 0.08

@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from napari_fluoroinject.analysis.feed.outline import Outline, find_outline
 from napari_fluoroinject.analysis.feed.text import find_text
-from napari_fluoroinject.model.arrays import read_only
+from napari_fluoroinject.model.arrays import BoolArray, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
+    from napari_fluoroinject.model.arrays import FloatArray, StoredArray
 
 EXPOSURES = 8
 """Frames of different exposures in which the area is found."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
-from napari_fluoroinject.analysis.live import MASK_FRAMES
 from napari_fluoroinject.errors import FluoroinjectError, StorageError
 from napari_fluoroinject.live.connect import Connected, connect_feed
 from napari_fluoroinject.live.receiver import Received, Receiver
@@ -192,11 +191,10 @@ class LivePanel(Page):
     def _watch(self, connected: Connected) -> None:
         self.stop()
         recorder = self._recorder(connected)
-        automatic = MASK_FRAMES if self.controls.automatic.isChecked() else None
         maps = RunningMaps(
             intensity=connected.intensity,
             on=self.bench.settings.defaults.on,
-            mask_frames=automatic,
+            automatic=self.controls.automatic.isChecked(),
         )
         receiver = Receiver(connected.feed, recorder=recorder, others=(maps,))
         self._folder = None if recorder is None else recorder.folder
