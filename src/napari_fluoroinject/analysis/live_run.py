@@ -13,6 +13,7 @@ from napari_fluoroinject.analysis.live_mask import FEWEST_MASK_FRAMES
 from napari_fluoroinject.analysis.live_scene import (
     KEPT_EXPOSURES,
     MASK_FRAMES,
+    SETTLING_FRAMES,
     YOUNG_FRAMES,
     Kept,
     Masked,

@@ -155,6 +155,8 @@ def _wish(
             recordings=record,
             on=maps[0],
             automatic=maps[1],
+            rest=False,
+            mm_per_px=papers[1].mm_per_px,
             longest_hold_s=own.longest_hold_s,
             reserve_bytes=own.reserve_mb << 20,
         ),

@@ -51,6 +51,13 @@ class Papers:
         """Whether a run can be written: its patient is known, or nobody's on purpose."""
         return self.order is not None or self.research
 
+    @property
+    def mm_per_px(self) -> float | None:
+        """What a pixel measures in the patient; None = not known."""
+        if self.known is not None:
+            return self.known.mm_per_px
+        return None if self.geometry is None else self.geometry.mm_per_px
+
 
 def write_run(folder: Path, number: int, papers: Papers) -> EncodedObject:
     """A run of a recording as a DICOM object.

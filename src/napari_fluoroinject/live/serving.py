@@ -113,7 +113,6 @@ def status(station: Station) -> dict[str, Any]:
             "low": picture.low,
             "high": picture.high,
             "unit": picture.unit,
-            "first_px": list(picture.first_px),
         },
         "maps": {
             "state": maps.state,

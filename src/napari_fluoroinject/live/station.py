@@ -11,7 +11,7 @@ from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from napari_fluoroinject.compute.backend import Wish
 from napari_fluoroinject.errors import StorageError
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_fluoroinject.analysis.feed.watch import Look
+    from napari_fluoroinject.analysis.live_run import RunStatus
     from napari_fluoroinject.endpoints.base import FeedNote
     from napari_fluoroinject.live.connect import Connected
+    from napari_fluoroinject.live.pictures import LiveMap, MapPicture
     from napari_fluoroinject.live.receiver import Takes
     from napari_fluoroinject.live.slot import Shot
     from napari_fluoroinject.recording.remarks import Said
@@ -39,6 +41,47 @@ _LOOK_EVERY_S = 0.25
 _JOIN_S = 10.0
 _MOST_SAID = 50
 _POLL_S = 0.02
+
+
+class Maps(Protocol):
+    """Running maps, made here or elsewhere."""
+
+    kind: LiveMap
+
+    @property
+    def told(self) -> MapsTold:
+        """How they stand."""
+        ...
+
+    @property
+    def missed(self) -> int:
+        """Frames that are in no map."""
+        ...
+
+    @property
+    def picture(self) -> MapPicture | None:
+        """The map of `kind`."""
+        ...
+
+    def start(self) -> None:
+        """Begin."""
+        ...
+
+    def put(self, shot: Shot, /) -> None:
+        """Offer a frame; never waits."""
+        ...
+
+    def begin(self) -> None:
+        """Say that contrast starts now."""
+        ...
+
+    def stop(self) -> None:
+        """Ask for its end."""
+        ...
+
+    def close(self) -> None:
+        """End it, and wait for that."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +96,10 @@ class StationSettings:
         Where the maps are made.
     automatic
         Whether the begin of contrast is found; else it is told by `begin`.
+    rest
+        Whether the maps rest after each frame, so that half a core is left to a screen.
+    mm_per_px
+        What a pixel of the feed measures; None = not known.
     longest_hold_s
         A longer pause ends a run.
     reserve_bytes
@@ -62,6 +109,8 @@ class StationSettings:
     recordings: Path | None = None
     on: Wish = "auto"
     automatic: bool = True
+    rest: bool = True
+    mm_per_px: float | None = None
     longest_hold_s: float = LONGEST_HOLD_S
     reserve_bytes: int = RESERVE_BYTES
 
@@ -112,6 +161,10 @@ class Station(Closing):
     ended
         Called with the number of each run that has ended and is recorded, from a thread of the
         station; it must not take long.
+    mapped
+        Called with each frame that went into the maps, from their thread.
+    maps
+        Who makes them; None = they are made here.
 
     Attributes
     ----------
@@ -130,16 +183,21 @@ class Station(Closing):
         *,
         others: tuple[Takes, ...] = (),
         ended: Callable[[int], None] | None = None,
+        mapped: Callable[[Shot, RunStatus], None] | None = None,
+        maps: Maps | None = None,
     ) -> None:
         self.folder: Path | None = None
         self.refused = ""
         self._settings, self._ended = settings, ended
         self._log: RemarkLog | None = None
         recorder = self._recorder(connected)
-        self.maps = RunningMaps(
+        self.maps: Maps = maps or RunningMaps(
             intensity=connected.intensity,
             on=settings.on,
             automatic=settings.automatic,
+            rest=settings.rest,
+            mm_per_px=settings.mm_per_px,
+            heard=mapped,
         )
         self._watching = Watching(connected.intensity, self._hear)
         self.receiver = Receiver(

@@ -56,6 +56,11 @@ class FeedGeometry:
                 f"{self.source_detector_mm:g} mm; expected the patient before the detector"
             )
 
+    @property
+    def mm_per_px(self) -> float:
+        """What a pixel measures in the plane of the patient."""
+        return self.detector_mm_per_px * self.source_patient_mm / self.source_detector_mm
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownLength:
