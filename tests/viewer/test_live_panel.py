@@ -46,8 +46,8 @@ def test_a_file_is_watched_recorded_frozen_opened_and_stopped(qtbot, panel, benc
     assert panel.picture.isVisible()
     panel.controls.freeze.click()
     settle(qtbot, lambda: "FROZEN" in head.text())
-    before = panel._watched.receiver.told.recorded
-    settle(qtbot, lambda: panel._watched.receiver.told.recorded > before)
+    before = panel._station.receiver.told.recorded
+    settle(qtbot, lambda: panel._station.receiver.told.recorded > before)
     panel.controls.freeze.click()
     settle(qtbot, lambda: "LIVE" in head.text())
     told = []

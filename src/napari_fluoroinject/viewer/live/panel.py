@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
 from napari_fluoroinject.errors import FluoroinjectError, StorageError
 from napari_fluoroinject.live.connect import Connected, connect_feed
+from napari_fluoroinject.live.ordering import OrderQuery
 from napari_fluoroinject.live.receiver import Received
+from napari_fluoroinject.live.saving import save_last_run
 from napari_fluoroinject.live.served import ServedMaps, served_maps
 from napari_fluoroinject.live.station import Station, StationSettings
 from napari_fluoroinject.recording import Recording
@@ -18,16 +19,20 @@ from napari_fluoroinject.recording.recorder import RESERVE_BYTES
 from napari_fluoroinject.viewer.live.controls import Controls
 from napari_fluoroinject.viewer.live.screen import LiveScreen
 from napari_fluoroinject.viewer.live.words import (
+    contrast_words,
     legend_words,
     maps_words,
     received_words,
     room_words,
+    said_words,
 )
 from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.run import Run
 from napari_fluoroinject.viewer.works import look_at
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Progress
@@ -129,6 +134,24 @@ class LivePanel(Page):
         if new:
             look_at(self.bench, run)
 
+    def save(self) -> None:
+        """Write the last run under the patient of the order that is named."""
+        station, worklist = self._station, self._worklist
+        accession = self.controls.accession.text().strip()
+        if station is None or station.folder is None or worklist is None:
+            self.controls.say("Nothing is recorded that could be saved.")
+            return
+        query = OrderQuery(worklist=worklist, accession=accession)
+        settings = self.bench.settings
+
+        def work(progress: Progress) -> str:
+            progress("asking the worklist", 0.0)
+            return save_last_run(station, query, settings)
+
+        self.controls.say("Saving the run …")
+        self.controls.save.setEnabled(False)
+        self.bench.jobs.start("Save the live run", work, self.controls.say, failed=self._refused)
+
     def tell(self) -> None:
         """Say how feed, recording, maps and disk stand."""
         station = self._station
@@ -144,6 +167,7 @@ class LivePanel(Page):
             controls.maps.setText(maps_words(told, station.maps.missed))
             controls.problem.setText(told.message)
             controls.problem.setVisible(bool(told.message))
+            controls.tell(contrast=contrast_words(told), said=said_words(station.told.said))
             controls.show_legend(kind, legend_words(station.maps.picture))
         if self._told % _ROOM_EVERY == 0:
             free_bytes = shutil.disk_usage(_existing(self._root)).free
@@ -162,6 +186,11 @@ class LivePanel(Page):
         super().release()
 
     @property
+    def _worklist(self) -> str | None:
+        settings = self.bench.settings
+        return settings.live.worklist or settings.service.worklist
+
+    @property
     def _root(self) -> Path:
         return self.bench.results / "recordings"
 
@@ -174,6 +203,8 @@ class LivePanel(Page):
         controls.freeze.toggled.connect(self.freeze)
         controls.brighten.clicked.connect(self.picture.view.brighten)
         controls.open.clicked.connect(self.open_recording)
+        controls.save.clicked.connect(self.save)
+        controls.offer_saving(self._worklist is not None)
         controls.show_picture.clicked.connect(self.show_picture)
         controls.map_kind.currentIndexChanged.connect(self.tell)
 

@@ -15,9 +15,14 @@ MAPS: Final[dict[LiveMap, str]] = {
     "opacity": "Peak opacity",
     "time_to_peak": "Time to peak",
 }
-CAUTION: Final = (
-    "All that darkens is mapped: needle and gas that move, too. Nothing is warned of here."
+CAUTION: Final = "All that darkens is mapped: needle and gas that move, too."
+SOURCES: Final = (
+    "igtl://host:port[/device] (OpenIGTLink), video:0 (frame grabber), rtsp://..., a video file, "
+    "a DICOM file or folder with one run, a folder being filled, receiver:, a recording, or "
+    "phantom:PROCEDURE, for instance phantom:mbb_lumbar"
 )
+_UNJUDGED = "No warning was raised: that is not a clearance"
+_MOST_SAID = 3
 _FEW = 5
 """As many frames wait for the disk as a rule."""
 _OPACITY_UNIT = "natural-log units of the picture, not corrected for scatter"
@@ -48,6 +53,23 @@ def maps_words(told: MapsTold, missed: int) -> str:
     if told.device:
         parts.append(told.device)
     return " · ".join(parts) + "."
+
+
+def contrast_words(told: MapsTold) -> str:
+    """Say since when contrast is seen, and what is warned of; empty before it is seen."""
+    if told.onset_frame is None:
+        return ""
+    began = f"Contrast from frame {told.onset_frame + 1} on."
+    if not told.warnings:
+        return f"{began} {_UNJUDGED}: only run-off is looked for."
+    return " ".join(
+        (began, *(f"WARNING {one.id.replace('_', ' ')}: {one.text}" for one in told.warnings))
+    )
+
+
+def said_words(said: tuple[str, ...]) -> str:
+    """The last things that happened, the newest last."""
+    return "\n".join(said[-_MOST_SAID:])
 
 
 def legend_words(picture: MapPicture | None) -> str:
