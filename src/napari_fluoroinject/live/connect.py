@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from napari_fluoroinject.endpoints.base import Feed
 from napari_fluoroinject.endpoints.filling import FillingFolder
+from napari_fluoroinject.endpoints.igtl import PORT, IgtlFeed
 from napari_fluoroinject.endpoints.received_runs import ReceivedRuns
 from napari_fluoroinject.endpoints.replay import Replay
 from napari_fluoroinject.endpoints.video import VideoFeed
@@ -146,13 +147,6 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _igtl(asked: _Asked) -> Connected:
-    try:
-        from napari_fluoroinject.endpoints.igtl import PORT, IgtlFeed
-    except ModuleNotFoundError as error:
-        raise EndpointError(
-            f"igtl: needs the Python package {error.name}, which is not installed; "
-            'expected it: pip install "napari-fluoroinject[live]"'
-        ) from error
     parts = urlsplit(asked.text)
     try:
         host, port = parts.hostname, parts.port

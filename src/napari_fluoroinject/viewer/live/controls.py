@@ -39,10 +39,14 @@ class Controls(QWidget):
         self.source = _named(
             QLineEdit(),
             "Source",
-            "A DICOM file or folder with one run, a "
-            "recording, or phantom:PROCEDURE, for instance phantom:mbb_lumbar",
+            "igtl://HOST:PORT, video:0 for a frame grabber, rtsp://, tcp:// or udp:// for a "
+            "stream, receiver: or folder:FOLDER for runs that arrive, a DICOM file or folder "
+            "with one run, a video file, a recording, or phantom:PROCEDURE or screen:PROCEDURE, for "
+            "instance screen:mbb_lumbar",
         )
-        self.source.setPlaceholderText("file, folder or phantom:mbb_lumbar")
+        self.source.setPlaceholderText(
+            "igtl://HOST, video:0, rtsp://…, file or phantom:mbb_lumbar"
+        )
         self.choose = _button("File…", "Choose a DICOM file that is replayed in real time")
         self.again = _named(QCheckBox("Repeat"), "Repeat", "Begin anew at the end of the file")
         self.start = _button("Start", "Connect, show and record the feed")
