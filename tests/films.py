@@ -52,6 +52,8 @@ def _stream(file, codec: str, pix_fmt: str, shape: tuple[int, ...]):
     stream.codec_context.thread_count = 1
     if codec == "libx264":
         stream.options = {"qp": "0", "preset": "ultrafast", "tune": "zerolatency"}
+    if codec == "ffv1":
+        stream.options = {"level": "3", "slicecrc": "1"}
     return stream
 
 

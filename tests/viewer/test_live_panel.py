@@ -66,9 +66,9 @@ def test_a_file_is_watched_recorded_frozen_opened_and_stopped(qtbot, panel, benc
 
 
 def test_what_is_no_feed_is_told_in_the_panel(panel):
-    panel.controls.source.setText("igtl://tracker:18944")
+    panel.controls.source.setText("gopher://tracker:18944")
     panel.controls.start.click()
-    assert "does not connect to OpenIGTLink" in panel.controls.message.text()
+    assert "no such feed" in panel.controls.message.text()
     assert panel.controls.start.isEnabled()
     assert not panel.running
 

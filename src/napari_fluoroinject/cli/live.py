@@ -181,7 +181,7 @@ def _run(
 
     text, again = source
     with wrong_usage(EndpointError):
-        session = LiveSession(connect_feed(text, again=again), wish, settings)
+        session = LiveSession(connect_feed(text, again=again, settings=settings), wish, settings)
     stop = stop_signal()
     with session:
         session.start()

@@ -97,10 +97,12 @@ class VideoFeed(Closing):
         UnreadableObjectError
             It is none that can be read.
         """
+        from av.error import FFmpegError
+
         try:
             with _opened(self.address):
                 pass
-        except (OSError, ValueError, LookupError) as error:
+        except (FFmpegError, OSError, ValueError) as error:
             raise opening_error(error, self.address) from None
 
     def __iter__(self) -> Iterator[Item]:
@@ -143,6 +145,8 @@ class VideoFeed(Closing):
 
     def _read(self) -> Iterator[Item]:
         """Open, decode, and begin again as often as it takes; runs in the reader's thread."""
+        from av.error import FFmpegError
+
         course = _Course(self.address, self._clock)
         pause_s, told = _FIRST_PAUSE_S, ""
         while not self._closed.is_set():
@@ -150,7 +154,7 @@ class VideoFeed(Closing):
             try:
                 with _opened(self.address) as container:
                     yield from course.over(container, self._closed)
-            except (OSError, ValueError, LookupError, FluoroinjectError) as error:
+            except (FFmpegError, OSError, ValueError, FluoroinjectError) as error:
                 why = self._why(error, course)
                 if self.address.kind == "file":
                     yield FeedNote(event="garbage", text=f"the rest cannot be read: {why}")
@@ -225,7 +229,9 @@ class _Course:
         if self._bad and not recently:
             self._index += self._bad
             yield FeedNote(
-                event="garbage", text=f"{self._bad} came that could not be decoded, left out"
+                event="garbage",
+                text=f"{self._bad} came that could not be decoded, left out; those that follow "
+                "may be damaged until the next that is coded by itself",
             )
             self._bad, self._bad_told_s = 0, now_s
 
@@ -272,6 +278,8 @@ def _opened(address: VideoAddress) -> InputContainer:
     stream = container.streams.video[0]
     stream.thread_type = "SLICE"
     stream.codec_context.thread_count = _THREADS
+    # a picture that was patched up from others is not what the sender saw
+    stream.codec_context.options = {"err_detect": "crccheck+bitstream+explode"}
     return container
 
 

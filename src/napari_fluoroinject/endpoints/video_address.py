@@ -165,7 +165,6 @@ def _stream(text: str, scheme: str) -> VideoAddress:
     options = {
         "protocol_whitelist": _PROTOCOLS[scheme],
         "format_whitelist": _STREAM_FORMATS,
-        "fflags": "nobuffer",
         "analyzeduration": "1000000",
     }
     if scheme in ("tcp", "udp"):

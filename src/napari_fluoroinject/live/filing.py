@@ -35,6 +35,8 @@ LEAST_LEAD_FRAMES = 24
 _LEAD_PAUSE_S = 0.07
 _Timed = tuple[int, float, "Callable[[], StoredArray]"]
 """Place in the run from 0, or below; seconds; and what reads the frame."""
+_TEXTLESS = "phantom"
+"""The kind of feed that shows nothing but X-rays."""
 _UNCUT = "the X-ray picture was not told apart: all frames, uncut"
 
 
@@ -150,7 +152,7 @@ def _cut(
         number=number,
         left_out=loop.shape[0] - len(kept),
         cut=_said(area, (rows, columns)),
-        burned_in=filing.burned_in and not head.synthetic,
+        burned_in=filing.burned_in and head.source != _TEXTLESS,
         lossy=head.lossy,
         side=filing.side,
         synthetic=head.synthetic,

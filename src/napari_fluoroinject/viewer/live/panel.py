@@ -81,13 +81,14 @@ class LivePanel(Page):
     def start(self) -> None:
         """Connect to the feed that is named, and show it once it is there."""
         text, again = self.controls.source.text(), self.controls.again.isChecked()
+        settings = self.bench.settings
 
         def work(progress: Progress) -> tuple[Connected, ServedMaps | None]:
             progress("connecting", 0.0)
             found = served_maps(text)
             if found is None:
-                return connect_feed(text, again=again), None
-            return connect_feed(found[0]), found[1]
+                return connect_feed(text, again=again, settings=settings), None
+            return connect_feed(found[0], settings=settings), found[1]
 
         self.controls.say("Connecting …")
         self.controls.start.setEnabled(False)

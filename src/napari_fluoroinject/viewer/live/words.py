@@ -17,9 +17,10 @@ MAPS: Final[dict[LiveMap, str]] = {
 }
 CAUTION: Final = "All that darkens is mapped: needle and gas that move, too."
 SOURCES: Final = (
-    "igtl://host:port[/device] (OpenIGTLink), video:0 (frame grabber), rtsp://..., a video file, "
-    "a DICOM file or folder with one run, a folder being filled, receiver:, a recording, or "
-    "phantom:PROCEDURE, for instance phantom:mbb_lumbar"
+    "igtl://HOST:PORT, video:0 for a frame grabber, rtsp://, tcp:// or udp:// for a stream, "
+    "receiver: or folder:FOLDER for runs that arrive, a DICOM file or folder with one run, a "
+    "video file, a recording, or phantom:PROCEDURE or screen:PROCEDURE, for instance "
+    "screen:mbb_lumbar; igtl://127.0.0.1:PORT of `fluoroinject live --serve` shows its maps, too"
 )
 _UNJUDGED = "No warning was raised: that is not a clearance"
 _MOST_SAID = 3
