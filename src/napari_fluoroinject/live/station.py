@@ -40,6 +40,8 @@ log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.25
 _JOIN_S = 10.0
 _MOST_SAID = 50
+ENDED = "the feed has ended"
+LOST = "the feed was lost"
 _POLL_S = 0.02
 
 
@@ -211,6 +213,8 @@ class Station(Closing):
         self._said: deque[str] = deque(maxlen=_MOST_SAID)
         self._maps_told, self._area = MapsTold(), ""
         self._failing = ""
+        self._lost: int | None = None
+        self._judged = -1
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(
             target=self._keep, name="fluoroinject-station", daemon=True
@@ -256,12 +260,12 @@ class Station(Closing):
 
     def close(self) -> None:
         """End it in order: the recording is whole, and its last run has ended."""
-        self.receiver.stop()
+        why = ENDED if self.receiver.told.ended else "the feed was ended"
         self.receiver.close()
         self._watching.close()
         self.maps.close()
         self._work.put(self._look_around)
-        self._work.put(partial(self._end, "the feed was ended"))
+        self._work.put(partial(self._end, why))
         self._work.put(None)
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
@@ -319,9 +323,10 @@ class Station(Closing):
             if now_s - looked_s >= _LOOK_EVERY_S:
                 looked_s = now_s
                 self._do(self._look_around)
-                if not told_end and self.receiver.told.ended and self._work.empty():
+                if not told_end and self.receiver.told.ended and self._watching.idle:
                     told_end = True
-                    self._do(partial(self._end, "the feed has ended"))
+                    # behind what was heard of the last frames
+                    self._work.put(partial(self._end, ENDED))
 
     def _do(self, work: Callable[[], None]) -> None:
         try:
@@ -331,20 +336,33 @@ class Station(Closing):
             log.debug("keeping runs failed", exc_info=error)
 
     def _follow(self, frame: int, shape: tuple[int, ...], look: Look) -> None:
+        if self._lost is not None and frame > self._lost:
+            self._lost = None
+            self._end(LOST)
+        self._judged = frame
         self._turn(self._keeper.look(frame, look, shape))
+        self._end_lost()
         if look.area is not None:
             self._area = look.area.form
         for text in look.said:
             self._say("seen", text, frame, look.time_s)
 
     def _take_note(self, note: FeedNote, last: Shot | None) -> None:
-        if note.event == "lost":
-            self._end("the feed was lost")
         frame = None if last is None else last.index
+        if note.event == "lost":
+            self._lost = frame
+            self._end_lost()
         self._say("feed", note.text, frame, None if last is None else last.time_s)
+
+    def _end_lost(self) -> None:
+        """End the run that the loss of the feed ended, once its last frame was looked at."""
+        if self._lost is not None and (self._watching.idle or self._judged >= self._lost):
+            self._lost = None
+            self._end(LOST)
 
     def _look_around(self) -> None:
         """Tell what is new of the disk and of the maps."""
+        self._end_lost()
         failing = self.receiver.told.recording_error
         if failing != self._failing:
             self._failing = failing

@@ -43,6 +43,7 @@ class Watching(Closing):
         self._row = Handover(_ROW)
         self._watch: Watch | None = None
         self._kind: tuple[object, ...] = ()
+        self._offered = self._looked = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(
             target=self._run, name="fluoroinject-watching", daemon=True
@@ -53,12 +54,18 @@ class Watching(Closing):
         """Frames that came too fast to be looked at."""
         return self._row.missed
 
+    @property
+    def idle(self) -> bool:
+        """Whether everything that was offered by now has been looked at."""
+        return self._offered <= self._looked + self._row.missed
+
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()
 
     def put(self, shot: Shot) -> None:
         """Offer a frame; never waits."""
+        self._offered += 1
         self._row.put(shot)
 
     def close(self) -> None:
@@ -79,6 +86,7 @@ class Watching(Closing):
                 self._look(shot)
             except Exception as error:  # the edge of the thread: one frame is not worth the rest
                 log.debug("a frame was not looked at", exc_info=error)
+            self._looked += 1
 
     def _look(self, shot: Shot) -> None:
         kind = (shot.pixels.shape, shot.pixels.dtype)
