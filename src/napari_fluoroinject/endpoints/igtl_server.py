@@ -118,7 +118,7 @@ class IgtlServer(Closing):
         self._add(name, partial(pack_text, name, text, time.time()))
 
     def close(self) -> None:
-        """Send what has begun, let all clients go and stop to listen."""
+        """Send what waits, for a second at most (lossless: ten), let all go, and listen no more."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -221,12 +221,8 @@ class IgtlServer(Closing):
         selector.register(connection, selectors.EVENT_READ)
 
     def _end(self, selector: selectors.BaseSelector) -> None:
-        """Send what has begun, and all that waits where nothing may be lost."""
+        """Send what waits, but for clients that do not take it."""
         until_s = time.monotonic() + (_END_LOSSLESS_S if self._lossless else _END_S)
-        if not self._lossless:
-            self._row.clear()
-            for client in self._clients.values():
-                client.row.clear()
         while len(self._row) or any(client.busy for client in self._clients.values()):
             if time.monotonic() > until_s:
                 return
