@@ -118,7 +118,7 @@ class IgtlServer(Closing):
         self._add(name, partial(pack_text, name, text, time.time()))
 
     def close(self) -> None:
-        """Send what waits, for a second at most (lossless: ten), let all go, and listen no more."""
+        """Send what waits, a second at most (lossless: ten), let all go, and listen no more."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
