@@ -56,7 +56,8 @@ class IgtlServer(Closing):
         Whether an address that other machines reach is allowed: OpenIGTLink knows no TLS and no
         password.
     lossless
-        For proofs: `put` waits for slow clients, which otherwise miss pictures.
+        For proofs: `put` waits for slow clients, which otherwise miss pictures. Each client gets
+        what is put while it is connected, once; otherwise it begins with the newest of each name.
     version
         Of the headers it sends. Every client reads 1; from 2 on messages are numbered, so that a
         client can tell what it missed.
@@ -151,6 +152,9 @@ class IgtlServer(Closing):
                 selector.unregister(self._listening)
                 self._listening.close()
                 self._end(selector)
+            except Exception as error:  # the edge of the thread: nobody may wait for it
+                log.warning("serving over OpenIGTLink ended: unexpected %s", type(error).__name__)
+                log.debug("serving failed", exc_info=error)
             finally:
                 with self._changed:
                     self._closing = True
@@ -187,7 +191,8 @@ class IgtlServer(Closing):
             if taken is None:
                 return
             name, pack = taken
-            self._newest[name] = pack
+            if not self._lossless:
+                self._newest[name] = pack
             for client in self._clients.values():
                 client.row.add(name, pack())
 
