@@ -41,8 +41,8 @@ class Controls(QWidget):
             "Source",
             "igtl://HOST:PORT, video:0 for a frame grabber, rtsp://, tcp:// or udp:// for a "
             "stream, receiver: or folder:FOLDER for runs that arrive, a DICOM file or folder "
-            "with one run, a video file, a recording, or phantom:PROCEDURE or screen:PROCEDURE, for "
-            "instance screen:mbb_lumbar",
+            "with one run, a video file, a recording, or phantom:PROCEDURE or "
+            "screen:PROCEDURE, for instance screen:mbb_lumbar",
         )
         self.source.setPlaceholderText(
             "igtl://HOST, video:0, rtsp://…, file or phantom:mbb_lumbar"
