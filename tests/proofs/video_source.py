@@ -1,6 +1,6 @@
 """Play a video at its rate to a local address, in a process of its own: the peer of live proofs.
 
-    python tests/proofs/video_source.py --to tcp://127.0.0.1:5000 --seconds 600
+    python -m tests.proofs.video_source --to tcp://127.0.0.1:5000 --seconds 600
 
 sends a synthetic C-arm's monitor, 1024 x 1024 at 30 frames a second, over TCP as NUT, uncoded, so
 that the sender costs little beside what is measured; `--codec ffv1` and `libx264` are lossless as
@@ -14,7 +14,6 @@ sent, and how late.
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from fractions import Fraction
 from pathlib import Path

@@ -1,6 +1,6 @@
 """A GStreamer RTSP server of a test picture; run by the system's Python, which has its bindings.
 
-    python3 tests/rtsp_server.py PORT [USER PASSWORD]
+    python3 tests/proofs/rtsp_server.py PORT [USER PASSWORD]
 
 It prints `ready` once it listens, serves `/carm`, and ends with its standard input.
 """
