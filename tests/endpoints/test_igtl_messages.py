@@ -258,6 +258,7 @@ def shown(items):
     ]
 
 
+EXTENDED = struct.pack(">HHII", 12, 2, 0, 1) + image_body(bytes(6), (3, 2, 1))
 WHOLE = shown(read(STREAM))
 GIVEN = [pixels for _, pixels in (item for item in WHOLE if isinstance(item, tuple))]
 
@@ -295,3 +296,19 @@ def test_bytes_from_anywhere_give_no_picture(data):
     with contextlib.suppress(GarbledError):
         read(data, items=items)
     assert frames_of(items) == []
+
+
+@given(
+    body=st.binary(max_size=200),
+    begin=st.sampled_from([b"", image_body(bytes(6), (3, 2, 1)), EXTENDED]),
+    kind=st.sampled_from([b"IMAGE", b"STRING"]),
+    version=st.integers(1, 3),
+)
+def test_whole_messages_of_any_content_are_pictures_or_notes(body, begin, kind, version):
+    said = []
+    items = read(
+        by_hand(begin + body, kind=kind, version=version), said=lambda *it: said.append(it)
+    )
+    assert all(frame.pixels.ndim == 2 and frame.pixels.size for frame in frames_of(items))
+    assert {note.event for note in notes_of(items)} <= {"garbage", "told"}
+    assert all(isinstance(text, str) for _, text in said)

@@ -163,6 +163,29 @@ def test_a_lossless_server_waits_for_a_slow_client_and_leaves_nothing_out():
     assert seen == list(range(60))
 
 
+def test_who_comes_later_to_a_lossless_server_gets_what_is_put_from_then_on():
+    with IgtlServer(lossless=True) as server:
+        server.put("A", asymmetric(3, 3))
+        wait_for(lambda: not len(server._row))
+        with call(server) as late:
+            wait_for(lambda: server.clients == 1)
+            server.put("A", asymmetric())
+            server.close()
+            assert [frame.pixels.shape for frame in frames_of(read(all_of(late)))] == [(5, 7)]
+
+
+def test_a_server_that_fails_lets_all_go_and_holds_up_nobody_who_puts(caplog, monkeypatch):
+    def fail():
+        raise MemoryError
+
+    with IgtlServer(lossless=True) as server, call(server) as client:
+        monkeypatch.setattr(server, "_hand_out", fail)
+        for _ in range(40):
+            server.put("A", asymmetric())
+        assert client.recv(1) == b""
+    assert "ended: unexpected MemoryError" in caplog.text
+
+
 def test_put_and_say_after_the_end_do_nothing():
     server = IgtlServer()
     server.close()

@@ -55,10 +55,6 @@ class Row(Generic[T]):
         """Take the oldest out; None where there is none."""
         return self._waiting.popleft()[1] if self._waiting else None
 
-    def clear(self) -> None:
-        """Let all go."""
-        self._waiting.clear()
-
 
 class Client:
     """A connection that is never waited for.

@@ -56,7 +56,8 @@ class IgtlServer(Closing):
         Whether an address that other machines reach is allowed: OpenIGTLink knows no TLS and no
         password.
     lossless
-        For proofs: `put` waits for slow clients, which otherwise miss pictures.
+        For proofs: `put` waits for slow clients, which otherwise miss pictures. Each client gets
+        what is put while it is connected, once; otherwise it begins with the newest of each name.
     version
         Of the headers it sends. Every client reads 1; from 2 on messages are numbered, so that a
         client can tell what it missed.
@@ -118,7 +119,7 @@ class IgtlServer(Closing):
         self._add(name, partial(pack_text, name, text, time.time()))
 
     def close(self) -> None:
-        """Send what has begun, let all clients go and stop to listen."""
+        """Send what waits, a second at most (lossless: ten), let all go, and listen no more."""
         with self._changed:
             self._closing = True
             self._changed.notify_all()
@@ -151,6 +152,9 @@ class IgtlServer(Closing):
                 selector.unregister(self._listening)
                 self._listening.close()
                 self._end(selector)
+            except Exception as error:  # the edge of the thread: nobody may wait for it
+                log.warning("serving over OpenIGTLink ended: unexpected %s", type(error).__name__)
+                log.debug("serving failed", exc_info=error)
             finally:
                 with self._changed:
                     self._closing = True
@@ -187,7 +191,8 @@ class IgtlServer(Closing):
             if taken is None:
                 return
             name, pack = taken
-            self._newest[name] = pack
+            if not self._lossless:
+                self._newest[name] = pack
             for client in self._clients.values():
                 client.row.add(name, pack())
 
@@ -221,12 +226,8 @@ class IgtlServer(Closing):
         selector.register(connection, selectors.EVENT_READ)
 
     def _end(self, selector: selectors.BaseSelector) -> None:
-        """Send what has begun, and all that waits where nothing may be lost."""
+        """Send what waits, but for clients that do not take it."""
         until_s = time.monotonic() + (_END_LOSSLESS_S if self._lossless else _END_S)
-        if not self._lossless:
-            self._row.clear()
-            for client in self._clients.values():
-                client.row.clear()
         while len(self._row) or any(client.busy for client in self._clients.values()):
             if time.monotonic() > until_s:
                 return
