@@ -24,19 +24,17 @@ def write_film(
     pix_fmt: str = "gray",
     container: str | None = None,
     options: dict[str, str] | None = None,
-    speak=None,
 ) -> None:
     """Write pictures (rows, columns), or (rows, columns, 3), with their own times.
 
-    `speak` is called before each picture with its time, and may wait.
+    After the first the file is begun, which waits for a taker where `place` is an address.
     """
     with av.open(str(place), "w", format=container, options=dict(options or {})) as file:
         stream = None
         for picture, time_s in zip(pictures, times_s, strict=False):
             if stream is None:
                 stream = _stream(file, codec, pix_fmt, picture.shape)
-            if speak is not None:
-                speak(time_s)
+                file.start_encoding()
             frame = _frame(picture, pix_fmt)
             frame.pts, frame.time_base = round(time_s / TICK), TICK
             file.mux(stream.encode(frame))

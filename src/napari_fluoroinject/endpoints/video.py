@@ -43,6 +43,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
 _WALL_S = 5.0
 """A grabber's clock is the time of day when it is no farther from it."""
 _TELL_S = 1.0
+_ENDED = "it ended"
 
 
 class VideoFeed(Closing):
@@ -150,25 +151,23 @@ class VideoFeed(Closing):
         course = _Course(self.address, self._clock)
         pause_s, told = _FIRST_PAUSE_S, ""
         while not self._closed.is_set():
-            before, why = course.pictures, "it ended"
+            before, why = course.pictures, _ENDED
             try:
                 with _opened(self.address) as container:
                     yield from course.over(container, self._closed)
             except (FFmpegError, OSError, ValueError, FluoroinjectError) as error:
                 why = self._why(error, course)
-                if self.address.kind == "file":
-                    yield FeedNote(event="garbage", text=f"the rest cannot be read: {why}")
-                    return
+            if course.pictures > before:
+                pause_s, told = _FIRST_PAUSE_S, ""
             if self.address.kind == "file":
+                yield from _rest_of_file(why)
                 if not self._again or course.pictures == before:
                     return
                 continue
-            if course.pictures > before:
-                pause_s, told = _FIRST_PAUSE_S, ""
             if why != told:
                 yield FeedNote(event="lost", text=f"{self.address.name}: {why}; it is tried again")
             told = why
-            self._closed.wait(pause_s)
+            self._closed.wait(0 if self.address.called else pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _why(self, error: Exception, course: _Course) -> str:
@@ -260,6 +259,11 @@ class _Course:
         """The time of day, where the grabber's own clock is that."""
         known = self._address.kind == "device" and own_s is not None
         return own_s if known and abs((own_s or 0.0) - time.time()) < _WALL_S else None
+
+
+def _rest_of_file(why: str) -> Iterator[FeedNote]:
+    if why != _ENDED:
+        yield FeedNote(event="garbage", text=f"the rest cannot be read: {why}")
 
 
 def _opened(address: VideoAddress) -> InputContainer:

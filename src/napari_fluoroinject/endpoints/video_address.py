@@ -44,6 +44,8 @@ class VideoAddress:
         For messages and logs; no user, no password, no path of a stream.
     place, format, options
         What FFmpeg opens, its format where that is known, and its options.
+    called
+        Whether it waits to be called, in place of calling.
     """
 
     kind: VideoKind
@@ -51,6 +53,7 @@ class VideoAddress:
     place: str
     format: str | None = None
     options: dict[str, str] = field(default_factory=dict)
+    called: bool = False
 
 
 def video_address(text: str) -> VideoAddress:
@@ -180,7 +183,8 @@ def _stream(text: str, scheme: str) -> VideoAddress:
         if not host:
             raise EndpointError(f"{scheme}://: no host; expected {scheme}://HOST/PATH")
     shown = f"{scheme}://{_bracketed(host)}" + ("" if port is None else f":{port}")
-    return VideoAddress(kind="stream", name=shown, place=text, options=options)
+    called = scheme == "tcp" and query.get("listen", "0") != "0"
+    return VideoAddress(kind="stream", name=shown, place=text, options=options, called=called)
 
 
 def _joined(query: dict[str, str]) -> str:

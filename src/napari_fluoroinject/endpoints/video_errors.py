@@ -56,8 +56,8 @@ def opening_error(error: Exception, address: VideoAddress) -> FluoroinjectError:
 
 
 def passes(error: FluoroinjectError) -> bool:
-    """Whether it may be otherwise a little later, without anybody changing the address."""
-    return isinstance(error, UnreachableError)
+    """Whether a stream may be otherwise a little later, without anybody changing its address."""
+    return not isinstance(error, RefusedError | UnreadableObjectError)
 
 
 def _device_error(error: Exception, address: VideoAddress) -> EndpointError:
