@@ -29,8 +29,8 @@ ANSWER_BLOCKS = 10
 """As far from a group a brighter block belongs to the same bubble of gas or needle."""
 ANSWER_WEIGHT = 1.5
 WANDER_SIGMAS, WANDER_BLOCKS = 2.5, 7
-"""What went on changing by more, as near as this, before the frames that are compared, is no begin:
-gas and breath go on, contrast begins."""
+"""What went on changing by more, as near as this, before the frames that are compared, is no
+begin: gas and breath go on, contrast begins."""
 FADING = 0.97
 """Share that is left, a frame later, of what once brightened or wandered."""
 START_SHARE = 0.2
@@ -51,7 +51,7 @@ _MEAN_TO_SIGMA = 1.2533
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
-    """Contrast was seen: it came `frames_ago`, and its group of blocks reached `strength` x `ALARM`."""
+    """Contrast was seen: it came `frames_ago`, its group of blocks reached `strength` alarms."""
 
     frames_ago: int
     strength: float

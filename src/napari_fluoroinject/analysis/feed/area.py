@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from napari_fluoroinject.analysis.feed.outline import Outline, find_outline
 from napari_fluoroinject.analysis.feed.text import find_text
-from napari_fluoroinject.model.arrays import BoolArray, read_only
+from napari_fluoroinject.model.arrays import read_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_fluoroinject.model.arrays import FloatArray, StoredArray
+    from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
 
 EXPOSURES = 8
 """Frames of different exposures in which the area is found."""
@@ -111,7 +111,9 @@ def find_area(frames: Sequence[StoredArray]) -> PictureArea | None:
     outline = find_outline(lively, activity.factor, (shape[0], shape[1]))
     if outline is None:
         return None
-    text = find_text(activity.mean, activity.change, outline.field, still=activity.still)
+    text = find_text(
+        activity.mean, activity.change, outline.field, still=activity.still
+    )
     return _area(outline, text)
 
 

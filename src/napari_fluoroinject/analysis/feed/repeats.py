@@ -21,6 +21,8 @@ _APART = 1.2
 _TAKES_TURNS = 0.7
 """Share of the stronger changes after which a weaker one comes: a monitor is grabbed more often
 than it changes. Movement makes changes stronger, too, but many in a row."""
+_GAPS, _FEWEST_STRONG = 4, 3
+"""Gaps that are tried, and exposures that are seen at least."""
 _NOTHING = 0.02
 """Share of an exposure's change that is none: an exact repeat."""
 _FAINT = 0.6
@@ -155,24 +157,22 @@ def _rhythm(intervals_s: DoubleArray) -> float | None:
 def _between(changes: DoubleArray) -> float | None:
     """A limit between the changes of repeats and those of exposures; None where all are one kind.
 
-    The widest gap between them is one where stronger changes come one by one.
+    It lies in one of the widest gaps between them, above which changes come one by one.
     """
     if len(changes) < _FEWEST:
         return None
     ordered = np.sort(changes)
-    top = float(np.median(ordered[len(ordered) // 2 :]))
-    raised = np.maximum(ordered, _NOTHING * top)
-    if raised[-1] <= 0:
-        return None
-    ratios = raised[1:] / np.maximum(raised[:-1], 1e-12)
-    # an outlier on either end is no kind
-    ratios[-1] = 1.0
-    at = int(ratios.argmax())
-    if ratios[at] < _APART:
-        return None
-    limit = float(np.sqrt(raised[at] * raised[at + 1]))
-    if ordered[at] <= _NOTHING * top:
-        return limit
-    strong = changes > limit
-    followed = ~strong[1:][strong[:-1]]
-    return limit if len(followed) >= 3 and followed.mean() >= _TAKES_TURNS else None
+    nothing = _NOTHING * float(np.median(ordered[len(ordered) // 2 :]))
+    raised = np.maximum(ordered, max(nothing, 1e-12))
+    ratios = raised[1:] / raised[:-1]
+    for at in np.argsort(-ratios, kind="stable")[:_GAPS]:
+        if ratios[at] < _APART:
+            return None
+        limit = float(np.sqrt(raised[at] * raised[at + 1]))
+        strong = changes > limit
+        if ordered[at] <= nothing:
+            return limit if strong.sum() >= _FEWEST_STRONG else None
+        followed = ~strong[1:][strong[:-1]]
+        if len(followed) >= _FEWEST_STRONG and followed.mean() >= _TAKES_TURNS:
+            return limit
+    return None
