@@ -39,11 +39,11 @@ KEPT_FRAMES = 48
 LEAST_MEAN = 2.3
 """Paths of a lower mean response are noise, and are not judged."""
 PER_LOOK = 2
-FIRST_FRAMES = 10
-"""Frames before the first look: the noise must be known."""
+FIRST_FRAMES = 16
+"""Frames before the first look: noise, and what moves by itself, must be known."""
 BORDER_PX = 5
 """Bins beside what motion brings into the picture that are left out."""
-WARM_FRAMES = 16
+WARM_FRAMES = 20
 """After so many frames of noise every kernel has been used."""
 _MASK_FRAMES = 4
 _FEWEST_LATE, _FEWEST_EARLY = 3, 5
