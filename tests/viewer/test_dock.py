@@ -13,6 +13,7 @@ from napari_fluoroinject.viewer.bench import STEPS
 from napari_fluoroinject.viewer.device import ADVICE, NOT_THERE, find_device
 from napari_fluoroinject.viewer.dock import Dock
 from napari_fluoroinject.viewer.pages.page import Page
+from napari_fluoroinject.viewer.session import NOBODY_ACCEPTS
 
 pytestmark = pytest.mark.qt
 
@@ -88,6 +89,16 @@ def test_what_the_session_has_to_say_stands_in_the_dock(made, bench):
     dock = made(bench)
     bench.session.signals.notice.emit("That run belongs to another study.")
     assert dock.notices.texts == ("That run belongs to another study.",)
+
+
+def test_a_note_that_a_name_is_missing_goes_once_the_needle_is_accepted(made, bench):
+    dock = made(bench)
+    works.look_at(bench, bench.session.run)
+    bench.session.accept_needle()
+    assert dock.notices.texts == (NOBODY_ACCEPTS,)
+    bench.session.operator = "R. Reader"
+    bench.session.accept_needle()
+    assert dock.notices.texts == ()
 
 
 def test_a_device_that_is_not_there_is_told_and_nothing_takes_its_place(made, bench):

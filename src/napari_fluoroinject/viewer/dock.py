@@ -172,6 +172,7 @@ class Dock(QWidget):
             self._hear(signal, self._later)
         self._hear(signals.kept, self._later)
         self._hear(signals.notice, self._noticed)
+        self._hear(signals.answered, self.notices.withdraw)
         self._hear(jobs.changed, self._job_changed)
 
     def _hear(self, signal: SignalInstance, slot: Callable[..., Any]) -> None:

@@ -75,6 +75,12 @@ class Notices(QScrollArea):
         notice.deleteLater()
         self._settle()
 
+    def withdraw(self, text: str) -> None:
+        """Take a note away that is not so any more; nothing where it does not stand there."""
+        for one in tuple(self._shown):
+            if (one.text, one.kind) == (text, "notice"):
+                self.dismiss(one)
+
     def dismiss_all(self) -> None:
         """Take all messages away."""
         for one in tuple(self._shown):

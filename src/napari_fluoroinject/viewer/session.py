@@ -34,6 +34,11 @@ if TYPE_CHECKING:
     from napari_fluoroinject.viewer.outcome import Analysed, Kept
     from napari_fluoroinject.viewer.run import FirstLook, Run
 
+NOBODY_ACCEPTS = (
+    "The proposed needle was not accepted: nobody said who accepts it. Write your name in step 3, "
+    "then accept it."
+)
+
 
 class Session:
     """What lies open in one viewer.
@@ -265,13 +270,11 @@ class Session:
         if run is None or look is None or not isinstance(look.needle, Needle):
             return
         if not self.operator:
-            self.signals.notice.emit(
-                "The proposed needle was not accepted: nobody said who accepts it. Write your "
-                "name in step 3, then accept it."
-            )
+            self.signals.notice.emit(NOBODY_ACCEPTS)
             return
         needle = as_marked(look.needle, run.loop.shape[1:])
         self._take(marking.accept_needle(self._marked, needle, self.operator))
+        self.signals.answered.emit(NOBODY_ACCEPTS)
 
     def decline_needle(self) -> None:
         """Say that the proposed needle is none."""

@@ -24,3 +24,5 @@ class SessionSignals(SignalGroup):
     """Results of a run lie in a folder, or were sent."""
     notice = Signal(str)
     """A person is to be told something."""
+    answered = Signal(str)
+    """What a person was told is not so any more: it was done."""

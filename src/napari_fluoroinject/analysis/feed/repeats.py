@@ -25,7 +25,7 @@ _GAPS, _FEWEST_STRONG = 4, 3
 """Gaps that are tried, and exposures that are seen at least."""
 _NOTHING = 0.02
 """Share of an exposure's change that is none: an exact repeat."""
-_FAINT = 0.6
+_FAINT = 0.75
 """Where no repeat has been seen a change below this share of the usual is one."""
 _USUAL = 25.0
 """Percentile of the changes by exposures that is the usual one: movement makes more."""
