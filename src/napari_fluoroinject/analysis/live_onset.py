@@ -36,7 +36,7 @@ FADING = 0.97
 START_SHARE = 0.2
 """Contrast began with the first frame from which on its blocks kept above this share of what they
 darkened by."""
-LEARNING_FRAMES, LEARNING_FACTOR = 22, 4.0
+LEARNING_FRAMES, LEARNING_FACTOR = 22, 3.0
 """Of so many first frames it takes more: how the picture wanders is not known yet. Of loops of
 other seeds, gas and needles reached 2 to 10 alarms within eight frames after the mask."""
 NEW_MASK_FRAMES = 8
