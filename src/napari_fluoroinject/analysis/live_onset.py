@@ -29,15 +29,18 @@ ANSWER_BLOCKS = 10
 """As far from a group a brighter block belongs to the same bubble of gas or needle."""
 ANSWER_WEIGHT = 1.5
 WANDER_SIGMAS, WANDER_BLOCKS = 2.5, 7
-"""What went on changing by more, as near as this, before the frames that are compared, is no begin:
-gas and breath go on, contrast begins."""
+"""What went on changing by more, as near as this, before the frames that are compared, is no
+begin: gas and breath go on, contrast begins."""
 FADING = 0.97
 """Share that is left, a frame later, of what once brightened or wandered."""
 START_SHARE = 0.2
 """Contrast began with the first frame from which on its blocks kept above this share of what they
 darkened by."""
-LEARNING_FRAMES, LEARNING_FACTOR = 22, 2.0
-"""Of so many first frames it takes more: how the picture wanders is not known yet."""
+LEARNING_FRAMES, LEARNING_FACTOR = 22, 3.0
+"""Of so many first frames it takes more: how the picture wanders is not known yet. Of loops of
+other seeds, gas and needles reached 2 to 10 alarms within eight frames after the mask."""
+NEW_MASK_FRAMES = 8
+"""So many frames after a mask was laid it takes more, too: what moved since shows at once."""
 _NOISE_SHARE, _NOISE_LAG = 0.1, 2
 _LEAST_NOISE = 0.7
 _NOISE_BLOCKS = 5
@@ -51,7 +54,7 @@ _MEAN_TO_SIGMA = 1.2533
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Begin:
-    """Contrast was seen: it came `frames_ago`, and its group of blocks reached `strength` x `ALARM`."""
+    """Contrast was seen: it came `frames_ago`, its group of blocks reached `strength` alarms."""
 
     frames_ago: int
     strength: float
@@ -86,7 +89,7 @@ class OnsetWatch:
         self._changed: deque[FloatArray] = deque(maxlen=_LAG_FRAMES)
         none = np.zeros(self._seen.shape, np.float32)
         self._noise: FloatArray | None = None
-        self._count = 0
+        self._count, self._unsure = 0, LEARNING_FRAMES
         self._brightened, self._wandered = none, none
 
     def add(self, opacity: FloatArray | None) -> Begin | None:
@@ -103,7 +106,7 @@ class OnsetWatch:
         groups, count = ndimage.label(darker > SURE_SIGMAS, np.ones((3, 3)))
         if not count:
             return None
-        alarm = ALARM * (LEARNING_FACTOR if self._count <= LEARNING_FRAMES else 1.0)
+        alarm = ALARM * (LEARNING_FACTOR if self._count <= self._unsure else 1.0)
         numbers = np.arange(1, count + 1)
         sums = np.asarray(ndimage.sum(darker, groups, numbers))
         for number in numbers[np.argsort(-sums)][:_GROUPS]:
@@ -113,6 +116,10 @@ class OnsetWatch:
             if left >= alarm:
                 return Begin(frames_ago=self._frames_ago(group, sigma), strength=left / ALARM)
         return None
+
+    def doubt(self) -> None:
+        """Take more for a begin in the next frames: the mask is new."""
+        self._unsure = max(self._unsure, self._count + NEW_MASK_FRAMES)
 
     def _picture(self, opacity: FloatArray) -> FloatArray:
         blocks = ndimage.gaussian_filter(_blocks(opacity) * self._seen, BLUR_BLOCKS)

@@ -315,7 +315,7 @@ class LiveRun:
             if self._masked.onset.strength >= RESTLESS or not (few or old):
                 return
             mask = scene.chosen(young=YOUNG_FRAMES)
-        then = tuple(scene.kept)
+        then = tuple(scene.kept)[:-1]  # the newest is placed as any other
         self._laid_at_s = time_s
         if self._beside is None:
             self._laying = _done(scene, mask, then)

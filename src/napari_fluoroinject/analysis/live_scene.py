@@ -177,6 +177,7 @@ class Scene:
         masked = Masked(placer, on=self._on, mm_per_bin=self._mm_per_bin)
         for kept in then:
             masked.add(kept)
+        masked.onset.doubt()
         return masked
 
     def _binned_field(self, field: BoolArray) -> BoolArray:

@@ -39,14 +39,14 @@ KEPT_FRAMES = 48
 LEAST_MEAN = 2.3
 """Paths of a lower mean response are noise, and are not judged."""
 PER_LOOK = 2
-FIRST_FRAMES = 10
-"""Frames before the first look: the noise must be known."""
+FIRST_FRAMES = 16
+"""Frames before the first look: noise, and what moves by itself, must be known."""
 BORDER_PX = 5
 """Bins beside what motion brings into the picture that are left out."""
-WARM_FRAMES = 16
+WARM_FRAMES = 20
 """After so many frames of noise every kernel has been used."""
 _MASK_FRAMES = 4
-_FEWEST_LATE = 3
+_FEWEST_LATE, _FEWEST_EARLY = 3, 5
 _NOISE_SHARE = 0.08
 _MEAN_TO_SIGMA = 1.2533 / 2**0.5
 """Standard deviation of one frame over the mean absolute difference of two."""
@@ -173,6 +173,8 @@ class UptakeWatch:
         late, early = ticks.of(LATE_S, fewest=_FEWEST_LATE), ticks.of(EARLY_S)
         pictures = [*self._pictures]
         before = pictures[-late - early : -late]
+        if len(before) < _FEWEST_EARLY:
+            return ()
         picture = np.mean(pictures[-late:], axis=0) - np.mean(before, axis=0)
         picture /= self._sigma
         response, _ = self._suspicion.lines(picture, most=CLIP)

@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from napari_fluoroinject.analysis.feed.outline import Outline, find_outline
 from napari_fluoroinject.analysis.feed.text import find_text
-from napari_fluoroinject.model.arrays import BoolArray, read_only
+from napari_fluoroinject.model.arrays import read_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_fluoroinject.model.arrays import FloatArray, StoredArray
+    from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
 
 EXPOSURES = 8
 """Frames of different exposures in which the area is found."""
@@ -29,7 +29,11 @@ _ABOVE_FLOOR = 1.45
 """Noise of a grabber alone is above its least by at most so much."""
 _UNIFORM = 1.35
 """Change that is nowhere more than so many times as strong is no quantum noise of anatomy."""
+_SMOOTH = 3
+"""Bins over which change is averaged."""
 _LEAST_STATIC = 0.03
+_MOST_STATIC = 0.3
+"""Of a bare picture no larger share changes as little as its quietest part."""
 _LEAST_SHARE = 0.04
 """Of the frame: no picture is smaller."""
 _LEAST_CHANGE = 0.1
@@ -111,7 +115,9 @@ def find_area(frames: Sequence[StoredArray]) -> PictureArea | None:
     outline = find_outline(lively, activity.factor, (shape[0], shape[1]))
     if outline is None:
         return None
-    text = find_text(activity.mean, activity.change, outline.field, still=activity.still)
+    text = find_text(
+        activity.mean, activity.change, outline.field, still=activity.still
+    )
     return _area(outline, text)
 
 
@@ -137,11 +143,10 @@ def _activity(frames: Sequence[StoredArray]) -> Activity:
     sizes = np.array([float(pair[::4, ::4].mean()) for pair in pairs])
     usual = sizes <= _ODD_CHANGE * np.median(sizes)
     kept = [pair for pair, good in zip(pairs, usual, strict=True) if good]
+    factor = max(1, round(max(shape) / _BINS))
     change: FloatArray = np.mean(kept, axis=0, dtype=np.float32)
     mean: FloatArray = np.mean(values, axis=0, dtype=np.float32)
-    factor = max(1, round(max(shape) / _BINS))
-    bins = binned(change, factor)
-    smooth: FloatArray = ndimage.uniform_filter(bins, 3 if factor > 1 else 5, mode="nearest")
+    smooth: FloatArray = ndimage.uniform_filter(binned(change, factor), _SMOOTH, mode="nearest")
     return Activity(change, mean, smooth, factor, _still(smooth))
 
 
@@ -165,5 +170,6 @@ def _still(bins: FloatArray) -> float:
     still = min(_ABOVE_FLOOR * float(floor), float(np.sqrt(floor * high)))
     static, near = float((bins <= still).mean()), float((bins <= 1.2 * still).mean())
     # what is static stands out by a gap; noise of a bare picture goes on from dark to bright
-    apart = static >= _LEAST_STATIC and near - static < 0.25 * static
-    return still if apart else 0.0
+    if static >= _LEAST_STATIC and near - static < 0.25 * static:
+        return still
+    return np.inf if static > _MOST_STATIC else 0.0

@@ -27,7 +27,8 @@ _RANGE = (10.0, 90.0)
 _LEAST_RANGE_LN = 0.2
 _CLIPPED = 0.02
 """Share of the picture that has reached the end of the grey levels with a step."""
-_FEWEST = 12
+_FEWEST, _MOST = 12, 1000
+"""Blocks; of more some tell as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +58,7 @@ class Brightness:
         clipped
             Share of its pixels at either end of the grey levels.
         """
+        ln = ln[:: max(1, len(ln) // _MOST)]
         before, self._last = self._last, ln
         if before is None or len(ln) < _FEWEST:
             return Stepped()

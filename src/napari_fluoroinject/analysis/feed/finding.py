@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LIVELY_PERCENTILE = 92.0
 """Of the blocks of a frame: a picture takes a larger part of the monitor than the rest."""
-_ALIKE = 1.7
+_ALIKE = 1.4
 """Frames that changed by more than so many times as much as others do not show the same."""
 _TRIES_APART, _FARTHEST_APART = 4, 16
 """New exposures before it is tried again, first and at most."""

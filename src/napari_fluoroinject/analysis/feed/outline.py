@@ -23,6 +23,8 @@ another one must be better than a simpler one."""
 _LEAST_SHARE = 0.04
 _HOLE = 5
 """Bins along the side of a part that does not change, from which it is no picture."""
+_PANEL = 0.9
+"""Share of its box that a rectangle fills."""
 _WHOLE = 0.97
 _CORNER, _CORNERS = 4, 3
 """Bins along the diagonal that are missing of a corner that is cut off, and how many are at least:
@@ -56,7 +58,7 @@ def find_outline(lively: BoolArray, factor: int, shape: tuple[int, int]) -> Outl
         return None
     filled: BoolArray = ndimage.binary_fill_holes(part)
     if filled.mean() >= _WHOLE:
-        return Outline(_without_holes(np.ones(shape, np.bool_), part, factor), "the whole frame")
+        return Outline(np.ones(shape, np.bool_), "the whole frame is the picture")
     name, form = _best(filled)
     if name == "round":
         field = _disc(filled, factor, shape)
@@ -95,7 +97,8 @@ def _best(part: BoolArray) -> tuple[str, BoolArray]:
     overlap = {name: _overlap(form, part) for name, form in forms.items()}
     best = max(overlap.values())
     if best < _FITS:
-        return "irregular", part
+        # what is cut out of a bare picture is anatomy in which all is black or white
+        return ("rectangular", box) if box.all() else ("irregular", _hull(part))
     name = next(name for name in forms if overlap[name] >= best - _MUCH_BETTER)
     return name, forms[name]
 
@@ -126,6 +129,15 @@ def _octagon(part: BoolArray) -> BoolArray | None:
         cut += bool((form & (diagonal > most + _CORNER)).any())
         form = form & (diagonal <= most)
     return form if cut >= _CORNERS else None
+
+
+def _hull(part: BoolArray) -> BoolArray:
+    """The box within the diagonals."""
+    row, column = np.indices(part.shape)
+    form = _box(part)
+    for diagonal in (row + column, row - column):
+        form &= (diagonal >= diagonal[part].min()) & (diagonal <= diagonal[part].max())
+    return form
 
 
 def _circle(part: BoolArray) -> tuple[float, float, float] | None:
@@ -174,7 +186,15 @@ def _in_pixels(form: BoolArray, factor: int, shape: tuple[int, int]) -> BoolArra
 
 
 def _without_holes(field: BoolArray, part: BoolArray, factor: int) -> BoolArray:
-    """The field less large parts that do not change: panels that lie over the picture."""
+    """The field less large rectangles that do not change: panels that lie over the picture.
+
+    What is burned out or black has no such form, and stays.
+    """
     still = ndimage.binary_opening(~part, np.ones((_HOLE, _HOLE)))
-    shape = field.shape
-    return field & ~_in_pixels(still, factor, (shape[0], shape[1]))
+    labels, _ = ndimage.label(still)
+    panels = np.zeros_like(still)
+    for number, box in enumerate(ndimage.find_objects(labels), start=1):
+        own = labels[box] == number
+        if own.mean() >= _PANEL:
+            panels[box] |= own
+    return field & ~_in_pixels(panels, factor, (field.shape[0], field.shape[1]))

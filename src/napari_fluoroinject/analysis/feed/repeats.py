@@ -23,7 +23,7 @@ _TAKES_TURNS = 0.7
 than it changes. Movement makes changes stronger, too, but many in a row."""
 _NOTHING = 0.02
 """Share of an exposure's change that is none: an exact repeat."""
-_FAINT = 0.6
+_FAINT = 0.75
 """Where no repeat has been seen a change below this share of the usual is one."""
 _USUAL = 25.0
 """Percentile of the changes by exposures that is the usual one: movement makes more."""

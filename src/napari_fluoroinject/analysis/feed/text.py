@@ -16,6 +16,7 @@ _BLOCK = 8
 _BRIGHTER, _BRIGHTER_NOISE = 0.1, 2.0
 """Letters are brighter than their surroundings by this share of the picture's range, and by so
 many times what it changes by."""
+_MUCH_BRIGHTER = 0.35
 _STATIC = 0.4
 """Letters change by less than this share of what their surroundings do."""
 _LEAST_PX = 5
@@ -55,11 +56,16 @@ def find_text(
     background, around = _surroundings(mean), _surroundings(change)
     least = np.maximum(_BRIGHTER * (high - low), _BRIGHTER_NOISE * around)
     quiet = np.maximum(_STATIC * around, np.minimum(still, 0.75 * around))
-    drawn = field & (mean - background > least) & (change < quiet) & (around > still)
+    # where nothing has noise, only what is much brighter is drawn
+    dull = around <= still
+    least = np.where(dull, np.maximum(least, _MUCH_BRIGHTER * (high - low)), least)
+    quiet = np.where(dull, still, quiet)
+    brighter = mean - background
+    drawn = field & (brighter > least) & (change <= quiet)
     labels, _ = ndimage.label(drawn, np.ones((3, 3)))
     sizes = np.bincount(labels.ravel())
     for number, box in enumerate(ndimage.find_objects(labels), start=1):
-        if sizes[number] >= _LEAST_PX and _sharp(labels, number, box, mean - background):
+        if sizes[number] >= _LEAST_PX and _sharp(labels, number, box, brighter):
             _mark(text, labels[box] == number, box)
     return text & field
 
@@ -97,7 +103,9 @@ def _mark(text: BoolArray, drawn: BoolArray, box: tuple[slice, slice]) -> None:
     if not letter and _needle_like(drawn):
         return
     margin = round(_MARGIN_PX + _MARGIN * (height if letter else 0))
-    where = tuple(slice(max(0, side.start - margin), side.stop + margin) for side in box)
+    where = tuple(
+        slice(max(0, side.start - margin), side.stop + margin) for side in box
+    )
     if letter:
         text[where] = True
         return

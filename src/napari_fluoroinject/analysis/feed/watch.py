@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.analysis.feed.area import PictureArea
 from napari_fluoroinject.analysis.feed.brightness import Brightness
 from napari_fluoroinject.analysis.feed.finding import Finding, Layout, same
 from napari_fluoroinject.analysis.feed.lattice import SIDE, Lattice, all_of, in_blocks
@@ -17,6 +16,7 @@ from napari_fluoroinject.analysis.feed.movement import Movement
 from napari_fluoroinject.analysis.feed.repeats import Repeats
 
 if TYPE_CHECKING:
+    from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
 
@@ -242,6 +242,7 @@ class _Picture:
         self._bin = max(1, ceil(max(inside[self._box].shape) / _MOST_BINS))
         self._movement = Movement(all_of(inside[self._box], self._bin))
         self._contrasts: deque[float] = deque(maxlen=_CONTRASTS)
+        self._contrast = 0.0
         self.blank = False
 
     def again(self) -> _Picture:
@@ -261,14 +262,15 @@ class _Picture:
 
     def is_blank(self, now: StoredArray) -> bool:
         """Whether nothing is in the picture that was there."""
-        contrast = self._contrast(now)
+        low, high = np.percentile(now[self._inside][::_FEW], _CONTRAST_RANGE)
+        self._contrast = float(high - low)
         usual = float(np.median(self._contrasts)) if self._contrasts else 0.0
-        self.blank = contrast < _BLANK * usual
+        self.blank = self._contrast < _BLANK * usual
         return self.blank
 
     def exposed(self, look: Look, now: StoredArray, intensity: IntensityScale) -> Look:
         """What a new exposure tells of brightness and movement."""
-        self._contrasts.append(self._contrast(now))
+        self._contrasts.append(self._contrast)
         part = now[self._box]
         ln = intensity.ln(part)
         if self._movement.see(in_blocks(ln, self._bin)):
@@ -279,7 +281,3 @@ class _Picture:
         clipped = float(((values <= first) | (values >= last)).mean())
         stepped = self._brightness.see(in_blocks(ln)[self._own_blocks], clipped)
         return replace(look, step_ln=stepped.step_ln, curve_changed=stepped.curve_changed)
-
-    def _contrast(self, now: StoredArray) -> float:
-        low, high = np.percentile(now[self._inside][::_FEW], _CONTRAST_RANGE)
-        return float(high - low)
