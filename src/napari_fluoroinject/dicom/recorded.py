@@ -20,7 +20,6 @@ from pydicom.uid import (
     XRayAngiographicImageStorage,
 )
 
-from napari_fluoroinject import __version__
 from napari_fluoroinject.dicom import cine_attributes as attributes
 from napari_fluoroinject.dicom.cine_pixels import add_pixels, layout_of
 from napari_fluoroinject.dicom.identity import derived_uid
@@ -48,6 +47,8 @@ MODEL = "recorded live feed"
 MOST_BYTES = 2 << 30
 """Of the pixels of one object: peers that take more are rare."""
 _NO_SERIAL_NUMBER = "none (software)"
+_FORMAT_VERSION = "1"
+"""A run has the same bytes whatever the version of this package."""
 
 Kind = Literal["xa", "sc_byte", "sc_word"]
 _CLASSES: dict[Kind, UID] = {
@@ -197,7 +198,7 @@ def _equip(dataset: Dataset, run: RecordedRun) -> None:
     dataset.Manufacturer = SOFTWARE
     dataset.ManufacturerModelName = SYNTHETIC_MODEL if run.synthetic else MODEL
     dataset.DeviceSerialNumber = _NO_SERIAL_NUMBER
-    dataset.SoftwareVersions = plain(__version__, limit=64)
+    dataset.SoftwareVersions = _FORMAT_VERSION
 
 
 def _say_loss(dataset: Dataset, run: RecordedRun) -> None:
