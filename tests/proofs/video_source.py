@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING
 
 import av
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from films import write_film
+from tests.films import write_film
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,7 +90,7 @@ class _Pace:
         self.sent += 1
 
 
-def _pictures(asked, count, paces):
+def _pictures(asked, count, paces=None):
     """The loop of a scene again and again, and at last on a C-arm's monitor."""
     from napari_fluoroinject.phantom import PhantomSettings, make_phantom
     from napari_fluoroinject.phantom.screen import make_screen
