@@ -17,6 +17,8 @@ from napari_fluoroinject.live.serving import FORMAT, MAP, PICTURE, STATUS
 from napari_fluoroinject.model.closing import Closing
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from napari_fluoroinject.live.slot import Shot
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class ServedMaps(Closing):
         self._feed = IgtlFeed(host, port, device=MAP, said=self._hear)
         self._told, self._missed = MapsTold(state="waiting for the served maps"), 0
         self._legend: dict[str, Any] | None = None
+        self._levels: npt.NDArray[Any] | None = None
         self._picture: MapPicture | None = None
         self._recognised = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fluoroinject-served", daemon=True)
@@ -103,15 +106,22 @@ class ServedMaps(Closing):
             self._told = MapsTold(state="stopped", message="The served maps ended.")
 
     def _show(self, frame: Frame) -> None:
-        legend = self._legend
-        if legend is None or frame.pixels.dtype != "uint8" or frame.pixels.ndim != 2:
+        if frame.pixels.dtype == "uint8" and frame.pixels.ndim == 2:
+            self._levels = frame.pixels.copy()
+            self._combine()
+
+    def _combine(self) -> None:
+        """The map, once its levels and what they mean have come, in whatever order."""
+        legend, levels = self._legend, self._levels
+        if legend is None or levels is None:
+            self._picture = None
             return
         self._picture = MapPicture(
             kind=legend["kind"],
-            levels=frame.pixels.copy(),
-            low=legend["low"],
-            high=legend["high"],
-            unit=legend["unit"],
+            levels=levels,
+            low=float(legend["low"]),
+            high=float(legend["high"]),
+            unit=str(legend["unit"]),
         )
 
     def _hear(self, name: str, text: str) -> None:
@@ -143,9 +153,9 @@ class ServedMaps(Closing):
             remarks=tuple(map(str, status["said"])),
         )
         self._missed = int(status["missed"])
-        self._legend = legend
-        if legend is None:
-            self._picture = None
+        if legend != self._legend:
+            self._legend = legend
+            self._combine()
         self._recognised.set()
 
 

@@ -22,7 +22,7 @@ SOURCES: Final = (
     "video file, a recording, or phantom:PROCEDURE or screen:PROCEDURE, for instance "
     "screen:mbb_lumbar; igtl://127.0.0.1:PORT of `fluoroinject live --serve` shows its maps, too"
 )
-_UNJUDGED = "No warning was raised: that is not a clearance"
+_UNJUDGED = "No warning was raised"
 _MOST_SAID = 3
 _FEW = 5
 """As many frames wait for the disk as a rule."""
@@ -62,7 +62,7 @@ def contrast_words(told: MapsTold) -> str:
         return ""
     began = f"Contrast from frame {told.onset_frame + 1} on."
     if not told.warnings:
-        return f"{began} {_UNJUDGED}: only run-off is looked for."
+        return f"{began} {_UNJUDGED}: only run-off is looked for, nothing else is judged."
     return " ".join(
         (began, *(f"WARNING {one.id.replace('_', ' ')}: {one.text}" for one in told.warnings))
     )
