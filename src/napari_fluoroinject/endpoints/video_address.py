@@ -169,6 +169,7 @@ def _stream(text: str, scheme: str) -> VideoAddress:
         "protocol_whitelist": _PROTOCOLS[scheme],
         "format_whitelist": _STREAM_FORMATS,
         "analyzeduration": "1000000",
+        "fpsprobesize": "0",  # what is looked at first comes late
     }
     if scheme in ("tcp", "udp"):
         if port is None:

@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, urlsplit
 
 from napari_fluoroinject.endpoints.base import Feed
 from napari_fluoroinject.endpoints.filling import FillingFolder
-from napari_fluoroinject.endpoints.igtl import PORT, IgtlFeed
 from napari_fluoroinject.endpoints.received_runs import ReceivedRuns
 from napari_fluoroinject.endpoints.replay import Replay
 from napari_fluoroinject.endpoints.video import VideoFeed
@@ -149,6 +148,8 @@ def _is_dicom(path: Path) -> bool:
 
 
 def _igtl(asked: _Asked) -> Connected:
+    from napari_fluoroinject.endpoints.igtl import PORT, IgtlFeed  # its kernels take a moment
+
     parts = urlsplit(asked.text)
     try:
         host, port = parts.hostname, parts.port
