@@ -20,7 +20,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fluoroinject.analysis.live import MASK_FRAMES
 from napari_fluoroinject.viewer.colormaps import MapName, rgb
 from napari_fluoroinject.viewer.live.words import MAPS
 
@@ -51,9 +50,9 @@ class Controls(QWidget):
             "Contrast starts now", "Make the mask of the frames just before, and begin the maps"
         )
         self.automatic = _named(
-            QCheckBox(f"Begin by itself after {MASK_FRAMES} frames"),
+            QCheckBox("Begin by itself when contrast is seen"),
             "Begin the maps by themselves",
-            "The first frames are the mask: contrast in them is lost",
+            "The frames before are the mask; contrast that is there from the first is not seen",
         )
         self.automatic.setChecked(True)
         self.map_kind = _named(QComboBox(), "Map", "The map that lies over the live picture")

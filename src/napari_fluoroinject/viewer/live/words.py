@@ -16,7 +16,8 @@ MAPS: Final[dict[LiveMap, str]] = {
     "time_to_peak": "Time to peak",
 }
 CAUTION: Final = (
-    "All that darkens is mapped: needle and gas that move, too. Nothing is warned of here."
+    "All that darkens is mapped: needle and gas that move, too. Of run-off alone is warned, and "
+    "that no warning comes says nothing."
 )
 _FEW = 5
 """As many frames wait for the disk as a rule."""
@@ -47,7 +48,8 @@ def maps_words(told: MapsTold, missed: int) -> str:
         parts.append(f"{missed} missed, the maps were late")
     if told.device:
         parts.append(told.device)
-    return " · ".join(parts) + "."
+    parts += [f"WARNING at frame {one.first_frame + 1}: {one.text}" for one in told.warnings]
+    return " · ".join(parts).rstrip(".") + "."
 
 
 def legend_words(picture: MapPicture | None) -> str:
