@@ -32,9 +32,7 @@ from napari_fluoroinject.phantom.screen_settings import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from napari_fluoroinject.model.cine import IntensityScale
+    from collections.abc import Iterator
 
 KEYS = (
     "esi_tf_lumbar_subpedicular",
@@ -55,12 +53,10 @@ CHANGE = 40
 CRF = 23
 """Quality of H.264: what most tools take by themselves."""
 
-Edit = "Callable[[np.ndarray, int, int], np.ndarray]"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """One monitor and what happens on it; `edit(frame, exposure, grab)` changes what is grabbed."""
+    """A monitor and what happens on it; `edit(frame, exposure, grab)` changes what is grabbed."""
 
     screen: ScreenSettings
     loop: dict[str, Any] = field(default_factory=dict)
@@ -129,9 +125,7 @@ SETTINGS = {
     "table, bare": Setting(
         screen=replace(BARE, move=Move(frame=CHANGE, shift_px=(26, 12))), moves=(CHANGE,)
     ),
-    "table, a little": Setting(
-        screen=replace(BARE, move=Move(frame=CHANGE, shift_px=(6, 4)))
-    ),
+    "table, a little": Setting(screen=replace(BARE, move=Move(frame=CHANGE, shift_px=(6, 4)))),
     "breath of 4 %": Setting(screen=BARE, edit=_breathes(0.02)),
     "needle goes in": Setting(screen=HD, loop={"needle_moves": True, "motion": "twitch"}),
     "blades": Setting(screen=replace(HD, grab_noise=1), edit=_blades, areas=(CHANGE,), gone=_open),
@@ -271,7 +265,7 @@ def _compared(
         late = 24 if ramp or name == "areas" else SOON
         hits = [any(mark <= one < mark + late for one in at) for mark in marks]
         # what a move does to the brightness of places is no false alarm
-        reasons = {mark for mark in setting.steps + setting.moves + setting.areas}
+        reasons = setting.steps + setting.moves + setting.areas
         wrong = [one for one in at if not any(r <= one < r + 24 for r in reasons)]
         if marks:
             setattr(told, name, float(np.mean(hits)))

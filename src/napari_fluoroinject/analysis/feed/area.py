@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,12 +11,12 @@ from scipy import ndimage
 
 from napari_fluoroinject.analysis.feed.outline import Outline, find_outline
 from napari_fluoroinject.analysis.feed.text import find_text
-from napari_fluoroinject.model.arrays import read_only
+from napari_fluoroinject.model.arrays import BoolArray, FloatArray, read_only
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
+    from napari_fluoroinject.model.arrays import StoredArray
 
 EXPOSURES = 8
 """Frames of different exposures in which the area is found."""
@@ -29,8 +30,8 @@ _ABOVE_FLOOR = 1.45
 """Noise of a grabber alone is above its least by at most so much."""
 _UNIFORM = 1.35
 """Change that is nowhere more than so many times as strong is no quantum noise of anatomy."""
-_SMOOTH = 3
-"""Bins over which change is averaged."""
+_SMOOTH, _SMOOTH_PX = 3, 5
+"""Bins over which change is averaged, and pixels where they are the bins."""
 _LEAST_STATIC = 0.03
 _MOST_STATIC = 0.3
 """Of a bare picture no larger share changes as little as its quietest part."""
@@ -81,13 +82,15 @@ class Activity(NamedTuple):
     """How much pixels change from exposure to exposure.
 
     `change` and `mean` are (rows, columns) in stored values; `bins` is the change in bins of
-    `factor` x `factor` pixels, smoothed, and `still` the level up to which it is none.
+    `factor` x `factor` pixels, smoothed over `reach` bins to each side, and `still` the level up
+    to which it is none.
     """
 
     change: FloatArray
     mean: FloatArray
     bins: FloatArray
     factor: int
+    reach: int
     still: float
 
 
@@ -112,12 +115,10 @@ def find_area(frames: Sequence[StoredArray]) -> PictureArea | None:
     lively = activity.bins > activity.still
     if lively.mean() < _LEAST_SHARE:
         return None
-    outline = find_outline(lively, activity.factor, (shape[0], shape[1]))
+    outline = find_outline(lively, activity.factor, (shape[0], shape[1]), reach=activity.reach)
     if outline is None:
         return None
-    text = find_text(
-        activity.mean, activity.change, outline.field, still=activity.still
-    )
+    text = find_text(activity.mean, activity.change, outline.field, still=activity.still)
     return _area(outline, text)
 
 
@@ -139,15 +140,16 @@ def _area(outline: Outline, text: BoolArray) -> PictureArea:
 def _activity(frames: Sequence[StoredArray]) -> Activity:
     shape = frames[0].shape
     values = [frame.astype(np.float32) for frame in frames]
-    pairs = [np.abs(late - early) for early, late in zip(values, values[1:], strict=False)]
+    pairs = [np.abs(late - early) for early, late in pairwise(values)]
     sizes = np.array([float(pair[::4, ::4].mean()) for pair in pairs])
     usual = sizes <= _ODD_CHANGE * np.median(sizes)
     kept = [pair for pair, good in zip(pairs, usual, strict=True) if good]
     factor = max(1, round(max(shape) / _BINS))
     change: FloatArray = np.mean(kept, axis=0, dtype=np.float32)
     mean: FloatArray = np.mean(values, axis=0, dtype=np.float32)
-    smooth: FloatArray = ndimage.uniform_filter(binned(change, factor), _SMOOTH, mode="nearest")
-    return Activity(change, mean, smooth, factor, _still(smooth))
+    size = _SMOOTH if factor > 1 else _SMOOTH_PX
+    smooth: FloatArray = ndimage.uniform_filter(binned(change, factor), size, mode="nearest")
+    return Activity(change, mean, smooth, factor, size // 2, _still(smooth))
 
 
 def binned(picture: FloatArray, factor: int) -> FloatArray:

@@ -43,9 +43,8 @@ class Brightness:
     """Follows the brightness of exposures of one area."""
 
     def __init__(self) -> None:
-        self._last: FloatArray | None = None
+        self._reference: FloatArray | None = None
         self._recent: deque[tuple[FloatArray, float]] = deque(maxlen=_BACK)
-        self._level = self._told = 0.0
         self._bent = False
 
     def see(self, ln: FloatArray, clipped: float) -> Stepped:
@@ -59,21 +58,21 @@ class Brightness:
             Share of its pixels at either end of the grey levels.
         """
         ln = ln[:: max(1, len(ln) // _MOST)]
-        before, self._last = self._last, ln
-        if before is None or len(ln) < _FEWEST:
+        if self._reference is None:
+            self._reference = ln
+        if len(ln) < _FEWEST:
             return Stepped()
-        offset, sigma = _offset(ln - before)
-        self._level += offset
-        step_ln = self._level - self._told
+        # contrast that comes slowly is told from a gain by how much it has made in the end
+        step_ln, sigma = _offset(ln - self._reference)
         stepped = abs(step_ln) > max(_LEAST_LN, _LEAST_SIGMAS * sigma)
-        oldest, clipped_before = self._recent[0] if self._recent else (before, clipped)
+        oldest, clipped_before = self._recent[0] if self._recent else (ln, clipped)
         self._recent.append((ln, clipped))
         bent = clipped - clipped_before > _CLIPPED or _is_bent(ln, oldest)
         begins = bent and not self._bent
         self._bent = bent
         if not stepped:
             return Stepped(curve_changed=begins)
-        self._told = self._level
+        self._reference = ln
         return Stepped(step_ln=None if bent else step_ln, curve_changed=begins)
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 SIDE = 4
 """Samples along the side of a block."""
 _MOST_SAMPLES = 320
-"""Along the longer side of a frame: a pass over all pixels would take most of the time there is."""
+"""Along the longer side of a frame: a pass over all pixels takes most of the time there is."""
 
 
 class Lattice:

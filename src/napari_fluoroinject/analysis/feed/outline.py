@@ -38,7 +38,9 @@ class Outline(NamedTuple):
     name: str
 
 
-def find_outline(lively: BoolArray, factor: int, shape: tuple[int, int]) -> Outline | None:
+def find_outline(
+    lively: BoolArray, factor: int, shape: tuple[int, int], *, reach: int
+) -> Outline | None:
     """Return the form that fits the largest part of the frame that changes.
 
     Parameters
@@ -49,21 +51,21 @@ def find_outline(lively: BoolArray, factor: int, shape: tuple[int, int]) -> Outl
         Pixels along the side of a bin.
     shape
         (rows, columns) of the frame.
+    reach
+        Bins by which what changes seems to reach beyond the picture.
     """
     if lively.mean() >= _WHOLE:
         return Outline(np.ones(shape, np.bool_), "the whole frame is the picture")
-    # smoothed bins reach beyond the picture by one
-    part = _largest(ndimage.binary_erosion(lively, np.ones((3, 3)), border_value=1))
+    around = np.ones((2 * reach + 1, 2 * reach + 1))
+    part = _largest(ndimage.binary_erosion(lively, around, border_value=1))
     if part is None:
         return None
     filled: BoolArray = ndimage.binary_fill_holes(part)
     if filled.mean() >= _WHOLE:
         return Outline(np.ones(shape, np.bool_), "the whole frame is the picture")
     name, form = _best(filled)
-    if name == "round":
-        field = _disc(filled, factor, shape)
-    else:
-        field = _in_pixels(form, factor, shape)
+    disc = name == "round"
+    field = _disc(filled, factor, shape) if disc else _in_pixels(form, factor, shape)
     return Outline(_without_holes(field, part, factor), f"{_ARTICLES[name]} {name} picture")
 
 
@@ -108,9 +110,9 @@ def _overlap(one: BoolArray, other: BoolArray) -> float:
 
 
 def _box(part: BoolArray) -> BoolArray:
-    rows, columns = (part.any(axis=axis) for axis in (1, 0))
-    filled: BoolArray = np.outer(_span(rows), _span(columns))
-    return filled
+    rows, columns = (_span(np.asarray(part.any(axis=axis))) for axis in (1, 0))
+    box: BoolArray = rows[:, None] & columns[None, :]
+    return box
 
 
 def _span(there: BoolArray) -> BoolArray:
@@ -122,7 +124,7 @@ def _span(there: BoolArray) -> BoolArray:
 
 def _octagon(part: BoolArray) -> BoolArray | None:
     """The box, with its corners cut off along the diagonals; None where most of them are there."""
-    row, column = np.indices(part.shape)
+    row, column = np.ogrid[: part.shape[0], : part.shape[1]]
     form, cut = _box(part), 0
     for diagonal in (row + column, row - column, -row - column, column - row):
         most = diagonal[part].max()
@@ -133,7 +135,7 @@ def _octagon(part: BoolArray) -> BoolArray | None:
 
 def _hull(part: BoolArray) -> BoolArray:
     """The box within the diagonals."""
-    row, column = np.indices(part.shape)
+    row, column = np.ogrid[: part.shape[0], : part.shape[1]]
     form = _box(part)
     for diagonal in (row + column, row - column):
         form &= (diagonal >= diagonal[part].min()) & (diagonal <= diagonal[part].max())

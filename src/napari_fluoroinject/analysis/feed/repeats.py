@@ -65,12 +65,13 @@ class Repeats:
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
         self._last_s: float | None = None
         self._alive = 0
+        self._learned: float | None = None
         self.interval_s: float | None = None
 
     def learn(self, changes: Iterable[float]) -> None:
         """Take in changes of frames that came before there was anything to tell."""
         for change in changes:
-            self._changes.append(change)
+            self._take(change)
             if change > self.limit:
                 self._fresh.append(change)
 
@@ -93,12 +94,11 @@ class Repeats:
             self._alive += 1
             if self._alive >= _ALIVE_FRAMES:
                 # what was learned no longer holds: exposures have less noise now
-                self._fresh.clear()
-                self._changes.clear()
+                self.forget()
                 fresh = True
         elif not fresh:
             self._alive = 0
-        self._changes.append(change)
+        self._take(change)
         if not fresh:
             return Exposed(fresh=False, held=self._is_held(time_s), gap_s=None)
         self._alive = 0
@@ -113,15 +113,21 @@ class Repeats:
         """Forget by how much exposures and repeats change the picture, and keep the rhythm."""
         self._changes.clear()
         self._fresh.clear()
+        self._learned = None
 
     @property
     def limit(self) -> float:
         """The change above which a frame is a new exposure."""
+        if self._learned is not None:
+            return self._learned
         usual = float(np.percentile(self._fresh, _USUAL)) if self._fresh else 0.0
-        learned = _between(np.array(self._changes, np.float64))
-        if learned is not None:
-            return learned
         return _FAINT * usual if len(self._fresh) >= _FEWEST else _NOTHING * usual
+
+    def _take(self, change: float) -> None:
+        """Learn from a change; what was learned lasts, also while nothing but repeats come."""
+        self._changes.append(change)
+        learned = _between(np.array(self._changes, np.float64))
+        self._learned = self._learned if learned is None else learned
 
     def _is_held(self, time_s: float) -> bool:
         if self._last_s is None:
@@ -135,10 +141,7 @@ class Repeats:
         if before_s is None:
             return None
         gap_s, usual_s = time_s - before_s, self.interval_s
-        if usual_s is None:
-            late = lost
-        else:
-            late = gap_s > _MISSING * usual_s
+        late = lost if usual_s is None else gap_s > _MISSING * usual_s
         if not lost:
             self._intervals.append(gap_s)
             self.interval_s = _rhythm(np.array(self._intervals))

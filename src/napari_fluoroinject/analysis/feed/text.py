@@ -103,9 +103,7 @@ def _mark(text: BoolArray, drawn: BoolArray, box: tuple[slice, slice]) -> None:
     if not letter and _needle_like(drawn):
         return
     margin = round(_MARGIN_PX + _MARGIN * (height if letter else 0))
-    where = tuple(
-        slice(max(0, side.start - margin), side.stop + margin) for side in box
-    )
+    where = tuple(slice(max(0, side.start - margin), side.stop + margin) for side in box)
     if letter:
         text[where] = True
         return

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_fluoroinject.analysis.feed.area import PictureArea
 from napari_fluoroinject.analysis.feed.brightness import Brightness
 from napari_fluoroinject.analysis.feed.finding import Finding, Layout, same
 from napari_fluoroinject.analysis.feed.lattice import SIDE, Lattice, all_of, in_blocks
@@ -16,7 +17,6 @@ from napari_fluoroinject.analysis.feed.movement import Movement
 from napari_fluoroinject.analysis.feed.repeats import Repeats
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
 
