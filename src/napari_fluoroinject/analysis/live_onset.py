@@ -40,7 +40,8 @@ LEARNING_FRAMES, LEARNING_FACTOR = 22, 3.0
 """Of so many first frames it takes more: how the picture wanders is not known yet. Of loops of
 other seeds, gas and needles reached 2 to 10 alarms within eight frames after the mask."""
 NEW_MASK_FRAMES = 8
-"""So many frames after a mask was laid it takes more, too: what moved since shows at once."""
+"""So many frames after a mask was laid it takes more, too: what moved since shows at once. After
+the first mask nothing begins in them."""
 _NOISE_SHARE, _NOISE_LAG = 0.1, 2
 _LEAST_NOISE = 0.7
 _NOISE_BLOCKS = 5
@@ -89,7 +90,7 @@ class OnsetWatch:
         self._changed: deque[FloatArray] = deque(maxlen=_LAG_FRAMES)
         none = np.zeros(self._seen.shape, np.float32)
         self._noise: FloatArray | None = None
-        self._count, self._unsure = 0, LEARNING_FRAMES
+        self._count, self._silent, self._unsure = 0, 0, LEARNING_FRAMES
         self._brightened, self._wandered = none, none
 
     def add(self, opacity: FloatArray | None) -> Begin | None:
@@ -113,12 +114,14 @@ class OnsetWatch:
             group = np.asarray(groups == number)
             left = float(sums[number - 1]) - ANSWER_WEIGHT * self._answer(group)
             self.strength = max(self.strength, left / ALARM)
-            if left >= alarm:
+            if left >= alarm and self._count > self._silent:
                 return Begin(frames_ago=self._frames_ago(group, sigma), strength=left / ALARM)
         return None
 
     def doubt(self) -> None:
         """Take more for a begin in the next frames: the mask is new."""
+        if self._count < LEARNING_FRAMES:
+            self._silent = self._count + NEW_MASK_FRAMES
         self._unsure = max(self._unsure, self._count + NEW_MASK_FRAMES)
 
     def _picture(self, opacity: FloatArray) -> FloatArray:

@@ -117,7 +117,8 @@ class RunningMaps(Closing):
     automatic
         Whether the begin of contrast is found; else it is told by `begin`.
     rest
-        Whether they rest after each frame, so that half a core is left to a screen.
+        Whether they rest after each frame and wait for others where the cores are busy, so that
+        half a core is left to a screen.
     mm_per_px
         What a pixel of the feed measures; None = not known.
     heard
@@ -152,7 +153,9 @@ class RunningMaps(Closing):
         self._remarks: deque[str] = deque(maxlen=_REMARKS)
         self._pictured_at_s, self._pictured = 0.0, ("none", -1)
         self._begins, self._stopping = threading.Event(), threading.Event()
-        self._beside = ThreadPoolExecutor(1, "fluoroinject-mask", initializer=step_back)
+        self._beside = ThreadPoolExecutor(
+            1, "fluoroinject-mask", initializer=step_back if rest else None
+        )
         self._thread = threading.Thread(target=self._run, name="fluoroinject-maps", daemon=True)
 
     def start(self) -> None:
@@ -194,7 +197,8 @@ class RunningMaps(Closing):
         self._beside.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
-        step_back()
+        if self._rest:
+            step_back()
         try:
             self._get_ready()
             while not self._stopping.is_set():

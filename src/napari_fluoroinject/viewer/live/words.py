@@ -53,7 +53,8 @@ def maps_words(told: MapsTold, missed: int) -> str:
         parts.append(f"{missed} missed, the maps were late")
     if told.device:
         parts.append(told.device)
-    return " · ".join(parts) + "."
+    parts += [f"WARNING at frame {one.first_frame + 1}: {one.text}" for one in told.warnings]
+    return " · ".join(parts).rstrip(".") + "."
 
 
 def contrast_words(told: MapsTold) -> str:
