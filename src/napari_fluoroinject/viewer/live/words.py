@@ -15,14 +15,17 @@ MAPS: Final[dict[LiveMap, str]] = {
     "opacity": "Peak opacity",
     "time_to_peak": "Time to peak",
 }
-CAUTION: Final = "All that darkens is mapped: needle and gas that move, too."
+CAUTION: Final = (
+    "All that darkens is mapped: needle and gas that move, too. Of run-off alone is warned, and "
+    "that no warning comes says nothing."
+)
 SOURCES: Final = (
     "igtl://HOST:PORT, video:0 for a frame grabber, rtsp://, tcp:// or udp:// for a stream, "
     "receiver: or folder:FOLDER for runs that arrive, a DICOM file or folder with one run, a "
     "video file, a recording, or phantom:PROCEDURE or screen:PROCEDURE, for instance "
     "screen:mbb_lumbar; igtl://127.0.0.1:PORT of `fluoroinject live --serve` shows its maps, too"
 )
-_UNJUDGED = "No warning was raised"
+_UNJUDGED = "No warning was raised: only run-off is looked for, nothing else is judged."
 _MOST_SAID = 3
 _FEW = 5
 """As many frames wait for the disk as a rule."""
@@ -58,15 +61,11 @@ def maps_words(told: MapsTold, missed: int) -> str:
 
 
 def contrast_words(told: MapsTold) -> str:
-    """Say since when contrast is seen, and what is warned of; empty before it is seen."""
+    """Say since when contrast is seen; empty before it is seen. Warnings stand with the maps."""
     if told.onset_frame is None:
         return ""
     began = f"Contrast from frame {told.onset_frame + 1} on."
-    if not told.warnings:
-        return f"{began} {_UNJUDGED}: only run-off is looked for, nothing else is judged."
-    return " ".join(
-        (began, *(f"WARNING {one.id.replace('_', ' ')}: {one.text}" for one in told.warnings))
-    )
+    return began if told.warnings else f"{began} {_UNJUDGED}"
 
 
 def said_words(said: tuple[str, ...]) -> str:
