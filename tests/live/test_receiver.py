@@ -72,7 +72,7 @@ class Refusing:
     def __init__(self):
         self.full, self.kept, self.tried, self.closed = True, [], 0, False
 
-    def add(self, pixels, *, index, time_s):
+    def add(self, pixels, *, index, time_s, wall_s):
         self.tried += 1
         if self.full:
             raise StorageError("the disk is full; free some")

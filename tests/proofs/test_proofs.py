@@ -59,3 +59,8 @@ def test_what_was_acknowledged_survives_a_loss_of_power():
 def test_the_proof_of_power_loss_tells_a_receiver_that_does_not_sync():
     with pytest.raises(AssertionError, match="an acknowledged object is lost"):
         prove("tests.proofs.power_loss", "--objects", "4", "--kind", "careless")
+
+
+def test_every_picture_of_an_openigtlink_server_in_another_process_comes():
+    one = ("--bits", "16", "--rate", "120")
+    prove("tests.proofs.igtl_speed", "--seconds", "0.5", "--size", "64", *one)

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_fluoroinject.analysis.following import FrameStatus
+from napari_fluoroinject.analysis.live_told import LiveWarning
 from napari_fluoroinject.live.pictures import MapPicture
 from napari_fluoroinject.live.receiver import Received
 from napari_fluoroinject.live.running import MapsTold
@@ -110,6 +111,15 @@ def test_the_maps_say_their_state_device_and_what_they_missed():
     words = maps_words(told, 5)
     for part in ("following contrast", "40 frames in the maps", "2 left out", "5 missed", "cpu"):
         assert part in words
+
+
+def test_a_warning_stands_with_the_maps_and_its_absence_is_not_praised():
+    warning = LiveWarning(
+        id="vascular_uptake", text="Look at the run.", first_frame=40, raised_frame=43, score=1.2
+    )
+    words = maps_words(MapsTold(state="following contrast", warnings=(warning,)), 0)
+    assert "WARNING at frame 41: Look at the run." in words
+    assert "warning" not in maps_words(MapsTold(state="following contrast"), 0).lower()
 
 
 def test_a_legend_has_its_range_unit_and_what_else_darkens():

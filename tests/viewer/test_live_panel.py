@@ -46,8 +46,8 @@ def test_a_file_is_watched_recorded_frozen_opened_and_stopped(qtbot, panel, benc
     assert panel.picture.isVisible()
     panel.controls.freeze.click()
     settle(qtbot, lambda: "FROZEN" in head.text())
-    before = panel._watched.receiver.told.recorded
-    settle(qtbot, lambda: panel._watched.receiver.told.recorded > before)
+    before = panel._station.receiver.told.recorded
+    settle(qtbot, lambda: panel._station.receiver.told.recorded > before)
     panel.controls.freeze.click()
     settle(qtbot, lambda: "LIVE" in head.text())
     told = []
@@ -66,9 +66,9 @@ def test_a_file_is_watched_recorded_frozen_opened_and_stopped(qtbot, panel, benc
 
 
 def test_what_is_no_feed_is_told_in_the_panel(panel):
-    panel.controls.source.setText("igtl://tracker:18944")
+    panel.controls.source.setText("gopher://tracker:18944")
     panel.controls.start.click()
-    assert "does not connect to OpenIGTLink" in panel.controls.message.text()
+    assert "no such feed" in panel.controls.message.text()
     assert panel.controls.start.isEnabled()
     assert not panel.running
 
@@ -76,6 +76,7 @@ def test_what_is_no_feed_is_told_in_the_panel(panel):
 def test_a_lost_feed_and_a_disk_that_cannot_be_written_are_told_on_the_picture(
     qtbot, panel, monkeypatch
 ):
+    from napari_fluoroinject.live import station
     from napari_fluoroinject.viewer.live import panel as module
 
     def lost():
@@ -87,7 +88,7 @@ def test_a_lost_feed_and_a_disk_that_cannot_be_written_are_told_on_the_picture(
         raise StorageError("the recording cannot be written: no room; expected a disk with room")
 
     monkeypatch.setattr(module, "connect_feed", lambda *_a, **_k: Connected(feed=lost(), kind="x"))
-    monkeypatch.setattr(module, "Recorder", full)
+    monkeypatch.setattr(station, "Recorder", full)
     panel.start()
     assert panel.controls.message.text().startswith("NOT RECORDING: the recording cannot")
     settle(qtbot, lambda: "FEED LOST" in panel.picture._head.text())

@@ -108,7 +108,7 @@ def _inside_round(picture: FloatArray) -> BoolArray:
         return everything
     edge = (middle[:, None] + distance[strongest] * rays)[:, judged]
     tolerance = _scaled(picture, _ROUND_TOLERANCE_PX)
-    centre, radius = _circle(edge, tolerance_px=tolerance)
+    centre, radius = fit_circle(edge, tolerance_px=tolerance)
     if np.hypot(*(centre - middle)) >= radius:
         # Rays from the middle get darker into this disc, not out of it: the edge of an organ.
         return everything
@@ -125,8 +125,8 @@ def _inside_round(picture: FloatArray) -> BoolArray:
     return inside
 
 
-def _circle(edge: DoubleArray, *, tolerance_px: float) -> tuple[DoubleArray, float]:
-    """Centre and radius of the circle through most of the points (2, n)."""
+def fit_circle(edge: DoubleArray, *, tolerance_px: float) -> tuple[DoubleArray, float]:
+    """Return centre and radius of the circle through most of the points (2, n) (Kasa 1976)."""
     weight = np.ones(edge.shape[1])
     for _ in range(_CIRCLE_ROUNDS):
         system = np.column_stack([2 * edge.T, np.ones(edge.shape[1])])

@@ -111,7 +111,8 @@ class Placer:
 
     `mask` are the frames that `laid` is made of; the last two of them tell how the anatomy moves
     if it `goes_on` from there. `exposures` are those of `frames`, which were placed; `lost` the
-    others.
+    others. `seen` is the opacity of the last frame's bins in the reference pose, None where it was
+    lost, and `inner` (rows, columns) is 1 where motion brings in nothing.
     """
 
     def __init__(
@@ -143,6 +144,34 @@ class Placer:
         self._lost: list[int] = []
         self._recent: deque[FloatArray] = deque(maxlen=REGION_FRAMES)
         self._region = np.zeros_like(self._ground.field)
+        self.seen: FloatArray | None = None
+
+    @property
+    def inner(self) -> FloatArray:
+        """1 in the bins that motion never brings anything into, else 0."""
+        return self._ground.inner
+
+    @property
+    def ground_ln(self) -> FloatArray:
+        """Mean of the mask frames, natural log of the beam in bins."""
+        return self._ground.ln
+
+    @property
+    def mask_frames(self) -> tuple[int, ...]:
+        """Frames that the mask is made of."""
+        return self._mask_frames
+
+    @property
+    def lost(self) -> tuple[int, ...]:
+        """Frames that were lost."""
+        return tuple(self._lost)
+
+    def forget_before(self, frame: int) -> None:
+        """Leave out of the maps what came before a frame."""
+        kept = [at for at, number in enumerate(self.frames) if number >= frame]
+        self.frames = [self.frames[at] for at in kept]
+        self.exposures = [self.exposures[at] for at in kept]
+        self._lost = [number for number in self._lost if number >= frame]
 
     def add(
         self, frame: int, time_s: float, binned: FloatArray
@@ -163,6 +192,7 @@ class Placer:
             self._mean_pose = self._mean_pose + _MEAN_SHARE * (placed.pose - self._mean_pose)
             self._lag = learned(self._lag, placed, self._ground, self._lens, kernels=self._kernels)
             opacity, offset = self._opacity(binned[1])
+            self.seen = opacity
             mean = self._see(opacity)
             exposure = Exposure(time_s=time_s, shift_px=(row, column), offset=offset)
             self.frames.append(frame)
@@ -171,6 +201,7 @@ class Placer:
             self._step = np.zeros_like(self._pose)
             self._lost_in_a_row += 1
             self._lost.append(frame)
+            self.seen = None
         return FrameStatus(
             frame=frame,
             time_s=time_s,

@@ -24,6 +24,7 @@ from napari_fluoroinject.cli.fetch import fetch
 from napari_fluoroinject.cli.find import echo, find
 from napari_fluoroinject.cli.grow_forest import grow_forest
 from napari_fluoroinject.cli.listen import listen
+from napari_fluoroinject.cli.live import live
 from napari_fluoroinject.cli.matrix import matrix
 from napari_fluoroinject.cli.migration import migration
 from napari_fluoroinject.cli.phantom import phantom
@@ -31,6 +32,7 @@ from napari_fluoroinject.cli.procedures import procedures
 from napari_fluoroinject.cli.process import settle
 from napari_fluoroinject.cli.queue import queue
 from napari_fluoroinject.cli.read import read
+from napari_fluoroinject.cli.recordings import recordings
 from napari_fluoroinject.cli.replay import replay
 from napari_fluoroinject.cli.speed import speed
 from napari_fluoroinject.cli.store import store
@@ -82,6 +84,8 @@ for _command in (
     grow_forest,
     speed,
     replay,
+    live,
+    recordings,
 ):
     app.command(cls=Command)(_command)
 

@@ -102,9 +102,9 @@ class Frame:
     wall_s: float | None = None
 
 
-FeedEvent = Literal["connected", "lost", "garbage", "changed", "gap"]
+FeedEvent = Literal["connected", "lost", "garbage", "changed", "gap", "told"]
 """`lost`: nothing comes and it is tried again; `garbage`: something came that is no picture;
-`changed`: size or type is another from here on; `gap`: pictures are missing."""
+`changed`: size or type is another from here on; `gap`: pictures are missing; `told`: else."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

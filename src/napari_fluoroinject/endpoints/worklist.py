@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydicom import Dataset
 
 from napari_fluoroinject.dicom.opened import one_error
+from napari_fluoroinject.dicom.ordered import PATIENT, STUDY
 from napari_fluoroinject.endpoints.dimse import MODALITY_WORKLIST
 from napari_fluoroinject.endpoints.querying import answers
 from napari_fluoroinject.model.scheduled import ScheduledProcedure
@@ -67,6 +68,22 @@ def worklist(peer: Pacs, query: WorklistQuery) -> tuple[ScheduledProcedure, ...]
         with one_error(str(peer)), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found += _procedures(answer)
+    return tuple(found)
+
+
+def items(peer: Pacs, query: WorklistQuery) -> tuple[Dataset, ...]:
+    """Return the items that match as they stand, with the patient: to write objects under one.
+
+    Raises
+    ------
+    UnreachableError, RefusedError, EndpointError
+        As `worklist`.
+    """
+    asked = identifier_of(query)
+    for keyword in (*PATIENT, *STUDY):
+        if keyword not in asked:
+            setattr(asked, keyword, [] if keyword.endswith("Sequence") else None)
+    found = answers(peer, asked, model=MODALITY_WORKLIST, time_s=WORKLIST_S)
     return tuple(found)
 
 

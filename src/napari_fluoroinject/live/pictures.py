@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import TYPE_CHECKING, Literal
 
@@ -50,6 +50,17 @@ def map_picture(snapshot: LiveSnapshot, kind: LiveMap) -> MapPicture | None:
     began_s = np.float32(snapshot.exposures.times_s[0])
     times_s = maps.arrival_s if kind == "arrival" else maps.time_to_peak_s
     return _picture(kind, times_s - began_s, reached & np.isfinite(times_s), unit="s")
+
+
+def put_into(picture: MapPicture, first_px: tuple[int, int], shape: tuple[int, int]) -> MapPicture:
+    """The same in a whole frame (rows, columns), in which the picture begins at `first_px`."""
+    if picture.levels.shape == shape:
+        return picture
+    levels = np.zeros(shape, np.uint8)
+    row, column = first_px
+    rows, columns = picture.levels.shape
+    levels[row : row + rows, column : column + columns] = picture.levels
+    return replace(picture, levels=levels)
 
 
 def _picture(kind: LiveMap, values: FloatArray, where: BoolArray, *, unit: str) -> MapPicture:

@@ -106,6 +106,8 @@ class Receiver(Closing):
         Keeps every frame, and is closed at the end; None = nothing is recorded.
     others
         Whoever else is offered every frame.
+    noted
+        Called with each thing that the feed tells, and the frame before it; must not take long.
     clock
         Seconds that go on; `Shot.at_s` is of it.
 
@@ -123,6 +125,7 @@ class Receiver(Closing):
         *,
         recorder: Records | None = None,
         others: tuple[Takes, ...] = (),
+        noted: Callable[[FeedNote, Shot | None], None] | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.slot = Slot()
@@ -135,6 +138,8 @@ class Receiver(Closing):
         self._came_s: deque[float] = deque(maxlen=_RATED)
         self._notes: deque[FeedNote] = deque(maxlen=_MOST_NOTES)
         self._noted = 0
+        self._tell = noted
+        self._last: Shot | None = None
         self._frame_bytes: int | None = None
         self._error = self._refusal = ""
         self._ended, self._stopping = threading.Event(), threading.Event()
@@ -195,8 +200,7 @@ class Receiver(Closing):
                     if self._stopping.is_set():
                         break
                     if isinstance(item, FeedNote):
-                        self._notes.append(item)
-                        self._noted += 1
+                        self._note(item)
                     else:
                         self._take(item)
         except FluoroinjectError as error:
@@ -212,6 +216,12 @@ class Receiver(Closing):
             if self._writing is not None:
                 self._writing.close()
             self._ended.set()
+
+    def _note(self, note: FeedNote) -> None:
+        self._notes.append(note)
+        self._noted += 1
+        if self._tell is not None:
+            self._tell(note, self._last)
 
     def _take(self, frame: Frame) -> None:
         at_s = self.clock()
@@ -236,6 +246,7 @@ class Receiver(Closing):
             other.put(shot)
         if self._writing is not None:
             self._writing.put(shot)
+        self._last = shot
         self._came_s.append(at_s)
         self._frame_bytes = pixels.nbytes
         self._frames += 1

@@ -6,26 +6,26 @@ import logging
 import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_fluoroinject.analysis.following import FrameStatus
-from napari_fluoroinject.analysis.live import (
-    MASK_FRAMES,
-    MOST_MASK_FRAMES,
-    SETTLING_FRAMES,
-    LiveMaps,
-    warm_up,
-)
+from napari_fluoroinject.analysis.live_run import LiveRun, LiveWarning, RunPhase, warm_up_run
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError, FluoroinjectError
-from napari_fluoroinject.live.pictures import LiveMap, MapPicture, map_picture
+from napari_fluoroinject.live.pictures import LiveMap, MapPicture, map_picture, put_into
 from napari_fluoroinject.live.prompt import step_back
 from napari_fluoroinject.live.slot import Handover, Shot
 from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.recording import unknown_scale
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_fluoroinject.analysis.live_run import RunStatus
     from napari_fluoroinject.compute.backend import Backend, Wish
     from napari_fluoroinject.model.cine import IntensityScale
 
@@ -34,13 +34,19 @@ log = logging.getLogger(__name__)
 PICTURE_EVERY_S = 0.1
 """Pictures of the maps are made at most so often."""
 _ROW = 16
-"""Frames that may wait: laying the mask takes some tenths of a second."""
+"""Frames that may wait: some come while those since the begin of contrast go into the maps."""
 _WAIT_S = 0.1
 _LONGEST_REST_S = 0.1
 """After each frame they rest as long as it took, at most so long: half a core is the screen's."""
 _JOIN_S = 30.0
 """Compiling kernels cannot be interrupted."""
-_KEPT = SETTLING_FRAMES + MOST_MASK_FRAMES
+_REMARKS = 8
+_STATES: dict[str, str] = {
+    "searching": "looking for the X-ray picture",
+    "settling": "gathering the mask: contrast must not have started",
+    "waiting": "waiting for contrast",
+    "following": "following contrast",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +62,27 @@ class MapsTold:
     frames, lost
         Frames that are in the maps, and those whose place was not found.
     status
-        What the last frame told; None before the first.
+        What the last frame that was placed told; None before the first.
     device
         Where they are computed; empty before that is known.
+    phase
+        What the last frame was used for.
+    onset_frame, onset_time_s
+        Number and time in the feed at which contrast began; None before.
+    mask_frames
+        Frames of the feed that the mask is made of; empty before there is one.
+    warnings
+        Of this run. That there is none says nothing: only run-off is looked for, and only in
+        what the pictures show.
+    area
+        Where the X-ray picture is, in words; empty before it is known.
+    held
+        Whether the last image is held: no exposure comes.
+    quantitative
+        Whether opacity can be measured, not only compared; None before the first frame.
+    remarks
+        The last things that happened, oldest first: the mask was renewed, brightness stepped, the
+        table moved.
     """
 
     state: str = "getting ready, the first time it takes up to a minute"
@@ -67,14 +91,22 @@ class MapsTold:
     lost: int = 0
     status: FrameStatus | None = None
     device: str = ""
+    phase: RunPhase = "searching"
+    onset_frame: int | None = None
+    onset_time_s: float | None = None
+    mask_frames: tuple[int, ...] = ()
+    warnings: tuple[LiveWarning, ...] = ()
+    area: str = ""
+    held: bool = False
+    quantitative: bool | None = None
+    remarks: tuple[str, ...] = ()
 
 
 class RunningMaps(Closing):
-    """Follows a feed with `LiveMaps`.
+    """Follows a feed with `LiveRun`, and gives every frame to it.
 
-    Contrast starts when `begin` is called: the mask is then made of the frames just before. It
-    may be called again for another injection. With `mask_frames` the maps begin by themselves
-    after so many frames.
+    Contrast starts when it is seen, or when `begin` is called, which may be done again for another
+    injection. Masks are laid in a thread beside, so that frames go on meanwhile.
 
     Parameters
     ----------
@@ -82,8 +114,15 @@ class RunningMaps(Closing):
         What stored values mean; None = unknown.
     on
         Where the array work runs.
-    mask_frames
-        After how many mask frames the maps begin by themselves; None = when `begin` is called.
+    automatic
+        Whether the begin of contrast is found; else it is told by `begin`.
+    rest
+        Whether they rest after each frame and wait for others where the cores are busy, so that
+        half a core is left to a screen.
+    mm_per_px
+        What a pixel of the feed measures; None = not known.
+    heard
+        Called with each frame and what it told, from the thread of the maps.
 
     Attributes
     ----------
@@ -96,19 +135,27 @@ class RunningMaps(Closing):
         *,
         intensity: IntensityScale | None = None,
         on: Wish = "auto",
-        mask_frames: int | None = MASK_FRAMES,
+        automatic: bool = True,
+        rest: bool = True,
+        mm_per_px: float | None = None,
+        heard: Callable[[Shot, RunStatus], None] | None = None,
     ) -> None:
         self.kind: LiveMap = "arrival"
-        self._intensity, self._on, self._mask_frames = intensity, on, mask_frames
+        self._intensity, self._on = intensity, on
+        self._automatic, self._rest = automatic, rest
+        self._mm_per_px, self._heard = mm_per_px, heard
         self._row = Handover(_ROW)
         self._told = MapsTold()
         self._picture: MapPicture | None = None
         self._backend: Backend | None = None
-        self._maps: LiveMaps | None = None
-        self._before: deque[Shot] = deque(maxlen=_KEPT)
-        self._frames_in = self._lost = 0
+        self._follows: LiveRun | None = None
+        self._shape: tuple[object, ...] = ()
+        self._remarks: deque[str] = deque(maxlen=_REMARKS)
         self._pictured_at_s, self._pictured = 0.0, ("none", -1)
         self._begins, self._stopping = threading.Event(), threading.Event()
+        self._beside = ThreadPoolExecutor(
+            1, "fluoroinject-mask", initializer=step_back if rest else None
+        )
         self._thread = threading.Thread(target=self._run, name="fluoroinject-maps", daemon=True)
 
     def start(self) -> None:
@@ -147,10 +194,13 @@ class RunningMaps(Closing):
         self.stop()
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
+        self._beside.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
-        step_back()
+        if self._rest:
+            step_back()
         try:
+            self._get_ready()
             while not self._stopping.is_set():
                 shot = self._row.take(wait_s=_WAIT_S)
                 began_s = time.monotonic()
@@ -160,7 +210,8 @@ class RunningMaps(Closing):
                     self._begins.clear()
                     self._start_contrast()
                 self._draw()
-                self._stopping.wait(min(time.monotonic() - began_s, _LONGEST_REST_S))
+                if self._rest:
+                    self._stopping.wait(min(time.monotonic() - began_s, _LONGEST_REST_S))
         except FluoroinjectError as error:
             self._say(state="stopped", message=str(error))
         except Exception as error:  # the edge of the thread: a person gets a sentence
@@ -171,69 +222,82 @@ class RunningMaps(Closing):
                 "recording go on: please report it with this line",
             )
 
+    def _get_ready(self) -> None:
+        """Choose the device, and have its kernels compiled before the first frame comes."""
+        self._backend = choose(self._on)
+        for dtype in (np.dtype(np.uint8), np.dtype(np.uint16)):
+            warm_up_run(unknown_scale(dtype), dtype, on=self._backend)
+        self._row.skip()  # what waited meanwhile is not what is on the screen
+        self._say(
+            state="waiting for the first frame",
+            device=f"{self._backend.name} ({self._backend.device})",
+        )
+
     def _follow(self, shot: Shot) -> None:
-        maps = self._maps_for(shot)
+        run = self._run_for(shot)
         try:
-            status = maps.add(shot.pixels, shot.time_s)
+            status = run.add(shot.pixels, shot.time_s, index=shot.index)
         except ValueError as error:
             self._say(message=f"Frame {shot.index + 1} is in no map: {error}.")
             return
-        self._before.append(shot)
-        self._count(status)
+        self._tell(run, status)
+        if self._heard is not None:
+            self._heard(shot, status)
 
-    def _maps_for(self, shot: Shot) -> LiveMaps:
-        """The maps that a frame belongs to; new ones where it has another size or type."""
-        if self._backend is None:
-            self._backend = choose(self._on)
-            warm_up(shot.pixels, self._scale(shot), on=self._backend)
-            self._row.skip()  # what waited meanwhile is not what is on the screen
-            self._say(device=f"{self._backend.name} ({self._backend.device})")
-        last = self._before[-1] if self._before else None
-        if last is not None and _kind(last) != _kind(shot):
-            self._before.clear()
-            self._maps = None
-            self._say(message="The picture has another size now: the maps begin anew.")
-        if self._maps is None:
-            self._maps = self._new(shot, self._mask_frames)
-            self._begin_anew()
-        return self._maps
-
-    def _new(self, shot: Shot, mask_frames: int | None) -> LiveMaps:
-        assert self._backend is not None  # noqa: S101 - chosen at the first frame
-        shape = (shot.pixels.shape[0], shot.pixels.shape[1])
-        return LiveMaps(self._scale(shot), shape, on=self._backend, mask_frames=mask_frames)
+    def _run_for(self, shot: Shot) -> LiveRun:
+        """The run that a frame belongs to; a new one where it has another size or type."""
+        kind = (shot.pixels.shape, shot.pixels.dtype)
+        if self._follows is None or kind != self._shape:
+            if self._follows is not None:
+                self._say(message="The picture has another size now: the maps begin anew.")
+            assert self._backend is not None  # noqa: S101 - chosen before the first frame
+            scale = self._intensity or unknown_scale(shot.pixels.dtype)
+            self._follows = LiveRun(
+                scale,
+                (shot.pixels.shape[0], shot.pixels.shape[1]),
+                on=self._backend,
+                automatic=self._automatic,
+                mm_per_px=self._mm_per_px,
+                beside=self._beside,
+            )
+            self._shape = kind
+            self._picture, self._pictured = None, ("none", -1)
+            self._say(quantitative=scale.quantitative)
+        return self._follows
 
     def _start_contrast(self) -> None:
-        """Lay the mask of the frames just before, in new maps."""
-        if not self._before:
+        """Begin the maps now, by a person's word."""
+        if self._follows is None:
             self._say(message="No frame has come yet: contrast cannot start before the mask.")
             return
-        kept = tuple(self._before)
-        maps = self._new(kept[-1], None)
-        for shot in kept:
-            maps.add(shot.pixels, shot.time_s)
         try:
-            maps.begin()
+            self._follows.begin()
         except AnalysisError as error:
             self._say(message=f"Contrast cannot start yet: {error}.")
             return
-        self._maps = maps
-        self._begin_anew()
-        self._say(state="following contrast", message="")
-
-    def _begin_anew(self) -> None:
-        self._frames_in = self._lost = 0
         self._picture, self._pictured = None, ("none", -1)
-        self._say(frames=0, lost=0)
+        frames, lost = self._follows.mapped
+        self._say(state=_STATES["following"], phase="following", message="")
+        self._say(frames=frames, lost=lost)
 
-    def _count(self, status: FrameStatus) -> None:
-        if status.phase == "following":
-            self._frames_in += status.locked
-            self._lost += not status.locked
-            state = "following contrast"
-        else:
-            state = "gathering the mask: contrast must not have started"
-        self._say(state=state, frames=self._frames_in, lost=self._lost, status=status)
+    def _tell(self, run: LiveRun, status: RunStatus) -> None:
+        frames, lost = run.mapped
+        self._remarks.extend((*status.look.said, *status.remarks))
+        area, held = status.look.area, status.look.held
+        self._say(
+            state="the last image is held" if held else _STATES[status.phase],
+            frames=frames,
+            lost=lost,
+            status=status.status or self._told.status,
+            phase=status.phase,
+            onset_frame=status.onset_frame,
+            onset_time_s=status.onset_time_s,
+            mask_frames=status.mask_frames,
+            warnings=status.warnings,
+            area="" if area is None else area.form,
+            held=held,
+            remarks=tuple(self._remarks),
+        )
 
     def _draw(self) -> None:
         """Make the picture of the maps anew, if there is something new and it is time."""
@@ -241,19 +305,16 @@ class RunningMaps(Closing):
         if kind == "none":
             self._picture, self._pictured = None, ("none", -1)
             return
-        new = (kind, self._frames_in)
+        new = (kind, self._told.frames)
         if new == self._pictured or now_s - self._pictured_at_s < PICTURE_EVERY_S:
             return
-        snapshot = None if self._maps is None else self._maps.maps()
-        self._picture = None if snapshot is None else map_picture(snapshot, kind)
+        run = self._follows
+        snapshot = None if run is None else run.snapshot()
+        picture = None if snapshot is None else map_picture(snapshot, kind)
+        if run is not None and picture is not None and run.area is not None:
+            picture = put_into(picture, run.area.first_px, run.shape)
+        self._picture = picture
         self._pictured, self._pictured_at_s = new, now_s
-
-    def _scale(self, shot: Shot) -> IntensityScale:
-        return self._intensity or unknown_scale(shot.pixels.dtype)
 
     def _say(self, **changes: Any) -> None:
         self._told = replace(self._told, **changes)
-
-
-def _kind(shot: Shot) -> tuple[object, ...]:
-    return shot.pixels.shape, shot.pixels.dtype

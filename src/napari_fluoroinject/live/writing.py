@@ -29,7 +29,9 @@ MOST_WAITING_BYTES = 64 << 20
 class Records(Protocol):
     """What a recorder does, in memory or on disk."""
 
-    def add(self, pixels: npt.NDArray[Any], *, index: int, time_s: float) -> None:
+    def add(
+        self, pixels: npt.NDArray[Any], *, index: int, time_s: float, wall_s: float | None
+    ) -> None:
         """Keep a frame, or raise `StorageError`, or `ValueError` for what is no picture."""
         ...
 
@@ -101,7 +103,9 @@ class Writing(Closing):
             self.unrecorded += 1
             return
         try:
-            self._recorder.add(shot.pixels, index=shot.index, time_s=shot.time_s)
+            self._recorder.add(
+                shot.pixels, index=shot.index, time_s=shot.time_s, wall_s=shot.wall_s
+            )
         except (StorageError, ValueError) as error:
             self.error = str(error)
             self._retry_at_s = self._clock() + RETRY_S

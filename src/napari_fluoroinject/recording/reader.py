@@ -18,6 +18,7 @@ from napari_fluoroinject.recording.segment import (
     decode_head,
     is_whole,
     record_type,
+    sent_s,
 )
 
 if TYPE_CHECKING:
@@ -52,18 +53,24 @@ class Segment:
         """Seconds of the feed's own clock, (frames,)."""
         return np.array(self.records["time_s"], np.float64)
 
+    @property
+    def sent_s(self) -> DoubleArray:
+        """Seconds since 1970 of the sender's clock, (frames,); NaN = it does not tell."""
+        return sent_s(self.records)
+
 
 class RecordedFrames:
-    """Frames of a segment, each checked when it is read."""
+    """Frames of segments of one size and type, each checked when it is read."""
 
-    def __init__(self, segment: Segment) -> None:
-        self._segment = segment
+    def __init__(self, segments: tuple[Segment, ...]) -> None:
+        self._segments = segments
+        self._ends = np.cumsum([len(one.records) for one in segments])
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """(frames, rows, columns)."""
-        rows, columns = self._segment.head.shape
-        return len(self._segment.records), rows, columns
+        rows, columns = self._segments[0].head.shape
+        return int(self._ends[-1]), rows, columns
 
     def frame(self, index: int, /) -> StoredArray:
         """One frame, (rows, columns).
@@ -73,10 +80,14 @@ class RecordedFrames:
         UnreadableObjectError
             It is not what was written: the disk has changed it.
         """
-        record = self._segment.records[index]
-        if not is_whole(record, self._segment.head.shape):
+        index = range(int(self._ends[-1]))[index]
+        which = int(np.searchsorted(self._ends, index, side="right"))
+        segment = self._segments[which]
+        place = index - (int(self._ends[which - 1]) if which else 0)
+        record = segment.records[place]
+        if not is_whole(record, segment.head.shape):
             raise UnreadableObjectError(
-                f"{self._segment.name}, frame {index + 1}",
+                f"{segment.name}, frame {place + 1}",
                 seen="other bytes than were recorded",
                 expected="those: the disk may be failing",
             )
@@ -84,7 +95,7 @@ class RecordedFrames:
 
     def every(self) -> StoredArray:
         """All frames, (frames, rows, columns), in memory."""
-        frames = [self.frame(index) for index in range(len(self._segment.records))]
+        frames = [self.frame(index) for index in range(int(self._ends[-1]))]
         stacked: npt.NDArray[Any] = np.stack(frames)
         stacked.flags.writeable = False
         return stacked
@@ -129,6 +140,26 @@ class Recording:
         """Whole frames in all segments."""
         return sum(len(segment.records) for segment in self.segments)
 
+    def between(self, first: int, last: int | None = None) -> tuple[Segment, ...]:
+        """What was recorded of the frames `first` to `last`, by the feed's count.
+
+        Parameters
+        ----------
+        first, last
+            Both included; `last` None = to the end. Of frames of several sizes those like the
+            first.
+        """
+        found: list[Segment] = []
+        for one in self.segments:
+            index = one.records["index"]
+            chosen = index >= first if last is None else (index >= first) & (index <= last)
+            places = np.flatnonzero(chosen)
+            if not places.size or (found and _kind(found[0]) != _kind(one)):
+                continue
+            records = one.records[places[0] : places[-1] + 1]
+            found.append(Segment(head=one.head, records=records, name=one.name))
+        return tuple(found)
+
     def loop(self, segment: int = -1, *, last_s: float | None = None) -> CineLoop:
         """The frames of a segment as a loop without calibration, patient or study.
 
@@ -142,17 +173,21 @@ class Recording:
             Only the frames of so many seconds before the last one; None = all.
         """
         chosen = self.segments[segment]
-        times_s = chosen.times_s
         if last_s is not None:
+            times_s = chosen.times_s
             first = int(np.searchsorted(times_s, times_s[-1] - last_s))
             chosen = Segment(head=chosen.head, records=chosen.records[first:], name=chosen.name)
-            times_s = times_s[first:]
-        digest = _digest(chosen)
+        return self.joined((chosen,))
+
+    def joined(self, segments: tuple[Segment, ...]) -> CineLoop:
+        """Segments of one size and type, as `between` gives them, as one such loop."""
+        digest = _digest(segments)
         uid = f"2.25.{UUID(bytes=digest[:16]).int}"
+        times_s = np.concatenate([one.times_s for one in segments])
         return CineLoop(
-            frames=RecordedFrames(chosen),
+            frames=RecordedFrames(segments),
             times_s=times_s - times_s[0],
-            intensity=chosen.head.intensity,
+            intensity=segments[0].head.intensity,
             reference=LoopReference(
                 study_instance_uid=f"{uid}.1",
                 series_instance_uid=f"{uid}.2",
@@ -160,8 +195,13 @@ class Recording:
                 sop_class_uid="",
             ),
             sha256=digest.hex(),
+            synthetic=segments[0].head.synthetic,
             notes=(NO_STUDY, *self.notes),
         )
+
+
+def _kind(segment: Segment) -> tuple[tuple[int, int], str]:
+    return segment.head.shape, segment.head.dtype
 
 
 def _segment(path: Path) -> Segment:
@@ -177,11 +217,12 @@ def _segment(path: Path) -> Segment:
     return Segment(head=head, records=records[:count], name=path.name)
 
 
-def _digest(segment: Segment) -> bytes:
+def _digest(segments: tuple[Segment, ...]) -> bytes:
     """SHA-256 over the head of every frame, each of which holds the CRC of its pixels."""
-    digest = hashlib.sha256(repr(segment.head.shape).encode())
-    for name in ("index", "time_s", "wall_ns", "crc"):
-        digest.update(np.ascontiguousarray(segment.records[name]).tobytes())
+    digest = hashlib.sha256(repr(segments[0].head.shape).encode())
+    for segment in segments:
+        for name in ("index", "time_s", "wall_ns", "crc"):
+            digest.update(np.ascontiguousarray(segment.records[name]).tobytes())
     return digest.digest()
 
 

@@ -66,6 +66,8 @@ class Recorder(Closing):
         The kind of feed, free of patient data: it is written down.
     synthetic
         Whether the pictures are made up.
+    lossy
+        Whether pixels were compressed with loss on their way; None = unknown.
     reserve_bytes
         So much is left free on the disk.
     wall_ns
@@ -77,19 +79,21 @@ class Recorder(Closing):
         The folder cannot be made.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what is written in the head of a segment
         self,
         folder: Path,
         *,
         intensity: IntensityScale | None = None,
         source: str = "feed",
         synthetic: bool = False,
+        lossy: bool | None = None,
         reserve_bytes: int = RESERVE_BYTES,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.folder = folder
         self.recorded = 0
         self._intensity, self._source, self._synthetic = intensity, source, synthetic
+        self._lossy = lossy
         self._reserve_bytes, self._wall_ns = reserve_bytes, wall_ns
         self._file: IO[bytes] | None = None
         self._kind: tuple[tuple[int, ...], str] | None = None
@@ -102,8 +106,17 @@ class Recorder(Closing):
         self._syncing = threading.Thread(target=self._sync, name="fluoroinject-sync", daemon=True)
         self._syncing.start()
 
-    def add(self, pixels: npt.NDArray[Any], *, index: int, time_s: float) -> None:
+    def add(
+        self,
+        pixels: npt.NDArray[Any],
+        *,
+        index: int,
+        time_s: float,
+        wall_s: float | None = None,
+    ) -> None:
         """Append a frame, (rows, columns), uint8, uint16 or int16.
+
+        `wall_s` is when it was taken by the sender's clock, in seconds since 1970.
 
         Raises
         ------
@@ -124,9 +137,14 @@ class Recorder(Closing):
             self._require_room(little.nbytes)
             if self._file is None or kind != self._kind:
                 self._begin(pixels)
-            self._append(
-                frame_head(little, index=index, time_s=time_s, wall_ns=self._wall_ns()), little
+            head = frame_head(
+                little,
+                index=index,
+                time_s=time_s,
+                wall_ns=self._wall_ns(),
+                sent_ns=None if wall_s is None else round(wall_s * 1e9),
             )
+            self._append(head, little)
         except OSError as error:
             self._give_up()
             raise _failed(error) from error
@@ -148,6 +166,7 @@ class Recorder(Closing):
             source=self._source,
             synthetic=self._synthetic,
             wall_ns=self._wall_ns(),
+            lossy=self._lossy,
         )
         path = self.folder / f"{self._segments:04d}{SUFFIX}"
         file = open(path, "xb", buffering=0, opener=_owned)  # noqa: SIM115 - Path.open takes no opener; the recorder closes it

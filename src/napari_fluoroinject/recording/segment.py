@@ -3,7 +3,8 @@
 The head is `FLSEGM01`, the length of a JSON text and of the beam table that follow it, a CRC of
 both, and zeros up to a multiple of 4096 bytes. Every frame is a record of fixed size: 64 bytes
 (mark, size, index, times, CRC) and its pixels as they came, so that a file cut anywhere is
-readable up to its last whole frame, and frame k is found without reading those before it.
+readable up to its last whole frame, and frame k is found without reading those before it. The
+flag 1 of a record says that the sender's clock stands behind the CRC, which covers it then.
 """
 
 from __future__ import annotations
@@ -32,8 +33,10 @@ _MAGIC = b"FLSEGM01"
 _LENGTHS = struct.Struct("<IIII")  # of JSON and table, their CRC, where frames begin
 _PAGE = 4096
 _MARK = 0x4D415246  # "FRAM"
-_STAMP = struct.Struct("<IIIIQdq")  # mark, rows, columns, 0, index, seconds, wall clock
+_STAMP = struct.Struct("<IIIIQdq")  # mark, rows, columns, flags, index, seconds, wall clock
 _CRC = struct.Struct("<I")
+_SENT = struct.Struct("<q")
+_SENT_KNOWN = 1
 _HEAD_BYTES = 64
 _EXPECTED = "a segment of a recording that this program made"
 
@@ -43,7 +46,7 @@ class SegmentHead:
     """What every frame of a segment has in common.
 
     `wall_ns` is when it was begun, in nanoseconds since 1970; `source` the kind of feed, free of
-    patient data.
+    patient data; `lossy` whether pixels were compressed with loss on their way, None = unknown.
     """
 
     shape: tuple[int, int]
@@ -52,35 +55,63 @@ class SegmentHead:
     source: str
     synthetic: bool
     wall_ns: int
+    lossy: bool | None = None
 
 
 def record_type(head: SegmentHead) -> np.dtype[np.void]:
     """How one frame lies in the file."""
     fields = [
-        *(("mark", "<u4"), ("rows", "<u4"), ("columns", "<u4"), ("zero", "<u4")),
+        *(("mark", "<u4"), ("rows", "<u4"), ("columns", "<u4"), ("flags", "<u4")),
         *(("index", "<u8"), ("time_s", "<f8"), ("wall_ns", "<i8"), ("crc", "<u4")),
-        ("spare", f"V{_HEAD_BYTES - _STAMP.size - _CRC.size}"),
+        ("sent_ns", "<i8"),
+        ("spare", f"V{_HEAD_BYTES - _STAMP.size - _CRC.size - _SENT.size}"),
         ("pixels", np.dtype(head.dtype).newbyteorder("<"), head.shape),
     ]
     kind: np.dtype[np.void] = np.dtype(cast("Any", fields))
     return kind
 
 
-def frame_head(pixels: npt.NDArray[Any], *, index: int, time_s: float, wall_ns: int) -> bytes:
-    """The 64 bytes before the pixels, which are contiguous and little-endian."""
-    stamp = _STAMP.pack(_MARK, *pixels.shape, 0, index, time_s, wall_ns)
-    crc = zlib.crc32(pixels.data, zlib.crc32(stamp))
-    return (stamp + _CRC.pack(crc)).ljust(_HEAD_BYTES, b"\0")
+def frame_head(
+    pixels: npt.NDArray[Any],
+    *,
+    index: int,
+    time_s: float,
+    wall_ns: int,
+    sent_ns: int | None = None,
+) -> bytes:
+    """The 64 bytes before the pixels, which are contiguous and little-endian.
+
+    Parameters
+    ----------
+    pixels, index, time_s
+        The frame.
+    wall_ns, sent_ns
+        Nanoseconds since 1970: when it was recorded, and when it was taken by the sender's clock;
+        None = the sender does not tell.
+    """
+    flags = 0 if sent_ns is None else _SENT_KNOWN
+    stamp = _STAMP.pack(_MARK, *pixels.shape, flags, index, time_s, wall_ns)
+    sent = b"" if sent_ns is None else _SENT.pack(sent_ns)
+    crc = zlib.crc32(pixels.data, zlib.crc32(stamp + sent))
+    return (stamp + _CRC.pack(crc) + sent).ljust(_HEAD_BYTES, b"\0")
 
 
 def is_whole(record: np.void, shape: tuple[int, int]) -> bool:
     """Whether a record is what was written."""
     if int(record["mark"]) != _MARK or (int(record["rows"]), int(record["columns"])) != shape:
         return False
+    flags = int(record["flags"])
     own = (int(record["index"]), float(record["time_s"]), int(record["wall_ns"]))
-    stamp = _STAMP.pack(_MARK, *shape, int(record["zero"]), *own)
+    stamp = _STAMP.pack(_MARK, *shape, flags, *own)
+    sent = _SENT.pack(int(record["sent_ns"])) if flags & _SENT_KNOWN else b""
     pixels = np.ascontiguousarray(record["pixels"])
-    return zlib.crc32(pixels.data, zlib.crc32(stamp)) == int(record["crc"])
+    return zlib.crc32(pixels.data, zlib.crc32(stamp + sent)) == int(record["crc"])
+
+
+def sent_s(records: npt.NDArray[np.void]) -> npt.NDArray[np.float64]:
+    """When frames were taken by the sender's clock, in seconds since 1970; NaN = not told."""
+    known = (records["flags"] & _SENT_KNOWN) != 0
+    return np.where(known, records["sent_ns"] * 1e-9, np.nan)
 
 
 def encode_head(head: SegmentHead) -> bytes:
@@ -95,6 +126,7 @@ def encode_head(head: SegmentHead) -> bytes:
         "source": head.source,
         "synthetic": head.synthetic,
         "wall_ns": head.wall_ns,
+        "lossy": head.lossy,
     }
     text = json.dumps(said).encode()
     table = head.intensity.ln_beam.astype("<f4").tobytes()
@@ -146,4 +178,5 @@ def _head(said: dict[str, Any], table: bytes) -> SegmentHead:
         source=str(said["source"]),
         synthetic=bool(said["synthetic"]),
         wall_ns=int(said["wall_ns"]),
+        lossy=None if said.get("lossy") is None else bool(said["lossy"]),
     )

@@ -12,7 +12,13 @@ from scipy.ndimage import binary_erosion
 from napari_fluoroinject.analysis.corridor import needle_corridor
 from napari_fluoroinject.analysis.pose import poses
 from napari_fluoroinject.analysis.robust import MAD_TO_SIGMA
-from napari_fluoroinject.analysis.vascular.grid import CHUNK_FRAMES, GRID_MM, Grid, grid_factor
+from napari_fluoroinject.analysis.vascular.grid import (
+    CHUNK_FRAMES,
+    GRID_MM,
+    Grid,
+    Pictures,
+    grid_factor,
+)
 from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
 if TYPE_CHECKING:
@@ -73,7 +79,7 @@ class Evidence:
         What one pixel of the grid measures.
     """
 
-    grid: Grid
+    grid: Pictures
     level: FloatArray
     locked: FloatArray
     sigma_od: FloatArray

@@ -18,7 +18,7 @@ from napari_fluoroinject.model.arrays import FloatArray
 if TYPE_CHECKING:
     from pathlib import Path
 
-_FILE = "forest.npz"
+_FILE, _LIVE_FILE = "forest.npz", "live_forest.npz"
 
 Index = npt.NDArray[np.integer[Any]]
 
@@ -119,6 +119,19 @@ def load_forest() -> Forest:
         It is missing or damaged.
     """
     with as_file(files("napari_fluoroinject.analysis.vascular") / _FILE) as path:
+        return packaged(path)
+
+
+@cache
+def load_live_forest() -> Forest:
+    """The forest that judges paths while frames come, of the package.
+
+    Raises
+    ------
+    AnalysisError
+        It is missing or damaged.
+    """
+    with as_file(files("napari_fluoroinject.analysis.vascular") / _LIVE_FILE) as path:
         return packaged(path)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -20,6 +20,23 @@ GRID_PX = 256
 """The same where there are no millimetres: so many pixels across the picture."""
 CHUNK_FRAMES = 16
 """So many frames are put on the grid at once: memory does not grow with the loop."""
+
+
+class Pictures(Protocol):
+    """Frames on the grid of the search, of a whole loop or of its last seconds."""
+
+    @property
+    def factor(self) -> int:
+        """Pixels of the loop in one of the grid."""
+        ...
+
+    def binned(self, start: int, stop: int) -> FloatArray:
+        """Frames [start, stop), (frames, rows, columns), nobody else's."""
+        ...
+
+    def smooth(self, pictures: FloatArray, of: BoolArray, sigma_px: float) -> FloatArray:
+        """Gaussian mean of the grid's pixels `of`, for pictures (pictures, rows, columns)."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

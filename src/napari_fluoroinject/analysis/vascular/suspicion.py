@@ -92,11 +92,51 @@ class Suspicion:
 
 def suspect(evidence: Evidence) -> Suspicion:
     """Look for negative excursions in the whole loop."""
-    power, deepest = _negative(evidence)
+    negative = Excursions(evidence.allowed.shape)
+    calm = evidence.mean(*evidence.mask)
+    last = evidence.frames - WINDOW_FRAMES
+    looks = [[(start, start + WINDOW_FRAMES)] for start in range(0, last + 1, _STRIDE_FRAMES)]
+    if calm is not None:
+        for means in evidence.means(looks):
+            if means is not None:
+                negative.add(means[0] - calm, evidence)
+    return suspect_by(evidence, negative, steps_across(evidence.anatomy))
+
+
+class Excursions:
+    """Negative excursions so far, of a grid of this shape (rows, columns).
+
+    Attributes
+    ----------
+    power
+        (rows, columns): the largest local power over time.
+    deepest
+        (rows, columns): the deepest of each pixel.
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        self.deepest = np.zeros(shape, np.float32)
+        self.power = np.full(shape, 1e-12, np.float32)
+
+    def add(self, change: FloatArray, evidence: Evidence) -> None:
+        """Take in the mean of `WINDOW_FRAMES` frames less that of the mask, in units of noise."""
+        excursion = np.minimum(gaussian_filter(change, _FINE_PX), 0.0)
+        np.minimum(self.deepest, excursion, out=self.deepest)
+        squared = np.square(excursion, out=excursion)
+        local = evidence.grid.smooth(squared[None], evidence.allowed, SMOOTHING_PX)[0]
+        np.maximum(self.power, local, out=self.power)
+
+
+def suspect_by(evidence: Evidence, negative: Excursions, steps: FloatArray) -> Suspicion:
+    """Say how little to believe in lines, by excursions that were seen.
+
+    `steps` is `ridge.steps_across` of the evidence's anatomy.
+    """
+    power, deepest = negative.power, negative.deepest
     typical = ALLOWANCE * float(np.median(power[evidence.allowed]))
     moving = _moving_share(evidence, deepest)
     part = evidence.part
-    edge = np.ascontiguousarray(steps_across(evidence.anatomy)[:, *part])
+    edge = np.ascontiguousarray(steps[:, *part])
     edge *= (moving / evidence.sigma_od)[part]
     still = 1.0 / np.sqrt(np.maximum(power / max(typical, 1e-12), 1.0))
     trust = still / np.sqrt(1.0 + np.square(film_od(evidence) / FILM_OD))
@@ -120,26 +160,6 @@ def film_od(evidence: Evidence) -> FloatArray:
         return np.zeros(evidence.allowed.shape, np.float32)
     film: FloatArray = gaussian_filter((late - calm) * evidence.sigma_od, FILM_PX)
     return np.maximum(film, 0.0)
-
-
-def _negative(evidence: Evidence) -> tuple[FloatArray, FloatArray]:
-    """Largest local power of negative excursions over time, and the deepest of each pixel."""
-    calm = evidence.mean(*evidence.mask)
-    deepest = np.zeros(evidence.allowed.shape, np.float32)
-    power = np.full(evidence.allowed.shape, 1e-12, np.float32)
-    last = evidence.frames - WINDOW_FRAMES
-    looks = [[(start, start + WINDOW_FRAMES)] for start in range(0, last + 1, _STRIDE_FRAMES)]
-    if calm is None:
-        return power, deepest
-    for means in evidence.means(looks):
-        if means is None:
-            continue
-        excursion = np.minimum(gaussian_filter(means[0] - calm, _FINE_PX), 0.0)
-        np.minimum(deepest, excursion, out=deepest)
-        squared = np.square(excursion, out=excursion)
-        local = evidence.grid.smooth(squared[None], evidence.allowed, SMOOTHING_PX)[0]
-        np.maximum(power, local, out=power)
-    return power, deepest
 
 
 def _moving_share(evidence: Evidence, deepest: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from scipy.ndimage import uniform_filter1d
 from napari_fluoroinject.analysis.vascular.detectors import Clock
 from napari_fluoroinject.analysis.vascular.evidence import Evidence
 from napari_fluoroinject.analysis.vascular.kymograph import Kymograph, kymographs
-from napari_fluoroinject.analysis.vascular.passing import best_fit, run_along
+from napari_fluoroinject.analysis.vascular.passing import NO_FIT, best_fit, run_along
 from napari_fluoroinject.analysis.vascular.suspicion import LATE_FRAMES, film_od
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
@@ -103,6 +103,8 @@ def describe(
     suspicion: Suspicion,
     candidates: Sequence[Candidate],
     ticks: Clock,
+    *,
+    passing: bool = True,
 ) -> list[Traits]:
     """Look at every candidate again, along its whole course and over the whole loop.
 
@@ -112,6 +114,8 @@ def describe(
         As they were searched.
     candidates
         What was found.
+    passing
+        Whether the loop goes on long enough to ask if contrast passes; else it is taken to stay.
     """
     film = film_od(evidence)
     still, moving_edge = np.ones_like(film), np.zeros_like(film)
@@ -123,6 +127,7 @@ def describe(
         still=still,
         moving_edge=moving_edge,
         ticks=ticks,
+        passing=passing,
     )
     seen = kymographs(evidence, candidates)
     return [_traits(field, *each) for each in zip(candidates, seen, strict=True)]
@@ -137,6 +142,7 @@ class _Field:
     still: FloatArray
     moving_edge: FloatArray
     ticks: Clock
+    passing: bool
 
     def along(self, picture: FloatArray, points: DoubleArray) -> FloatArray:
         last = np.array(picture.shape) - 1
@@ -154,7 +160,8 @@ class _Field:
 def _traits(field: _Field, candidate: Candidate, seen: Kymograph) -> Traits:
     evidence, rate = field.evidence, field.ticks.frames_per_s
     run = run_along(seen.line, evidence, frames_per_s=rate, event=candidate.window)
-    passing, staying = best_fit(run, stays=False), best_fit(run, stays=True)
+    passing = best_fit(run, stays=False) if field.passing else NO_FIT
+    staying = best_fit(run, stays=True)
     better = staying if staying.snr > passing.snr else passing
     line, core, side = (
         _moving(part, run.way_mm * better.slowness_s_per_mm * rate)

@@ -20,9 +20,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fluoroinject.analysis.live import MASK_FRAMES
 from napari_fluoroinject.viewer.colormaps import MapName, rgb
-from napari_fluoroinject.viewer.live.words import MAPS
+from napari_fluoroinject.viewer.live.words import MAPS, SOURCES
 
 if TYPE_CHECKING:
     from napari_fluoroinject.live.pictures import LiveMap
@@ -39,10 +38,9 @@ class Controls(QWidget):
         self.source = _named(
             QLineEdit(),
             "Source",
-            "A DICOM file or folder with one run, a "
-            "recording, or phantom:PROCEDURE, for instance phantom:mbb_lumbar",
+            SOURCES,
         )
-        self.source.setPlaceholderText("file, folder or phantom:mbb_lumbar")
+        self.source.setPlaceholderText("igtl://host:port, video:0, file, phantom:mbb_lumbar")
         self.choose = _button("File…", "Choose a DICOM file that is replayed in real time")
         self.again = _named(QCheckBox("Repeat"), "Repeat", "Begin anew at the end of the file")
         self.start = _button("Start", "Connect, show and record the feed")
@@ -51,9 +49,9 @@ class Controls(QWidget):
             "Contrast starts now", "Make the mask of the frames just before, and begin the maps"
         )
         self.automatic = _named(
-            QCheckBox(f"Begin by itself after {MASK_FRAMES} frames"),
+            QCheckBox("Begin by itself when contrast is seen"),
             "Begin the maps by themselves",
-            "The first frames are the mask: contrast in them is lost",
+            "Contrast is looked for; else it begins with the button",
         )
         self.automatic.setChecked(True)
         self.map_kind = _named(QComboBox(), "Map", "The map that lies over the live picture")
@@ -71,6 +69,15 @@ class Controls(QWidget):
         self.open = _button(
             "Open the recording", "Open what is recorded so far as a run, without patient or study"
         )
+        self.accession = _named(
+            QLineEdit(),
+            "Accession number",
+            "Of the order on the worklist: patient and study of the run come from there",
+        )
+        self.accession.setPlaceholderText("accession number of the order")
+        self.save = _button(
+            "Save the run as DICOM", "Write the last run under the patient of that order"
+        )
         self.bar = _named(
             QLabel(), "Colours of the map", "From 0 on the left to the highest value"
         )
@@ -78,7 +85,10 @@ class Controls(QWidget):
             _text(name)
             for name in ("Legend", "Received", "Maps", "Problem", "Room on the disk", "Message")
         )
+        self.contrast, self.said = _text("Contrast and warnings"), _text("What was seen last")
         for label in (self.received, self.maps, self.problem, self.message):
+            label.hide()
+        for label in (self.contrast, self.said):
             label.hide()
         self._lay_out()
         self.choose.clicked.connect(self._choose)
@@ -103,8 +113,19 @@ class Controls(QWidget):
             button.setEnabled(running)
         for button in (self.brighten, self.show_picture):
             button.setEnabled(running or recorded)
-        for button in (self.freeze, self.open):
+        for button in (self.freeze, self.open, self.save):
             button.setEnabled(recorded)
+
+    def tell(self, *, contrast: str, said: str) -> None:
+        """Say what the feed shows; a line without words is not there."""
+        for label, words in ((self.contrast, contrast), (self.said, said)):
+            label.setText(words)
+            label.setVisible(bool(words))
+
+    def offer_saving(self, offered: bool) -> None:
+        """Show what saves a run, where there is a worklist to ask."""
+        self.accession.setVisible(offered)
+        self.save.setVisible(offered)
 
     def show_legend(self, kind: LiveMap, words: str) -> None:
         """Say what the colours of the map mean; nothing where none is shown."""
@@ -131,10 +152,12 @@ class Controls(QWidget):
         column.addWidget(self.automatic)
         column.addWidget(self.begin)
         column.addLayout(grid)
-        for widget in (self.bar, self.legend, self.maps, self.problem):
+        for widget in (self.bar, self.legend, self.maps, self.problem, self.contrast, self.said):
             column.addWidget(widget)
         for button in (self.freeze, self.show_picture, self.brighten, self.open):
             column.addWidget(button)
+        column.addWidget(self.accession)
+        column.addWidget(self.save)
 
     def _choose(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "A run to replay", str(Path.home()))

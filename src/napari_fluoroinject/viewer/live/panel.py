@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 
-from napari_fluoroinject.analysis.live import MASK_FRAMES
 from napari_fluoroinject.errors import FluoroinjectError, StorageError
 from napari_fluoroinject.live.connect import Connected, connect_feed
-from napari_fluoroinject.live.receiver import Received, Receiver
-from napari_fluoroinject.live.running import RunningMaps
-from napari_fluoroinject.recording import Recorder, Recording, new_folder
+from napari_fluoroinject.live.ordering import OrderQuery
+from napari_fluoroinject.live.receiver import Received
+from napari_fluoroinject.live.saving import save_last_run
+from napari_fluoroinject.live.served import ServedMaps, served_maps
+from napari_fluoroinject.live.station import Station, StationSettings
+from napari_fluoroinject.recording import Recording
 from napari_fluoroinject.recording.recorder import RESERVE_BYTES
 from napari_fluoroinject.viewer.live.controls import Controls
 from napari_fluoroinject.viewer.live.screen import LiveScreen
 from napari_fluoroinject.viewer.live.words import (
+    contrast_words,
     legend_words,
     maps_words,
     received_words,
     room_words,
+    said_words,
 )
 from napari_fluoroinject.viewer.pages.page import Page
 from napari_fluoroinject.viewer.run import Run
 from napari_fluoroinject.viewer.works import look_at
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.viewer.bench import Bench
     from napari_fluoroinject.viewer.jobs import Progress
@@ -44,15 +48,6 @@ _ROOM_EVERY = 8
 """The disk is asked at every eighth telling."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Watched:
-    """One feed while it is watched; `folder` None = it is not recorded."""
-
-    receiver: Receiver
-    maps: RunningMaps
-    folder: Path | None
-
-
 class LivePanel(Page):
     """Starts and stops a feed, and says how it stands.
 
@@ -66,7 +61,7 @@ class LivePanel(Page):
         super().__init__(bench)
         self.controls = Controls()
         self.picture = LiveScreen()
-        self._watched: _Watched | None = None
+        self._station: Station | None = None
         self._folder: Path | None = None
         self._told = 0
         self.column.addWidget(self.controls)
@@ -81,15 +76,19 @@ class LivePanel(Page):
     @property
     def running(self) -> bool:
         """Whether a feed is being received."""
-        return self._watched is not None and not self._watched.receiver.told.ended
+        return self._station is not None and not self._station.receiver.told.ended
 
     def start(self) -> None:
         """Connect to the feed that is named, and show it once it is there."""
         text, again = self.controls.source.text(), self.controls.again.isChecked()
+        settings = self.bench.settings
 
-        def work(progress: Progress) -> Connected:
+        def work(progress: Progress) -> tuple[Connected, ServedMaps | None]:
             progress("connecting", 0.0)
-            return connect_feed(text, again=again)
+            found = served_maps(text)
+            if found is None:
+                return connect_feed(text, again=again, settings=settings), None
+            return connect_feed(found[0], settings=settings), found[1]
 
         self.controls.say("Connecting …")
         self.controls.start.setEnabled(False)
@@ -97,17 +96,15 @@ class LivePanel(Page):
 
     def stop(self) -> None:
         """End the feed; its recording stays."""
-        watched = self._watched
-        if watched is None:
+        if self._station is None:
             return
-        watched.receiver.stop()
-        watched.maps.stop()
+        self._station.stop()
         self.controls.say("Stopped. The recording stays.")
 
     def begin(self) -> None:
         """Say that contrast starts now."""
-        if self._watched is not None:
-            self._watched.maps.begin()
+        if self._station is not None:
+            self._station.begin()
 
     def freeze(self, frozen: bool) -> None:
         """Loop the last seconds of the recording, or go back to the newest frame."""
@@ -138,40 +135,61 @@ class LivePanel(Page):
         if new:
             look_at(self.bench, run)
 
+    def save(self) -> None:
+        """Write the last run under the patient of the order that is named."""
+        station, worklist = self._station, self._worklist
+        accession = self.controls.accession.text().strip()
+        if station is None or station.folder is None or worklist is None:
+            self.controls.say("Nothing is recorded that could be saved.")
+            return
+        query = OrderQuery(worklist=worklist, accession=accession)
+        settings = self.bench.settings
+
+        def work(progress: Progress) -> str:
+            progress("asking the worklist", 0.0)
+            return save_last_run(station, query, settings)
+
+        self.controls.say("Saving the run …")
+        self.controls.save.setEnabled(False)
+        self.bench.jobs.start("Save the live run", work, self.controls.say, failed=self._refused)
+
     def tell(self) -> None:
         """Say how feed, recording, maps and disk stand."""
-        watched = self._watched
-        received = Received() if watched is None else watched.receiver.told
+        station = self._station
+        received = Received() if station is None else station.receiver.told
         controls, running = self.controls, self.running
         controls.follow(running=running, recorded=bool(received.recorded))
-        if watched is not None:
+        if station is not None:
             controls.received.setText(received_words(received))
             controls.received.show()
             controls.maps.show()
-            told, kind = watched.maps.told, controls.kind
-            watched.maps.kind = kind
-            controls.maps.setText(maps_words(told, watched.maps.missed))
+            told, kind = station.maps.told, controls.kind
+            station.maps.kind = kind
+            controls.maps.setText(maps_words(told, station.maps.missed))
             controls.problem.setText(told.message)
             controls.problem.setVisible(bool(told.message))
-            controls.show_legend(kind, legend_words(watched.maps.picture))
+            controls.tell(contrast=contrast_words(told), said=said_words(station.told.said))
+            controls.show_legend(kind, legend_words(station.maps.picture))
         if self._told % _ROOM_EVERY == 0:
             free_bytes = shutil.disk_usage(_existing(self._root)).free
             controls.room.setText(room_words(free_bytes, received, reserve_bytes=RESERVE_BYTES))
         self._told += 1
-        if watched is not None and received.ended:
-            self._end(watched, received)
+        if station is not None and received.ended:
+            self._end(station, received)
 
     def release(self) -> None:
         """End the feed and everything that belongs to it."""
         self._timer.stop()
-        if self._watched is not None:
-            self._watched.receiver.stop()
-            self._watched.maps.stop()
-            self._watched.receiver.close()
-            self._watched.maps.close()
-            self._watched = None
+        if self._station is not None:
+            self._station.close()
+            self._station = None
         self.picture.release()
         super().release()
+
+    @property
+    def _worklist(self) -> str | None:
+        settings = self.bench.settings
+        return settings.live.worklist or settings.service.worklist
 
     @property
     def _root(self) -> Path:
@@ -186,52 +204,46 @@ class LivePanel(Page):
         controls.freeze.toggled.connect(self.freeze)
         controls.brighten.clicked.connect(self.picture.view.brighten)
         controls.open.clicked.connect(self.open_recording)
+        controls.save.clicked.connect(self.save)
+        controls.offer_saving(self._worklist is not None)
         controls.show_picture.clicked.connect(self.show_picture)
         controls.map_kind.currentIndexChanged.connect(self.tell)
 
-    def _watch(self, connected: Connected) -> None:
+    def _watch(self, met: tuple[Connected, ServedMaps | None]) -> None:
         self.stop()
-        recorder = self._recorder(connected)
-        automatic = MASK_FRAMES if self.controls.automatic.isChecked() else None
-        maps = RunningMaps(
-            intensity=connected.intensity,
-            on=self.bench.settings.defaults.on,
-            mask_frames=automatic,
+        connected, served = met
+        station = Station(
+            connected,
+            StationSettings(
+                recordings=self._root,
+                on=self.bench.settings.defaults.on,
+                automatic=self.controls.automatic.isChecked(),
+            ),
+            maps=served,
         )
-        receiver = Receiver(connected.feed, recorder=recorder, others=(maps,))
-        self._folder = None if recorder is None else recorder.folder
-        self._watched = _Watched(receiver=receiver, maps=maps, folder=self._folder)
+        self._folder = station.folder
+        self._station = station
+        self.controls.say(
+            f"NOT RECORDING: {station.refused}"
+            if station.folder is None
+            else f"Every frame is recorded: {station.folder.name}"
+        )
         self.controls.freeze.setChecked(False)
         self.picture.set_synthetic(connected.synthetic)
-        self.picture.view.watch(receiver, maps)
+        self.picture.view.watch(station.receiver, station.maps)
         self.show_picture()
-        maps.start()
-        receiver.start()
+        station.start()
         self.tell()
-
-    def _recorder(self, connected: Connected) -> Recorder | None:
-        try:
-            recorder = Recorder(
-                new_folder(self._root),
-                intensity=connected.intensity,
-                source=connected.kind,
-                synthetic=connected.synthetic,
-            )
-        except StorageError as error:
-            self.controls.say(f"NOT RECORDING: {error}")
-            return None
-        self.controls.say(f"Every frame is recorded: {recorder.folder.name}")
-        return recorder
 
     def _refused(self, message: str) -> None:
         self.controls.say(message)
         self.tell()
 
-    def _end(self, watched: _Watched, received: Received) -> None:
+    def _end(self, station: Station, received: Received) -> None:
         """The feed has ended: the threads are gone or going, the picture stays."""
         if received.error:
             self.controls.say(received.error)
-        watched.maps.stop()
+        station.maps.stop()
         if not self.picture.view.frozen:
             self.picture.view.leave()
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.live.pictures import LiveMap, MapPicture
     from napari_fluoroinject.live.receiver import Receiver
-    from napari_fluoroinject.live.running import RunningMaps
     from napari_fluoroinject.live.slot import Shot
+    from napari_fluoroinject.live.station import Maps
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.viewer.colormaps import MapName
 
@@ -71,7 +71,7 @@ class LiveView(QObject):
         self.ages_s: deque[float] = deque(maxlen=_AGES)
         self._told = told
         self._receiver: Receiver | None = None
-        self._maps: RunningMaps | None = None
+        self._maps: Maps | None = None
         self._layer: Image | None = None
         self._map_layer: Image | None = None
         self._map_shown: MapPicture | None = None
@@ -86,7 +86,7 @@ class LiveView(QObject):
         self._timer.setInterval(TICK_MS)
         self._timer.timeout.connect(self.tick)
 
-    def watch(self, receiver: Receiver, maps: RunningMaps | None = None) -> None:
+    def watch(self, receiver: Receiver, maps: Maps | None = None) -> None:
         """Show this feed from now on."""
         self._receiver, self._maps, self.clock = receiver, maps, receiver.clock
         self._shot = self._undrawn = self._frozen = None

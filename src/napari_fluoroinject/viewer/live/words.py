@@ -16,8 +16,17 @@ MAPS: Final[dict[LiveMap, str]] = {
     "time_to_peak": "Time to peak",
 }
 CAUTION: Final = (
-    "All that darkens is mapped: needle and gas that move, too. Nothing is warned of here."
+    "All that darkens is mapped: needle and gas that move, too. Of run-off alone is warned, and "
+    "that no warning comes says nothing."
 )
+SOURCES: Final = (
+    "igtl://HOST:PORT, video:0 for a frame grabber, rtsp://, tcp:// or udp:// for a stream, "
+    "receiver: or folder:FOLDER for runs that arrive, a DICOM file or folder with one run, a "
+    "video file, a recording, or phantom:PROCEDURE or screen:PROCEDURE, for instance "
+    "screen:mbb_lumbar; igtl://127.0.0.1:PORT of `fluoroinject live --serve` shows its maps, too"
+)
+_UNJUDGED = "No warning was raised: only run-off is looked for, nothing else is judged."
+_MOST_SAID = 3
 _FEW = 5
 """As many frames wait for the disk as a rule."""
 _OPACITY_UNIT = "natural-log units of the picture, not corrected for scatter"
@@ -47,7 +56,21 @@ def maps_words(told: MapsTold, missed: int) -> str:
         parts.append(f"{missed} missed, the maps were late")
     if told.device:
         parts.append(told.device)
-    return " · ".join(parts) + "."
+    parts += [f"WARNING at frame {one.first_frame + 1}: {one.text}" for one in told.warnings]
+    return " · ".join(parts).rstrip(".") + "."
+
+
+def contrast_words(told: MapsTold) -> str:
+    """Say since when contrast is seen; empty before it is seen. Warnings stand with the maps."""
+    if told.onset_frame is None:
+        return ""
+    began = f"Contrast from frame {told.onset_frame + 1} on."
+    return began if told.warnings else f"{began} {_UNJUDGED}"
+
+
+def said_words(said: tuple[str, ...]) -> str:
+    """The last things that happened, the newest last."""
+    return "\n".join(said[-_MOST_SAID:])
 
 
 def legend_words(picture: MapPicture | None) -> str:

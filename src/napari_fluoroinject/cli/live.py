@@ -1,0 +1,292 @@
+"""`fluoroinject live`: a feed while it comes: recorded, mapped, served, and its runs handed on."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_fluoroinject.cli.console import (
+    ConfigOption,
+    finish,
+    printable,
+    settings_from,
+    wrong_usage,
+)
+from napari_fluoroinject.cli.live_options import (
+    AccessionOption,
+    AnglesOption,
+    GaugeOption,
+    HandOption,
+    LengthOption,
+    ResearchOption,
+    StepOption,
+    StudyOption,
+    TextOption,
+    Wanted,
+    WorklistOption,
+    papers_of,
+    query_of,
+)
+from napari_fluoroinject.errors import EndpointError
+from napari_fluoroinject.model.geometry import (
+    Side,  # noqa: TC001 - typer reads annotations when it runs
+)
+from napari_fluoroinject.settings import (
+    Device,  # noqa: TC001 - typer reads annotations when it runs
+)
+from napari_fluoroinject.settings.network import LARGEST_PORT
+
+if TYPE_CHECKING:
+    import threading
+    from collections.abc import Callable, Iterator
+
+    from napari_fluoroinject.live.desk import Papers
+    from napari_fluoroinject.live.ordering import OrderQuery
+    from napari_fluoroinject.live.session import LiveSession, SessionTold, SessionWish
+    from napari_fluoroinject.settings import Settings
+
+_REFRESH_S = 0.25
+_PLAIN_EVERY_S = 5.0
+_JSON_EVERY_S = 1.0
+_RecordOption = Annotated[
+    Path | None, typer.Option(help="Folder of the recordings (else live.record).")
+]
+_ServeOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[HOST:]PORT",
+        help="Serve picture and maps over OpenIGTLink; 127.0.0.1 unless another address is said.",
+    ),
+]
+
+
+def live(  # noqa: PLR0913 - one parameter per option of the command
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="igtl://host:port[/device], video:0, rtsp://..., a video or DICOM file, a folder "
+            "being filled, receiver:, a recording, or phantom:PROCEDURE.",
+        ),
+    ],
+    *,
+    record: _RecordOption = None,
+    no_record: Annotated[
+        bool, typer.Option("--no-record", help="Keep nothing: no run can be written.")
+    ] = False,
+    worklist: WorklistOption = None,
+    accession: AccessionOption = None,
+    study: StudyOption = None,
+    step: StepOption = None,
+    research: ResearchOption = False,
+    side: Annotated[Side | None, typer.Option(help="Side, for the runs that are written.")] = None,
+    angles: AnglesOption = None,
+    known_length: LengthOption = None,
+    gauge: GaugeOption = None,
+    no_text: TextOption = False,
+    hand_to: HandOption = None,
+    serve: _ServeOption = None,
+    manual: Annotated[
+        bool, typer.Option("--manual", help="Maps begin with Enter, not by themselves.")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.0, help="End after so many seconds; else with Ctrl-C.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Begin a file anew at its end.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON object each second, and one at the end.")
+    ] = False,
+    on: Annotated[Device | None, typer.Option(help="Where the maps are made.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Record a live feed, follow it with maps, and tell how it stands until Ctrl-C.
+
+    Every frame is recorded as it comes. With an order of the worklist, each finished run is
+    written as DICOM under its patient and handed on; without one it stays in the recording, see
+    `recordings`. That no warning is raised is not a clearance. Research software.
+    """
+    settings = settings_from(config)
+    wanted = Wanted(
+        worklist=worklist,
+        accession=accession,
+        study=study,
+        step=step,
+        research=research,
+        angles=angles,
+        known_length=known_length,
+        gauge=gauge,
+        no_text=no_text,
+        side=side,
+    )
+    query, papers = query_of(wanted, settings), papers_of(wanted, settings)
+    if no_record and (query is not None or research):
+        raise typer.BadParameter("--no-record: a run that is not recorded cannot be written")
+    wish = _wish(
+        (query, papers),
+        settings,
+        record=None if no_record else (record or settings.live.record),
+        maps=(on or settings.defaults.on, not manual),
+        hand_to=hand_to or settings.live.hand_to,
+        serve=_address(serve, settings),
+    )
+    _run((source, again), wish, settings, seconds=seconds, as_json=as_json)
+
+
+def _wish(
+    papers: tuple[OrderQuery | None, Papers],
+    settings: Settings,
+    *,
+    record: Path | None,
+    maps: tuple[Device, bool],
+    hand_to: str | None,
+    serve: tuple[str, int] | None,
+) -> SessionWish:
+    from napari_fluoroinject.live.session import SessionWish
+    from napari_fluoroinject.live.station import StationSettings
+
+    own = settings.live
+    return SessionWish(
+        station=StationSettings(
+            recordings=record,
+            on=maps[0],
+            automatic=maps[1],
+            rest=False,
+            mm_per_px=papers[1].mm_per_px,
+            longest_hold_s=own.longest_hold_s,
+            reserve_bytes=own.reserve_mb << 20,
+        ),
+        papers=papers[1],
+        order=papers[0],
+        hand_to=hand_to,
+        serve=serve,
+    )
+
+
+def _run(
+    source: tuple[str, bool],
+    wish: SessionWish,
+    settings: Settings,
+    *,
+    seconds: float | None,
+    as_json: bool,
+) -> None:
+    from napari_fluoroinject.cli.listen import stop_signal
+    from napari_fluoroinject.live.connect import connect_feed
+    from napari_fluoroinject.live.session import LiveSession
+
+    text, again = source
+    with wrong_usage(EndpointError):
+        session = LiveSession(connect_feed(text, again=again, settings=settings), wish, settings)
+    stop = stop_signal()
+    with session:
+        session.start()
+        if session.port is not None and wish.serve is not None:
+            typer.echo(f"serving on igtl://{wish.serve[0]}:{session.port}", err=True)
+        _watch(session, stop, seconds=seconds, as_json=as_json)
+    _end(session, as_json=as_json)
+
+
+def _watch(
+    session: LiveSession, stop: threading.Event, *, seconds: float | None, as_json: bool
+) -> None:
+    end_s = float("inf") if seconds is None else time.monotonic() + seconds
+    with _teller(as_json=as_json) as tell:
+        while not session.station.receiver.told.ended and time.monotonic() < end_s:
+            tell(session.told)
+            if stop.wait(max(0.0, min(_REFRESH_S, end_s - time.monotonic()))):
+                return
+
+
+@contextmanager
+def _teller(*, as_json: bool) -> Iterator[Callable[[SessionTold], None]]:
+    """How the status is shown: lines of JSON, lines that are refreshed, or now and then a line."""
+    if as_json:
+        yield _Paced(_JSON_EVERY_S, _print_json)
+        return
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        yield _Paced(_PLAIN_EVERY_S, _print_lines)
+        return
+    from rich.live import Live
+    from rich.text import Text
+
+    from napari_fluoroinject.cli.live_words import lines
+
+    with Live(console=console, auto_refresh=False) as shown:
+
+        def tell(told: SessionTold) -> None:
+            style = "bold red" if told.station.freshness == "live" else "reverse"
+            first, *rest = map(printable, lines(told))
+            text = Text(first, style=style)
+            for line in rest:
+                text.append(f"\n{line}", style="default")
+            shown.update(text, refresh=True)
+
+        yield tell
+
+
+class _Paced:
+    """Tells at most every so often, and at once where the feed's state or a fault is new."""
+
+    def __init__(self, every_s: float, show: Callable[[SessionTold], None]) -> None:
+        self._every_s, self._show = every_s, show
+        self._at_s, self._was = float("-inf"), ("", 0)
+
+    def __call__(self, told: SessionTold) -> None:
+        now_s, state = time.monotonic(), (told.station.freshness, len(told.faults))
+        if state != self._was or now_s - self._at_s >= self._every_s:
+            self._at_s, self._was = now_s, state
+            self._show(told)
+
+
+def _print_json(told: SessionTold) -> None:
+    from napari_fluoroinject.cli.live_words import as_json
+
+    typer.echo(json.dumps(as_json(told)))
+
+
+def _print_lines(told: SessionTold) -> None:
+    from napari_fluoroinject.cli.live_words import lines
+
+    typer.echo(printable(" | ".join(lines(told))))
+
+
+def _end(session: LiveSession, *, as_json: bool) -> None:
+    """Say how it ended, and what failed: status 1 where anything did."""
+    told, folder = session.told, session.station.folder
+    if as_json:
+        _print_json(told)
+    else:
+        _print_lines(told)
+        if folder is not None:
+            typer.echo(f"recording: {printable(str(folder))}")
+    received, handed = told.station.received, told.handed
+    failures = [("feed", received.error)] if received.error else []
+    if received.recording_error or received.unrecorded:
+        why = received.recording_error or "the disk was full or too slow for a while"
+        failures.append(("recording", f"{received.unrecorded} frames are not recorded: {why}"))
+    failures += [("run", fault) for fault in told.faults]
+    if handed is not None and handed.waiting:
+        why = handed.error or "not acknowledged yet"
+        failures.append(
+            ("hand-over", f"{handed.waiting} runs wait, tried again at the next start: {why}")
+        )
+    finish(failures)
+
+
+def _address(text: str | None, settings: Settings) -> tuple[str, int] | None:
+    """Host and port to serve at; wrong usage where it is none."""
+    if text is None:
+        port = settings.live.serve_port
+        return ("127.0.0.1", port) if port else None
+    host, _, port_text = text.rpartition(":")
+    if not (port_text.isascii() and port_text.isdigit() and int(port_text) <= LARGEST_PORT):
+        raise typer.BadParameter(f"--serve: seen {printable(text)!r}; expected [HOST:]PORT")
+    return host.strip("[]") or "127.0.0.1", int(port_text)

@@ -1,0 +1,190 @@
+"""`fluoroinject recordings`: which runs were recorded, and a run of them written as DICOM."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 - typer reads it off the option
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from napari_fluoroinject.cli.console import (
+    ConfigOption,
+    finish,
+    printable,
+    settings_from,
+    wrong_usage,
+)
+from napari_fluoroinject.cli.live_options import (
+    AccessionOption,
+    AnglesOption,
+    GaugeOption,
+    HandOption,
+    LengthOption,
+    ResearchOption,
+    StepOption,
+    StudyOption,
+    TextOption,
+    Wanted,
+    WorklistOption,
+    papers_of,
+    query_of,
+)
+from napari_fluoroinject.errors import FluoroinjectError, StorageError, UnreadableObjectError
+from napari_fluoroinject.model.geometry import (
+    Side,  # noqa: TC001 - typer reads annotations when it runs
+)
+
+if TYPE_CHECKING:
+    from napari_fluoroinject.live.desk import Papers
+    from napari_fluoroinject.live.runs import Run
+    from napari_fluoroinject.settings import Settings
+
+
+def recordings(  # noqa: PLR0913 - one parameter per option of the command
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[DIR]", help="A recording, or a folder of them (else live.record)."
+        ),
+    ] = None,
+    *,
+    run: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Write this run of one recording.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder that the run is written to.")] = None,
+    hand_to: HandOption = None,
+    worklist: WorklistOption = None,
+    accession: AccessionOption = None,
+    study: StudyOption = None,
+    step: StepOption = None,
+    research: ResearchOption = False,
+    side: Annotated[Side | None, typer.Option(help="Side.")] = None,
+    angles: AnglesOption = None,
+    known_length: LengthOption = None,
+    gauge: GaugeOption = None,
+    no_text: TextOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The list as one document.")] = False,
+    config: ConfigOption = None,
+) -> None:
+    """List recordings of live feeds and their runs, or write a run as DICOM.
+
+    A run is written under the patient of a worklist item, or with --research under one that is
+    visibly nobody. Nothing recorded is changed or deleted by it.
+    """
+    settings = settings_from(config)
+    folder = folder or settings.live.record
+    if run is None:
+        if out is not None or hand_to is not None or research:
+            raise typer.BadParameter("no run is named; expected --run N of one recording")
+        _list(folder, as_json=as_json)
+        return
+    wanted = Wanted(
+        worklist=worklist,
+        accession=accession,
+        study=study,
+        step=step,
+        research=research,
+        angles=angles,
+        known_length=known_length,
+        gauge=gauge,
+        no_text=no_text,
+        side=side,
+    )
+    _write((folder, run), wanted, settings, out=out, hand_to=hand_to or settings.live.hand_to)
+
+
+def _list(root: Path, *, as_json: bool) -> None:
+    from napari_fluoroinject.live.runs import recordings_in, runs_of
+
+    with wrong_usage(UnreadableObjectError):
+        folders = recordings_in(root)
+    listed: list[dict[str, Any]] = []
+    failures = []
+    for one in folders:
+        try:
+            listed.append({"recording": str(one), "runs": [_as_json(r) for r in runs_of(one)]})
+        except FluoroinjectError as error:
+            failures.append((one.name, str(error)))
+    if as_json:
+        typer.echo(json.dumps(listed))
+    else:
+        for entry in listed:
+            typer.echo(printable(entry["recording"]))
+            for one_run in entry["runs"]:
+                typer.echo(_line(one_run))
+        if not folders:
+            typer.echo(f"no recording in {printable(str(root))}")
+    finish(failures)
+
+
+def _as_json(run: Run) -> dict[str, Any]:
+    began = datetime.fromtimestamp(run.began_wall_ns * 1e-9, UTC)
+    return {
+        "run": run.number,
+        "began": began.isoformat(timespec="milliseconds"),
+        "frames": run.frames,
+        "seconds": round(run.seconds, 3),
+        "rows": run.shape[0],
+        "columns": run.shape[1],
+        "ended_by": run.why,
+        "notes": list(run.notes),
+    }
+
+
+def _line(run: dict[str, Any]) -> str:
+    said = f"; {run['notes'][-1]}" if run["notes"] else ""
+    return printable(
+        f"  run {run['run']}: {run['began']}  {run['frames']} frames  {run['seconds']:.1f} s  "
+        f"{run['columns']} x {run['rows']}  ended: {run['ended_by']}{said}"
+    )
+
+
+def _write(
+    which: tuple[Path, int],
+    wanted: Wanted,
+    settings: Settings,
+    *,
+    out: Path | None,
+    hand_to: str | None,
+) -> None:
+    from napari_fluoroinject.dicom.write import write_objects
+    from napari_fluoroinject.live.desk import write_run
+    from napari_fluoroinject.live.handing import Outgoing
+    from napari_fluoroinject.live.session import OUTGOING
+
+    folder, number = which
+    papers = _with_order(papers_of(wanted, settings), wanted, settings)
+    if out is None and hand_to is None:
+        raise typer.BadParameter("nowhere to write it; expected --out, --hand-to, or both")
+    with wrong_usage(UnreadableObjectError):
+        encoded = write_run(folder, number, papers)
+    uid = str(encoded.dataset.SOPInstanceUID)
+    if out is not None:
+        write_objects([replace(encoded, name=uid)], out)
+        typer.echo(f"written: {printable(str(out / f'{uid}.dcm'))}")
+    if hand_to is None:
+        return
+    outgoing = Outgoing(folder.parent / OUTGOING, settings)
+    outgoing.add(encoded, hand_to)
+    outgoing.round()
+    if outgoing.told.waiting:
+        raise StorageError(
+            f"not handed over yet: {outgoing.told.error}; it is kept and tried again with the "
+            "next `live` of these recordings"
+        )
+    typer.echo(f"handed over: {uid}")
+
+
+def _with_order(papers: Papers, wanted: Wanted, settings: Settings) -> Papers:
+    from napari_fluoroinject.live.ordering import find_order
+
+    query = query_of(wanted, settings)
+    if query is None and not papers.research:
+        raise typer.BadParameter(
+            "nobody is named whose run it is; expected --accession or --study of a worklist, or "
+            "--research"
+        )
+    return papers if query is None else replace(papers, order=find_order(query, settings))

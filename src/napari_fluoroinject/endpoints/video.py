@@ -1,0 +1,295 @@
+"""Video as a feed: a file played at its rate, a frame grabber, or a stream, through PyAV."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from napari_fluoroinject.endpoints.base import FeedNote, Frame
+from napari_fluoroinject.endpoints.reading_ahead import ReadingAhead
+from napari_fluoroinject.endpoints.video_address import video_address
+from napari_fluoroinject.endpoints.video_errors import (
+    missing_extra,
+    no_video,
+    opening_error,
+    passes,
+)
+from napari_fluoroinject.endpoints.video_times import RisingTimes
+from napari_fluoroinject.errors import EndpointError, FluoroinjectError
+from napari_fluoroinject.model.closing import Closing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+    from napari_fluoroinject.endpoints.video_address import VideoAddress
+
+log = logging.getLogger(__name__)
+
+Item = Frame | FeedNote
+
+_AHEAD = 8
+"""Decoded frames that wait for the taker; then decoding waits, and so does whoever sends."""
+_THREADS = 2
+_OPEN_S, _STALL_S = 5.0, 2.0
+"""A stream that answers no sooner, or sends nothing for so long, is lost and asked again."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
+_WALL_S = 5.0
+"""A grabber's clock is the time of day when it is no farther from it."""
+_TELL_S = 1.0
+_ENDED = "it ended"
+
+
+class VideoFeed(Closing):
+    """The pictures of a video, as grey values at the depth and range at which they are coded.
+
+    A file is played at its rate and ends; every frame comes once, however late the taker is. A
+    frame grabber or a stream that ends or stalls is told as `lost` and tried again until the feed
+    is closed, and its times go on. What cannot be decoded is told as `garbage` and left out of the
+    numbering; another size or type is told as `changed`. Frames without times, or with times that
+    go back, get the time of their arrival, and that is told.
+
+    Parameters
+    ----------
+    source
+        Path of a file, `video:0` or `video:/dev/video0?width=1920&height=1080&fps=60&format=...`,
+        `rtsp://`, `tcp://` or `udp://`. A stream without a host comes to this machine alone.
+    speed, again
+        Of a file: how many times faster than its rate, and whether it begins anew at its end.
+    clock
+        Seconds that go on.
+
+    Raises
+    ------
+    EndpointError
+        The address is none, the speed not above 0, or PyAV is not installed.
+    """
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        speed: float = 1.0,
+        again: bool = False,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        if not speed > 0:
+            raise EndpointError(f"a speed of {speed}; expected one above 0")
+        self.address = video_address(str(source))
+        try:
+            import av  # noqa: F401 - whether it is there
+        except ModuleNotFoundError as error:
+            raise missing_extra(error) from error
+        self._speed, self._again, self._clock = speed, again, clock
+        self._closed = threading.Event()
+        self._ahead: ReadingAhead[Item] | None = None
+
+    def check(self) -> None:
+        """Open a file once, and see whether it is a video.
+
+        Raises
+        ------
+        UnreadableObjectError
+            It is none that can be read.
+        """
+        from av.error import FFmpegError
+
+        try:
+            with _opened(self.address):
+                pass
+        except (FFmpegError, OSError, ValueError) as error:
+            raise opening_error(error, self.address) from None
+
+    def __iter__(self) -> Iterator[Item]:
+        """The pictures and notes; the end comes at once when it is closed.
+
+        Raises
+        ------
+        FluoroinjectError
+            The first opening failed and trying again would not help, or a file is no video.
+        """
+        live = self.address.kind != "file"
+        with ReadingAhead(self._read, depth=_AHEAD, name="fluoroinject-video") as ahead:
+            self._ahead = ahead
+            began, stalled = None, False
+            while not self._closed.is_set():
+                item = ahead.take(_STALL_S if self.address.kind == "device" else None)
+                if item is None:
+                    if ahead.ended:
+                        return
+                    if not stalled:
+                        yield FeedNote(event="lost", text=f"{self.address.name} gives no pictures")
+                    stalled = True
+                    continue
+                stalled = False
+                if isinstance(item, Frame) and not live:
+                    began = self._clock() if began is None else began
+                    if self._wait(began + item.time_s / self._speed):
+                        return
+                yield item
+
+    def close(self) -> None:
+        """End it, also where somebody waits for its next frame."""
+        self._closed.set()
+        if self._ahead is not None:
+            self._ahead.close()
+
+    def _wait(self, until: float) -> bool:
+        """Wait for a moment; whether it was closed meanwhile."""
+        return self._closed.wait(max(0.0, until - self._clock()))
+
+    def _read(self) -> Iterator[Item]:
+        """Open, decode, and begin again as often as it takes; runs in the reader's thread."""
+        from av.error import FFmpegError
+
+        course = _Course(self.address, self._clock)
+        pause_s, told = _FIRST_PAUSE_S, ""
+        while not self._closed.is_set():
+            before, why = course.pictures, _ENDED
+            try:
+                with _opened(self.address) as container:
+                    yield from course.over(container, self._closed)
+            except (FFmpegError, OSError, ValueError, FluoroinjectError) as error:
+                why = self._why(error, course)
+            if course.pictures > before:
+                pause_s, told = _FIRST_PAUSE_S, ""
+            if self.address.kind == "file":
+                yield from _rest_of_file(why)
+                if not self._again or course.pictures == before:
+                    return
+                continue
+            if why != told:
+                yield FeedNote(event="lost", text=f"{self.address.name}: {why}; it is tried again")
+            told = why
+            self._closed.wait(0 if self.address.called else pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def _why(self, error: Exception, course: _Course) -> str:
+        """Why it was lost; raises where it was never had and waiting does not help."""
+        told = (
+            error if isinstance(error, FluoroinjectError) else opening_error(error, self.address)
+        )
+        log.debug("%s: %s", self.address.name, type(error).__name__)
+        waits = self.address.kind == "stream" and passes(told)
+        if not course.pictures and not waits:
+            raise told from None
+        return str(told).removeprefix(f"{self.address.name}: ").partition("; expected")[0]
+
+
+class _Course:
+    """What goes on over the openings of one video: numbers, times, and what was told."""
+
+    def __init__(self, address: VideoAddress, clock: Callable[[], float]) -> None:
+        self.pictures = 0
+        self._address, self._clock = address, clock
+        self._times = RisingTimes(live=address.kind != "file")
+        self._index = self._bad = 0
+        self._bad_told_s: float | None = None
+        self._kind: tuple[tuple[int, ...], str] | None = None
+        self._fault = ""
+
+    def over(self, container: InputContainer, closed: threading.Event) -> Iterator[Item]:
+        """All of one opening, until it ends."""
+        stream = container.streams.video[0]
+        self._times.restart()
+        first = True
+        for packet in container.demux(stream):
+            for frame in self._decoded(packet):
+                if closed.is_set():
+                    return
+                if first:
+                    yield FeedNote(event="connected", text=_told(self._address, stream, frame))
+                first = False
+                yield from self._taken(frame)
+            yield from self._bad_ones()
+
+    def _decoded(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
+        import av
+
+        try:
+            for frame in packet.decode():
+                if getattr(frame, "is_corrupt", False):
+                    self._bad += 1
+                elif isinstance(frame, av.VideoFrame):
+                    yield frame
+        except av.error.InvalidDataError:
+            self._bad += 1
+
+    def _bad_ones(self) -> Iterator[FeedNote]:
+        """Tell of pictures that could not be decoded, at most once a second."""
+        now_s = self._clock()
+        recently = self._bad_told_s is not None and now_s - self._bad_told_s < _TELL_S
+        if self._bad and not recently:
+            self._index += self._bad
+            yield FeedNote(
+                event="garbage",
+                text=f"{self._bad} came that could not be decoded, left out; those that follow "
+                "may be damaged until the next that is coded by itself",
+            )
+            self._bad, self._bad_told_s = 0, now_s
+
+    def _taken(self, frame: VideoFrame) -> Iterator[Item]:
+        from napari_fluoroinject.endpoints.video_pictures import described, grey
+
+        pixels = grey(frame)
+        kind = (pixels.shape, pixels.dtype.str)
+        if self._kind is not None and kind != self._kind:
+            yield FeedNote(event="changed", text=f"pictures are {described(frame)} from here on")
+        self._kind = kind
+        own_s = None
+        if frame.pts is not None and frame.time_base:
+            own_s = float(frame.pts * frame.time_base)
+        timed = self._times.of(own_s, self._clock())
+        if timed.fault and timed.fault != self._fault:
+            yield FeedNote(event="changed", text=f"{timed.fault}; those of arrival are taken")
+            self._fault = timed.fault
+        yield Frame(
+            index=self._index, time_s=timed.time_s, pixels=pixels, wall_s=self._wall(own_s)
+        )
+        self._index += 1
+        self.pictures += 1
+
+    def _wall(self, own_s: float | None) -> float | None:
+        """The time of day, where the grabber's own clock is that."""
+        known = self._address.kind == "device" and own_s is not None
+        return own_s if known and abs((own_s or 0.0) - time.time()) < _WALL_S else None
+
+
+def _rest_of_file(why: str) -> Iterator[FeedNote]:
+    if why != _ENDED:
+        yield FeedNote(event="garbage", text=f"the rest cannot be read: {why}")
+
+
+def _opened(address: VideoAddress) -> InputContainer:
+    """Open a video and set up its decoder; few threads, none that holds frames back."""
+    import av
+
+    container = av.open(
+        address.place,
+        format=address.format,
+        options=dict(address.options),
+        timeout=(_OPEN_S, _STALL_S) if address.kind == "stream" else None,
+    )
+    if not container.streams.video:
+        container.close()
+        raise no_video(address)
+    stream = container.streams.video[0]
+    stream.thread_type = "SLICE"
+    stream.codec_context.thread_count = _THREADS
+    # a picture that was patched up from others is not what the sender saw
+    stream.codec_context.options = {"err_detect": "crccheck+bitstream+explode"}
+    return container
+
+
+def _told(address: VideoAddress, stream: VideoStream, frame: VideoFrame) -> str:
+    from napari_fluoroinject.endpoints.video_pictures import described
+
+    rate = stream.guessed_rate or stream.average_rate
+    per_s = f", {float(rate):.4g} a second" if rate else ""
+    return f"{address.name}: {stream.codec_context.name}, {described(frame)}{per_s}"

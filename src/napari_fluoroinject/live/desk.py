@@ -1,0 +1,160 @@
+"""Writes each finished run of a live feed as DICOM, and puts it on its way."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from napari_fluoroinject.dicom.ordered import Order
+from napari_fluoroinject.dicom.recorded import encode_recorded
+from napari_fluoroinject.errors import FluoroinjectError, StorageError
+from napari_fluoroinject.live.filing import Filing, recorded_run
+from napari_fluoroinject.live.prompt import step_back
+from napari_fluoroinject.model.closing import Closing
+from napari_fluoroinject.model.recorded import FeedGeometry, KnownLength
+from napari_fluoroinject.spool.disk import fsync, write_whole
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari_fluoroinject.dicom.write import EncodedObject
+    from napari_fluoroinject.live.handing import Outgoing
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Papers:
+    """What a run is written with.
+
+    Attributes
+    ----------
+    order
+        The worklist item; None with `research` alone.
+    research
+        Whether runs without an order are written under a patient that is visibly nobody.
+    geometry, known, filing
+        As `encode_recorded` and `recorded_run` take them.
+    """
+
+    order: Order | None = None
+    research: bool = False
+    geometry: FeedGeometry | None = None
+    known: KnownLength | None = None
+    filing: Filing = field(default_factory=Filing)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a run can be written: its patient is known, or nobody's on purpose."""
+        return self.order is not None or self.research
+
+    @property
+    def mm_per_px(self) -> float | None:
+        """What a pixel measures in the patient; None = not known."""
+        if self.known is not None:
+            return self.known.mm_per_px
+        return None if self.geometry is None else self.geometry.mm_per_px
+
+
+def write_run(folder: Path, number: int, papers: Papers) -> EncodedObject:
+    """A run of a recording as a DICOM object.
+
+    Raises
+    ------
+    StorageError
+        No such run, or no order for it.
+    FluoroinjectError
+        It cannot be read or encoded.
+    """
+    if not papers.complete:
+        raise StorageError(
+            "no worklist item is known for this run: it stays in the recording; expected one, or "
+            "the wish to keep it on this machine as nobody's"
+        )
+    run = recorded_run(folder, number, papers.filing)
+    return encode_recorded(run, papers.order, geometry=papers.geometry, known=papers.known)
+
+
+def keep_beside(folder: Path, number: int, encoded: EncodedObject) -> Path:
+    """Write an object into the private folder of its recording, whole or not at all.
+
+    Raises
+    ------
+    StorageError
+        It cannot be written.
+    """
+    path = folder / f"run-{number:03d}.dcm"
+    try:
+        write_whole(path, encoded.content, mode=0o600)
+        fsync(path)
+        fsync(folder)
+    except OSError as error:
+        raise StorageError(
+            f"run {number} cannot be written: {error.strerror or error}; expected a disk with "
+            "room: the recording has it still"
+        ) from error
+    return path
+
+
+class Desk(Closing):
+    """Writes runs in a thread of its own, one after the other; `close` waits for the last.
+
+    Parameters
+    ----------
+    papers
+        What they are written with.
+    outgoing, destination
+        Who hands them over, and to whom; None = they stay beside the recording.
+
+    Attributes
+    ----------
+    written
+        How many were.
+    faults
+        Why others were not.
+    """
+
+    def __init__(
+        self, papers: Papers, *, outgoing: Outgoing | None = None, destination: str | None = None
+    ) -> None:
+        self.written = 0
+        self.faults: list[str] = []
+        self._papers, self._outgoing, self._destination = papers, outgoing, destination
+        self._row: queue.SimpleQueue[tuple[Path, int] | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="fluoroinject-desk", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write."""
+        self._thread.start()
+
+    def put(self, folder: Path, number: int) -> None:
+        """Have a run written whose frames are on disk; never waits."""
+        self._row.put((folder, number))
+
+    def close(self) -> None:
+        """Wait until everything is written."""
+        self._row.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        step_back()
+        while (asked := self._row.get()) is not None:
+            folder, number = asked
+            try:
+                encoded = write_run(folder, number, self._papers)
+                if self._outgoing is None or self._destination is None:
+                    keep_beside(folder, number, encoded)
+                else:
+                    self._outgoing.add(encoded, self._destination)
+                self.written += 1
+            except FluoroinjectError as error:
+                self.faults.append(f"run {number}: {error}")
+            except Exception as error:  # the edge of the thread: a person gets a sentence
+                log.debug("a run was not written", exc_info=error)
+                self.faults.append(
+                    f"run {number}: unexpected {type(error).__name__}; it stays in the recording"
+                )
