@@ -4,7 +4,7 @@ Synthetic loops of all regions are shown on synthetic monitors, grabbed, and loo
 frame. Each line is one setting: the area (intersection over union with the truth, text and picture
 that were left out), fresh exposures (recall and precision), last image hold, steps of brightness,
 moves and false alarms, as lowest / median / highest of the seeds. Constants were chosen on seeds
-0 to 11; give others.
+0 to 3; give others.
 """
 
 from __future__ import annotations
