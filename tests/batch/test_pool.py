@@ -13,8 +13,9 @@ import pytest
 from napari_fluoroinject.batch import pool as dasks
 from napari_fluoroinject.batch.journal import Journal
 from napari_fluoroinject.batch.order import LoopOrder
+from napari_fluoroinject.batch.outcome import Terms
 from napari_fluoroinject.batch.pool import local_pool, pool_at
-from napari_fluoroinject.batch.run import Terms, run_batch
+from napari_fluoroinject.batch.run import run_batch
 from napari_fluoroinject.batch.task import Answer, Task, leave_token
 from napari_fluoroinject.confined import warm
 from napari_fluoroinject.errors import BackendUnavailableError, SettingsError, UnreachableError

@@ -13,7 +13,8 @@ import pytest
 from napari_fluoroinject.batch import run as running
 from napari_fluoroinject.batch.journal import Journal
 from napari_fluoroinject.batch.order import LoopOrder, Unplanned
-from napari_fluoroinject.batch.run import BatchOutcome, Terms, run_batch
+from napari_fluoroinject.batch.outcome import BatchOutcome, Terms
+from napari_fluoroinject.batch.run import run_batch
 from napari_fluoroinject.batch.state import inputs_of, results_of
 from napari_fluoroinject.batch.task import Answer, Task
 from napari_fluoroinject.confined.work import NotWorked, Spent, Worked

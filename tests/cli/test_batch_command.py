@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from napari_fluoroinject.batch.run import BatchOutcome, Failure, Standing
+from napari_fluoroinject.batch.outcome import BatchOutcome, Failure, Standing
 from napari_fluoroinject.batch.task import Limits
 from napari_fluoroinject.batch.whole import BatchReport, BatchWish, workers_here
 from napari_fluoroinject.cli import app

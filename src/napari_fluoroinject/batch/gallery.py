@@ -120,7 +120,8 @@ def _item(one: Pictured, up: str) -> str:
         f'<li><a href="{folder}/overview.png">{picture}</a>'
         f'<p class="said">{said}</p>'
         f"<p>{escape(where + ' · ' if where else '')}{row['assessable_frames']} of "
-        f"{row['frames']} frames could be judged; {unjudged} warnings not judged in full</p>"
+        f"{row['frames']} frames could be judged; not judged in full: {unjudged} "
+        f"{'warning' if unjudged == 1 else 'warnings'}</p>"
         f'<p class="soft">{escape(row["loop"])} · <a href="{folder}/summary.json">summary.json'
         "</a></p></li>"
     )

@@ -73,14 +73,15 @@ def lines_of(path: Path, base: AnalysisRequest, settings: Settings) -> Iterator[
 
     Yields
     ------
-    What each line asks for; of one that cannot be used why, with its number and column.
+    What each line asks for; of one that cannot be used why, with its number and column; of a list
+    without any that it names no source.
     """
     rows = {".csv": _csv_rows, ".jsonl": _json_rows}.get(path.suffix.lower(), _text_rows)
-    number = 0
+    number = seen = 0
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             for number, row in rows(_short_lines(file)):
-                where = f"{path.name}, line {number}"
+                where, seen = f"{path.name}, line {number}", seen + 1
                 try:
                     if isinstance(row, _FaultError):
                         raise row
@@ -88,6 +89,9 @@ def lines_of(path: Path, base: AnalysisRequest, settings: Settings) -> Iterator[
                 except _FaultError as fault:
                     column = f", column {fault.column}" if fault.column else ""
                     yield Unplanned(source=where + column, reason=str(fault))
+        if not seen:
+            reason = "seen a list without a source; expected one a line, after a line with names"
+            yield Unplanned(source=path.name, reason=reason)
     except UnicodeDecodeError:
         reason = "seen bytes that are no UTF-8; expected a list in UTF-8: the rest is not read"
         yield Unplanned(source=f"{path.name}, after line {number}", reason=reason)

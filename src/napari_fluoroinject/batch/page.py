@@ -6,16 +6,17 @@ from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from napari_fluoroinject.batch.cohort import DOSES, Cohort, Figures, read_cohort
+from napari_fluoroinject.batch.cohort import Cohort, Figures, read_cohort
 from napari_fluoroinject.batch.gallery import FOLDER, page_name, pages, shown, write_gallery
-from napari_fluoroinject.batch.judged import WARNINGS
 from napari_fluoroinject.batch.markup import RESEARCH, counts, page, table
+from napari_fluoroinject.batch.page_figures import dose, spread, warnings
+from napari_fluoroinject.batch.unplanned import NAME as UNPLANNED
+from napari_fluoroinject.batch.unplanned import count_unplanned
 from napari_fluoroinject.errors import StorageError
-from napari_fluoroinject.rendering.cohort import Group, draw_groups, draw_shares, five_numbers
+from napari_fluoroinject.rendering.cohort import five_numbers
 from napari_fluoroinject.spool.disk import write_whole
 
 if TYPE_CHECKING:
-    from collections import Counter
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
@@ -24,29 +25,6 @@ if TYPE_CHECKING:
 NAME = "cohort.html"
 MOST_REASONS = 50
 _ENDS = (("failed", "failed"), ("set_aside", "set aside"), ("lost", "results lost"))
-_SPREADS = (
-    ("area_mm2", "Area of the contrast", "mm²"),
-    ("along_mm", "Cranio-caudal extent (along the spine)", "mm"),
-    ("cranial_mm", "Extent from the tip towards the head", "mm"),
-    ("caudal_mm", "Extent from the tip towards the feet", "mm"),
-)
-_DOSES = dict(
-    zip(
-        DOSES,
-        (
-            ("Kerma-area product", "Gy·cm²"),
-            ("Fluoroscopy time", "s"),
-            ("Air kerma at the reference point", "mGy"),
-        ),
-        strict=True,
-    )
-)
-_PARTS = (
-    ("raised", "raised"),
-    ("not_raised", "judged in full, not raised"),
-    ("in_part", "judged in part only, not raised"),
-    ("not_judged", "not judged"),
-)
 
 
 def write_page(out: Path) -> Path:
@@ -70,7 +48,7 @@ def write_page(out: Path) -> Path:
         cohort = read_cohort(out)
         analysed = {key: one.analysed for key, one in cohort.procedures.items()}
         first = write_gallery(out, analysed)
-        write_whole(out / NAME, _page(cohort, first))
+        write_whole(out / NAME, _page(cohort, first, count_unplanned(out)))
     except OSError as error:
         raise StorageError(
             f"{error.filename or out}: the cohort's page cannot be written "
@@ -79,14 +57,14 @@ def write_page(out: Path) -> Path:
     return out / NAME
 
 
-def _page(cohort: Cohort, first: Mapping[str, Sequence[Pictured]]) -> bytes:
+def _page(cohort: Cohort, first: Mapping[str, Sequence[Pictured]], unplanned: int) -> bytes:
     parts = (
-        ("totals", "Totals", _totals(cohort)),
+        ("totals", "Totals", _totals(cohort, unplanned)),
         ("procedures", "By procedure", _procedures(cohort)),
-        ("spread", "Spread", _spread(cohort)),
-        ("warnings", "Warnings", _warnings(cohort)),
-        ("dose", "Dose", _dose(cohort)),
-        ("failures", "Failures", _failures(cohort)),
+        ("spread", "Spread", spread(cohort)),
+        ("warnings", "Warnings", warnings(cohort)),
+        ("dose", "Dose", dose(cohort)),
+        ("failures", "Failures", _sources(unplanned) + _failures(cohort)),
         ("gallery", "Gallery", _gallery(cohort, first)),
         ("tables", "Tables", _TABLES),
     )
@@ -105,18 +83,20 @@ def _page(cohort: Cohort, first: Mapping[str, Sequence[Pictured]]) -> bytes:
     return page("Cohort of a batch", body=body, top=top)
 
 
-def _totals(cohort: Cohort) -> str:
+def _totals(cohort: Cohort, unplanned: int) -> str:
     every = cohort.procedures.values()
     analysed, loops = cohort.total("done"), sum(one.loops for one in every)
     warned = sum(one.with_warning for one in every)
     studies = len(set().union(*(one.studies for one in every)))
     frames, judged = sum(one.frames for one in every), sum(one.assessable_frames for one in every)
     ends = [(words, f"{cohort.total(state):,}", _of(loops)) for state, words in _ENDS]
+    lost = [("not planned", f"{unplanned:,}", "sources without a row; see failures")]
     return counts(
         [
             ("loops", f"{loops:,}", f"of {studies:,} studies with results"),
             ("analysed", f"{analysed:,}", _of(loops)),
             *(one for one in ends if one[1] != "0" or one[0] != "results lost"),
+            *(lost if unplanned else []),
             ("frames judged", _share(judged, frames), f"of {frames:,} in analysed loops"),
             ("a warning raised", f"{warned:,}", f"of {analysed:,} analysed; see what was judged"),
         ]
@@ -143,99 +123,16 @@ def _procedures(cohort: Cohort) -> str:
     return table("Loops by procedure; medians with the number of loops (n)", head, lines)
 
 
-def _spread(cohort: Cohort) -> str:
-    parts = [
-        "<p>Each point is a loop, in its view; the box is the middle half of "
-        "the loops, the bar their median, the line the middle 90 %. Millimetres need a "
-        "calibration: n is how many of the analysed loops have a value.</p>"
-    ]
-    for name, title, unit in _SPREADS:
-        groups = [
-            Group(name=key, values=one.spread[name], of=one.analysed)
-            for key, one in cohort.procedures.items()
-        ]
-        least = sum(one.bounds[name] for one in cohort.procedures.values())
-        values = sum(len(group.values) for group in groups)
-        parts.append(f"<h3>{escape(title)}, {unit}</h3>")
-        if not values:
-            parts.append("<p>No loop has a value.</p>")
-            continue
-        parts.append(draw_groups(groups, title=f"{title} by procedure, {unit}", unit=unit))
-        if least:
-            parts.append(
-                f'<p class="soft">{least:,} of these {values:,} values are "at least": contrast '
-                "reaches the edge of what can be judged.</p>"
-            )
-    return "".join(parts)
-
-
-def _warnings(cohort: Cohort) -> str:
-    together = {
-        name: sum((one.warnings[name] for one in cohort.procedures.values()), _none())
-        for name in WARNINGS
-    }
-    key = "".join(
-        f'<span><svg width="14" height="14"><rect class="{part}" width="14" height="14"/></svg> '
-        f"{words}</span>"
-        for part, words in _PARTS
-    )
-    each = "".join(
-        f"<details><summary>{escape(name)} ({one.analysed:,} analysed)</summary>"
-        f"{_warning_table(f'Warnings of {name}', one.warnings)}</details>"
-        for name, one in cohort.procedures.items()
-        if one.analysed
-    )
+def _sources(unplanned: int) -> str:
+    if not unplanned:
+        return ""
     return (
-        "<p>Counts of analysed loops whose procedure asks for the warning. <strong>Not raised is "
-        "no clearance</strong>: a warning that could not be judged is never raised, and a search "
-        "misses some. Why it could not be judged stands in <code>not_judged_reasons</code> of the "
-        f'table and in each summary.</p><p class="key">{key}</p>'
-        f"{_warning_table('Warnings of all procedures', together)}<h3>By procedure</h3>{each}"
+        f"<p><strong>{unplanned:,} sources of the last run could not be planned</strong>: files "
+        "that cannot be read, objects of one UID with different content, lines of a list, studies "
+        "that were not fetched. They have no row in the tables and count in no figure here. "
+        f'<a href="{UNPLANNED}">{UNPLANNED}</a> names each with its reason; it names files, too, '
+        "so that it stays here when the tables go elsewhere.</p>"
     )
-
-
-def _warning_table(caption: str, warnings: Mapping[str, Counter[str]]) -> str:
-    head = ["warning", "#raised", "#judged in full (raised or not)", "#in part only"]
-    head += ["#not judged", "#asked for", "share"]
-    lines = []
-    for name, states in warnings.items():
-        asked = sum(states[part] for part, _ in _PARTS)
-        if asked:
-            full = states["raised"] + states["not_raised"]
-            numbers = (states["raised"], full, states["in_part"], states["not_judged"], asked)
-            shares = draw_shares([(part, states[part]) for part, _ in _PARTS])
-            told = [f"{number:,}" for number in numbers]
-            lines.append([escape(name.replace("_", " ")), *told, shares])
-    return table(caption, head, lines) if lines else "<p>No loop was analysed.</p>"
-
-
-def _dose(cohort: Cohort) -> str:
-    parts = [
-        "<p>What the equipment recorded, each study once (n counts studies); no dose of a "
-        "patient. Marks show the site's own 75th percentile where its settings give one.</p>"
-    ]
-    for name, (title, unit) in _DOSES.items():
-        groups = [
-            Group(
-                name=key,
-                values=list(one.doses[name].values()),
-                of=len(one.studies),
-                reference=one.references.get(name),
-            )
-            for key, one in cohort.procedures.items()
-        ]
-        parts.append(f"<h3>{escape(title)}, {unit}</h3>")
-        if any(group.values for group in groups):
-            parts.append(draw_groups(groups, title=f"{title} by procedure, {unit}", unit=unit))
-        else:
-            parts.append("<p>No study has a recorded value.</p>")
-    least = sum(len(one.least) for one in cohort.procedures.values())
-    if least:
-        parts.append(
-            f'<p class="soft">{least:,} studies have no dose report: their headers record at '
-            "least so much.</p>"
-        )
-    return "".join(parts)
 
 
 def _failures(cohort: Cohort) -> str:
@@ -283,12 +180,6 @@ _TABLES = (
     'each measure of each loop. <a href="data_dictionary.csv">data_dictionary.csv</a>: what every '
     "column means.</p>"
 )
-
-
-def _none() -> Counter[str]:
-    from collections import Counter
-
-    return Counter()
 
 
 def _of(whole: int) -> str:

@@ -4,125 +4,29 @@ from __future__ import annotations
 
 import os
 import time
-import uuid
 from collections import deque
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject import __version__
 from napari_fluoroinject.batch.due import Due, Kept, Plan, judged_twice
 from napari_fluoroinject.batch.journal import Ended, Journal
 from napari_fluoroinject.batch.order import JOB_FOLDER, LoopOrder, Unplanned
+from napari_fluoroinject.batch.outcome import BatchOutcome, Failure, Standing, Terms
 from napari_fluoroinject.batch.state import request_digest
-from napari_fluoroinject.batch.task import Answer, Limits, Pool, Task, leave_token
+from napari_fluoroinject.batch.task import Answer, Pool, Task, leave_token
 from napari_fluoroinject.confined.work import NotWorked
 from napari_fluoroinject.errors import StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 MOST_DEATHS = 2
 """Processes that one loop may cost before it is set aside."""
 _STORAGE_TRIES = 2
 _POLL_S = 0.2
 _PROBE_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """How a batch is run.
-
-    Attributes
-    ----------
-    out
-        Folder of the results.
-    limits
-        Of one loop.
-    retry
-        Whether loops that failed, or were set aside, are tried again.
-    ahead
-        How many loops are planned before they can be worked on.
-    token
-        Stands in a file of `out`, by which workers elsewhere know it again.
-    """
-
-    out: Path
-    limits: Limits = field(default_factory=Limits)
-    retry: bool = False
-    ahead: int = 10_000
-    token: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """A loop without results, or a source that could not be planned; `key` None for that.
-
-    `state` is `failed`, `set_aside`, or `unplanned`; `before` tells that it ended in an earlier
-    run and was not tried again.
-    """
-
-    key: str | None
-    source: str
-    state: str
-    reason: str
-    before: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """How a batch stands: loops by what became of them.
-
-    `left` is None until all is planned; `remaining_s` None until it can be estimated.
-    """
-
-    done: int
-    kept: int
-    failed: int
-    working: int
-    left: int | None
-    seconds: float
-    remaining_s: float | None
-
-    @property
-    def loops_per_hour(self) -> float | None:
-        """How many were worked on in an hour at this rate; None before the first."""
-        worked = self.done + self.failed
-        return 3600 * worked / self.seconds if worked and self.seconds else None
-
-
-@dataclass(slots=True, kw_only=True)
-class BatchOutcome:
-    """What a batch did.
-
-    Attributes
-    ----------
-    done, kept, copies
-        Loops with results: of this run, of earlier ones; and how many orders were copies of them.
-    failures
-        All that has no results.
-    stopped
-        Whether it was stopped before the end.
-    seconds, cpu_seconds, peak_bytes
-        What this run took; processor time of the analyses, and the most memory of one.
-    damaged
-        Lines of the journal that could not be read.
-    """
-
-    done: int = 0
-    kept: int = 0
-    copies: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    stopped: bool = False
-    seconds: float = 0.0
-    cpu_seconds: float = 0.0
-    peak_bytes: int = 0
-    damaged: int = 0
-
-    @property
-    def complete(self) -> bool:
-        """Whether every loop has its results."""
-        return not (self.failures or self.stopped)
 
 
 def run_batch(
@@ -276,6 +180,7 @@ class _Run:
             self.outcome.cpu_seconds += spent.cpu_seconds
             self.outcome.peak_bytes = max(self.outcome.peak_bytes, spent.peak_bytes or 0)
         ended = self._ended(order, answer)
+        before = self.journal.last(order.key)
         if isinstance(answer.told, NotWorked) and answer.told.fault == "storage":
             probe(self.terms.out)
             self.storage[order.key] = self.storage.get(order.key, 0) + 1
@@ -289,6 +194,7 @@ class _Run:
             self.again.appendleft(order)
         elif ended.state == "done":
             self.outcome.done += 1
+            self.outcome.anew += before is not None and before.state == "done"
         else:
             self._fail(order, ended)
 
@@ -313,14 +219,15 @@ class _Run:
         )
         if not isinstance(told, NotWorked):
             return ended
-        ended = replace(ended, state="failed", reason=told.reason, fault=told.fault)
+        reason = told.reason.replace(f"{self.terms.out}{os.sep}", "")  # it leaves the machine
+        ended = replace(ended, state="failed", reason=reason, fault=told.fault)
         if not answer.deaths:
             return ended
         deaths += answer.deaths
         if deaths < MOST_DEATHS:
             return replace(ended, state="again", tries=deaths)
         return replace(
-            ended, state="set_aside", tries=deaths, reason=f"tried {deaths} times: {told.reason}"
+            ended, state="set_aside", tries=deaths, reason=f"tried {deaths} times: {reason}"
         )
 
 

@@ -60,11 +60,34 @@ def write_tables(out: Path, records: Iterable[LoopRecord]) -> int:
                 count += 1
         _write_dictionary(out)
     except OSError as error:
-        raise StorageError(
-            f"{error.filename or out}: the tables cannot be written ({error.strerror or error}); "
-            "expected a folder that can be written to, with room on the disk"
-        ) from error
+        raise unwritable(out, error) from error
     return count
+
+
+def unwritable(out: Path, error: OSError) -> StorageError:
+    """Tell that a table cannot be written.
+
+    Parameters
+    ----------
+    out, error
+        Folder of the batch; what was met.
+    """
+    return StorageError(
+        f"{error.filename or out}: the tables cannot be written ({error.strerror or error}); "
+        "expected a folder that can be written to, with room on the disk"
+    )
+
+
+def one_line(value: str) -> str:
+    """Put text on one line that no spreadsheet computes.
+
+    Parameters
+    ----------
+    value
+        Any text.
+    """
+    line = " ".join("".join(one if one.isprintable() else " " for one in value).split())
+    return f"'{line}" if line.startswith(_FORMULA) else line
 
 
 def arrow() -> Any:
@@ -220,10 +243,7 @@ def _write_dictionary(out: Path) -> None:
 
 def _cell(value: Cell) -> Cell:
     """The value as it stands in both files: text on one line that no spreadsheet computes."""
-    if not isinstance(value, str):
-        return value
-    line = " ".join("".join(one if one.isprintable() else " " for one in value).split())
-    return f"'{line}" if line.startswith(_FORMULA) else line or None
+    return (one_line(value) or None) if isinstance(value, str) else value
 
 
 def _text(value: Cell) -> str:

@@ -15,12 +15,14 @@ from napari_fluoroinject.batch.due import is_settled
 from napari_fluoroinject.batch.journal import Journal
 from napari_fluoroinject.batch.layout import WorkerPlace, devices_here, layout
 from napari_fluoroinject.batch.order import JOB_FOLDER
+from napari_fluoroinject.batch.outcome import BatchOutcome, Standing, Terms
 from napari_fluoroinject.batch.page import write_page
 from napari_fluoroinject.batch.plan import Plan, Planning, planned
 from napari_fluoroinject.batch.records import records
-from napari_fluoroinject.batch.run import BatchOutcome, Standing, Terms, run_batch
+from napari_fluoroinject.batch.run import run_batch
 from napari_fluoroinject.batch.table import write_tables
 from napari_fluoroinject.batch.task import Limits, Pool, leave_token
+from napari_fluoroinject.batch.unplanned import write_unplanned
 from napari_fluoroinject.batch.wishes import check_request
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.dicom.decoder import check_decoder
@@ -157,6 +159,7 @@ def batch_sources(
         told.progress("writing the tables", 1.0)
         site = request.site_procedures
         tabled = write_tables(wish.out, records(journal.ended(), wish.out, site=site))
+        write_unplanned(wish.out, outcome.failures)
         told.progress("writing the page", 1.0)
         write_page(wish.out)
     left_out = Counter[str]() if not plans else plans[0].left_out

@@ -32,7 +32,7 @@ from napari_fluoroinject.settings import (  # noqa: TC001 - typer reads annotati
 )
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.batch.run import Failure
+    from napari_fluoroinject.batch.outcome import Failure
     from napari_fluoroinject.batch.whole import BatchReport, BatchWish
     from napari_fluoroinject.settings import Settings
     from napari_fluoroinject.workflow import AnalysisRequest
@@ -190,6 +190,7 @@ def _reason(failure: Failure) -> str:
 def _sentence(report: BatchReport) -> str:
     outcome = report.outcome
     told = [f"{outcome.done} loops done"]
+    told += [f"{outcome.anew} of them anew: something had changed"] if outcome.anew else []
     told += [f"{outcome.kept} done before"] if outcome.kept else []
     told += [f"{outcome.copies} copies of them"] if outcome.copies else []
     told += [f"{len(outcome.failures)} failed"] if outcome.failures else []

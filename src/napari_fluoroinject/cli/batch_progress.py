@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from napari_fluoroinject.batch.run import Standing
+    from napari_fluoroinject.batch.outcome import Standing
 
 _PLAIN_EVERY_S = 30.0
 

@@ -39,7 +39,7 @@ OTHER_DOCUMENTS = frozenset(
         *(".md", ".txt", ".rst", ".pdf", ".html", ".htm", ".css", ".js", ".py", ".sh", ".log"),
         *(".json", ".toml", ".yaml", ".yml", ".xml", ".csv", ".ini", ".lock", ".sqlite"),
         *(".png", ".jpg", ".jpeg", ".gif", ".svg", ".tif", ".tiff", ".bmp", ".mp4", ".avi"),
-        *(".npz", ".npy", ".zip", ".gz", ".tar", ".part", ".partial"),
+        *(".npz", ".npy", ".parquet", ".zip", ".gz", ".tar", ".part", ".partial"),
     )
 )
 """Files of a folder that do not claim to be DICOM. Everything else does: archives name objects by
