@@ -215,3 +215,12 @@ def test_frames_of_a_run_may_be_named_line_by_line(loop, tmp_path):
     (order,), unplanned, _ = plan(tmp_path / "out", tmp_path / "list.csv")
     assert not unplanned
     assert order.paths == tuple(paths)
+
+
+@pytest.mark.parametrize("text", ["", "source,level\n", "# nothing yet\n"])
+def test_a_list_without_a_source_is_told(tmp_path, text):
+    lines, faults = read(tmp_path, text)
+    assert not lines
+    assert [(one.source, "without a source" in one.reason) for one in faults] == [
+        ("list.csv", True)
+    ]

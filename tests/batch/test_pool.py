@@ -16,6 +16,7 @@ from napari_fluoroinject.batch.order import LoopOrder
 from napari_fluoroinject.batch.outcome import Terms
 from napari_fluoroinject.batch.pool import local_pool, pool_at
 from napari_fluoroinject.batch.run import run_batch
+from napari_fluoroinject.batch.sight import check_workers
 from napari_fluoroinject.batch.task import Answer, Task, leave_token
 from napari_fluoroinject.confined import warm
 from napari_fluoroinject.errors import BackendUnavailableError, SettingsError, UnreachableError
@@ -121,9 +122,7 @@ def test_workers_that_cannot_do_the_work_are_told_apart(tmp_path, seen, match):
 
     (tmp_path / "in").mkdir()
     with pytest.raises(SettingsError, match=match):
-        dasks._check_workers(
-            Answering(), out=tmp_path / "out", sources=[tmp_path / "in"], token="t"
-        )
+        check_workers(Answering(), out=tmp_path / "out", sources=[tmp_path / "in"], token="t")
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, tmp_path):

@@ -6,6 +6,7 @@ import itertools
 import json
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,7 +23,6 @@ from napari_fluoroinject.errors import ProcedureError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 REFUSED = Answer(told=NotWorked(fault="refused", reason="no frames"))
 LOST = Answer(told=NotWorked(fault="killed", reason="it was ended", lost=True), deaths=1)
@@ -234,7 +234,7 @@ def test_a_batch_ends_when_nothing_can_be_written_any_more(tmp_path, monkeypatch
     def full(_path: Path, _bytes: bytes) -> int:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(running.Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     monkeypatch.setattr(running, "leave_token", lambda *_: None)
     with pytest.raises(StorageError, match="make room, and give the same command again"):
         run(out, [order], Saying(out, a=[FULL]))
@@ -281,3 +281,20 @@ def test_what_is_left_and_how_long_it_takes_is_told(orders, tmp_path):
     assert (last.done, last.failed, last.left) == (5, 0, 0)
     assert last.remaining_s == 0
     assert last.loops_per_hour > 0
+
+
+def test_a_reason_that_is_kept_names_no_folder_of_the_machine(tmp_path):
+    order, out = order_of(tmp_path, "a"), tmp_path / "out"
+    reason = f"{out}/1.2 could not be written: something of this name is there"
+    outcome = run(out, [order], Saying(out, a=[NotWorked(fault="refused", reason=reason)]))
+    assert (
+        outcome.failures[0].reason == "1.2 could not be written: something of this name is there"
+    )
+    assert str(out) not in (out / ".fluoroinject-batch" / "journal").read_text()
+
+
+def test_loops_that_are_done_anew_are_counted(tmp_path):
+    order, out = order_of(tmp_path, "a"), tmp_path / "out"
+    assert run(out, [order]).anew == 0
+    outcome = run(out, [replace(order, asked={"level": "L3"})])
+    assert (outcome.done, outcome.anew) == (1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import signal
@@ -39,10 +40,19 @@ def test_a_batch_leaves_results_tables_and_a_page_and_goes_on_where_it_was(tmp_p
     assert "cut.dcm" in first.stderr
     names = {one.name for one in (tmp_path / "out").iterdir()}
     assert names >= {"results.csv", "results.parquet", "data_dictionary.json", "cohort.html"}
+    with (tmp_path / "out" / "unplanned.csv").open(newline="", encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    assert row["source"] == str(cut)
+    assert "past its end" in row["reason"]
+    page = (tmp_path / "out" / "cohort.html").read_text(encoding="utf-8")
+    assert "the last run could not plan: 1<" in page
+    assert "cut.dcm" not in page
     cut.unlink()
     again = run(*words, "--procedure", "mbb_lumbar")
     assert again.exit_code == 0, again.output
     assert "1 done before" in again.stdout
+    page = (tmp_path / "out" / "cohort.html").read_text(encoding="utf-8")
+    assert "could not plan" not in page
 
 
 @pytest.fixture
@@ -73,6 +83,19 @@ def test_options_reach_the_batch(said, tmp_path):
     assert said["request"].procedure == "mbb_lumbar"
     assert said["request"].also == {"document"}
     assert "2 loops done; left out: 3 not DICOM; 1800 loops/h, 3.0 core-seconds" in done.stdout
+
+
+def test_what_the_command_line_leaves_open_is_as_the_site_has_set(said, tmp_path):
+    config = tmp_path / "site.toml"
+    config.write_text("[batch]\nworkers = 3\ntime_limit_s = 9\nmemory_limit_mb = 700\n")
+    words = ["in", "--out", str(tmp_path / "out"), "--config", str(config)]
+    assert run(*words, "--workers", "0").exit_code == 0
+    limits = Limits(time_s=9, memory_bytes=700 << 20)
+    assert said["wish"] == BatchWish(out=tmp_path / "out", workers=0, limits=limits)
+    assert run(*words, "--scheduler", "tcp://a:1").exit_code == 0
+    config.write_text("[batch]\nworkers = 300\n")
+    refused = run(*words)
+    assert (refused.exit_code, "from 0 to 256" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

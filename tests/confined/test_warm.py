@@ -149,14 +149,14 @@ def test_a_request_survives_its_way_as_json(tmp_path):
 
 def test_results_do_not_depend_on_what_a_process_did_before(tmp_path):
     loops = []
-    for seed in range(3):
+    for seed in range(2):
         settings = PhantomSettings(size=64, frames=12, seed=seed)
         loops += make_phantom_files("mbb_lumbar", settings, out=tmp_path / f"in{seed}")[:1]
     asked = asked_of(AnalysisRequest(procedure="mbb_lumbar"))
     order = replace(ORDER, asked=asked, recover=False)
     digests = []
     with WarmWorker() as worker:
-        for number, loop in enumerate((*loops, loops[0])):
+        for number, loop in enumerate(reversed(loops)):
             out = tmp_path / f"out{number}"
             done = worker.work(replace(order, paths=(loop,), out=out), time_s=300)
             assert isinstance(done, Worked), done
@@ -165,7 +165,7 @@ def test_results_do_not_depend_on_what_a_process_did_before(tmp_path):
             digests.append(digests_of(done.folder))
     request = AnalysisRequest(procedure="mbb_lumbar")
     (direct,) = analyze_sources([str(loops[0])], request, out=tmp_path / "direct").results
-    assert digests[0] == digests[3] == digests_of(direct.folder)
+    assert digests[1] == digests_of(direct.folder)
     assert digests[0] != digests[1]
 
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_fluoroinject.batch.task import Answer, Task, sees, work_on, work_order
+from napari_fluoroinject.batch.task import Answer, Task, answered, sees, work_order
 from napari_fluoroinject.confined.warm import StoppedError, WarmWorker
-from napari_fluoroinject.confined.work import NotWorked
 from napari_fluoroinject.endpoints.landing import scratch as private_scratch
 
 if TYPE_CHECKING:
@@ -130,13 +129,7 @@ class DevicePool:
             own = one.folder != self._scratch
             asked = one.task.order.asked.get("decoder") == "nvimgcodec"
             decoded = None if asked else one.folder
-            try:
-                answer = work_on(one.task, worker, decoded=decoded, stopping=self._stop.is_set)
-            except StoppedError:
-                raise
-            except Exception as error:  # the edge of a worker: its text may hold a path
-                reason = f"unexpected {type(error).__name__}"
-                answer = Answer(told=NotWorked(fault="broken", reason=reason))
+            answer = answered(one.task, worker, decoded=decoded, stopping=self._stop.is_set)
             if own:
                 shutil.rmtree(one.folder, ignore_errors=True)
             self._rooms.release()

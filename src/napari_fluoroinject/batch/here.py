@@ -5,9 +5,8 @@ from __future__ import annotations
 import threading
 from queue import Empty, SimpleQueue
 
-from napari_fluoroinject.batch.task import Answer, Task, work_on
+from napari_fluoroinject.batch.task import Answer, Task, answered
 from napari_fluoroinject.confined.warm import StoppedError, WarmWorker
-from napari_fluoroinject.confined.work import NotWorked
 
 
 class ThreadPool:
@@ -54,10 +53,7 @@ class ThreadPool:
         with WarmWorker() as worker:
             while (task := self._tasks.get()) is not None and not self._stop.is_set():
                 try:
-                    answer = work_on(task, worker, stopping=self._stop.is_set)
+                    answer = answered(task, worker, stopping=self._stop.is_set)
                 except StoppedError:
                     return
-                except Exception as error:  # the edge of a worker: its text may hold a path
-                    reason = f"unexpected {type(error).__name__}"
-                    answer = Answer(told=NotWorked(fault="broken", reason=reason))
                 self._answers.put((task.order.key, answer))

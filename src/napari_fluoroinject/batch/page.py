@@ -127,9 +127,9 @@ def _sources(unplanned: int) -> str:
     if not unplanned:
         return ""
     return (
-        f"<p><strong>{unplanned:,} sources of the last run could not be planned</strong>: files "
+        f"<p><strong>Sources that the last run could not plan: {unplanned:,}</strong> (files "
         "that cannot be read, objects of one UID with different content, lines of a list, studies "
-        "that were not fetched. They have no row in the tables and count in no figure here. "
+        "that were not fetched). They have no row in the tables and count in no figure here. "
         f'<a href="{UNPLANNED}">{UNPLANNED}</a> names each with its reason; it names files, too, '
         "so that it stays here when the tables go elsewhere.</p>"
     )

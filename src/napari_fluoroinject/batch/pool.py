@@ -6,22 +6,22 @@ Between the processes go orders and answers of one line of JSON each.
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from napari_fluoroinject import __version__
-from napari_fluoroinject.batch.task import Answer, Task, sees, work_on
+from napari_fluoroinject.batch.sight import check_workers
+from napari_fluoroinject.batch.task import Answer, Task, work_on
 from napari_fluoroinject.confined.warm import WarmWorker
 from napari_fluoroinject.confined.work import NotWorked
-from napari_fluoroinject.errors import BackendUnavailableError, SettingsError, UnreachableError
+from napari_fluoroinject.errors import BackendUnavailableError, UnreachableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from distributed import Client, Future
@@ -181,7 +181,7 @@ def _local_client(workers: int, stack: ExitStack) -> Client:
     import dask
     from distributed import Client, LocalCluster
 
-    with dask.config.set(_QUIET):
+    with dask.config.set(_QUIET), _ctrl_c_later():
         cluster = stack.enter_context(
             LocalCluster(
                 n_workers=workers,
@@ -240,7 +240,7 @@ def pool_at(address: str, *, out: Path, sources: Sequence[Path], token: str) -> 
                 "scheduler`, and `dask worker --nthreads 1` with this program installed"
             ) from error
     try:
-        _check_workers(client, out=out, sources=sources, token=token)
+        check_workers(client.run, out=out, sources=sources, token=token)
     except BaseException:
         stack.close()
         raise
@@ -252,6 +252,19 @@ def dask_setup(_: Any) -> None:
     _hush()
     with suppress(ValueError):  # not the main thread
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Keep Ctrl-C from workers that begin, and from their threads here, which begin others."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _require() -> None:
@@ -269,48 +282,6 @@ def _hush() -> None:
     """Dask tells every death of a worker at length; the batch tells what became of the loop."""
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL)
-
-
-def _check_workers(client: Client, *, out: Path, sources: Sequence[Path], token: str) -> None:
-    expected = [_seen(str(one)) for one in sources]
-    try:
-        told = client.run(_look, str(out), token, [str(one) for one in sources])
-    except ImportError as error:
-        raise SettingsError(
-            f"a worker of the cluster cannot load this program ({error}); expected version "
-            f"{__version__} on each"
-        ) from error
-    for worker, (version, has_out, seen) in sorted(told.items()):
-        if version != __version__:
-            raise SettingsError(
-                f"the worker {worker} has version {version}; expected {__version__}, as here"
-            )
-        if not has_out:
-            raise SettingsError(
-                f"the worker {worker} does not see {out} as it is here; expected one folder that "
-                "all machines share, under the same path"
-            )
-        for path, here, there in zip(sources, expected, seen, strict=True):
-            if here != there:
-                raise SettingsError(
-                    f"the worker {worker} does not see {path} as it is here; expected one folder "
-                    "that all machines share, under the same path"
-                )
-
-
-def _look(out: str, token: str, sources: list[str]) -> tuple[str, bool, list[list[int] | None]]:
-    """What a worker sees; runs there."""
-    from pathlib import Path
-
-    return __version__, sees(Path(out), token), [_seen(one) for one in sources]
-
-
-def _seen(path: str) -> list[int] | None:
-    try:
-        stat = os.stat(path)  # noqa: PTH116 - a word that came from another process
-    except OSError:
-        return None
-    return [stat.st_mode, stat.st_mtime_ns]
 
 
 _TURN = threading.Lock()

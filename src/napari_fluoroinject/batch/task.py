@@ -12,6 +12,7 @@ from napari_fluoroinject.batch.journal import FileState
 from napari_fluoroinject.batch.order import JOB_FOLDER, LoopOrder
 from napari_fluoroinject.batch.state import inputs_of, results_of
 from napari_fluoroinject.batch.thumbnails import keep_thumbnail
+from napari_fluoroinject.confined.warm import StoppedError
 from napari_fluoroinject.confined.work import NotWorked, Worked, WorkOrder, read_answer
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.disk import write_whole
@@ -177,6 +178,28 @@ def work_on(
         return Answer(told=NotWorked(fault="broken", reason=reason), inputs=inputs)
     keep_thumbnail(task.out, order.key)  # here, where there are many hands
     return Answer(told=told, inputs=inputs, summary_sha256=results[0], results_sha256=results[1])
+
+
+def answered(
+    task: Task,
+    worker: WarmWorker,
+    *,
+    decoded: Path | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Answer:
+    """Return what `work_on` does, whatever happens in it; for threads that go on.
+
+    Raises
+    ------
+    StoppedError
+        It stops.
+    """
+    try:
+        return work_on(task, worker, decoded=decoded, stopping=stopping)
+    except StoppedError:
+        raise
+    except Exception as error:  # the edge of a worker: its text may hold a path
+        return Answer(told=NotWorked(fault="broken", reason=f"unexpected {type(error).__name__}"))
 
 
 def work_order(

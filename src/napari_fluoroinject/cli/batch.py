@@ -30,6 +30,11 @@ from napari_fluoroinject.settings import (  # noqa: TC001 - typer reads annotati
     ReportClass,
     SegProfile,
 )
+from napari_fluoroinject.settings.batch import (
+    LEAST_MEMORY_MB,
+    MOST_ASSOCIATIONS,
+    MOST_WORKERS,
+)
 
 if TYPE_CHECKING:
     from napari_fluoroinject.batch.outcome import Failure
@@ -37,7 +42,6 @@ if TYPE_CHECKING:
     from napari_fluoroinject.settings import Settings
     from napari_fluoroinject.workflow import AnalysisRequest
 
-_MOST_WORKERS = 256
 _GO_ON = "give the same command again to go on"
 _Sources = Annotated[
     list[str],
@@ -67,16 +71,30 @@ _WorkersOption = Annotated[
     int | None,
     typer.Option(
         min=0,
-        max=_MOST_WORKERS,
+        max=MOST_WORKERS,
         help="Loops at once on this machine; without it as many as it has processors, and memory "
         "for. 0: one loop after another, without Dask.",
     ),
 ]
 _TimeOption = Annotated[
-    float, typer.Option(metavar="S", min=1, help="Seconds that one loop may take.")
+    float | None,
+    typer.Option(metavar="S", min=1, help="Seconds that one loop may take; without it 600."),
 ]
 _MemoryOption = Annotated[
-    int, typer.Option(metavar="MB", min=256, help="Memory that the work on one loop may take.")
+    int | None,
+    typer.Option(
+        metavar="MB",
+        min=LEAST_MEMORY_MB,
+        help="Memory that the work on one loop may take; without it 4096.",
+    ),
+]
+_AssociationsOption = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=MOST_ASSOCIATIONS,
+        help="Studies that are fetched at once from archives; without it 2.",
+    ),
 ]
 
 
@@ -87,11 +105,9 @@ def batch(  # noqa: PLR0913 - one parameter per option of the command
     procedure: _ProcedureOption = None,
     scheduler: _SchedulerOption = None,
     workers: _WorkersOption = None,
-    time_limit: _TimeOption = 600.0,
-    memory_limit: _MemoryOption = 4096,
-    associations: Annotated[
-        int, typer.Option(min=1, max=32, help="Studies that are fetched at once from archives.")
-    ] = 2,
+    time_limit: _TimeOption = None,
+    memory_limit: _MemoryOption = None,
+    associations: _AssociationsOption = None,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try again what failed or was set aside.")
     ] = False,
@@ -128,12 +144,16 @@ def batch(  # noqa: PLR0913 - one parameter per option of the command
     from napari_fluoroinject.batch.task import Limits
     from napari_fluoroinject.batch.whole import BatchWish
 
+    own = settings.batch
     wish = BatchWish(
         out=out,
         scheduler=scheduler,
-        workers=workers,
-        limits=Limits(time_s=time_limit, memory_bytes=memory_limit << 20),
-        associations=associations,
+        workers=own.workers if workers is None else workers,
+        limits=Limits(
+            time_s=time_limit or own.time_limit_s,
+            memory_bytes=(memory_limit or own.memory_limit_mb) << 20,
+        ),
+        associations=associations or own.associations,
         retry=retry,
     )
     with wrong_usage(ProcedureError, AnnotationError, SettingsError):

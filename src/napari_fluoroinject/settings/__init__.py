@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 from napari_fluoroinject.errors import SettingsError
+from napari_fluoroinject.settings.batch import BatchSettings
 from napari_fluoroinject.settings.live import LiveSettings
 from napari_fluoroinject.settings.network import Endpoint, ListenSettings, ServiceSettings
 from napari_fluoroinject.settings.table import read_table, table_faults
@@ -30,6 +31,7 @@ _DOSES = ("kap_p75_gycm2", "time_p75_s", "kerma_p75_mgy")
 """A site's own 75th percentiles of a procedure: kerma-area product, fluoroscopy time, air kerma at
 the reference point."""
 
+_TABLES = ("batch", "endpoints", "defaults", "dose", "listen", "live", "service")
 _CHOICES = {
     "on": get_args(Device),
     "decoder": get_args(Decoder),
@@ -59,7 +61,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Settings:
-    """Endpoints by name, defaults, listener, service, live feeds; `path` is their file, if any.
+    """Endpoints by name, defaults, listener, service, live feeds, batches; `path` is their file.
 
     `dose` holds the site's own 75th percentiles by procedure, each a number by its name:
     `kap_p75_gycm2`, `time_p75_s`, `kerma_p75_mgy`.
@@ -70,6 +72,7 @@ class Settings:
     listen: ListenSettings = field(default_factory=ListenSettings)
     service: ServiceSettings = field(default_factory=ServiceSettings)
     live: LiveSettings = field(default_factory=LiveSettings)
+    batch: BatchSettings = field(default_factory=BatchSettings)
     dose: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     path: Path | None = None
 
@@ -199,13 +202,14 @@ def parse_settings(text: str, *, path: Path) -> Settings:
     except (ValueError, RecursionError) as error:  # also numbers of thousands of digits
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
     faults = [
-        *_unknown(document, ("endpoints", "defaults", "dose", "listen", "live", "service"), at=""),
+        *_unknown(document, _TABLES, at=""),
         *_endpoint_faults(document.get("endpoints", {})),
         *_default_faults(document.get("defaults", {})),
         *_dose_faults(document.get("dose", {})),
         *table_faults(ListenSettings, document.get("listen", {}), at="listen"),
         *table_faults(ServiceSettings, document.get("service", {}), at="service"),
         *table_faults(LiveSettings, document.get("live", {}), at="live"),
+        *table_faults(BatchSettings, document.get("batch", {}), at="batch"),
     ]
     if faults:
         raise SettingsError(f"{path}: {'; '.join(faults)}")
@@ -217,6 +221,7 @@ def parse_settings(text: str, *, path: Path) -> Settings:
         listen=read_table(ListenSettings, document.get("listen", {}), folder=path.parent),
         service=read_table(ServiceSettings, document.get("service", {}), folder=path.parent),
         live=read_table(LiveSettings, document.get("live", {}), folder=path.parent),
+        batch=read_table(BatchSettings, document.get("batch", {}), folder=path.parent),
         defaults=Defaults(**document.get("defaults", {})),
         dose=document.get("dose", {}),
         path=path,
