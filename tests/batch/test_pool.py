@@ -122,9 +122,7 @@ def test_workers_that_cannot_do_the_work_are_told_apart(tmp_path, seen, match):
 
     (tmp_path / "in").mkdir()
     with pytest.raises(SettingsError, match=match):
-        check_workers(
-            Answering().run.run, out=tmp_path / "out", sources=[tmp_path / "in"], token="t"
-        )
+        check_workers(Answering().run, out=tmp_path / "out", sources=[tmp_path / "in"], token="t")
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, tmp_path):

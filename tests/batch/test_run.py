@@ -286,10 +286,10 @@ def test_what_is_left_and_how_long_it_takes_is_told(orders, tmp_path):
 def test_a_reason_that_is_kept_names_no_folder_of_the_machine(tmp_path):
     order, out = order_of(tmp_path, "a"), tmp_path / "out"
     reason = f"{out}/1.2 could not be written: something of this name is there"
-    outcome = run(out, [order], Saying(out, a=[NotWorked(fault="refused", reason=reason)]))
-    assert (
-        outcome.failures[0].reason == "1.2 could not be written: something of this name is there"
+    outcome = run(
+        out, [order], Saying(out, a=[Answer(told=NotWorked(fault="refused", reason=reason))])
     )
+    assert outcome.failures[0].reason == reason.removeprefix(f"{out}/")
     assert str(out) not in (out / ".fluoroinject-batch" / "journal").read_text()
 
 
