@@ -102,7 +102,7 @@ def test_functions_stay_short_and_modules_readable():
 
 def test_no_two_test_modules_of_one_run_have_one_name():
     # pytest takes the second for the first; the viewer's are a run of their own
-    tests = [path for path in (ROOT / "tests").rglob("test_*.py")]
+    tests = list((ROOT / "tests").rglob("test_*.py"))
     for run in (
         [path.name for path in tests if "viewer" not in path.parts],
         [path.name for path in tests if "viewer" in path.parts],
