@@ -31,7 +31,7 @@ _DOSES = ("kap_p75_gycm2", "time_p75_s", "kerma_p75_mgy")
 """A site's own 75th percentiles of a procedure: kerma-area product, fluoroscopy time, air kerma at
 the reference point."""
 
-_TABLES = ("batch", "endpoints", "defaults", "dose", "listen", "live", "service")
+_TABLES = ("endpoints", "defaults", "batch", "dose", "listen", "live", "service")
 _CHOICES = {
     "on": get_args(Device),
     "decoder": get_args(Decoder),
