@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -36,8 +36,9 @@ def keys() -> Iterator[Callable[[], str] | None]:
     try:
         yield lambda: _pressed(terminal)
     finally:
-        if _in_front(terminal):
-            termios.tcsetattr(terminal, termios.TCSANOW, before)
+        with suppress(termios.error):  # it was closed
+            if _in_front(terminal):
+                termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def _in_front(terminal: int) -> bool:

@@ -213,7 +213,11 @@ def _watch(
     session: LiveSession, stop: threading.Event, *, seconds: float | None, as_json: bool
 ) -> None:
     end_s = float("inf") if seconds is None else time.monotonic() + seconds
-    with keys() as pressed, _teller(as_json=as_json, keys=pressed is not None) as tell:
+    with (
+        _unread(),
+        keys() as pressed,
+        _teller(as_json=as_json, keys=pressed is not None) as tell,
+    ):
         told_s = float("-inf")
         while not session.station.receiver.told.ended and time.monotonic() < end_s:
             if time.monotonic() - told_s >= _REFRESH_S:
