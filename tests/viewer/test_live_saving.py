@@ -28,8 +28,8 @@ def made(bench, monkeypatch):
     panels = []
 
     def make(settings: Settings):
-        monkeypatch.setattr(bench, "settings", settings)
-        panels.append(module.LivePanel(bench))
+        own = replace(bench, settings=settings)
+        panels.append(module.LivePanel(own))
         return panels[-1]
 
     yield make
