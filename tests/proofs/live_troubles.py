@@ -41,9 +41,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 _HZ = 30.0
-_SIZE = 256
+_SIZE, _OTHER_SIZE = 512, 640
+_SCENES = 8
 _START_S = 120.0
-_LIMIT_BYTES = 3 << 20
+_LIMIT_BYTES = 60 << 20
 """Of a file, where the disk is full: some fifty pictures."""
 EXPECTED = {
     "stops": "no picture for 2 s",
@@ -117,13 +118,13 @@ class Line:
 def _picture(number: int, size: int, level: float) -> npt.NDArray[np.uint16]:
     """A picture before contrast; noise by its number, so that no two are the same."""
     noise = np.random.default_rng(number).normal(0, 5, (size, size))
-    return (level * _scene(size) + noise).clip(0, 65535).astype(np.uint16)
+    return (level * _scene(size)[number % _SCENES] + noise).clip(0, 65535).astype(np.uint16)
 
 
 @cache
-def _scene(size: int) -> npt.NDArray[np.float64]:
-    loop = make_phantom("mbb_lumbar", settings=PhantomSettings(size=size, frames=8)).loop
-    return loop.frames.every().mean(axis=0)
+def _scene(size: int) -> npt.NDArray[np.uint16]:
+    settings = PhantomSettings(size=size, frames=_SCENES)
+    return make_phantom("mbb_lumbar", settings=settings).loop.frames.every()
 
 
 def _stops(line: Line) -> None:
@@ -139,11 +140,11 @@ def _restarts(line: Line) -> None:
 
 
 def _size(line: Line) -> None:
-    line.size = 320
+    line.size = _OTHER_SIZE
 
 
 def _brightness(line: Line) -> None:
-    line.level = 1.6
+    line.level = 1.4
 
 
 def _garbage(line: Line) -> None:
@@ -282,12 +283,13 @@ def _row(
     name: str, ledger: list[int], told: list[tuple[float, dict]], where: tuple[Path, float]
 ) -> Row:
     record, trouble_s = where
-    said, after_s = "", None
+    said, after_s, before = "", None, 0
     for at_s, status in told:
         words = [*status["said"], status["recording_error"] or ""]
         match = [one for one in words if EXPECTED[name] in one]
-        if at_s >= trouble_s and match and after_s is None:
-            said, after_s = match[0], at_s - trouble_s
+        if at_s >= trouble_s and len(match) > before and after_s is None:
+            said, after_s = match[-1], at_s - trouble_s
+        before = len(match) if at_s < trouble_s else before
     (folder,) = record.iterdir()
     kept = [
         zlib.crc32(np.ascontiguousarray(one["pixels"]).data)
@@ -311,7 +313,7 @@ def _send(name: str) -> int:
     """The sender: sends, makes the trouble, goes on, and tells what it sent whole."""
     line = Line(port=0)
     line.listen()
-    _picture(0, 320, 1.0)  # made before anybody waits for it
+    _picture(0, _OTHER_SIZE, 1.0)  # made before anybody waits for it
     _picture(0, _SIZE, 1.0)
     print(json.dumps({"port": line.port}), flush=True)
     line.accept()
