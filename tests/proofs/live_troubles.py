@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _HZ = 30.0
 _SIZE, _OTHER_SIZE = 512, 640
-_SCENES = 8
+_MADE, _SCENES = 48, 8
 _START_S = 120.0
 _LIMIT_BYTES = 60 << 20
 """Of a file, where the disk is full: some fifty pictures."""
@@ -123,8 +123,8 @@ def _picture(number: int, size: int, level: float) -> npt.NDArray[np.uint16]:
 
 @cache
 def _scene(size: int) -> npt.NDArray[np.uint16]:
-    settings = PhantomSettings(size=size, frames=_SCENES)
-    return make_phantom("mbb_lumbar", settings=settings).loop.frames.every()
+    settings = PhantomSettings(size=size, frames=_MADE)
+    return make_phantom("mbb_lumbar", settings=settings).loop.frames.every()[:_SCENES]
 
 
 def _stops(line: Line) -> None:
