@@ -24,6 +24,7 @@ def write_film(
     pix_fmt: str = "gray",
     container: str | None = None,
     options: dict[str, str] | None = None,
+    coded: dict[str, str] | None = None,
 ) -> None:
     """Write pictures (rows, columns), or (rows, columns, 3), with their own times.
 
@@ -34,6 +35,7 @@ def write_film(
         for picture, time_s in zip(pictures, times_s, strict=False):
             if stream is None:
                 stream = _stream(file, codec, pix_fmt, picture.shape)
+                stream.options = coded or stream.options
                 file.start_encoding()
             frame = _frame(picture, pix_fmt)
             frame.pts, frame.time_base = round(time_s / TICK), TICK

@@ -149,6 +149,24 @@ def dcmqrscp(folder: Path, *, move_to: Mapping[str, int] | None = None) -> Itera
         yield Peer(ae_title="DCMQRSCP", port=port, http=None, folder=folder, process=process)
 
 
+@contextmanager
+def wlmscpfs(folder: Path, items: Mapping[str, str]) -> Iterator[Peer]:
+    """Run DCMTK's worklist; `items` are dumps as dump2dcm reads them, by name."""
+    program, dump = _program("wlmscpfs"), _program("dump2dcm")
+    (port,) = free_ports(1)
+    lists = folder / "WORKLIST"
+    lists.mkdir(parents=True, exist_ok=True)
+    (lists / "lockfile").touch()
+    for name, text in items.items():
+        (folder / f"{name}.dump").write_text(text)
+        made = [dump, str(folder / f"{name}.dump"), str(lists / f"{name}.wl")]
+        subprocess.run(made, check=True, capture_output=True)
+    command = [program, "-v", "-dfp", str(folder), str(port)]
+    with _running(command, folder) as process:
+        _wait(lambda: _knock(port), process, folder)
+        yield Peer(ae_title="WORKLIST", port=port, http=None, folder=folder, process=process)
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that were free a moment ago, for programs that cannot choose one themselves."""
     held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

@@ -9,6 +9,7 @@ import time
 import numpy as np
 import pytest
 from films import write_film
+from pydicom import dcmread
 
 from napari_fluoroinject.dicom.read import read_loop
 from napari_fluoroinject.endpoints import filling, runs_in_turn
@@ -188,3 +189,31 @@ def test_a_spool_of_another_version_is_refused(spool):
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(StorageError, match="version 99; expected"):
         SpoolLook(root)
+
+
+def test_a_run_that_is_stored_inverted_is_left_out_and_said(tmp_path, runs):
+    def act():
+        backwards = dcmread(runs[0])
+        backwards.PhotometricInterpretation = "MONOCHROME1"
+        backwards.save_as(tmp_path / "0.dcm")
+        time.sleep(0.3)
+        shutil.copyfile(runs[1], tmp_path / "1.dcm")
+
+    items = taken(FillingFolder(tmp_path), until=8, act=act)
+    (told,) = (one for one in items if isinstance(one, FeedNote) and one.event == "garbage")
+    assert "stored inverted" in told.text
+    check([one for one in items if one is not told], runs[1:])
+
+
+def test_a_film_that_was_compressed_with_loss_is_known_to_be(tmp_path, runs):
+    written = [np.full((32, 48), level, np.uint8) for level in range(4)]
+
+    def act():
+        write_film(
+            tmp_path / "a.avi", written, np.arange(4) / 60, codec="mjpeg", pix_fmt="yuvj420p"
+        )
+
+    feed = FillingFolder(tmp_path)
+    assert feed.lossy is None
+    taken(feed, until=4, act=act)
+    assert feed.lossy is True

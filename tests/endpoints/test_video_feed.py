@@ -69,6 +69,31 @@ def test_each_frame_of_a_file_comes_once_as_it_was_coded(
         np.testing.assert_array_equal(one.pixels, other)
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt", "options", "lossy"),
+    [
+        ("a.mkv", "ffv1", "gray", {}, False),
+        ("a.nut", "rawvideo", "gray", {}, False),
+        ("a.avi", "mjpeg", "yuvj420p", {}, True),
+        ("a.mp4", "libx264", "yuv420p", {}, None),  # qp 0: without loss, which nothing tells
+        ("b.mp4", "libx264", "yuv420p", {"qp": "20", "preset": "ultrafast"}, True),
+    ],
+)
+def test_loss_is_known_from_the_code(tmp_path, name, codec, pix_fmt, options, lossy):
+    write_film(
+        tmp_path / name,
+        pictures(shape=(64, 80)),
+        TIMES_S,
+        codec=codec,
+        pix_fmt=pix_fmt,
+        coded=options,
+    )
+    feed = VideoFeed(tmp_path / name, speed=100)
+    assert feed.lossy is None
+    assert len(frames_of(feed)) == 5
+    assert feed.lossy is lossy
+
+
 def test_greys_in_colour_stay_and_colours_become_luma(tmp_path):
     grey = pictures(shape=(16, 32), count=1)[0]
     coloured = np.repeat(grey[..., None], 3, axis=2)

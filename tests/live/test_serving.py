@@ -53,6 +53,21 @@ def test_a_viewer_recognises_the_server_and_shows_its_map_and_what_it_tells():
             assert "begun there" in maps.told.message
 
 
+def test_a_viewer_on_this_machine_learns_where_it_is_recorded_and_others_only_that_it_is(tmp_path):
+    settings = StationSettings(recordings=tmp_path, reserve_bytes=0, kind="opacity")
+    made = Station(connected(), settings, maps=NoMaps())
+    assert made.maps.kind == "opacity"
+    assert status(made)["folder"] is None
+    assert status(made)["recording"]
+    with Serving() as serving, made:
+        serving.follow(made)
+        found = served_maps(f"igtl://127.0.0.1:{serving.port}", within_s=30.0)
+        assert found is not None
+        with found[1] as maps:
+            assert maps.recording
+            assert maps.folder == made.folder
+
+
 def test_frames_go_out_as_they_came():
     with Serving() as serving:
         feed = connect_feed(f"igtl://127.0.0.1:{serving.port}/LIVE").feed

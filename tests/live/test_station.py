@@ -73,6 +73,13 @@ def run_to_end(station: Station) -> None:
         until(lambda: station.receiver.told.ended)
 
 
+def run_session(session: LiveSession) -> LiveSession:
+    with session:
+        session.start()
+        until(lambda: session.station.receiver.told.ended)
+    return session
+
+
 def wish(tmp_path, **said) -> SessionWish:
     settings = StationSettings(recordings=tmp_path / "recordings", reserve_bytes=0)
     return SessionWish(station=settings, **said)

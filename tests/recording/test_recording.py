@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -19,7 +20,14 @@ from hypothesis.extra import numpy as arrays
 
 from napari_fluoroinject.errors import StorageError, UnreadableObjectError
 from napari_fluoroinject.model.cine import IntensityScale
-from napari_fluoroinject.recording import Recorder, Recording, new_folder, unknown_scale
+from napari_fluoroinject.recording import (
+    Recorder,
+    Recording,
+    RemarkLog,
+    new_folder,
+    read_remarks,
+    unknown_scale,
+)
 from napari_fluoroinject.recording import recorder as module
 
 if TYPE_CHECKING:
@@ -306,3 +314,32 @@ def test_all_frames_of_a_recording_are_those_one_by_one(tmp_path):
     assert loop.shape == every.shape == (3, 8, 8)
     np.testing.assert_array_equal(every, np.stack([loop.frames.frame(k) for k in range(3)]))
     assert replace(loop, kvp=70.0).kvp == 70.0  # a loop like any other
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="what is open cannot be taken away there")
+def test_a_folder_that_is_taken_away_is_told_and_what_comes_then_is_in_another(tmp_path):
+    folder = tmp_path / "rec"
+    frames = small(6)
+    with Recorder(folder, reserve_bytes=0) as recorder, RemarkLog(folder) as remarks:
+        recorder.add(frames[0], index=0, time_s=0.0)
+        remarks.add("feed", "before")
+        shutil.rmtree(folder)
+        with pytest.raises(StorageError, match="taken away"):
+            recorder.add(frames[1], index=1, time_s=1.0)
+        for index in range(2, 6):
+            recorder.add(frames[index], index=index, time_s=float(index))
+        assert remarks.add("feed", "after")
+    recording = Recording.open(folder)
+    assert recording.frames == 4
+    np.testing.assert_array_equal(recording.loop().frames.every(), np.stack(frames[2:]))
+    assert [one.text for one in read_remarks(folder)] == ["after"]
+
+
+def test_what_turns_out_to_be_compressed_with_loss_begins_a_new_segment(tmp_path):
+    told = [None]
+    with Recorder(tmp_path / "rec", reserve_bytes=0, lossy=lambda: told[0]) as recorder:
+        for index, (frame, loss) in enumerate(zip(small(3), (False, False, True), strict=True)):
+            told[0] = loss
+            recorder.add(frame, index=index, time_s=float(index))
+    segments = Recording.open(tmp_path / "rec").segments
+    assert [(one.head.lossy, len(one.records)) for one in segments] == [(False, 2), (True, 1)]

@@ -27,6 +27,7 @@ _BASE = (
 )
 _CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 _NVIMGCODEC = ("nvidia-nvimgcodec-cu12", "nvidia-nvimgcodec-cu13")
+_OF_EXTRAS = {"live": ("av",), "batch": ("dask", "distributed", "pyarrow", "bokeh")}
 _TOOLS = {
     "dcmdump": "dcmtk (shows DICOM files)",
     "dsrdump": "dcmtk (shows structured reports)",
@@ -125,6 +126,22 @@ def _extras() -> Iterator[Check]:
         found=f"dicomweb-client {web}" if web else "no dicomweb-client",
         core=False,
         advice="Only endpoints at dicomweb+https:// need it (extra dicomweb)",
+    )
+    yield _extra("live", "Only video, streams and frame grabbers of `live` need it")
+    yield _extra("batch", "Only batch with several workers and its Parquet table need it")
+
+
+def _extra(name: str, advice: str) -> Check:
+    """Whether all packages of an extra are there."""
+    found = {package: installed(package) for package in _OF_EXTRAS[name]}
+    missing = [package for package, version in found.items() if version is None]
+    return Check(
+        topic="Extras",
+        name=name,
+        works=not missing,
+        found=", ".join(f"{package} {version or 'missing'}" for package, version in found.items()),
+        core=False,
+        advice=f'{advice}: pip install "napari-fluoroinject[{name}]"',
     )
 
 

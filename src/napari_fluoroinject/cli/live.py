@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
+import signal
+import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +21,7 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
+from napari_fluoroinject.cli.keys import keys
 from napari_fluoroinject.cli.live_options import (
     AccessionOption,
     AnglesOption,
@@ -47,12 +52,18 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.live.desk import Papers
     from napari_fluoroinject.live.ordering import OrderQuery
+    from napari_fluoroinject.live.pictures import LiveMap
     from napari_fluoroinject.live.session import LiveSession, SessionTold, SessionWish
     from napari_fluoroinject.settings import Settings
 
+log = logging.getLogger(__name__)
+
 _REFRESH_S = 0.25
+_KEY_EVERY_S = 0.03
 _PLAIN_EVERY_S = 5.0
 _JSON_EVERY_S = 1.0
+_KEYS = "keys: Enter = contrast starts now, r = end this run, q = end"
+MapKind = Literal["arrival", "opacity", "time_to_peak"]
 _RecordOption = Annotated[
     Path | None, typer.Option(help="Folder of the recordings (else live.record).")
 ]
@@ -91,9 +102,10 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     no_text: TextOption = False,
     hand_to: HandOption = None,
     serve: _ServeOption = None,
-    manual: Annotated[
-        bool, typer.Option("--manual", help="Maps begin with Enter, not by themselves.")
-    ] = False,
+    map_kind: Annotated[
+        MapKind, typer.Option("--map", help="Which map is made and served.")
+    ] = "arrival",
+    manual: Annotated[bool, typer.Option("--manual", help="Maps begin with Enter alone.")] = False,
     seconds: Annotated[
         float | None, typer.Option(min=0.0, help="End after so many seconds; else with Ctrl-C.")
     ] = None,
@@ -105,6 +117,8 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     config: ConfigOption = None,
 ) -> None:
     """Record a live feed, follow it with maps, and tell how it stands until Ctrl-C.
+
+    At a terminal: Enter = contrast starts now, r = end the run that goes on, q = end.
 
     Every frame is recorded as it comes. With an order of the worklist, each finished run is
     written as DICOM under its patient and handed on; without one it stays in the recording, see
@@ -126,11 +140,13 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     query, papers = query_of(wanted, settings), papers_of(wanted, settings)
     if no_record and (query is not None or research):
         raise typer.BadParameter("--no-record: a run that is not recorded cannot be written")
+    if manual and not sys.stdin.isatty():
+        raise typer.BadParameter("--manual: no terminal to press Enter at; expected one")
     wish = _wish(
         (query, papers),
         settings,
         record=None if no_record else (record or settings.live.record),
-        maps=(on or settings.defaults.on, not manual),
+        maps=(on or settings.defaults.on, not manual, map_kind),
         hand_to=hand_to or settings.live.hand_to,
         serve=_address(serve, settings),
     )
@@ -142,7 +158,7 @@ def _wish(
     settings: Settings,
     *,
     record: Path | None,
-    maps: tuple[Device, bool],
+    maps: tuple[Device, bool, LiveMap],
     hand_to: str | None,
     serve: tuple[str, int] | None,
 ) -> SessionWish:
@@ -155,6 +171,7 @@ def _wish(
             recordings=record,
             on=maps[0],
             automatic=maps[1],
+            kind=maps[2],
             rest=False,
             mm_per_px=papers[1].mm_per_px,
             longest_hold_s=own.longest_hold_s,
@@ -183,6 +200,7 @@ def _run(
     with wrong_usage(EndpointError):
         session = LiveSession(connect_feed(text, again=again, settings=settings), wish, settings)
     stop = stop_signal()
+    _end_with_the_terminal(stop)
     with session:
         session.start()
         if session.port is not None and wish.serve is not None:
@@ -195,15 +213,58 @@ def _watch(
     session: LiveSession, stop: threading.Event, *, seconds: float | None, as_json: bool
 ) -> None:
     end_s = float("inf") if seconds is None else time.monotonic() + seconds
-    with _teller(as_json=as_json) as tell:
+    with (
+        _unread(),
+        keys() as pressed,
+        _teller(as_json=as_json, keys=pressed is not None) as tell,
+    ):
+        told_s = float("-inf")
         while not session.station.receiver.told.ended and time.monotonic() < end_s:
-            tell(session.told)
-            if stop.wait(max(0.0, min(_REFRESH_S, end_s - time.monotonic()))):
+            if time.monotonic() - told_s >= _REFRESH_S:
+                told_s = time.monotonic()
+                with _unread():
+                    tell(session.told)
+            if pressed is not None and _obey(pressed(), session):
+                return
+            often_s = _REFRESH_S if pressed is None else _KEY_EVERY_S
+            if stop.wait(max(0.0, min(often_s, end_s - time.monotonic()))):
                 return
 
 
+def _end_with_the_terminal(stop: threading.Event) -> None:
+    """A terminal that is closed ends it in order, unless `nohup` said otherwise."""
+    hang_up = getattr(signal, "SIGHUP", None)
+    if hang_up is not None and signal.getsignal(hang_up) is not signal.SIG_IGN:
+        signal.signal(hang_up, lambda *_: stop.set())
+
+
 @contextmanager
-def _teller(*, as_json: bool) -> Iterator[Callable[[SessionTold], None]]:
+def _unread() -> Iterator[None]:
+    """Nobody reads the status any more, as where a pipe is closed: recording goes on."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        log.warning("the status cannot be told any more: %s", error.strerror)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def _obey(pressed: str, session: LiveSession) -> bool:
+    """Do what keys ask for; whether that is to end."""
+    for key in pressed:
+        if key in "\r\n":
+            session.station.begin()
+        elif key in "rR":
+            session.station.end_run()
+        elif key in "qQ":
+            return True
+    return False
+
+
+@contextmanager
+def _teller(*, as_json: bool, keys: bool) -> Iterator[Callable[[SessionTold], None]]:
     """How the status is shown: lines of JSON, lines that are refreshed, or now and then a line."""
     if as_json:
         yield _Paced(_JSON_EVERY_S, _print_json)
@@ -225,7 +286,7 @@ def _teller(*, as_json: bool) -> Iterator[Callable[[SessionTold], None]]:
             style = "bold red" if told.station.freshness == "live" else "reverse"
             first, *rest = map(printable, lines(told))
             text = Text(first, style=style)
-            for line in rest:
+            for line in (*rest, _KEYS) if keys else rest:
                 text.append(f"\n{line}", style="default")
             shown.update(text, refresh=True)
 
@@ -261,12 +322,13 @@ def _print_lines(told: SessionTold) -> None:
 def _end(session: LiveSession, *, as_json: bool) -> None:
     """Say how it ended, and what failed: status 1 where anything did."""
     told, folder = session.told, session.station.folder
-    if as_json:
-        _print_json(told)
-    else:
-        _print_lines(told)
-        if folder is not None:
-            typer.echo(f"recording: {printable(str(folder))}")
+    with _unread():
+        if as_json:
+            _print_json(told)
+        else:
+            _print_lines(told)
+            if folder is not None:
+                typer.echo(f"recording: {printable(str(folder))}")
     received, handed = told.station.received, told.handed
     failures = [("feed", received.error)] if received.error else []
     if received.recording_error or received.unrecorded:

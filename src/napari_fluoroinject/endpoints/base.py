@@ -147,6 +147,15 @@ class Feed(Protocol):
         ...
 
 
+def loss_told(feed: object) -> bool | None:
+    """Whether a feed's pictures were compressed with loss on their way here; None = unknown.
+
+    A feed that learns it on the way says so by an attribute `lossy`, from its first picture on.
+    """
+    told = getattr(feed, "lossy", None)
+    return told if isinstance(told, bool) else None
+
+
 class Queries(Protocol):
     """Whoever answers queries at study, series and image level."""
 

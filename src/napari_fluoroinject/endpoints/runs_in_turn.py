@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from napari_fluoroinject.dicom.read import find_loops, read_loop
-from napari_fluoroinject.endpoints.base import FeedNote, Frame
+from napari_fluoroinject.endpoints.base import FeedNote, Frame, loss_told
 from napari_fluoroinject.endpoints.replay import Replay
 from napari_fluoroinject.errors import FluoroinjectError, UnreadableObjectError
 from napari_fluoroinject.model.closing import Closing
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from napari_fluoroinject.endpoints.base import Feed
-    from napari_fluoroinject.model.cine import CineLoop
+    from napari_fluoroinject.model.cine import CineLoop, IntensityScale
 
     Item = Frame | FeedNote
 
@@ -53,7 +53,13 @@ class RunsInTurn(Closing):
     `gap`. Objects that arrive within a second of one another are looked at together, so that the
     single frames of a series are one run. A run without frame times cannot be given at its rate:
     it is left out and that is told, but for a single picture, which comes when it arrives. Values
-    are as stored.
+    are as stored; a run whose values fall as the beam rises would be read the wrong way round in
+    one feed with others, and is left out with a note.
+
+    Attributes
+    ----------
+    lossy
+        True once a run came that was compressed with loss; None before: unknown.
 
     Parameters
     ----------
@@ -82,6 +88,7 @@ class RunsInTurn(Closing):
         self._speed, self._clock = speed, clock
         self._closed = threading.Event()
         self._given: Closing | None = None
+        self.lossy: bool | None = None
         self._index = self._runs = 0
         self._began_s = clock()
         self._last_s = -1.0
@@ -131,6 +138,14 @@ class RunsInTurn(Closing):
     def _loop(self, loop: CineLoop) -> Iterator[Item]:
         count, rows, columns = loop.shape
         what = f"{count} frames of {rows} x {columns}"
+        if _falls(loop.intensity):
+            yield FeedNote(
+                event="garbage",
+                text=f"a run of {what} is stored inverted (MONOCHROME1, or an inverse scale): it "
+                "would be read the wrong way round here, and is left out; open the run itself",
+            )
+            return
+        self.lossy = True if loop.lossy else self.lossy
         if count == 1:
             yield from self._run(
                 [Frame(index=0, time_s=0.0, pixels=loop.frames.frame(0))], "one picture"
@@ -167,6 +182,7 @@ class RunsInTurn(Closing):
                     yield item
                 continue
             if begun_s is None:
+                self.lossy = True if loss_told(items) else self.lossy
                 begun_s = max(self._clock() - self._began_s, self._last_s + _LEAST_S)
                 begun_s -= item.time_s
                 yield FeedNote(event="gap", text=f"run {self._runs} begins: {what}")
@@ -187,3 +203,8 @@ class RunsInTurn(Closing):
                 text=f"pictures are {rows} x {columns} of {bits} bits from here on",
             )
         self._kind = kind
+
+
+def _falls(intensity: IntensityScale) -> bool:
+    """Whether stored values fall as the beam rises."""
+    return bool(intensity.ln_beam[-1] < intensity.ln_beam[0])

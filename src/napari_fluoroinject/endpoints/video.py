@@ -89,6 +89,15 @@ class VideoFeed(Closing):
         self._speed, self._again, self._clock = speed, again, clock
         self._closed = threading.Event()
         self._ahead: ReadingAhead[Item] | None = None
+        self._course = _Course(self.address, clock)
+
+    @property
+    def lossy(self) -> bool | None:
+        """Whether what came was compressed with loss on its way here; None = not known (yet).
+
+        Once it was, it stays so: a stream may come back in another code.
+        """
+        return self._course.lossy
 
     def check(self) -> None:
         """Open a file once, and see whether it is a video.
@@ -148,7 +157,7 @@ class VideoFeed(Closing):
         """Open, decode, and begin again as often as it takes; runs in the reader's thread."""
         from av.error import FFmpegError
 
-        course = _Course(self.address, self._clock)
+        course = self._course = _Course(self.address, self._clock)
         pause_s, told = _FIRST_PAUSE_S, ""
         while not self._closed.is_set():
             before, why = course.pictures, _ENDED
@@ -187,6 +196,7 @@ class _Course:
 
     def __init__(self, address: VideoAddress, clock: Callable[[], float]) -> None:
         self.pictures = 0
+        self.lossy: bool | None = None
         self._address, self._clock = address, clock
         self._times = RisingTimes(live=address.kind != "file")
         self._index = self._bad = 0
@@ -204,10 +214,19 @@ class _Course:
                 if closed.is_set():
                     return
                 if first:
+                    self._learn_loss(stream)
                     yield FeedNote(event="connected", text=_told(self._address, stream, frame))
                 first = False
                 yield from self._taken(frame)
             yield from self._bad_ones()
+
+    def _learn_loss(self, stream: VideoStream) -> None:
+        from napari_fluoroinject.endpoints.video_pictures import compressed_with_loss
+
+        now = compressed_with_loss(stream.codec_context)
+        if self.pictures and self.lossy is not now:
+            now = True if True in (self.lossy, now) else None
+        self.lossy = now
 
     def _decoded(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
         import av

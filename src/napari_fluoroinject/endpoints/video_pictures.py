@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from av import VideoFrame
+    from av import CodecContext, VideoFrame
 
 _LUMA_FIRST = re.compile(
     r"(yuv[aj]?4\d\dp|gray|nv(?:12|21|16|24|42|20)|p[024](?=1))(\d*)(le|be)?$"
@@ -19,6 +19,7 @@ _PACKED = {"yuyv422": 0, "yvyu422": 0, "uyvy422": 1}
 """Formats of one plane in which every second byte is luma, and the first of these."""
 _FROM_THE_TOP = ("p0", "p2", "p4")
 """Formats whose bits are at the top of 16."""
+_H264_LOSSLESS = "High 4:4:4 Predictive"
 _RED, _GREEN, _BLUE = 77, 150, 29
 """Shares of luma in 256 (ITU-R BT.601): a grey of v is v again."""
 
@@ -43,6 +44,20 @@ def grey(frame: VideoFrame) -> npt.NDArray[np.uint8] | npt.NDArray[np.uint16]:
     if found[1] in _FROM_THE_TOP:
         deep >>= np.uint16(16 - bits)
     return deep
+
+
+def compressed_with_loss(context: CodecContext) -> bool | None:
+    """Whether a video of this code has lost something; None where the code leaves that open.
+
+    H.264 is without loss only in its High 4:4:4 Predictive profile (ITU-T H.264 A.2.7), and even
+    there it need not be.
+    """
+    codec = context.codec
+    if codec.lossless != codec.lossy:
+        return bool(codec.lossy)
+    if context.name == "h264" and context.profile not in (None, _H264_LOSSLESS):
+        return True
+    return None
 
 
 def described(frame: VideoFrame) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlsplit
 
-from napari_fluoroinject.endpoints.base import Feed
+from napari_fluoroinject.endpoints.base import Feed, loss_told
 from napari_fluoroinject.endpoints.filling import FillingFolder
 from napari_fluoroinject.endpoints.received_runs import ReceivedRuns
 from napari_fluoroinject.endpoints.replay import Replay
@@ -43,8 +43,8 @@ class Connected:
 
     `kind` says what it is, free of patient data; `intensity` None = nothing is known, and then 8
     bits are taken for a display's grey levels and more for values of an unknown scale: neither is
-    quantitative. `lossy` is whether pixels were compressed with loss on their way,
-    None = unknown.
+    quantitative. `lossy` is whether pixels were compressed with loss on their way, None = unknown,
+    or the feed itself learns it (`loss`).
     """
 
     feed: Feed
@@ -52,6 +52,11 @@ class Connected:
     intensity: IntensityScale | None = None
     synthetic: bool = False
     lossy: bool | None = None
+
+    @property
+    def loss(self) -> bool | None:
+        """Whether they were, as far as that is known by now."""
+        return loss_told(self.feed) if self.lossy is None else self.lossy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

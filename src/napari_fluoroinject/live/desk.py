@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from dataclasses import dataclass, field
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.dicom.ordered import Order
@@ -18,12 +20,16 @@ from napari_fluoroinject.model.recorded import FeedGeometry, KnownLength
 from napari_fluoroinject.spool.disk import fsync, write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_fluoroinject.dicom.write import EncodedObject
     from napari_fluoroinject.live.handing import Outgoing
 
 log = logging.getLogger(__name__)
+
+ASK_EVERY_S = 20.0
+"""The worklist is not asked more often."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -106,6 +112,9 @@ class Desk(Closing):
     ----------
     papers
         What they are written with.
+    order
+        Asks the worklist for their order, which may take long and fail; it is asked again until it
+        is known, and runs wait for it. None = the papers are all there is.
     outgoing, destination
         Who hands them over, and to whom; None = they stay beside the recording.
 
@@ -113,16 +122,22 @@ class Desk(Closing):
     ----------
     written
         How many were.
-    faults
-        Why others were not.
     """
 
     def __init__(
-        self, papers: Papers, *, outgoing: Outgoing | None = None, destination: str | None = None
+        self,
+        papers: Papers,
+        *,
+        order: Callable[[], Order] | None = None,
+        outgoing: Outgoing | None = None,
+        destination: str | None = None,
     ) -> None:
         self.written = 0
-        self.faults: list[str] = []
+        self._faults: list[str] = []
         self._papers, self._outgoing, self._destination = papers, outgoing, destination
+        self._order, self._no_order = order, ""
+        self._asked_s = float("-inf")
+        self._waiting: list[tuple[Path, int]] = []
         self._row: queue.SimpleQueue[tuple[Path, int] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="fluoroinject-desk", daemon=True)
 
@@ -140,21 +155,56 @@ class Desk(Closing):
         if self._thread.is_alive():
             self._thread.join()
 
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """Why runs were not written."""
+        return (f"no run is written: {self._no_order}", *self._faults)[not self._no_order :]
+
     def _run(self) -> None:
         step_back()
-        while (asked := self._row.get()) is not None:
-            folder, number = asked
-            try:
-                encoded = write_run(folder, number, self._papers)
-                if self._outgoing is None or self._destination is None:
-                    keep_beside(folder, number, encoded)
-                else:
-                    self._outgoing.add(encoded, self._destination)
-                self.written += 1
-            except FluoroinjectError as error:
-                self.faults.append(f"run {number}: {error}")
-            except Exception as error:  # the edge of the thread: a person gets a sentence
-                log.debug("a run was not written", exc_info=error)
-                self.faults.append(
-                    f"run {number}: unexpected {type(error).__name__}; it stays in the recording"
-                )
+        ending = False
+        while not ending:
+            self._find_order()
+            self._write_waiting()
+            with suppress(queue.Empty):
+                asked = self._row.get(timeout=None if self._papers.complete else ASK_EVERY_S)
+                if asked is not None:
+                    self._waiting.append(asked)
+                ending = asked is None
+        self._find_order()
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
+        while self._papers.complete and self._waiting:
+            self._write(*self._waiting.pop(0))
+
+    def _find_order(self) -> None:
+        """Ask for the order where it is not known, and was not asked for just now."""
+        now_s = time.monotonic()
+        if self._order is None or self._papers.complete or now_s - self._asked_s < ASK_EVERY_S:
+            return
+        try:
+            self._papers = replace(self._papers, order=self._order())
+            self._no_order = ""
+        except FluoroinjectError as error:
+            self._no_order = str(error)
+        except Exception as error:  # the edge of the thread: a person gets a sentence
+            log.debug("the worklist could not be asked", exc_info=error)
+            self._no_order = f"unexpected {type(error).__name__}; please report it with this line"
+        self._asked_s = time.monotonic()
+
+    def _write(self, folder: Path, number: int) -> None:
+        try:
+            encoded = write_run(folder, number, self._papers)
+            if self._outgoing is None or self._destination is None:
+                keep_beside(folder, number, encoded)
+            else:
+                self._outgoing.add(encoded, self._destination)
+            self.written += 1
+        except FluoroinjectError as error:
+            self._faults.append(f"run {number}: {error}")
+        except Exception as error:  # the edge of the thread: a person gets a sentence
+            log.debug("a run was not written", exc_info=error)
+            self._faults.append(
+                f"run {number}: unexpected {type(error).__name__}; it stays in the recording"
+            )

@@ -153,7 +153,7 @@ def _cut(
         left_out=loop.shape[0] - len(kept),
         cut=_said(area, (rows, columns)),
         burned_in=filing.burned_in and head.source != _TEXTLESS,
-        lossy=head.lossy,
+        lossy=_loss({one.head.lossy for one in segments}),
         side=filing.side,
         synthetic=head.synthetic,
     )
@@ -177,6 +177,13 @@ def _began(
     told = bool(np.isfinite(sent))
     seconds = float(sent) if told else float(wall_ns) * 1e-9
     return datetime.fromtimestamp(seconds, UTC).astimezone(), "sender" if told else "receiver"
+
+
+def _loss(told: set[bool | None]) -> bool | None:
+    """Of all segments of a run: what one of them lost, the run has lost."""
+    if True in told:
+        return True
+    return False if told == {False} else None
 
 
 def _said(area: PictureArea | None, whole: tuple[int, int]) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -41,12 +43,18 @@ class ServedMaps(Closing):
     ----------
     kind
         `none` hides the map; which one is served is chosen there.
+    recording
+        Whether every frame is recorded there; False before that is known.
+    folder
+        Of that recording, where it lies on this machine and can be read; else None.
     """
 
     def __init__(self, host: str, port: int) -> None:
         from napari_fluoroinject.endpoints.igtl import IgtlFeed
 
         self.kind: LiveMap = "arrival"
+        self.recording = False
+        self.folder: Path | None = None
         self._feed = IgtlFeed(host, port, device=MAP, said=self._hear)
         self._told, self._missed = MapsTold(state="waiting for the served maps"), 0
         self._legend: dict[str, Any] | None = None
@@ -153,10 +161,17 @@ class ServedMaps(Closing):
             remarks=tuple(map(str, status["said"])),
         )
         self._missed = int(status["missed"])
+        self.recording = bool(status.get("recording")) and not status["recording_error"]
+        self.folder = _readable(status.get("folder"))
         if legend != self._legend:
             self._legend = legend
             self._combine()
         self._recognised.set()
+
+
+def _readable(folder: object) -> Path | None:
+    path = Path(folder) if isinstance(folder, str) else None
+    return path if path is not None and os.access(path, os.R_OK | os.X_OK) else None
 
 
 def served_maps(

@@ -8,6 +8,7 @@ import threading
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from napari_fluoroinject.endpoints.allow import is_loopback
 from napari_fluoroinject.endpoints.igtl_server import IgtlServer
 from napari_fluoroinject.model.closing import Closing
 
@@ -48,6 +49,7 @@ class Serving(Closing):
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self._server = IgtlServer(host, port, expose=True)
+        self._at_home = is_loopback(host)
         self.port = self._server.port
         self._station: Station | None = None
         self._shown: MapPicture | None = None
@@ -89,12 +91,15 @@ class Serving(Closing):
                 self._server.put(MAP, picture.levels)
             changed, self._shown = picture is not self._shown, picture
             if changed or told % _STATUS_EVERY == 0:
-                self._server.say(STATUS, json.dumps(status(station)))
+                self._server.say(STATUS, json.dumps(status(station, at_home=self._at_home)))
             told += 1
 
 
-def status(station: Station) -> dict[str, Any]:
-    """What viewers are told of a station: JSON values, free of patient data; None = unknown."""
+def status(station: Station, *, at_home: bool = False) -> dict[str, Any]:
+    """What viewers are told of a station: JSON values, free of patient data; None = unknown.
+
+    `at_home` = they run on this machine, and may know where the recording lies.
+    """
     told, picture = station.told, station.maps.picture
     received, maps = told.received, told.maps
     return {
@@ -103,6 +108,8 @@ def status(station: Station) -> dict[str, Any]:
         "frames": received.frames,
         "recorded": received.recorded,
         "unrecorded": received.unrecorded,
+        "recording": station.folder is not None,
+        "folder": str(station.folder.absolute()) if at_home and station.folder else None,
         "recording_error": received.recording_error,
         "run_going": told.running,
         "runs_ended": told.runs,

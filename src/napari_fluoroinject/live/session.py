@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
-from napari_fluoroinject.errors import FluoroinjectError
 from napari_fluoroinject.live.desk import Desk, Papers
 from napari_fluoroinject.live.handing import Handed, Outgoing
 from napari_fluoroinject.live.ordering import OrderQuery, find_order
@@ -151,14 +151,15 @@ class LiveSession(Closing):
         recordings, papers = wish.station.recordings, wish.papers
         if recordings is not None and wish.hand_to is not None:
             self._outgoing = Outgoing(recordings / OUTGOING, settings)
-        if wish.order is not None:
-            try:
-                papers = replace(papers, order=find_order(wish.order, settings))
-            except FluoroinjectError as error:
-                self._faults.append(f"no run is written: {error}")
-        if papers.complete:
+        query = wish.order
+        if papers.complete or query is not None:
             self._desk = stack.enter_context(
-                Desk(papers, outgoing=self._outgoing, destination=wish.hand_to)
+                Desk(
+                    papers,
+                    order=None if query is None else partial(find_order, query, settings),
+                    outgoing=self._outgoing,
+                    destination=wish.hand_to,
+                )
             )
 
     def _put(self, number: int) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from napari_fluoroinject.compute.backend import Wish
 from napari_fluoroinject.errors import StorageError
+from napari_fluoroinject.live.pictures import LiveMap
 from napari_fluoroinject.live.receiver import Freshness, Received, Receiver
 from napari_fluoroinject.live.running import MapsTold, RunningMaps
 from napari_fluoroinject.live.runs import LONGEST_HOLD_S, RunKeeper, Turn
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.live_run import RunStatus
     from napari_fluoroinject.endpoints.base import FeedNote
     from napari_fluoroinject.live.connect import Connected
-    from napari_fluoroinject.live.pictures import LiveMap, MapPicture
+    from napari_fluoroinject.live.pictures import MapPicture
     from napari_fluoroinject.live.receiver import Takes
     from napari_fluoroinject.live.slot import Shot
     from napari_fluoroinject.recording.remarks import Said
@@ -98,6 +99,8 @@ class StationSettings:
         Where the maps are made.
     automatic
         Whether the begin of contrast is found; else it is told by `begin`.
+    kind
+        Which map is made at first.
     rest
         Whether the maps rest after each frame, so that half a core is left to a screen.
     mm_per_px
@@ -111,6 +114,7 @@ class StationSettings:
     recordings: Path | None = None
     on: Wish = "auto"
     automatic: bool = True
+    kind: LiveMap = "arrival"
     rest: bool = True
     mm_per_px: float | None = None
     longest_hold_s: float = LONGEST_HOLD_S
@@ -201,6 +205,7 @@ class Station(Closing):
             mm_per_px=settings.mm_per_px,
             heard=mapped,
         )
+        self.maps.kind = settings.kind
         self._watching = Watching(connected.intensity, self._hear)
         self.receiver = Receiver(
             connected.feed,
@@ -283,7 +288,7 @@ class Station(Closing):
                 intensity=connected.intensity,
                 source=connected.kind,
                 synthetic=connected.synthetic,
-                lossy=connected.lossy,
+                lossy=lambda: connected.loss,
                 reserve_bytes=self._settings.reserve_bytes,
             )
             self._log = RemarkLog(folder)

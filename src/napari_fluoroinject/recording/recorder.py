@@ -67,7 +67,8 @@ class Recorder(Closing):
     synthetic
         Whether the pictures are made up.
     lossy
-        Whether pixels were compressed with loss on their way; None = unknown.
+        Tells whether pixels were compressed with loss on their way, None = unknown; asked at each
+        frame, and another answer begins a new segment.
     reserve_bytes
         So much is left free on the disk.
     wall_ns
@@ -86,7 +87,7 @@ class Recorder(Closing):
         intensity: IntensityScale | None = None,
         source: str = "feed",
         synthetic: bool = False,
-        lossy: bool | None = None,
+        lossy: Callable[[], bool | None] = lambda: None,
         reserve_bytes: int = RESERVE_BYTES,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -96,7 +97,7 @@ class Recorder(Closing):
         self._lossy = lossy
         self._reserve_bytes, self._wall_ns = reserve_bytes, wall_ns
         self._file: IO[bytes] | None = None
-        self._kind: tuple[tuple[int, ...], str] | None = None
+        self._kind: tuple[tuple[int, ...], str, bool | None] | None = None
         self._whole_bytes = self._unlooked_bytes = self._segments = 0
         self._lock, self._closed = threading.Lock(), threading.Event()
         try:
@@ -131,12 +132,12 @@ class Recorder(Closing):
                 f"a frame of shape {pixels.shape} and type {pixels.dtype}; expected two "
                 f"dimensions and one of {', '.join(STORED_TYPES)}"
             )
-        kind = (pixels.shape, pixels.dtype.name)
+        kind = (pixels.shape, pixels.dtype.name, self._lossy())
         little = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<"))
         try:
             self._require_room(little.nbytes)
             if self._file is None or kind != self._kind:
-                self._begin(pixels)
+                self._begin(pixels, kind)
             head = frame_head(
                 little,
                 index=index,
@@ -156,9 +157,11 @@ class Recorder(Closing):
         self._syncing.join()
         self._end()
 
-    def _begin(self, pixels: npt.NDArray[Any]) -> None:
+    def _begin(
+        self, pixels: npt.NDArray[Any], kind: tuple[tuple[int, ...], str, bool | None]
+    ) -> None:
         self._end()
-        dtype = pixels.dtype.name
+        _, dtype, lossy = kind
         head = SegmentHead(
             shape=(pixels.shape[0], pixels.shape[1]),
             dtype=dtype,
@@ -166,12 +169,12 @@ class Recorder(Closing):
             source=self._source,
             synthetic=self._synthetic,
             wall_ns=self._wall_ns(),
-            lossy=self._lossy,
+            lossy=lossy,
         )
         path = self.folder / f"{self._segments:04d}{SUFFIX}"
         file = open(path, "xb", buffering=0, opener=_owned)  # noqa: SIM115 - Path.open takes no opener; the recorder closes it
         with self._lock:
-            self._file, self._kind = file, (pixels.shape, dtype)
+            self._file, self._kind = file, kind
         self._segments += 1
         self._whole_bytes = 0
         self._write(encode_head(head))
@@ -194,8 +197,12 @@ class Recorder(Closing):
         return 0 if self._file is None else self._file.tell()
 
     def _require_room(self, more_bytes: int) -> None:
+        if self._file is not None and not os.fstat(self._file.fileno()).st_nlink:
+            raise OSError(None, "its file was taken away, with all that was in it")
         if self._unlooked_bytes and self._unlooked_bytes < _LOOK_EVERY_BYTES:
             return
+        if not self.folder.exists() and self.folder.parent.exists():
+            make_private(self.folder)  # somebody took it away
         free = shutil.disk_usage(self.folder).free
         if free - more_bytes < self._reserve_bytes:
             raise OSError(

@@ -67,12 +67,10 @@ class RemarkLog(Closing):
 
     def __init__(self, folder: Path, *, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self._wall_ns, self._lock = wall_ns, threading.Lock()
-        self._torn = False
+        self._torn, self._path = False, folder / FILE_NAME
         try:
             make_private(folder)
-            self._file: IO[bytes] | None = open(  # noqa: SIM115 - the log closes it
-                folder / FILE_NAME, "ab", buffering=0, opener=_owned
-            )
+            self._file: IO[bytes] | None = _opened(self._path)
             self._torn = not _ends_whole(folder / FILE_NAME)
         except OSError as error:
             raise StorageError(
@@ -90,9 +88,11 @@ class RemarkLog(Closing):
             if self._file is None:
                 return False
             try:
+                self._had_again(self._file)
                 begin = b"\n" if self._torn else b""
                 self._torn = True
-                self._torn = self._file.write(begin + content) != len(begin + content)
+                written = self._file.write(begin + content)
+                self._torn = written != len(begin + content)
             except OSError:
                 return False
         return not self._torn
@@ -104,6 +104,12 @@ class RemarkLog(Closing):
         if file is not None:
             with suppress(OSError):
                 os.fsync(file.fileno())
+            file.close()
+
+    def _had_again(self, file: IO[bytes]) -> None:
+        """Begin another file where somebody took this one away."""
+        if not os.fstat(file.fileno()).st_nlink and self._path.parent.exists():
+            self._file, self._torn = _opened(self._path), False
             file.close()
 
 
@@ -139,6 +145,10 @@ def _ends_whole(path: Path) -> bool:
             return True
         file.seek(-1, os.SEEK_END)
         return file.read(1) == b"\n"
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return open(path, "ab", buffering=0, opener=_owned)
 
 
 def _owned(path: str, flags: int) -> int:

@@ -140,7 +140,7 @@ class LivePanel(Page):
         station, worklist = self._station, self._worklist
         accession = self.controls.accession.text().strip()
         if station is None or station.folder is None or worklist is None:
-            self.controls.say("Nothing is recorded that could be saved.")
+            self.controls.say("Nothing is recorded here that could be saved.")
             return
         query = OrderQuery(worklist=worklist, accession=accession)
         settings = self.bench.settings
@@ -158,9 +158,10 @@ class LivePanel(Page):
         station = self._station
         received = Received() if station is None else station.receiver.told
         controls, running = self.controls, self.running
-        controls.follow(running=running, recorded=bool(received.recorded))
+        controls.follow(running=running, recorded=self._kept(received))
         if station is not None:
-            controls.received.setText(received_words(received))
+            words = received_words(received, recording=station.folder is not None)
+            controls.received.setText(words)
             controls.received.show()
             controls.maps.show()
             told, kind = station.maps.told, controls.kind
@@ -212,28 +213,31 @@ class LivePanel(Page):
     def _watch(self, met: tuple[Connected, ServedMaps | None]) -> None:
         self.stop()
         connected, served = met
+        elsewhere = served is not None and served.recording
         station = Station(
             connected,
             StationSettings(
-                recordings=self._root,
+                recordings=None if elsewhere else self._root,
                 on=self.bench.settings.defaults.on,
                 automatic=self.controls.automatic.isChecked(),
             ),
             maps=served,
         )
-        self._folder = station.folder
+        self._folder = served.folder if served is not None and elsewhere else station.folder
         self._station = station
-        self.controls.say(
-            f"NOT RECORDING: {station.refused}"
-            if station.folder is None
-            else f"Every frame is recorded: {station.folder.name}"
-        )
+        self.controls.say(_recorded_words(station, elsewhere=elsewhere))
         self.controls.freeze.setChecked(False)
         self.picture.set_synthetic(connected.synthetic)
         self.picture.view.watch(station.receiver, station.maps)
         self.show_picture()
         station.start()
         self.tell()
+
+    def _kept(self, received: Received) -> bool:
+        """Whether there is something to go back to, recorded here or where it is served."""
+        station = self._station
+        elsewhere = station is not None and station.folder is None and self._folder is not None
+        return bool(received.frames if elsewhere else received.recorded)
 
     def _refused(self, message: str) -> None:
         self.controls.say(message)
@@ -256,6 +260,14 @@ class LivePanel(Page):
         except FluoroinjectError as error:
             self.controls.say(str(error))
             return None
+
+
+def _recorded_words(station: Station, *, elsewhere: bool) -> str:
+    if elsewhere:
+        return "Recorded by the process that serves it, and not again here: runs are saved there."
+    if station.folder is None:
+        return f"NOT RECORDING: {station.refused}"
+    return f"Every frame is recorded: {station.folder.name}"
 
 
 def _existing(folder: Path) -> Path:

@@ -33,10 +33,12 @@ _OPACITY_UNIT = "natural-log units of the picture, not corrected for scatter"
 _SECONDS_UNIT = "s after the mask"
 
 
-def received_words(received: Received) -> str:
-    """Say what came, and what of it is on disk."""
+def received_words(received: Received, *, recording: bool = True) -> str:
+    """Say what came, and what of it is on disk; not `recording` = none of it is written here."""
     if not received.frames:
         return "No frame yet."
+    if not recording:
+        return f"{received.frames} frames came; they are not recorded here."
     lost = received.unrecorded + received.refused
     kept = f"{received.recorded} frames recorded"
     waiting = received.frames - received.recorded - received.unrecorded
