@@ -36,7 +36,7 @@ STRIDE_S = 0.13
 """From one look to the next."""
 KEPT_FRAMES = 48
 """What a path did is asked over so many last frames."""
-LEAST_MEAN = 2.3
+LEAST_MEAN = 1.9
 """Paths of a lower mean response are noise, and are not judged."""
 PER_LOOK = 2
 FIRST_FRAMES = 16
