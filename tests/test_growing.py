@@ -15,6 +15,7 @@ from napari_fluoroinject.benchmark.growing import (
     grow,
     highest,
 )
+from napari_fluoroinject.benchmark.live_growing import live_examples_of
 from napari_fluoroinject.errors import FluoroinjectError
 
 PATHS = 8
@@ -76,6 +77,18 @@ def test_too_few_loops_are_refused() -> None:
 def test_a_synthetic_loop_gives_examples_of_what_is_in_it(twin: str, vascular: bool) -> None:
     case = Case(key="mbb_lumbar", seed=5601, twin=twin, needle=True, size=256, frames=40)
     (examples,) = examples_of(case, (40.0,))
+    assert examples.vascular is vascular
+    assert examples.vectors.shape == (len(examples.run_off), len(TRAITS))
+    assert np.isfinite(examples.vectors).all()
+    assert (examples.run_off == 1).any() == vascular
+
+
+@pytest.mark.parametrize(("twin", "vascular"), [("vascular_persistent", True), ("none", False)])
+def test_a_loop_that_is_followed_gives_examples_of_what_was_seen_meanwhile(
+    twin: str, vascular: bool
+) -> None:
+    case = Case(key="mbb_lumbar", seed=5601, twin=twin, needle=True, size=192, frames=60)
+    (examples,) = live_examples_of(case, (60.0,))
     assert examples.vascular is vascular
     assert examples.vectors.shape == (len(examples.run_off), len(TRAITS))
     assert np.isfinite(examples.vectors).all()

@@ -1,9 +1,10 @@
 """Live against batch on synthetic loops: begin of contrast, vascular warning, and maps.
 
 Run as `python -m tests.proofs.live_accuracy` from the root of the repository. Every loop is
-analysed as a whole and followed frame by frame, without a pause before contrast but what the loop
-has. Frames are counted in exposures. Maps are compared where both see contrast; no figure here
-says anything about patients.
+analysed as a whole and followed frame by frame, twice: with all that it has before contrast (2 to
+3 s), and with one second of it. Warnings are held against where the run-off is and when. Frames
+are counted in exposures. Maps are compared where both see contrast; no figure here says anything
+about patients.
 """
 
 from __future__ import annotations
@@ -11,26 +12,32 @@ from __future__ import annotations
 import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import numpy as np
 
 from napari_fluoroinject.analysis.live_run import LiveRun
+from napari_fluoroinject.analysis.live_uptake import Uptake, UptakeWatch
+from napari_fluoroinject.analysis.placing import Lens
+from napari_fluoroinject.benchmark.growing import VASCULAR, label
 from napari_fluoroinject.benchmark.run import exposed
 from napari_fluoroinject.benchmark.vascular import vascular_cases
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.model.annotation import Annotation
+from napari_fluoroinject.model.arrays import BoolArray
+from napari_fluoroinject.model.cine import ArrayFrames, CineLoop
 from napari_fluoroinject.phantom import PhantomSettings
 from napari_fluoroinject.workflow import analyze
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from napari_fluoroinject.benchmark.cases import Case
     from napari_fluoroinject.model.report import Report
-    from napari_fluoroinject.phantom import Phantom
+    from napari_fluoroinject.phantom import Truth
 
 SCENES = (
     "esi_tf_lumbar_subpedicular",
@@ -45,19 +52,42 @@ FEWEST_PX = 200
 """Maps are compared where both see contrast in so many pixels."""
 
 
+SHORT_FRAMES, AFTER_FRAMES, NO_ONSET = 15, 45, 32
+"""Frames before contrast in the shorter loop, after its begin in both; where it is cut without."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """One loop: numbers of frames, None = not seen; differences of maps are live minus batch."""
+class Made:
+    """One loop, and what is known: frames count from its first, `vessels` (rows, columns)."""
 
     case: str
-    runs_off: bool
+    lead_in: str
+    loop: CineLoop
+    true_onset: int | None
+    run_off: tuple[int, int] | None
+    vessels: BoolArray
+    procedure: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """One loop: numbers of frames, None = not seen; differences of maps are live minus batch.
+
+    Places are of the first warning: 1 = on the run-off while it shows, 0 = elsewhere or at
+    another time, -1 = partly.
+    """
+
+    case: str
+    lead_in: str
+    run_off: tuple[int, int] | None
     true_onset: int | None
     batch_onset: int | None
     found_at: int | None
     live_onset: int | None
     batch_warning: int | None
+    batch_place: int | None
     live_warning: int | None
-    live_first: int | None
+    live_place: int | None
     batch_px: int = 0
     live_px: int = 0
     both_px: int = 0
@@ -66,35 +96,91 @@ class Outcome:
     peak_ratio: tuple[float, float] | None = None
 
 
-def outcome(case: Case) -> Outcome:
-    """Build one scene, analyse it whole and follow it."""
+def made(case: Case) -> Iterator[Made]:
+    """Build one scene; give its loop with all its frames before contrast, and with a second."""
     settings = PhantomSettings(
         seed=case.seed, twin=case.twin, view=case.view, size=case.size, frames=case.frames
     )
     phantom = next(iter(exposed(case, settings, (20.0,))))
-    report = analyze(phantom.loop, phantom.truth.procedure, Annotation())
-    return _followed(case, phantom, report)
+    truth, stored = phantom.truth, phantom.loop.frames.every()
+    onset = NO_ONSET if truth.onset_frame is None else truth.onset_frame
+    for lead_in, first in (("all", 0), ("1 s", max(onset - SHORT_FRAMES, 0))):
+        cut = slice(first, onset + AFTER_FRAMES)
+        times_s = truth.times_s[cut]
+        yield Made(
+            case=f"{case.key} {case.twin} {case.seed}",
+            lead_in=lead_in,
+            loop=replace(
+                phantom.loop, frames=ArrayFrames(stored[cut]), times_s=times_s - times_s[0]
+            ),
+            true_onset=None if truth.onset_frame is None else onset - first,
+            run_off=_run_off(truth, first),
+            vessels=truth.labels == VASCULAR,
+            procedure=truth.procedure,
+        )
 
 
-def _followed(case: Case, phantom: Phantom, report: Report) -> Outcome:
-    loop = phantom.loop
+def outcomes_of(case: Case) -> list[Outcome]:
+    """Build one scene, analyse its loops whole and follow them."""
+    return [outcome(one, analyze(one.loop, one.procedure, Annotation())) for one in made(case)]
+
+
+def outcome(one: Made, report: Report) -> Outcome:
+    """Follow a loop and hold it against the analysis of the whole and the truth."""
+    loop, judged = one.loop, list[Uptake]()
+    assert loop.times_s is not None
     run = LiveRun(loop.intensity, loop.shape[1:], on=choose("cpu"), mm_per_px=loop.mm_per_px)
-    told = [run.add(loop.frames.frame(k), float(t)) for k, t in enumerate(loop.times_s)]
-    warned = [one.frames[0] for one in report.findings if one.id == WARNING and one.frames]
+    with patch.object(UptakeWatch, "add", _noting(judged)):
+        told = [run.add(loop.frames.frame(k), float(t)) for k, t in enumerate(loop.times_s)]
+    warned = [found.frames for found in report.findings if found.id == WARNING and found.frames]
     live = told[-1].warnings
-    found = [k for k, one in enumerate(told) if one.onset_frame is not None]
+    found = [k for k, status in enumerate(told) if status.onset_frame is not None]
     return Outcome(
-        case=f"{case.key} {case.twin} {case.seed}",
-        runs_off=phantom.truth.run_off_frames is not None,
-        true_onset=phantom.truth.onset_frame,
+        case=one.case,
+        lead_in=one.lead_in,
+        run_off=one.run_off,
+        true_onset=one.true_onset,
         batch_onset=report.injection.onset_frame,
         found_at=found[0] if found else None,
         live_onset=told[-1].onset_frame,
-        batch_warning=int(warned[0]) if warned else None,
+        batch_warning=int(warned[0][0]) if warned else None,
+        batch_place=_place(one, report.run_off.path_px, warned[0]) if warned else None,
         live_warning=live[0].raised_frame if live else None,
-        live_first=live[0].first_frame if live else None,
+        live_place=_live_place(one, run, live[0].score, judged) if live else None,
         **_maps(run, report),
     )
+
+
+def _noting(judged: list[Uptake]) -> Any:
+    add = UptakeWatch.add
+
+    def noted(watch: UptakeWatch, *told: Any) -> tuple[Uptake, ...]:
+        seen = add(watch, *told)
+        judged.extend(seen)
+        return seen
+
+    return noted
+
+
+def _live_place(one: Made, run: LiveRun, score: float, judged: Sequence[Uptake]) -> int | None:
+    path = next((each for each in judged if each.score == score), None)
+    if path is None or run.area is None:
+        return None
+    factor = Lens.of(one.loop.intensity, run.area.shape_px).factor
+    path_px = path.path_px * factor + (factor - 1) / 2 + np.array(run.area.first_px)
+    return _place(one, path_px, (path.first_frame, path.last_frame))
+
+
+def _place(one: Made, path_px: Any, frames: Sequence[int]) -> int:
+    shown = one.run_off
+    if shown is None or len(path_px) < 2 or frames[0] > shown[1] or frames[1] < shown[0]:
+        return 0
+    return label(np.asarray(path_px, np.float64), one.vessels)
+
+
+def _run_off(truth: Truth, first: int) -> tuple[int, int] | None:
+    shown = truth.run_off_frames
+    return None if shown is None else (shown[0] - first, shown[1] - first)
 
 
 def _maps(run: LiveRun, report: Report) -> dict[str, Any]:
@@ -134,47 +220,62 @@ def _middle_and_most(values: Any) -> tuple[float, float]:
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    """The figures over all loops."""
-    injected = [one for one in outcomes if one.true_onset is not None]
-    none = [one for one in outcomes if one.true_onset is None]
-    delays = [
-        one.found_at - one.true_onset
-        for one in injected
-        if one.found_at is not None and one.true_onset is not None
-    ]
+    """The figures over loops of one lead-in."""
+    with_run_off = [one for one in outcomes if one.run_off is not None]
     compared = [one for one in outcomes if one.arrival_s is not None]
     return {
         "loops": len(outcomes),
         "onset": {
-            "with_contrast": len(injected),
-            "delay_frames": sorted(delay for delay in delays if delay >= 0),
-            "early_frames": sorted(delay for delay in delays if delay < 0),
-            "missed": len(injected) - len(delays),
-            "without_contrast": len(none),
-            "false_begins": sum(one.found_at is not None for one in none),
-            "batch_missed": sum(one.batch_onset is None for one in injected),
-            "batch_false": sum(one.batch_onset is not None for one in none),
+            "live": _onsets([(one.true_onset, one.found_at) for one in outcomes]),
+            "batch": _onsets([(one.true_onset, one.batch_onset) for one in outcomes]),
         },
-        "uptake_with_run_off": _agreement([one for one in outcomes if one.runs_off]),
-        "uptake_without": _agreement([one for one in outcomes if not one.runs_off]),
+        "run_off": {
+            "live": _warned([(one.run_off, one.live_warning, one.live_place) for one in outcomes]),
+            "batch": _warned(
+                [(one.run_off, one.batch_warning, one.batch_place) for one in outcomes]
+            ),
+            "live_after_first_frame_of_batch": sorted(
+                one.live_warning - one.batch_warning
+                for one in with_run_off
+                if one.live_place == one.batch_place == 1
+                and one.live_warning is not None
+                and one.batch_warning is not None
+            ),
+        },
         "maps": {"loops": len(compared), **_spread(compared)},
     }
 
 
-def _agreement(outcomes: Sequence[Outcome]) -> dict[str, Any]:
-    batch = [one.batch_warning is not None for one in outcomes]
-    live = [one.live_warning is not None for one in outcomes]
-    pairs = list(zip(batch, live, strict=True))
+def _onsets(pairs: Sequence[tuple[int | None, int | None]]) -> dict[str, Any]:
+    """Of (true, found): found when, early (contrast is not there yet), missed, and false."""
+    none = [found for true, found in pairs if true is None]
+    after = [found - true for true, found in pairs if true is not None and found is not None]
     return {
-        "loops": len(outcomes),
-        "both": pairs.count((True, True)),
-        "only_batch": pairs.count((True, False)),
-        "only_live": pairs.count((False, True)),
-        "raised_after_first_frame_of_batch": sorted(
-            one.live_warning - one.batch_warning
-            for one in outcomes
-            if one.live_warning is not None and one.batch_warning is not None
+        "with_contrast": len(pairs) - len(none),
+        "frames_after": sorted(frames for frames in after if frames >= 0),
+        "frames_early": sorted(frames for frames in after if frames < 0),
+        "missed": len(pairs) - len(none) - len(after),
+        "without_contrast": len(none),
+        "false": sum(found is not None for found in none),
+    }
+
+
+def _warned(
+    told: Sequence[tuple[tuple[int, int] | None, int | None, int | None]],
+) -> dict[str, Any]:
+    """Of (run-off, warned, place): how many warn, how many of the run-off, and how long after."""
+    running = [(shown, warned, place) for shown, warned, place in told if shown is not None]
+    quiet = [warned for shown, warned, _ in told if shown is None]
+    return {
+        "run_offs": len(running),
+        "warned_on_it": sum(place == 1 for _, _, place in running),
+        "warned_partly_on_it": sum(place == -1 for _, _, place in running),
+        "warned_elsewhere": sum(place == 0 for _, _, place in running),
+        "frames_after_its_first": sorted(
+            warned - shown[0] for shown, warned, place in running if place == 1 and warned
         ),
+        "without": len(quiet),
+        "false": sum(warned is not None for warned in quiet),
     }
 
 
@@ -200,17 +301,27 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=8, help="loops per scene")
     parser.add_argument("--first-seed", type=int, default=9000)
     parser.add_argument("--scenes", nargs="+", default=SCENES)
+    parser.add_argument("--size", type=int, default=320, help="rows and columns")
+    parser.add_argument("--frames", type=int, default=120, help="more = longer before contrast")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--each", action="store_true")
     asked = parser.parse_args()
-    cases = list(vascular_cases(asked.scenes, seeds=asked.seeds, first_seed=asked.first_seed))
-    outcomes = []
+    cases = vascular_cases(
+        asked.scenes,
+        seeds=asked.seeds,
+        first_seed=asked.first_seed,
+        size=asked.size,
+        frames=asked.frames,
+    )
+    outcomes: list[Outcome] = []
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
-        for one in pool.map(outcome, cases):
-            outcomes.append(one)
+        for both in pool.map(outcomes_of, list(cases)):
+            outcomes.extend(both)
             if asked.each:
-                print(json.dumps(asdict(one)), flush=True)
-    print(json.dumps(summary(outcomes), indent=1))
+                print(*(json.dumps(asdict(one)) for one in both), sep="\n", flush=True)
+    for lead_in in ("all", "1 s"):
+        loops = [one for one in outcomes if one.lead_in == lead_in]
+        print(json.dumps({"before_contrast": lead_in, **summary(loops)}, indent=1))
 
 
 if __name__ == "__main__":

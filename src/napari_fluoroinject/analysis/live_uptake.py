@@ -36,8 +36,9 @@ STRIDE_S = 0.13
 """From one look to the next."""
 KEPT_FRAMES = 48
 """What a path did is asked over so many last frames."""
-LEAST_MEAN = 2.3
-"""Paths of a lower mean response are noise, and are not judged."""
+LEAST_MEAN = 1.9
+"""Paths of a lower mean response are noise, and are not judged. Within 22 frames, 25 of 44
+run-offs of synthetic loops had a path on them that reached it, 20 one that reached 2.3."""
 PER_LOOK = 2
 FIRST_FRAMES = 16
 """Frames before the first look: noise, and what moves by itself, must be known."""

@@ -37,7 +37,8 @@ ON_VESSEL_PX = 5.0
 """A place of a path is on a run-off within so many pixels of it: a vessel and an error of 1 mm."""
 MOST_ON, SOME_ON = 0.6, 0.25
 """A path is a run-off if this share of it is on one; one between the two is no example at all."""
-_VASCULAR = 2
+VASCULAR = 2
+"""The label of run-offs in `Truth.labels`."""
 _BETWEEN = 8
 """Places between two nodes that are looked at."""
 
@@ -78,13 +79,14 @@ def gather_examples(
     todo: Sequence[Case],
     *,
     doses_ngy: Sequence[float],
+    look: Callable[[Case, Sequence[float]], tuple[Examples, ...]] = examples_of,
     jobs: int = 2,
     progress: Callable[[str, float], None] = lambda _step, _fraction: None,
 ) -> list[Examples]:
-    """Examples of every case at every dose, `jobs` at a time."""
+    """Examples, by `look`, of every case at every dose, `jobs` at a time."""
     gathered: list[Examples] = []
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(examples_of, case, tuple(doses_ngy)) for case in todo]
+        futures = [pool.submit(look, case, tuple(doses_ngy)) for case in todo]
         for done, (case, future) in enumerate(zip(todo, futures, strict=True)):
             progress(f"{case.key} {case.twin} seed {case.seed}", done / len(todo))
             gathered.extend(future.result())
@@ -135,6 +137,17 @@ def highest(forest: Forest, loop: Examples) -> float:
     return max((judge(forest, vector) for vector in loop.vectors), default=0.0)
 
 
+def label(path: DoubleArray | FloatArray, vessels: BoolArray) -> int:
+    """1 = a path (nodes, 2) in pixels lies on vessels, 0 = it does not, -1 = neither."""
+    away = distance_transform_edt(~vessels) if vessels.any() else np.full(vessels.shape, np.inf)
+    steps = np.linspace(path[:-1], path[1:], _BETWEEN, endpoint=False).reshape(-1, 2)
+    row, column = np.clip(np.rint(steps).astype(int), 0, np.array(vessels.shape) - 1).T
+    on = float((away[row, column] <= ON_VESSEL_PX).mean())
+    if on >= MOST_ON:
+        return 1
+    return -1 if on > SOME_ON else 0
+
+
 def _paths(phantom: Phantom) -> Paths | None:
     from napari_fluoroinject.analysis.needle import find_needle
     from napari_fluoroinject.analysis.opacity import measure_opacity
@@ -157,10 +170,10 @@ def _paths(phantom: Phantom) -> Paths | None:
 
 
 def _labelled(found: Paths, truth: Truth) -> Examples:
-    vessels = truth.labels == _VASCULAR
+    vessels = truth.labels == VASCULAR
     shown = truth.run_off_frames
     labels = [
-        _label(found.in_loop(one.path), vessels)
+        label(found.in_loop(one.path), vessels)
         if shown is not None and one.window[0] <= shown[1] and one.window[1] >= shown[0]
         else 0
         for one in found.candidates
@@ -170,16 +183,6 @@ def _labelled(found: Paths, truth: Truth) -> Examples:
         run_off=np.array(labels, np.int8),
         vascular=shown is not None,
     )
-
-
-def _label(path: DoubleArray, vessels: BoolArray) -> int:
-    away = distance_transform_edt(~vessels) if vessels.any() else np.full(vessels.shape, np.inf)
-    steps = np.linspace(path[:-1], path[1:], _BETWEEN, endpoint=False).reshape(-1, 2)
-    row, column = np.clip(np.rint(steps).astype(int), 0, np.array(vessels.shape) - 1).T
-    on = float((away[row, column] <= ON_VESSEL_PX).mean())
-    if on >= MOST_ON:
-        return 1
-    return -1 if on > SOME_ON else 0
 
 
 def _grown(loops: Sequence[Examples], *, alarm: float, grown_on: str) -> Forest:

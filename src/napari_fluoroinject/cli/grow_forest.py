@@ -23,16 +23,21 @@ def grow_forest(  # noqa: PLR0913 - one parameter per option of the command
     size: Annotated[int, typer.Option(help="Rows and columns.")] = 384,
     frames: Annotated[int, typer.Option(help="Number of frames.")] = 75,
     jobs: Annotated[int, typer.Option(min=1, help="Processes at a time.")] = 2,
+    live: Annotated[
+        bool, typer.Option("--live", help="The forest that judges while frames come.")
+    ] = False,
 ) -> None:
     """Grow the forest of decision trees that judges run-off, on synthetic loops.
 
     The package comes with one; this makes another, from all scenes with and without run-off. Put
-    it in the place of analysis/vascular/forest.npz to use it, and measure it on other seeds:
-    `fluoroinject benchmark --vascular`. Needs scikit-learn (the extra `train`), and about an
+    it in the place of analysis/vascular/forest.npz (with `--live`: live_forest.npz) to use it, and
+    measure it on other seeds: `fluoroinject benchmark --vascular` (with `--live`:
+    `python -m tests.proofs.live_accuracy`). Needs scikit-learn (the extra `train`), and about an
     hour on two processors. A quick try, of no use but to see that it works:
     `--seeds 1 --dose 20 --size 96 --frames 24`.
     """
-    from napari_fluoroinject.benchmark.growing import gather_examples, grow
+    from napari_fluoroinject.benchmark.growing import examples_of, gather_examples, grow
+    from napari_fluoroinject.benchmark.live_growing import live_examples_of
     from napari_fluoroinject.benchmark.vascular import DOSES_NGY, scene_keys, vascular_cases
 
     out.touch()  # fail before the work and not after it
@@ -43,7 +48,8 @@ def grow_forest(  # noqa: PLR0913 - one parameter per option of the command
         )
     )
     with progress() as tell:
-        loops = gather_examples(todo, doses_ngy=doses, jobs=jobs, progress=tell)
+        look = live_examples_of if live else examples_of
+        loops = gather_examples(todo, doses_ngy=doses, look=look, jobs=jobs, progress=tell)
     told = ", ".join(f"{one:g}" for one in doses)
     forest = grow(
         loops,
