@@ -13,9 +13,9 @@ from napari_fluoroinject.analysis.live_run import (
     NEW_RUN_S,
     RENEW_S,
     LiveRun,
-    warm_up_run,
 )
 from napari_fluoroinject.analysis.live_scene import MASK_FRAMES
+from napari_fluoroinject.analysis.live_warm import warm_up_run
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.recording import unknown_scale

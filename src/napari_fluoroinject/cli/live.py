@@ -32,6 +32,7 @@ from napari_fluoroinject.cli.live_options import (
     papers_of,
     query_of,
 )
+from napari_fluoroinject.cli.process import keep_loaded, share_arenas
 from napari_fluoroinject.errors import EndpointError
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
@@ -110,6 +111,7 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     written as DICOM under its patient and handed on; without one it stays in the recording, see
     `recordings`. That no warning is raised is not a clearance. Research software.
     """
+    share_arenas()
     settings = settings_from(config)
     wanted = Wanted(
         worklist=worklist,
@@ -195,8 +197,12 @@ def _watch(
     session: LiveSession, stop: threading.Event, *, seconds: float | None, as_json: bool
 ) -> None:
     end_s = float("inf") if seconds is None else time.monotonic() + seconds
+    ready = False
     with _teller(as_json=as_json) as tell:
         while not session.station.receiver.told.ended and time.monotonic() < end_s:
+            if not ready and session.station.maps.told.device:
+                ready = True
+                keep_loaded()
             tell(session.told)
             if stop.wait(max(0.0, min(_REFRESH_S, end_s - time.monotonic()))):
                 return

@@ -130,7 +130,7 @@ class Surroundings:
         """
         moved = np.maximum(moved - _NOISE_POWER * float(np.median(moved[self._inside])), 0.0)
         moved = self._mean(moved)
-        # Noise alone leaves something everywhere; what moves stands out from the rest of the field.
+        # noise leaves something everywhere; what moves stands out from the rest of the field
         moved = np.maximum(moved - ALLOWANCE * float(np.median(moved[self._inside])), 0.0)
         share: FloatArray = np.sqrt(np.minimum(moved / self._structure, 1.0))
         return share
