@@ -134,8 +134,9 @@ def test_contrast_can_be_said_to_start_and_again_for_another_injection(shots):
         time.sleep(0.05)
     assert maps.told.phase == "following"
     assert maps.told.mask_frames != first
-    assert maps.told.mask_frames[-1] == 39
-    assert maps.told.frames + maps.told.lost == len(shots) - 40
+    newest = maps.told.mask_frames[-1]  # it may have been said one frame later
+    assert newest in (39, 40)
+    assert maps.told.frames + maps.told.lost == len(shots) - 1 - newest
     maps.close()
 
 

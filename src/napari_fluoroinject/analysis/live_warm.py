@@ -21,8 +21,14 @@ _FRAMES = 40
 _BONE_PX, _BONE_LN, _NOISE_LN = 5.0, 0.25, 0.02
 
 
+_warm: set[tuple[str, str]] = set()
+"""Backends and types of pictures: what is compiled in a process stays so."""
+
+
 def warm_up_run(intensity: IntensityScale, dtype: np.dtype[Any], *, on: Backend) -> None:
     """Follow some frames of noise over a picture, through everything that a run goes through."""
+    if (on.name, dtype.name) in _warm:
+        return
     rng = np.random.default_rng(0)
     run = LiveRun(intensity, (_PX, _PX), on=on, automatic=False)
     for frame, stored in enumerate(_pictures(rng, intensity, dtype)):
@@ -34,6 +40,7 @@ def warm_up_run(intensity: IntensityScale, dtype: np.dtype[Any], *, on: Backend)
     watch = UptakeWatch(np.ones_like(bins[0]), bins[0], on=on)
     for frame, opacity in enumerate(bins):
         watch.add(opacity, frame, frame / 15.0)
+    _warm.add((on.name, dtype.name))
 
 
 def _pictures(
