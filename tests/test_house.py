@@ -100,6 +100,16 @@ def test_functions_stay_short_and_modules_readable():
     assert long_functions == []
 
 
+def test_no_two_test_modules_of_one_run_have_one_name():
+    # pytest takes the second for the first; the viewer's are a run of their own
+    tests = list((ROOT / "tests").rglob("test_*.py"))
+    for run in (
+        [path.name for path in tests if "viewer" not in path.parts],
+        [path.name for path in tests if "viewer" in path.parts],
+    ):
+        assert sorted(run) == sorted(set(run))
+
+
 def test_the_import_contracts_hold():
     done = subprocess.run(
         [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
