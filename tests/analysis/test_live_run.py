@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ from napari_fluoroinject.analysis.live_run import (
     NEW_RUN_S,
     RENEW_S,
     LiveRun,
-    warm_up_run,
 )
 from napari_fluoroinject.analysis.live_scene import MASK_FRAMES
+from napari_fluoroinject.analysis.live_warm import warm_up_run
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError
 from napari_fluoroinject.recording import unknown_scale
@@ -175,6 +175,44 @@ def test_masks_laid_beside_hold_up_no_frame(before, injected, on):
         last = run.add(before[14], 14 * INTERVAL_S)
     assert last.phase == "waiting"
     assert last.status is not None
+
+
+class Later(Executor):
+    """Does what it is asked when it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = []
+
+    def submit(self, work, /, *args, **wishes):
+        self.asked.append((Future(), work))
+        return self.asked[-1][0]
+
+    def do(self) -> None:
+        asked, self.asked = self.asked, []
+        for future, work in asked:
+            future.set_result(work())
+
+
+def test_frames_that_came_while_a_mask_was_laid_are_told_beside_and_none_is_missing(injected, on):
+    beside = Later()
+    run = new_run(on, beside=beside, automatic=False)
+    for k, one in enumerate(injected[:70]):
+        if k == 30:
+            run.begin()
+        if k == 45:
+            run.begin()  # for another injection
+        told = run.add(one, k * INTERVAL_S)
+        if k % 5 == 0:
+            beside.do()
+    assert told.phase == "following"
+    snapshot = run.snapshot()
+    assert snapshot.mask_frames[-1] == told.onset_frame == 44
+    assert snapshot.frames + snapshot.lost_frames == tuple(range(45, 70))
+    direct = on.kernels.curve_maps(
+        injected[list(snapshot.frames)], snapshot.exposures, snapshot.subtraction
+    )
+    np.testing.assert_array_equal(direct.arrival_s, snapshot.maps.arrival_s)
+    np.testing.assert_array_equal(direct.area_s, snapshot.maps.area_s)
 
 
 def test_frames_of_another_size_or_not_later_change_nothing(before, injected, on):

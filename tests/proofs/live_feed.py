@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_fluoroinject.cli.process import keep_loaded, settle, share_arenas
 from napari_fluoroinject.live.connect import connect_feed
 from napari_fluoroinject.live.station import Station, StationSettings
 from napari_fluoroinject.recording import Recording
@@ -35,8 +36,8 @@ _EVERY_S = 2.0
 _END_S = 60.0
 _SETTLED_S = 10.0
 """Ages are told of all frames, and of those after so long."""
-_BEGIN_EVERY_S = 10.0
-"""So often contrast is said to begin: maps are made all the time."""
+_WORST = 20
+"""Frames that are told of one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +50,8 @@ class Wish:
     size: int = 1024
     hz: float = 30.0
     bits: int = 8
+    begin_every_s: float = 30.0
+    wait_first_s: float = 60.0
     folder: Path | None = None
 
     @property
@@ -65,6 +68,8 @@ class Seen:
     ages_s: list[float] = field(default_factory=list)
     settled_ages_s: list[float] = field(default_factory=list)
     map_ages_s: list[float] = field(default_factory=list)
+    waiting_ages_s: list[float] = field(default_factory=list)
+    each: list[tuple[float, int, str, str]] = field(default_factory=list)
     at_s: list[float] = field(default_factory=list)
     rss_mb: list[float] = field(default_factory=list)
 
@@ -78,10 +83,23 @@ class Seen:
         self.ages_s.append(age_s)
         if status.phase == "following":
             self.map_ages_s.append(age_s)
+        if status.phase == "waiting":
+            self.waiting_ages_s.append(age_s)
+        what = "; ".join(("mask renewed",) * status.mask_renewed + status.remarks)
+        self.each.append((age_s, shot.index, status.phase, what))
+
+    def worst(self) -> list[str]:
+        """The frames that were oldest when they were in the maps, the worst first."""
+        oldest = sorted(self.each, reverse=True)[:_WORST]
+        return [
+            f"{1e3 * age_s:.0f} ms: {index} {phase} {what}" for age_s, index, phase, what in oldest
+        ]
 
 
 def main() -> int:
     wish = _words()
+    settle()
+    share_arenas()
     with tempfile.TemporaryDirectory(dir=wish.folder, prefix="live-feed-") as folder:
         figures = run(wish, Path(folder))
     print(json.dumps(figures, indent=2))
@@ -123,17 +141,19 @@ def _wait_ready(station: Station) -> None:
     type(station.maps).start(station.maps)
     while not station.maps.told.device and station.maps.told.state != "stopped":
         time.sleep(0.1)
+    keep_loaded()
 
 
 def _await(station: Station, wish: Wish, seen: Seen, began_s: float) -> None:
-    begun_s, give_up_s = -5.0, began_s + wish.minutes * 60 * 1.5 + _END_S
+    begun_s = wish.wait_first_s - wish.begin_every_s
+    give_up_s = began_s + wish.minutes * 60 * 1.5 + _END_S
     while time.perf_counter() < give_up_s:
         told = station.receiver.told
         seen.at_s.append(time.perf_counter() - began_s)
         seen.rss_mb.append(_rss_mb())
         if told.ended or told.frames >= wish.frames:
             return
-        if seen.at_s[-1] - begun_s >= _BEGIN_EVERY_S:
+        if seen.at_s[-1] - begun_s >= wish.begin_every_s:
             begun_s = seen.at_s[-1]
             station.begin()
         time.sleep(_EVERY_S)
@@ -160,7 +180,9 @@ def _figures(station: Station, seen: Seen, sent: int | None) -> dict[str, Any]:
         "not_placed": lost,
         "age_ms": _ages(seen.ages_s),
         "age_after_10_s_ms": _ages(seen.settled_ages_s),
+        "age_while_waiting_ms": _ages(seen.waiting_ages_s),
         "age_while_following_ms": _ages(seen.map_ages_s),
+        "worst": seen.worst(),
         "rss_mb": {"first": round(seen.rss_mb[0]), "last": round(seen.rss_mb[-1])},
         "rss_slope_mb_per_min": round(slope, 2),
         "runs": told.runs,
@@ -205,6 +227,12 @@ def _words() -> Wish:
     parser.add_argument("--size", type=int, default=1024)
     parser.add_argument("--hz", type=float, default=30.0)
     parser.add_argument("--bits", type=int, choices=(8, 16), default=8)
+    parser.add_argument(
+        "--begin-every-s", type=float, default=30.0, help="contrast is said to begin so often"
+    )
+    parser.add_argument(
+        "--wait-first-s", type=float, default=60.0, help="and first after so many seconds"
+    )
     parser.add_argument(
         "--folder", type=Path, help="on the disk that is tried; else a scratch one"
     )

@@ -213,15 +213,15 @@ class Placer:
             mean_opacity=mean,
         ), exposure
 
-    def snapshot(self, maps: CurveMaps) -> LiveSnapshot:
-        """The maps of the frames so far with what belongs to them."""
-        exposures, shape = Exposures.of(self.exposures), self._field.shape
+    def snapshot(self, maps: CurveMaps, *, count: int | None = None) -> LiveSnapshot:
+        """The maps of the first `count` frames (None = of all) with what belongs to them."""
+        exposures, shape = Exposures.of(self.exposures[:count]), self._field.shape
         return LiveSnapshot(
             maps=maps,
             subtraction=self.subtraction,
             exposures=exposures,
             mask_frames=self._mask_frames,
-            frames=tuple(self.frames),
+            frames=tuple(self.frames[:count]),
             lost_frames=tuple(self._lost),
             valid=self._field & _always_seen(exposures.shift_px, shape),
             region=_unbinned(self._region, self._lens.factor, shape),

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_fluoroinject.analysis.feed.watch import Watch
-from napari_fluoroinject.analysis.live import warm_up
+from napari_fluoroinject.analysis.live_filling import Filling
+from napari_fluoroinject.analysis.live_laying import RENEW_S, Laying, Watched, wanted_mask
 from napari_fluoroinject.analysis.live_mask import FEWEST_MASK_FRAMES
 from napari_fluoroinject.analysis.live_scene import (
     KEPT_EXPOSURES,
-    MASK_FRAMES,
     SETTLING_FRAMES,
-    YOUNG_FRAMES,
     Kept,
     Masked,
     Scene,
     Seen,
 )
-from napari_fluoroinject.analysis.live_told import LiveWarning, RunPhase, RunStatus
-from napari_fluoroinject.analysis.live_uptake import WARM_FRAMES, UptakeWatch
+from napari_fluoroinject.analysis.live_told import (
+    RELATIVE_TEXT,
+    UPTAKE_TEXT,
+    LiveWarning,
+    RunPhase,
+    RunStatus,
+)
 from napari_fluoroinject.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -32,33 +33,21 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.following import LiveSnapshot
     from napari_fluoroinject.analysis.live_uptake import Uptake
     from napari_fluoroinject.compute.backend import Backend
-    from napari_fluoroinject.compute.curves import Follower
     from napari_fluoroinject.model.arrays import StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
 
-__all__ = ["LiveRun", "LiveWarning", "RunPhase", "RunStatus"]
+__all__ = ["RENEW_S", "LiveRun", "LiveWarning", "RunPhase", "RunStatus"]
 
 NEW_RUN_S = 2.0
 """After a longer pause between exposures a run is another: it has a mask of its own."""
-RENEW_S = 6.0
-"""A mask this old is laid anew while contrast is awaited."""
 BEFORE_FRAMES = 3
 """Frames before the begin that was found that go into the maps, too: it may err."""
 BACK_FRAMES = 8
 """When a person says that contrast begins, so many frames before that go into the maps."""
 LOST_FRAMES = 10
 """After so many lost frames in a row the mask no longer fits."""
-RESTLESS = 0.5
-"""Share of the alarm of onset from which on no mask is renewed: contrast may be beginning."""
-_WARM_PX = 128
-UPTAKE_TEXT = (
-    "A tubular run-off reached the alarm threshold in the last frames; look at the run. What the "
-    "analysis of the whole run says may differ, and no warning would not mean that there is none."
-)
-RELATIVE_TEXT = (
-    "The pictures were processed for display: opacity is relative, not quantitative, and times "
-    "and places hold as far as brightness stays the same."
-)
+AT_ONCE_FRAMES = 3
+"""Frames that go into the maps with each that comes, where many wait since contrast began."""
 
 
 class LiveRun:
@@ -109,8 +98,8 @@ class LiveRun:
         self._said_relative = intensity.relationship != "display"
         self._remarks: list[str] = []
         self._masked: Masked | None = None
-        self._follower: Follower | None = None
-        self._laying: Future[Masked] | None = None
+        self._filling: Filling | None = None
+        self._laying: Laying | None = None
         self._laid_at_s = 0.0
         self._onset_frame: int | None = None
         self._onset_time_s: float | None = None
@@ -155,6 +144,9 @@ class LiveRun:
     def begin(self) -> None:
         """Say that contrast begins now, also for another injection.
 
+        Where frames lack a mask, or maps are made already, a mask is laid of the last frames;
+        until it is there, what there is goes on.
+
         Raises
         ------
         AnalysisError
@@ -163,21 +155,24 @@ class LiveRun:
         scene = self._scene
         if scene is None or not scene.kept:
             raise AnalysisError("no picture has come yet; expected some before contrast")
-        if self._masked is None or self._follower is not None:
-            masked = scene.lay(scene.chosen())
-            self._forget()
-            self._take(masked)
-        self._laying = None
         newest = scene.kept[-1]
-        self._onset_frame, self._onset_time_s = newest.frame, newest.time_s
-        back = [*scene.kept][-BACK_FRAMES:]
-        self._follow_since(back[0].frame)
+        if self._masked is not None and self._filling is None:
+            self._begin_at(newest)
+            return
+        if len(scene.kept) < FEWEST_MASK_FRAMES:
+            raise AnalysisError(
+                f"{len(scene.kept)} frames so far that show the same scene; expected at least "
+                f"{FEWEST_MASK_FRAMES} before contrast"
+            )
+        laying = Laying(scene, scene.chosen(), (), beside=self._beside, begun=newest)
+        if self._beside is not None:
+            self._laying = laying
+        elif (laid := laying.ready(scene.kept)) is not None:
+            self._take(laying, *laid)
 
     def snapshot(self) -> LiveSnapshot | None:
         """The maps so far, of the picture area; None as long as no frame is in them."""
-        if self._masked is None or self._follower is None or not self._masked.placer.frames:
-            return None
-        return self._masked.placer.snapshot(self._follower.maps())
+        return None if self._filling is None else self._filling.snapshot()
 
     @property
     def area(self) -> PictureArea | None:
@@ -187,21 +182,19 @@ class LiveRun:
     @property
     def mapped(self) -> tuple[int, int]:
         """How many frames are in the maps, and how many were left out because they were lost."""
-        if self._masked is None or self._follower is None:
-            return 0, 0
-        return len(self._masked.placer.frames), len(self._masked.placer.lost)
+        return (0, 0) if self._filling is None else self._filling.mapped
 
     @property
     def _phase(self) -> RunPhase:
         if self._scene is None:
             return "searching"
-        if self._follower is not None:
+        if self._filling is not None:
             return "following"
         return "settling" if self._masked is None else "waiting"
 
     def _forget(self) -> None:
         """Let go of mask and maps."""
-        self._masked = self._follower = self._laying = None
+        self._masked = self._filling = self._laying = None
         self._onset_frame = self._onset_time_s = None
         self._warnings, self._lost_in_a_row = [], 0
         self._renewed = False
@@ -209,7 +202,7 @@ class LiveRun:
     def _begin_anew_if_needed(self, look: Look) -> None:
         """Let go of what no longer fits, and say why."""
         another_run = look.gap_s is not None and look.gap_s >= NEW_RUN_S
-        dull = look.curve_changed and self._follower is None
+        dull = look.curve_changed and self._filling is None
         if look.area is None or not (look.area_changed or look.moved or another_run or dull):
             return
         had, first = self._masked is not None, self._scene is None
@@ -234,30 +227,31 @@ class LiveRun:
         kept = scene.keep(cut, self._count, time_s)
         if kept is None:
             return None
-        self._take_laid()
+        self._take_laid(scene)
         self._lay_if_needed(scene, time_s)
         seen: Seen | None = None
         for one in [*scene.kept]:
             masked = self._masked
             if masked is not None and one.frame > masked.placed:
-                seen = self._placed(masked, one)
+                seen = masked.add(one, onset=self._filling is None, uptake=not self._warnings)
+                self._judge(masked, one, seen)
+        if self._filling is not None:
+            self._filling.go_on()
         return seen
 
-    def _placed(self, masked: Masked, kept: Kept) -> Seen:
-        """Place a frame, take it into the maps, and see what begins with it."""
-        waiting = self._follower is None
-        seen = masked.add(kept, onset=waiting, uptake=not self._warnings)
-        if self._follower is not None and kept.exposure is not None:
-            self._follower.add(kept.stored, kept.exposure)
+    def _judge(self, masked: Masked, kept: Kept, seen: Seen) -> None:
+        """Take a frame that was placed into the maps, and see what begins with it."""
+        waiting, exposure = self._filling is None, masked.exposures.get(kept.frame)
+        if self._filling is not None and exposure is not None:
+            self._filling.put(kept, exposure)
         if waiting:
-            masked.placer.forget_before(kept.frame - KEPT_EXPOSURES)
+            masked.placer.forget_before(self._known_scene().kept[0].frame)
         self._warn(seen.uptakes, kept)
-        if self._follower is None and self._automatic and seen.begin is not None:
-            self._start(self._frames_ago(seen.begin.frames_ago))
+        if self._filling is None and self._automatic and seen.begin is not None:
+            self._start(self._frames_before(kept, seen.begin.frames_ago))
         self._lost_in_a_row = 0 if seen.status.locked else self._lost_in_a_row + 1
         if self._lost_in_a_row == LOST_FRAMES:
             self._lost(waiting)
-        return seen
 
     def _warn(self, uptakes: tuple[Uptake, ...], kept: Kept) -> None:
         if self._warnings or not uptakes or uptakes[0].score < 1.0:
@@ -273,7 +267,7 @@ class LiveRun:
             )
         )
         self._remarks.append(UPTAKE_TEXT)
-        if self._follower is None and self._automatic:
+        if self._filling is None and self._automatic:
             self._start(first)
 
     def _start(self, frame: int) -> None:
@@ -284,59 +278,70 @@ class LiveRun:
         self._follow_since(scene.kept[max(at - BEFORE_FRAMES, 0)].frame)
         self._remarks.append("Contrast began: the maps are made.")
 
+    def _begin_at(self, newest: Kept) -> None:
+        """Begin the maps by a person's word, which was given when this frame was the newest."""
+        kept = [one for one in self._known_scene().kept if one.frame <= newest.frame]
+        self._onset_frame, self._onset_time_s = newest.frame, newest.time_s
+        self._follow_since(kept[-BACK_FRAMES:][0].frame if kept else newest.frame)
+
     def _follow_since(self, frame: int) -> None:
         """Lay the frames from one on, which are placed, into new maps."""
-        assert self._masked is not None  # noqa: S101 - asked by those who call
-        placer = self._masked.placer
-        since = max(frame, placer.mask_frames[-1] + 1)
-        placer.forget_before(since)
-        self._follower = self._on.kernels.follow_curves(placer.subtraction)
+        masked = self._masked
+        assert masked is not None  # noqa: S101 - asked by those who call
+        since = max(frame, masked.placer.mask_frames[-1] + 1)
+        masked.placer.forget_before(since)
+        most = KEPT_EXPOSURES if self._beside is None else AT_ONCE_FRAMES
+        self._filling = Filling(masked.placer, most=most, on=self._on)
         for one in self._known_scene().kept:
-            if since <= one.frame <= self._masked.placed and one.exposure is not None:
-                self._follower.add(one.stored, one.exposure)
+            exposure = masked.exposures.get(one.frame)
+            if one.frame >= since and exposure is not None:
+                self._filling.put(one, exposure)
+        self._filling.go_on()
         self._laying = None
 
-    def _frames_ago(self, count: int) -> int:
-        kept = [*self._known_scene().kept]
-        return kept[max(len(kept) - 1 - count, 0)].frame
+    def _frames_before(self, kept: Kept, count: int) -> int:
+        """Number of the exposure so many before one of those kept, or of the oldest."""
+        by_then = [one.frame for one in self._known_scene().kept if one.frame <= kept.frame]
+        return by_then[max(len(by_then) - 1 - count, 0)]
 
     def _lay_if_needed(self, scene: Scene, time_s: float) -> None:
         """Have a mask laid: the first, or one in the place of one that is old."""
-        if self._laying is not None or self._follower is not None:
+        if self._laying is not None or self._filling is not None:
             return
-        count = len(scene.kept)
-        if self._masked is None:
-            if count < FEWEST_MASK_FRAMES or count % 2:
-                return
-            mask = scene.chosen()
-        else:
-            few = len(self._masked.placer.mask_frames) < MASK_FRAMES <= count - YOUNG_FRAMES
-            old = time_s - self._laid_at_s >= RENEW_S
-            if self._masked.onset.strength >= RESTLESS or not (few or old):
-                return
-            mask = scene.chosen(young=YOUNG_FRAMES)
-        then = tuple(scene.kept)[:-1]  # the newest is placed as any other
+        wanted = wanted_mask(scene, self._masked, age_s=time_s - self._laid_at_s)
+        if wanted is None:
+            return
         self._laid_at_s = time_s
+        self._laying = Laying(scene, *wanted, beside=self._beside)
         if self._beside is None:
-            self._laying = _done(scene, mask, then)
-            self._take_laid()
-        else:
-            self._laying = self._beside.submit(scene.lay, mask, then)
+            self._take_laid(scene)
 
-    def _take_laid(self) -> None:
+    def _take_laid(self, scene: Scene) -> None:
         """Take over a mask that has been laid meanwhile."""
-        if self._laying is None or not self._laying.done():
+        laying = self._laying
+        if laying is None:
             return
-        laying, self._laying = self._laying, None
         try:
-            self._take(laying.result())
+            laid = laying.ready([*scene.kept][:-1])
         except AnalysisError as error:
+            self._laying = None
             self._remarks.append(f"No mask yet: {error}.")
+            return
+        if laid is not None:
+            self._laying = None
+            self._take(laying, *laid)
 
-    def _take(self, masked: Masked) -> None:
-        first = self._masked is None
-        self._masked, self._renewed = masked, not first
-        masked.placed = max(masked.placed, masked.placer.mask_frames[-1])
+    def _take(self, laying: Laying, masked: Masked, told: list[Watched]) -> None:
+        """Go on over a mask, and see what began in the frames that it was told beside."""
+        if laying.begun is not None:
+            self._forget()
+        self._renewed = self._masked is not None
+        self._masked = masked
+        if laying.begun is not None:
+            self._begin_at(laying.begun)
+        for kept, seen in told:
+            if self._masked is masked:
+                self._judge(masked, kept, seen)
 
     def _lost(self, waiting: bool) -> None:
         """Say that frames no longer fit the mask; while contrast is awaited have another."""
@@ -352,25 +357,3 @@ class LiveRun:
     def _known_scene(self) -> Scene:
         assert self._scene is not None  # noqa: S101 - there is one as soon as there is an area
         return self._scene
-
-
-def warm_up_run(intensity: IntensityScale, dtype: np.dtype[Any], *, on: Backend) -> None:
-    """Have all kernels that a run needs compiled and loaded before the first frame comes."""
-    rng = np.random.default_rng(0)
-    level = intensity.first_stored + len(intensity.ln_beam) // 2
-    pictures = rng.normal(level, 1.0 + level / 64, (2, _WARM_PX, _WARM_PX))
-    warm_up(np.clip(pictures[0], 0, np.iinfo(dtype).max).astype(dtype), intensity, on=on)
-    bins = rng.normal(0.0, 0.1, (WARM_FRAMES, _WARM_PX, _WARM_PX)).astype(np.float32)
-    watch = UptakeWatch(np.ones_like(bins[0]), bins[0], on=on)
-    for frame, opacity in enumerate(bins):
-        watch.add(opacity, frame, frame / 15.0)
-
-
-def _done(scene: Scene, mask: tuple[Kept, ...], then: tuple[Kept, ...]) -> Future[Masked]:
-    """Lay a mask at once."""
-    laying: Future[Masked] = Future()
-    try:
-        laying.set_result(scene.lay(mask, then))
-    except AnalysisError as error:
-        laying.set_exception(error)
-    return laying

@@ -35,19 +35,15 @@ KEPT_EXPOSURES = 40
 """For the mask, for what is told before the begin is seen, and for what comes while it is laid."""
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Kept:
-    """One exposure: number and time in the feed, stored values, log in bins and that before it.
-
-    `exposure` is its place in the maps over the newest mask; None = lost, or not placed yet.
-    """
+    """One exposure: number and time in the feed, stored values, log in bins and that before it."""
 
     frame: int
     time_s: float
     stored: StoredArray
     binned: FloatArray
     before: FloatArray
-    exposure: Exposure | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -60,20 +56,32 @@ class Seen:
 
 
 class Masked:
-    """A mask that is laid, and what watches the frames over it."""
+    """A mask that is laid, and what watches the frames over it.
+
+    Attributes
+    ----------
+    placed
+        The newest frame that was told; those of the mask need not be.
+    exposures
+        Places in the maps of the last frames that were told and not lost, by their numbers.
+    """
 
     def __init__(self, placer: Placer, *, on: Backend, mm_per_bin: float | None) -> None:
         self.placer = placer
         self.onset = OnsetWatch(placer.inner)
         self.uptake = UptakeWatch(placer.inner, placer.ground_ln, on=on, mm_per_bin=mm_per_bin)
-        self.placed = -1
-        """The newest frame that was told."""
+        self.placed = placer.mask_frames[-1]
+        self.exposures: dict[int, Exposure] = {}
 
     def add(self, kept: Kept, *, onset: bool = True, uptake: bool = True) -> Seen:
         """Place a frame, and look for what begins, as far as that is asked for."""
         pair = np.stack([kept.before, kept.binned])
-        status, kept.exposure = self.placer.add(kept.frame, kept.time_s, pair)
-        self.placed = kept.frame
+        status, exposure = self.placer.add(kept.frame, kept.time_s, pair)
+        self.placed = max(self.placed, kept.frame)
+        if exposure is not None:
+            self.exposures[kept.frame] = exposure
+            if len(self.exposures) > KEPT_EXPOSURES:
+                del self.exposures[next(iter(self.exposures))]
         seen = self.placer.seen
         uptakes = self.uptake.add(seen, kept.frame, kept.time_s) if uptake else ()
         begin = self.onset.add(seen) if onset else None

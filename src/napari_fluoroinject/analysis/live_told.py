@@ -10,6 +10,14 @@ from napari_fluoroinject.analysis.following import FrameStatus
 
 RunPhase = Literal["searching", "settling", "waiting", "following"]
 """The picture area is not known; mask frames are gathered; contrast is awaited; maps are made."""
+UPTAKE_TEXT = (
+    "A tubular run-off reached the alarm threshold in the last frames; look at the run. What the "
+    "analysis of the whole run says may differ, and no warning would not mean that there is none."
+)
+RELATIVE_TEXT = (
+    "The pictures were processed for display: opacity is relative, not quantitative, and times "
+    "and places hold as far as brightness stays the same."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from napari_fluoroinject.analysis.vascular.ridge import steps_across
 from napari_fluoroinject.analysis.vascular.suspicion import (
     WINDOW_FRAMES,
     Excursions,
+    Surroundings,
     Suspicion,
     suspect_by,
 )
@@ -105,6 +106,7 @@ class UptakeWatch:
         self._on = on
         self._anatomy = anatomy.astype(np.float32)
         self._steps = steps_across(self._anatomy)
+        self._around = Surroundings(self._anatomy, self._allowed)
         self._mm = GRID_MM if mm_per_bin is None else mm_per_bin
         self._some = tuple(places[::_SAMPLING] for places in np.nonzero(self._allowed))
         self._pictures: deque[FloatArray] = deque(maxlen=KEPT_FRAMES)
@@ -167,7 +169,7 @@ class UptakeWatch:
         last = np.mean([*self._pictures][-WINDOW_FRAMES:], axis=0)
         self._negative.add(last / self._sigma, evidence)
         if self._suspicion is None or self._count % _SUSPECT_EVERY == 0:
-            self._suspicion = suspect_by(evidence, self._negative, self._steps)
+            self._suspicion = suspect_by(evidence, self._negative, self._steps, self._around)
 
     def _look(self, ticks: Clock) -> tuple[Uptake, ...]:
         assert self._suspicion is not None  # noqa: S101 - made with the first look

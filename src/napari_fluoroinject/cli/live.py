@@ -37,6 +37,7 @@ from napari_fluoroinject.cli.live_options import (
     papers_of,
     query_of,
 )
+from napari_fluoroinject.cli.process import keep_loaded, share_arenas
 from napari_fluoroinject.errors import EndpointError
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
@@ -124,6 +125,7 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     written as DICOM under its patient and handed on; without one it stays in the recording, see
     `recordings`. That no warning is raised is not a clearance. Research software.
     """
+    share_arenas()
     settings = settings_from(config)
     wanted = Wanted(
         worklist=worklist,
@@ -218,8 +220,11 @@ def _watch(
         keys() as pressed,
         _teller(as_json=as_json, keys=pressed is not None) as tell,
     ):
-        told_s = float("-inf")
+        told_s, ready = float("-inf"), False
         while not session.station.receiver.told.ended and time.monotonic() < end_s:
+            if not ready and session.station.maps.told.device:
+                ready = True
+                keep_loaded()
             if time.monotonic() - told_s >= _REFRESH_S:
                 told_s = time.monotonic()
                 with _unread():

@@ -37,6 +37,11 @@ def share_arenas() -> None:
     _ask_of_malloc(_MOST_ARENAS, _ARENAS_OF_MANY_THREADS)
 
 
+def keep_loaded() -> None:
+    """Never search again what is loaded by now: a search through all of it takes too long."""
+    gc.freeze()
+
+
 def _ask_of_malloc(parameter: int, value: int) -> None:
     """Set a parameter of mallopt(3); other C libraries than glibc have none."""
     if not sys.platform.startswith("linux"):

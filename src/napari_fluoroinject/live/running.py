@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_fluoroinject.analysis.following import FrameStatus
-from napari_fluoroinject.analysis.live_run import LiveRun, LiveWarning, RunPhase, warm_up_run
+from napari_fluoroinject.analysis.live_run import LiveRun, LiveWarning, RunPhase
+from napari_fluoroinject.analysis.live_warm import warm_up_run
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError, FluoroinjectError
 from napari_fluoroinject.live.pictures import LiveMap, MapPicture, map_picture, put_into
@@ -153,9 +154,7 @@ class RunningMaps(Closing):
         self._remarks: deque[str] = deque(maxlen=_REMARKS)
         self._pictured_at_s, self._pictured = 0.0, ("none", -1)
         self._begins, self._stopping = threading.Event(), threading.Event()
-        self._beside = ThreadPoolExecutor(
-            1, "fluoroinject-mask", initializer=step_back if rest else None
-        )
+        self._beside = ThreadPoolExecutor(1, "fluoroinject-mask", initializer=step_back)
         self._thread = threading.Thread(target=self._run, name="fluoroinject-maps", daemon=True)
 
     def start(self) -> None:
@@ -275,10 +274,10 @@ class RunningMaps(Closing):
         except AnalysisError as error:
             self._say(message=f"Contrast cannot start yet: {error}.")
             return
-        self._picture, self._pictured = None, ("none", -1)
         frames, lost = self._follows.mapped
-        self._say(state=_STATES["following"], phase="following", message="")
-        self._say(frames=frames, lost=lost)
+        self._say(message="", frames=frames, lost=lost)
+        if frames:
+            self._say(state=_STATES["following"], phase="following")
 
     def _tell(self, run: LiveRun, status: RunStatus) -> None:
         frames, lost = run.mapped

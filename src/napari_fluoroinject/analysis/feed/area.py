@@ -145,11 +145,19 @@ def _activity(frames: Sequence[StoredArray]) -> Activity:
     usual = sizes <= _ODD_CHANGE * np.median(sizes)
     kept = [pair for pair, good in zip(pairs, usual, strict=True) if good]
     factor = max(1, round(max(shape) / _BINS))
-    change: FloatArray = np.mean(kept, axis=0, dtype=np.float32)
-    mean: FloatArray = np.mean(values, axis=0, dtype=np.float32)
+    change, mean = _mean(kept), _mean(values)
     size = _SMOOTH if factor > 1 else _SMOOTH_PX
     smooth: FloatArray = ndimage.uniform_filter(binned(change, factor), size, mode="nearest")
     return Activity(change, mean, smooth, factor, size // 2, _still(smooth))
+
+
+def _mean(pictures: Sequence[FloatArray]) -> FloatArray:
+    """Mean of the pictures, without a copy of all of them: that takes a tenth of a second."""
+    total = pictures[0].copy()
+    for one in pictures[1:]:
+        total += one
+    total /= np.float32(len(pictures))
+    return total
 
 
 def binned(picture: FloatArray, factor: int) -> FloatArray:

@@ -100,7 +100,44 @@ def suspect(evidence: Evidence) -> Suspicion:
         for means in evidence.means(looks):
             if means is not None:
                 negative.add(means[0] - calm, evidence)
-    return suspect_by(evidence, negative, steps_across(evidence.anatomy))
+    around = Surroundings(evidence.anatomy, evidence.allowed)
+    return suspect_by(evidence, negative, steps_across(evidence.anatomy), around)
+
+
+class Surroundings:
+    """What stands around each place of a grid, moved or not: it never changes.
+
+    Parameters
+    ----------
+    anatomy, allowed
+        (rows, columns), as `Evidence` has them.
+    """
+
+    def __init__(self, anatomy: FloatArray, allowed: BoolArray) -> None:
+        self._inside = allowed
+        self._weight = allowed.astype(np.float32)
+        self._share = np.maximum(gaussian_filter(self._weight, NEIGHBOURHOOD_PX), _LEAST_SHARE)
+        fine, coarse = (gaussian_filter(anatomy, sigma) for sigma in ANATOMY_BAND_PX)
+        structure = np.square(fine - coarse)
+        typical = float(np.median(structure[allowed])) if allowed.any() else 0.0
+        least = max(typical, 1e-12)
+        self._structure = self._mean(structure) + least
+
+    def moving_share(self, moved: FloatArray) -> FloatArray:
+        """Share, 0 to 1, of the anatomy's structure around a place that moved.
+
+        `moved` (rows, columns) is the power of what did.
+        """
+        moved = np.maximum(moved - _NOISE_POWER * float(np.median(moved[self._inside])), 0.0)
+        moved = self._mean(moved)
+        # noise leaves something everywhere; what moves stands out from the rest of the field
+        moved = np.maximum(moved - ALLOWANCE * float(np.median(moved[self._inside])), 0.0)
+        share: FloatArray = np.sqrt(np.minimum(moved / self._structure, 1.0))
+        return share
+
+    def _mean(self, power: FloatArray) -> FloatArray:
+        mean: FloatArray = gaussian_filter(power * self._weight, NEIGHBOURHOOD_PX) / self._share
+        return mean
 
 
 class Excursions:
@@ -127,14 +164,16 @@ class Excursions:
         np.maximum(self.power, local, out=self.power)
 
 
-def suspect_by(evidence: Evidence, negative: Excursions, steps: FloatArray) -> Suspicion:
+def suspect_by(
+    evidence: Evidence, negative: Excursions, steps: FloatArray, around: Surroundings
+) -> Suspicion:
     """Say how little to believe in lines, by excursions that were seen.
 
-    `steps` is `ridge.steps_across` of the evidence's anatomy.
+    `steps` is `ridge.steps_across` of the evidence's anatomy, and `around` is of it, too.
     """
-    power, deepest = negative.power, negative.deepest
+    power = negative.power
     typical = ALLOWANCE * float(np.median(power[evidence.allowed]))
-    moving = _moving_share(evidence, deepest)
+    moving = around.moving_share(np.square(negative.deepest * evidence.sigma_od))
     part = evidence.part
     edge = np.ascontiguousarray(steps[:, *part])
     edge *= (moving / evidence.sigma_od)[part]
@@ -160,21 +199,3 @@ def film_od(evidence: Evidence) -> FloatArray:
         return np.zeros(evidence.allowed.shape, np.float32)
     film: FloatArray = gaussian_filter((late - calm) * evidence.sigma_od, FILM_PX)
     return np.maximum(film, 0.0)
-
-
-def _moving_share(evidence: Evidence, deepest: FloatArray) -> FloatArray:
-    """Share, 0 to 1, of the anatomy's structure around a place that moved."""
-    inside = evidence.allowed
-    moved = np.square(deepest * evidence.sigma_od)
-    moved = np.maximum(moved - _NOISE_POWER * float(np.median(moved[inside])), 0.0)
-    fine, coarse = (gaussian_filter(evidence.anatomy, sigma) for sigma in ANATOMY_BAND_PX)
-    structure = np.square(fine - coarse)
-    least = max(float(np.median(structure[inside])), 1e-12)
-    weight = inside.astype(np.float32)
-    share_inside = np.maximum(gaussian_filter(weight, NEIGHBOURHOOD_PX), _LEAST_SHARE)
-    moved = gaussian_filter(moved * weight, NEIGHBOURHOOD_PX) / share_inside
-    # Noise alone leaves something everywhere; what moves stands out from the rest of the field.
-    moved = np.maximum(moved - ALLOWANCE * float(np.median(moved[inside])), 0.0)
-    structure = gaussian_filter(structure * weight, NEIGHBOURHOOD_PX) / share_inside + least
-    share: FloatArray = np.sqrt(np.minimum(moved / structure, 1.0))
-    return share
