@@ -123,6 +123,7 @@ def test_other_titles_are_rejected_as_the_page_says(receiver, calling, called, r
     association = ae.associate(
         "127.0.0.1", receiver.port, contexts=[build_context(dimse.VERIFICATION)], ae_title=called
     )
+    association.join(30)  # handed out when its transport is gone, maybe before it knows why
     assert association.is_rejected
     answer = association.acceptor.primitive
     seen = (answer.result, answer.result_source, answer.diagnostic)

@@ -63,7 +63,8 @@ def cut_to_picture(points_px: npt.ArrayLike, picture: tuple[int, int]) -> Double
     last_out = int(np.flatnonzero(~inside)[-1])
     outer, inner = points[last_out], points[last_out + 1]
     way = outer - inner
-    with np.errstate(divide="ignore", invalid="ignore"):
+    # along an axis on which it hardly moves it never comes to the border
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         shares = np.where(way > 0, (high - inner) / way, (low - inner) / way)
     share = float(np.min(shares[way != 0.0]))
     border = np.clip(inner + share * way, low, high)

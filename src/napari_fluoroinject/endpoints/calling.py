@@ -35,6 +35,7 @@ _SEND_DEADLINE_S = 60.0
 _AHEAD = 64
 """PDUs that may wait to be sent: 8 MB."""
 _PAUSE_S = 0.001
+_KNOWS_WHY_S = 5.0
 _DATA_TRANSFER = "Sta6"  # PS3.8 9.2.1
 
 
@@ -70,6 +71,8 @@ def associated(
     try:
         association = _called(ae, peer, contexts, roles=roles, handlers=handlers)
         if not association.is_established:
+            # it is handed out as soon as its transport is gone, maybe before it knows why
+            association.join(_KNOWS_WHY_S)
             raise _not_established(peer, association, faults)
         _pace(association)
         try:
