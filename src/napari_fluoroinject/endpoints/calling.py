@@ -8,7 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom.pdu_primitives import A_ASSOCIATE, P_DATA
 
 from napari_fluoroinject.endpoints.dimse import new_ae
 from napari_fluoroinject.endpoints.tls_faults import TO_DO, kind_of
@@ -35,7 +35,6 @@ _SEND_DEADLINE_S = 60.0
 _AHEAD = 64
 """PDUs that may wait to be sent: 8 MB."""
 _PAUSE_S = 0.001
-_KNOWS_WHY_S = 5.0
 _DATA_TRANSFER = "Sta6"  # PS3.8 9.2.1
 
 
@@ -71,8 +70,6 @@ def associated(
     try:
         association = _called(ae, peer, contexts, roles=roles, handlers=handlers)
         if not association.is_established:
-            # it is handed out as soon as its transport is gone, maybe before it knows why
-            association.join(_KNOWS_WHY_S)
             raise _not_established(peer, association, faults)
         _pace(association)
         try:
@@ -124,11 +121,24 @@ def _tls_arguments(peer: Pacs) -> tuple[ssl.SSLContext, str] | None:
     return client_context(peer.tls), peer.tls.name or peer.host
 
 
+def _rejection(association: Association) -> A_ASSOCIATE | None:
+    """Return the peer's A-ASSOCIATE-RJ; None where it sent none.
+
+    A rejection that comes before the caller's thread has seen the connection stands unread in the
+    queue: it closes the connection, which then counts as never made.
+    """
+    if association.is_rejected:
+        answer: A_ASSOCIATE | None = association.acceptor.primitive
+        return answer
+    unread: Any = association.dul.receive_pdu(wait=False)
+    return unread if isinstance(unread, A_ASSOCIATE) and unread.result else None
+
+
 def _not_established(
     peer: Pacs, association: Association, faults: Sequence[OSError]
 ) -> EndpointError:
-    if association.is_rejected:
-        answer = association.acceptor.primitive
+    answer = _rejection(association)
+    if association.is_rejected or answer is not None:
         reason = answer.reason_str if answer is not None else "no reason given"
         return RefusedError(
             f"{peer} rejected the association with {peer.calling}: {reason}; expected "
