@@ -7,10 +7,11 @@ import tempfile
 import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, NamedTuple
 
-from napari_fluoroinject.batch.task import Answer, Task, answered, sees, work_order
+from napari_fluoroinject.batch.row import Row
+from napari_fluoroinject.batch.task import Task, answered, sees, work_order
 from napari_fluoroinject.confined.warm import StoppedError, WarmWorker
 from napari_fluoroinject.endpoints.landing import scratch as private_scratch
 
@@ -33,7 +34,7 @@ class _Decoded(NamedTuple):
     folder: Path
 
 
-class DevicePool:
+class DevicePool(Row):
     """One thread and one killable process for each place; loops go from decoders to devices.
 
     Frames lie between them as native files, in private folders below `scratch`: never more of
@@ -53,16 +54,14 @@ class DevicePool:
     def __init__(
         self, places: Sequence[WorkerPlace], scratch: Path, *, most_bytes: int = MOST_BYTES
     ) -> None:
+        super().__init__()
         devices = [one for one in places if one.role == "analyse"]
         decoders = [one for one in places if one.role == "decode"]
         most_files = len(decoders) + (1 + _WAITING_PER_DEVICE) * len(devices)
         self._size = most_files
         self._file_bytes = most_bytes // most_files
         self._rooms = threading.BoundedSemaphore(most_files)
-        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._decoded: SimpleQueue[_Decoded | None] = SimpleQueue()
-        self._answers: SimpleQueue[tuple[str, Answer]] = SimpleQueue()
-        self._stop = threading.Event()
         self._stack = ExitStack()
         self._scratch = self._stack.enter_context(private_scratch(scratch))
         self._decoders = [self._thread(self._decode, one) for one in decoders]
@@ -77,22 +76,11 @@ class DevicePool:
         """How many tasks it can have at once: on devices, decoded, and being decoded."""
         return self._size
 
-    def give(self, task: Task) -> None:
-        """Hand over a task."""
-        self._tasks.put(task)
-
-    def took(self, timeout_s: float) -> tuple[str, Answer] | None:
-        """Wait for one that is ended; its key and what became of it, None when none was."""
-        try:
-            return self._answers.get(timeout=timeout_s)
-        except Empty:
-            return None
-
     def close(self) -> None:
         """End the workers, whatever they do, and remove what was decoded."""
-        self._stop.set()
+        self.stop.set()
         for _ in self._decoders:
-            self._tasks.put(None)
+            self.tasks.put(None)
         for _ in self._devices:
             self._decoded.put(None)
         for one in (*self._decoders, *self._devices):
@@ -109,7 +97,7 @@ class DevicePool:
         return thread
 
     def _decode(self, worker: WarmWorker) -> None:
-        while (task := self._tasks.get()) is not None and self._has_room():
+        while (task := self.tasks.get()) is not None and self._has_room():
             folder: Path | None = None
             # a device's own decoder is another one: whoever asks for it gets it for every loop
             if task.order.asked.get("decoder") != "nvimgcodec":
@@ -120,24 +108,24 @@ class DevicePool:
                 worker.work(
                     work_order(task, decoded=folder, decode_bytes=self._file_bytes),
                     time_s=task.limits.time_s,
-                    stopping=self._stop.is_set,
+                    stopping=self.stop.is_set,
                 )
             self._decoded.put(_Decoded(task, folder or self._scratch))
 
     def _analyse(self, worker: WarmWorker) -> None:
-        while (one := self._decoded.get()) is not None and not self._stop.is_set():
+        while (one := self._decoded.get()) is not None and not self.stop.is_set():
             own = one.folder != self._scratch
             asked = one.task.order.asked.get("decoder") == "nvimgcodec"
             decoded = None if asked else one.folder
-            answer = answered(one.task, worker, decoded=decoded, stopping=self._stop.is_set)
+            answer = answered(one.task, worker, decoded=decoded, stopping=self.stop.is_set)
             if own:
                 shutil.rmtree(one.folder, ignore_errors=True)
             self._rooms.release()
-            self._answers.put((one.task.order.key, answer))
+            self.answers.put((one.task.order.key, answer))
 
     def _has_room(self) -> bool:
         """Wait for room for one more file; False where the pool is closed."""
         while not self._rooms.acquire(timeout=_POLL_S):
-            if self._stop.is_set():
+            if self.stop.is_set():
                 return False
-        return not self._stop.is_set()
+        return not self.stop.is_set()

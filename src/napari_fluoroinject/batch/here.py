@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from queue import Empty, SimpleQueue
 
-from napari_fluoroinject.batch.task import Answer, Task, answered
+from napari_fluoroinject.batch.row import Row
+from napari_fluoroinject.batch.task import answered
 from napari_fluoroinject.confined.warm import StoppedError, WarmWorker
 
 
-class ThreadPool:
+class ThreadPool(Row):
     """A pool of threads, each with a worker process of its own.
 
     Parameters
@@ -19,9 +19,7 @@ class ThreadPool:
     """
 
     def __init__(self, workers: int) -> None:
-        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        self._answers: SimpleQueue[tuple[str, Answer]] = SimpleQueue()
-        self._stop = threading.Event()
+        super().__init__()
         self._threads = [threading.Thread(target=self._serve) for _ in range(workers)]
         for one in self._threads:
             one.start()
@@ -30,30 +28,19 @@ class ThreadPool:
         """How many tasks it can work on at once."""
         return len(self._threads)
 
-    def give(self, task: Task) -> None:
-        """Hand over a task."""
-        self._tasks.put(task)
-
-    def took(self, timeout_s: float) -> tuple[str, Answer] | None:
-        """Wait for one that is ended; its key and what became of it, None when none was."""
-        try:
-            return self._answers.get(timeout=timeout_s)
-        except Empty:
-            return None
-
     def close(self) -> None:
         """End the workers, whatever they do."""
-        self._stop.set()
+        self.stop.set()
         for _ in self._threads:
-            self._tasks.put(None)
+            self.tasks.put(None)
         for one in self._threads:
             one.join()
 
     def _serve(self) -> None:
         with WarmWorker() as worker:
-            while (task := self._tasks.get()) is not None and not self._stop.is_set():
+            while (task := self.tasks.get()) is not None and not self.stop.is_set():
                 try:
-                    answer = answered(task, worker, stopping=self._stop.is_set)
+                    answer = answered(task, worker, stopping=self.stop.is_set)
                 except StoppedError:
                     return
-                self._answers.put((task.order.key, answer))
+                self.answers.put((task.order.key, answer))
