@@ -21,7 +21,7 @@ from napari_fluoroinject.live.desk import Papers
 from napari_fluoroinject.live.handing import Outgoing, hand_over
 from napari_fluoroinject.live.running import MapsTold
 from napari_fluoroinject.live.runs import runs_of
-from napari_fluoroinject.live.session import OUTGOING, LiveSession, SessionWish
+from napari_fluoroinject.live.session import LiveSession, SessionWish
 from napari_fluoroinject.live.station import Station, StationSettings
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
 from napari_fluoroinject.recording import Recording, read_remarks
@@ -192,20 +192,21 @@ def test_a_run_waits_until_it_is_acknowledged_and_is_tried_again_at_the_next_sta
             until(lambda: session.station.receiver.told.ended)
         assert session.told.handed.waiting == 1
         assert "nobody answers" in session.told.handed.error
-    later = Outgoing(tmp_path / "recordings" / OUTGOING, Settings())
+    later = Outgoing(tmp_path / "recordings", Settings())
     later.round()
     assert (later.told.waiting, later.told.handed) == (0, 1)
-    assert list(later.folder.iterdir()) == []
+    assert list(later.folder.glob("[!.]*")) == []
     assert len(list((tmp_path / "archive").glob("*.dcm"))) == 1
 
 
 def test_what_was_never_queued_whole_is_cleared_and_what_was_stays(tmp_path):
     outgoing = Outgoing(tmp_path, Settings())
-    (tmp_path / "1.2.dcm").write_bytes(b"half")
-    (tmp_path / "1.3.dcm").write_bytes(b"whole")
-    (tmp_path / "1.3.json").write_text(json.dumps({"to": "x"}))
+    folder = outgoing.folder
+    (folder / "1.2.dcm").write_bytes(b"half")
+    (folder / "1.3.dcm").write_bytes(b"whole")
+    (folder / "1.3.json").write_text(json.dumps({"to": "x"}))
     assert Outgoing(tmp_path, Settings()).told.waiting == outgoing.told.waiting == 1
-    assert not (tmp_path / "1.2.dcm").exists()
+    assert not (folder / "1.2.dcm").exists()
 
 
 @pytest.mark.network

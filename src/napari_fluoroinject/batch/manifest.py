@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -209,10 +210,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for name, _ in pairs:
-        if [one for one, _ in pairs].count(name) > 1:
-            raise _FaultError("seen twice; expected each name once", column=name)
-    return dict(pairs)
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise _FaultError("seen twice; expected each name once", column=names.most_common(1)[0][0])
+    return told
 
 
 def _line(row: Row, path: Path, base: AnalysisRequest, settings: Settings, *, where: str) -> Line:

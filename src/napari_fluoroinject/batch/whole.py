@@ -159,7 +159,7 @@ def batch_sources(
         told.progress("writing the tables", 1.0)
         site = request.site_procedures
         tabled = write_tables(wish.out, records(journal.ended(), wish.out, site=site))
-        write_unplanned(wish.out, outcome.failures)
+        write_unplanned(wish.out, outcome.failures, stopped=outcome.stopped)
         told.progress("writing the page", 1.0)
         write_page(wish.out)
     left_out = Counter[str]() if not plans else plans[0].left_out

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -38,7 +39,7 @@ from napari_fluoroinject.cli.live_options import (
     query_of,
 )
 from napari_fluoroinject.cli.process import keep_loaded, share_arenas
-from napari_fluoroinject.errors import EndpointError
+from napari_fluoroinject.errors import EndpointError, PhantomError, ProcedureError
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
 )
@@ -142,7 +143,7 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     query, papers = query_of(wanted, settings), papers_of(wanted, settings)
     if no_record and (query is not None or research):
         raise typer.BadParameter("--no-record: a run that is not recorded cannot be written")
-    if manual and not sys.stdin.isatty():
+    if manual and (sys.stdin is None or not sys.stdin.isatty()):
         raise typer.BadParameter("--manual: no terminal to press Enter at; expected one")
     wish = _wish(
         (query, papers),
@@ -199,15 +200,22 @@ def _run(
     from napari_fluoroinject.live.session import LiveSession
 
     text, again = source
-    with wrong_usage(EndpointError):
+    with wrong_usage(EndpointError, ProcedureError, PhantomError):
         session = LiveSession(connect_feed(text, again=again, settings=settings), wish, settings)
     stop = stop_signal()
     _end_with_the_terminal(stop)
-    with session:
-        session.start()
-        if session.port is not None and wish.serve is not None:
-            typer.echo(f"serving on igtl://{wish.serve[0]}:{session.port}", err=True)
-        _watch(session, stop, seconds=seconds, as_json=as_json)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with session:
+            session.start()
+            if session.port is not None and wish.serve is not None:
+                typer.echo(f"serving on igtl://{wish.serve[0]}:{session.port}", err=True)
+            _watch(session, stop, seconds=seconds, as_json=as_json)
+            if stop.is_set():
+                _say("ending: the last run is written and handed over; Ctrl-C: at once")
+            signal.signal(signal.SIGINT, partial(_leave, session, stop))
+    finally:
+        signal.signal(signal.SIGINT, before)
     _end(session, as_json=as_json)
 
 
@@ -234,6 +242,19 @@ def _watch(
             often_s = _REFRESH_S if pressed is None else _KEY_EVERY_S
             if stop.wait(max(0.0, min(often_s, end_s - time.monotonic()))):
                 return
+
+
+def _leave(session: LiveSession, stop: threading.Event, *_: object) -> None:
+    """While it ends, leave at Ctrl-C once more, as soon as every frame that came is kept."""
+    if stop.is_set() and session.station.receiver.told.ended:
+        _say("stopped; `recordings` lists runs that were not written or not handed over")
+        os._exit(130)  # whoever hangs, a worklist or an archive, is not waited for
+    stop.set()
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # a terminal that is gone
+        typer.echo(text, err=True)
 
 
 def _end_with_the_terminal(stop: threading.Event) -> None:
