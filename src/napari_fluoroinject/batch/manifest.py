@@ -244,7 +244,10 @@ def _asking(
         doses = type(request).by(settings, text).dose_reference
         return replace(request, procedure=text, dose_reference=doses)
     if column == "annotation":
-        return replace(request, annotation_file=path.absolute().parent / text)
+        marks = path.absolute().parent / text
+        if not marks.is_file():  # a pipe or a device would be read for ever
+            raise AnnotationError(f"seen {_short(text)}; expected a plain file, beside the list")
+        return replace(request, annotation_file=marks)
     name, read = _READ[column]
     return replace(request, **{name: read(text)})
 
