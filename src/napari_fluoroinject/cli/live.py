@@ -38,7 +38,7 @@ from napari_fluoroinject.cli.live_options import (
     papers_of,
     query_of,
 )
-from napari_fluoroinject.cli.process import keep_loaded, share_arenas
+from napari_fluoroinject.cli.process import hold_streams, keep_loaded, share_arenas
 from napari_fluoroinject.errors import EndpointError, PhantomError, ProcedureError
 from napari_fluoroinject.model.geometry import (
     Side,  # noqa: TC001 - typer reads annotations when it runs
@@ -126,6 +126,7 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     written as DICOM under its patient and handed on; without one it stays in the recording, see
     `recordings`. That no warning is raised is not a clearance. Research software.
     """
+    hold_streams()
     share_arenas()
     settings = settings_from(config)
     wanted = Wanted(
@@ -143,7 +144,7 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     query, papers = query_of(wanted, settings), papers_of(wanted, settings)
     if no_record and (query is not None or research):
         raise typer.BadParameter("--no-record: a run that is not recorded cannot be written")
-    if manual and (sys.stdin is None or not sys.stdin.isatty()):
+    if manual and not sys.stdin.isatty():
         raise typer.BadParameter("--manual: no terminal to press Enter at; expected one")
     wish = _wish(
         (query, papers),
@@ -358,7 +359,7 @@ def _end(session: LiveSession, *, as_json: bool) -> None:
     received, handed = told.station.received, told.handed
     failures = [("feed", received.error)] if received.error else []
     if received.recording_error or received.unrecorded:
-        why = received.recording_error or "the disk was full or too slow for a while"
+        why = received.recording_error or "the disk was full, too slow or gone for a while"
         failures.append(("recording", f"{received.unrecorded} frames are not recorded: {why}"))
     failures += [("run", fault) for fault in told.faults]
     if handed is not None and handed.waiting:
