@@ -35,6 +35,7 @@ from napari_fluoroinject.cli.live_options import (
     TextOption,
     Wanted,
     WorklistOption,
+    check_peer,
     papers_of,
     query_of,
 )
@@ -146,10 +147,13 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
         raise typer.BadParameter("--no-record: a run that is not recorded cannot be written")
     if manual and not sys.stdin.isatty():
         raise typer.BadParameter("--manual: no terminal to press Enter at; expected one")
+    recordings = None if no_record else (record or settings.live.record)
+    if recordings is not None:
+        check_peer(hand_to or settings.live.hand_to, settings)
     wish = _wish(
         (query, papers),
         settings,
-        record=None if no_record else (record or settings.live.record),
+        record=recordings,
         maps=(on or settings.defaults.on, not manual, map_kind),
         hand_to=hand_to or settings.live.hand_to,
         serve=_address(serve, settings),

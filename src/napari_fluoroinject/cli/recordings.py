@@ -29,6 +29,7 @@ from napari_fluoroinject.cli.live_options import (
     TextOption,
     Wanted,
     WorklistOption,
+    check_peer,
     papers_of,
     query_of,
 )
@@ -197,6 +198,7 @@ def _write(
     papers = _with_order(papers_of(wanted, settings), wanted, settings)
     if out is None and hand_to is None:
         raise typer.BadParameter("nowhere to write it; expected --out, --hand-to, or both")
+    check_peer(hand_to, settings)
     with wrong_usage(UnreadableObjectError):
         encoded = write_run(folder, number, papers)
     uid = str(encoded.dataset.SOPInstanceUID)

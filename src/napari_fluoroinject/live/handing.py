@@ -202,6 +202,25 @@ class Outgoing(Closing):
             self._changed.wait(RETRY_S)
 
 
+def check_destination(destination: str, settings: Settings) -> None:
+    """Refuse what is neither an endpoint nor a folder; nothing is sent, and nobody need answer.
+
+    Parameters
+    ----------
+    destination, settings
+        As `hand_over` takes them.
+
+    Raises
+    ------
+    FluoroinjectError
+        It is none, or its certificate or token cannot be used.
+    """
+    from napari_fluoroinject.endpoints import connect
+
+    if not (Path(destination).expanduser() / _SPOOL).exists():
+        connect(destination, settings)
+
+
 def hand_over(path: Path, destination: str, settings: Settings) -> None:
     """Give an object to whoever is named; it is durably kept there when this returns.
 
