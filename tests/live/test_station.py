@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
@@ -24,7 +25,7 @@ from napari_fluoroinject.live.runs import runs_of
 from napari_fluoroinject.live.session import LiveSession, SessionWish
 from napari_fluoroinject.live.station import Station, StationSettings
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
-from napari_fluoroinject.recording import Recording, read_remarks
+from napari_fluoroinject.recording import Recorder, Recording, RemarkLog, read_remarks
 from napari_fluoroinject.settings import Settings
 
 
@@ -163,6 +164,30 @@ def test_a_finished_run_stays_beside_its_recording_without_a_destination(tmp_pat
     dataset = dcmread(session.station.folder / "run-001.dcm")
     assert str(dataset.PatientName) == "Nobody^Local Research"
     assert dataset.NumberOfFrames == 30
+
+
+def test_a_clock_that_is_set_back_costs_no_frame_and_no_run(tmp_path, monkeypatch):
+    moments = [1_800_000_000.0 - 3600 * (index >= 15) + index / 15 for index in range(30)]
+    ours = iter(moments + moments[-1:] * 100)
+
+    def feed():
+        for index, moment in enumerate(moments):
+            pixels = phantom().frames.frame(index)
+            yield Frame(index=index, time_s=index / 15, pixels=pixels, wall_s=moment)
+
+    for kind in (Recorder, RemarkLog):
+        defaults = kind.__init__.__kwdefaults__
+        monkeypatch.setitem(defaults, "wall_ns", lambda: round(next(ours) * 1e9))
+    session = run_session(
+        LiveSession(connected(feed()), wish(tmp_path, papers=Papers(research=True)), Settings())
+    )
+    assert session.told.faults == ()
+    (run,) = runs_of(session.station.folder)
+    assert (run.frames, run.first_frame, run.last_frame) == (30, 0, 29)
+    dataset = dcmread(session.station.folder / "run-001.dcm")
+    assert dataset.NumberOfFrames == 30
+    began = datetime.fromtimestamp(moments[0], UTC).astimezone()
+    assert dataset.AcquisitionTime[:6] == f"{began:%H%M%S}"
 
 
 def test_without_an_order_no_run_is_written(tmp_path):
