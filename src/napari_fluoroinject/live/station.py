@@ -213,6 +213,7 @@ class Station(Closing):
             others=(self.maps, self._watching, *others),
             noted=self._note,
         )
+        self._waits, self._beginning = connected.patient and maps is None, threading.Lock()
         self._keeper = RunKeeper(longest_hold_s=settings.longest_hold_s)
         self._runs = 0
         self._said: deque[str] = deque(maxlen=_MOST_SAID)
@@ -226,11 +227,12 @@ class Station(Closing):
         )
 
     def start(self) -> None:
-        """Begin to receive."""
-        self._thread.start()
+        """Begin to receive; what can wait is asked for once the maps are ready for it."""
         self._watching.start()
         self.maps.start()
-        self.receiver.start()
+        if not self._waits:
+            self.receiver.start()
+        self._thread.start()
 
     def begin(self) -> None:
         """Say that contrast starts now."""
@@ -247,7 +249,9 @@ class Station(Closing):
         last_s = received.last_at_s
         return Told(
             received=received,
-            freshness=received.freshness(now_s, began_s=self.receiver.began_s),
+            freshness=received.freshness(
+                now_s, began_s=now_s if self._waits else self.receiver.began_s
+            ),
             age_s=None if last_s is None else now_s - last_s,
             maps=self.maps.told,
             missed=self.maps.missed,
@@ -260,11 +264,13 @@ class Station(Closing):
 
     def stop(self) -> None:
         """Ask for its end, and wait for nothing."""
+        self._begin_no_more()
         self.receiver.stop()
         self.maps.stop()
 
     def close(self) -> None:
         """End it in order: the recording is whole, and its last run has ended."""
+        self._begin_no_more()
         why = ENDED if self.receiver.told.ended else "the feed was ended"
         self.receiver.close()
         self._watching.close()
@@ -367,6 +373,7 @@ class Station(Closing):
 
     def _look_around(self) -> None:
         """Tell what is new of the disk and of the maps."""
+        self._begin_if_ready()
         self._end_lost()
         failing = self.receiver.told.recording_error
         if failing != self._failing:
@@ -382,6 +389,17 @@ class Station(Closing):
                 self._say("contrast", f"{one.id}: {one.text}", one.raised_frame, None)
         if told.message and told.message != before.message:
             self._say("seen", told.message, None, None)
+
+    def _begin_if_ready(self) -> None:
+        """Ask a feed that waits for its first frame, once the maps can take it or never will."""
+        with self._beginning:
+            if self._waits and (self.maps.told.device or self.maps.told.state == "stopped"):
+                self._waits = False
+                self.receiver.start()
+
+    def _begin_no_more(self) -> None:
+        with self._beginning:
+            self._waits = False
 
     def _end(self, why: str) -> None:
         self._turn(self._keeper.end(why))
