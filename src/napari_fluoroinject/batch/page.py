@@ -59,7 +59,7 @@ def write_page(out: Path) -> Path:
 
 def _page(cohort: Cohort, first: Mapping[str, Sequence[Pictured]], unplanned: Counted) -> bytes:
     parts = (
-        ("totals", "Totals", _totals(cohort, unplanned.count)),
+        ("totals", "Totals", _totals(cohort, unplanned.sources)),
         ("procedures", "By procedure", _procedures(cohort)),
         ("spread", "Spread", spread(cohort)),
         ("warnings", "Warnings", warnings(cohort)),
@@ -126,10 +126,10 @@ def _procedures(cohort: Cohort) -> str:
 def _sources(unplanned: Counted) -> str:
     stopped = "<p>The last run was stopped: not all of its sources were looked at.</p>"
     stopped = "" if unplanned.whole else stopped
-    if not unplanned.count:
+    if not unplanned.sources:
         return stopped
     return stopped + (
-        f"<p><strong>Sources that the last run could not plan: {unplanned.count:,}</strong> "
+        f"<p><strong>Sources that the last run could not plan: {unplanned.sources:,}</strong> "
         "(files that cannot be read, objects of one UID with different content, lines of a list, "
         "studies that were not fetched). They have no row in the tables and count in no figure "
         "here. "

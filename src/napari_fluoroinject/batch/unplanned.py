@@ -27,7 +27,7 @@ _STOPPED = "the run was stopped here: what else it was given is not in this tabl
 class Counted(NamedTuple):
     """Sources that the last run could not plan, and whether that is all of them."""
 
-    count: int
+    sources: int
     whole: bool
 
 
@@ -80,4 +80,4 @@ def count_unplanned(out: Path) -> Counted:
             named = [bool(row and row[0]) for row in csv.reader(table)]
     except FileNotFoundError:
         named = [True]
-    return Counted(count=sum(named[1:]), whole=all(named))
+    return Counted(sources=sum(named[1:]), whole=all(named))
