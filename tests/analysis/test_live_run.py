@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_fluoroinject.analysis.live_course import BACK_FRAMES
 from napari_fluoroinject.analysis.live_looks import Beside
 from napari_fluoroinject.analysis.live_run import (
-    BACK_FRAMES,
     NEW_RUN_S,
     RENEW_S,
     LiveRun,
