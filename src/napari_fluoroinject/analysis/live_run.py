@@ -72,6 +72,9 @@ class LiveRun:
         What a pixel of the feed measures; None = not known.
     beside
         Lays masks while frames go on; None = `add` lays them, and takes some tenths of a second.
+    looks_beside
+        Looks for run-off while frames go on, in one thread: what it finds is told with one of the
+        next frames; None = `add` looks, and takes up to 45 ms.
 
     Attributes
     ----------
@@ -88,9 +91,10 @@ class LiveRun:
         automatic: bool = True,
         mm_per_px: float | None = None,
         beside: Executor | None = None,
+        looks_beside: Executor | None = None,
     ) -> None:
         self._intensity, self._on, self._automatic = intensity, on, automatic
-        self._mm_per_px, self._beside = mm_per_px, beside
+        self._mm_per_px, self._beside, self._looks_beside = mm_per_px, beside, looks_beside
         self.shape = shape
         self._watch = Watch(intensity, shape)
         self._count = -1
@@ -194,6 +198,8 @@ class LiveRun:
 
     def _forget(self) -> None:
         """Let go of mask and maps."""
+        if self._masked is not None:
+            self._masked.looks.close()
         self._masked = self._filling = self._laying = None
         self._onset_frame = self._onset_time_s = None
         self._warnings, self._lost_in_a_row = [], 0
@@ -214,6 +220,7 @@ class LiveRun:
             on=self._on,
             mm_per_px=self._mm_per_px,
             settling=settling,
+            looks_beside=self._looks_beside,
         )
         if had:
             self._remarks.append("A new mask is gathered: the one before no longer fits.")
@@ -336,6 +343,8 @@ class LiveRun:
         if laying.begun is not None:
             self._forget()
         self._renewed = self._masked is not None
+        if self._masked is not None:
+            self._masked.looks.close()
         self._masked = masked
         if laying.begun is not None:
             self._begin_at(laying.begun)

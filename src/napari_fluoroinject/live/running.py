@@ -107,7 +107,7 @@ class RunningMaps(Closing):
     """Follows a feed with `LiveRun`, and gives every frame to it.
 
     Contrast starts when it is seen, or when `begin` is called, which may be done again for another
-    injection. Masks are laid in a thread beside, so that frames go on meanwhile.
+    injection. Masks are laid, and run-off is looked for, in threads beside: frames go on meanwhile.
 
     Parameters
     ----------
@@ -155,6 +155,7 @@ class RunningMaps(Closing):
         self._pictured_at_s, self._pictured = 0.0, ("none", -1)
         self._begins, self._stopping = threading.Event(), threading.Event()
         self._beside = ThreadPoolExecutor(1, "fluoroinject-mask", initializer=step_back)
+        self._looks_beside = ThreadPoolExecutor(1, "fluoroinject-looks", initializer=step_back)
         self._thread = threading.Thread(target=self._run, name="fluoroinject-maps", daemon=True)
 
     def start(self) -> None:
@@ -193,7 +194,8 @@ class RunningMaps(Closing):
         self.stop()
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
-        self._beside.shutdown(wait=False, cancel_futures=True)
+        for beside in (self._beside, self._looks_beside):
+            beside.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
         if self._rest:
@@ -258,6 +260,7 @@ class RunningMaps(Closing):
                 automatic=self._automatic,
                 mm_per_px=self._mm_per_px,
                 beside=self._beside,
+                looks_beside=self._looks_beside,
             )
             self._shape = kind
             self._picture, self._pictured = None, ("none", -1)
