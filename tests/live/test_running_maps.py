@@ -77,7 +77,7 @@ class Followed:
             count = len(self.told)
             self.maps.put(one)
             until(lambda count=count: len(self.told) > count)
-            self.maps._beside.submit(lambda: None).result()  # whatever was to be laid is laid
+            self.maps._masks.submit(lambda: None).result()  # whatever was to be laid is laid
 
 
 @pytest.fixture

@@ -1,12 +1,14 @@
-"""Looks for run-off that are taken beside the frames, so that none waits for them."""
+"""What is done beside the frames, so that none waits for it; looks for run-off above all."""
 
 from __future__ import annotations
 
 from collections import deque
+from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor, Future
+    from concurrent.futures import Future
 
     from napari_fluoroinject.analysis.live_uptake import Uptake, UptakeWatch
     from napari_fluoroinject.model.arrays import FloatArray
@@ -14,6 +16,23 @@ if TYPE_CHECKING:
 MOST_WAITING = 96
 """Where so many frames wait the next ones are not looked at: the machine is too slow. A mask that
 was laid is told 40 at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Who works while frames go on.
+
+    Attributes
+    ----------
+    masks
+        Lays masks, some tenths of a second each.
+    looks
+        Looks for run-off, in one thread, up to 45 ms a look: what it finds is told with one of the
+        next frames. None = that is done with the frame.
+    """
+
+    masks: Executor
+    looks: Executor | None = None
 
 
 class Looks:

@@ -26,11 +26,10 @@ from napari_fluoroinject.analysis.live_told import (
 from napari_fluoroinject.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.analysis.feed.watch import Look
     from napari_fluoroinject.analysis.following import LiveSnapshot
+    from napari_fluoroinject.analysis.live_looks import Beside
     from napari_fluoroinject.analysis.live_uptake import Uptake
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import StoredArray
@@ -71,10 +70,8 @@ class LiveRun:
     mm_per_px
         What a pixel of the feed measures; None = not known.
     beside
-        Lays masks while frames go on; None = `add` lays them, and takes some tenths of a second.
-    looks_beside
-        Looks for run-off while frames go on, in one thread: what it finds is told with one of the
-        next frames; None = `add` looks, and takes up to 45 ms.
+        Who lays masks and looks for run-off while frames go on; None = `add` does it all, and
+        takes some tenths of a second at times.
 
     Attributes
     ----------
@@ -90,11 +87,12 @@ class LiveRun:
         on: Backend,
         automatic: bool = True,
         mm_per_px: float | None = None,
-        beside: Executor | None = None,
-        looks_beside: Executor | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self._intensity, self._on, self._automatic = intensity, on, automatic
-        self._mm_per_px, self._beside, self._looks_beside = mm_per_px, beside, looks_beside
+        self._mm_per_px = mm_per_px
+        self._beside = None if beside is None else beside.masks
+        self._looks_beside = None if beside is None else beside.looks
         self.shape = shape
         self._watch = Watch(intensity, shape)
         self._count = -1
