@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
+from napari_fluoroinject import phantom
 from napari_fluoroinject.analysis.live import MASK_FRAMES, LiveMaps
 from napari_fluoroinject.analysis.live_run import LiveRun
 from napari_fluoroinject.compute.backend import choose
@@ -219,8 +221,10 @@ def test_a_picture_is_transparent_where_no_contrast_came_and_spans_its_range(loo
     np.testing.assert_allclose(shown_s, true_s, atol=picture.high / 254)
 
 
-def test_a_synthetic_scene_is_a_feed_and_says_so():
+def test_a_synthetic_scene_is_a_feed_and_says_so(monkeypatch):
+    small = partial(PhantomSettings, size=96, frames=12)
+    monkeypatch.setattr(phantom, "PhantomSettings", small)
     connected = connect_feed("phantom:esi_il_lumbar")
     assert connected.synthetic
     assert connected.intensity is not None
-    assert next(iter(connected.feed)).pixels.shape == (512, 512)
+    assert next(iter(connected.feed)).pixels.shape == (96, 96)
