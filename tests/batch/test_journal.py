@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -125,6 +127,21 @@ def test_one_batch_at_a_time_holds_a_folder(tmp_path):
         other = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "another batch is writing there" in other.stderr
     assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_memory_does_not_grow_with_the_loops_that_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    held = []
+    for count in (500, 1500):
+        with Journal(tmp_path) as journal:
+            for number in range(count):
+                journal.note(ended(f"1.2.826.0.1.3680043.10.77.{number}"))
+        tracemalloc.start()
+        with Journal(tmp_path) as journal:
+            assert len(journal) == count
+            held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert held[1] - held[0] < 1000  # of each loop less than a byte
 
 
 def test_the_journal_names_no_file_and_no_source(tmp_path):

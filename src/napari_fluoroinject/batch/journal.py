@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_fluoroinject.batch.order import JOB_FOLDER
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.disk import fsync, lock
+from napari_fluoroinject.spool.places import Places
 from napari_fluoroinject.spool.private import make_private, tighten_file
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ State = Literal["done", "failed", "set_aside", "again"]
 """Results are there; none can be made; tried too often; the process was lost and it goes again."""
 ENDS = ("done", "failed", "set_aside")
 NAME = "journal"
+_PLACES = "journal.sqlite"
+"""Where the last line on each loop begins, as long as a batch runs."""
 _SCHEMA = "fluoroinject-batch/1"
 
 
@@ -116,7 +119,6 @@ class Journal:
         self.damaged = 0
         """Lines that could not be read and are left out, and that no run has told of before."""
         self._turn = threading.Lock()
-        self._at: dict[str, int] = {}
         self._tries: dict[str, int] = {}
         with ExitStack() as opened:
             try:
@@ -125,6 +127,7 @@ class Journal:
                 self._file = opened.enter_context(self.path.open("a+b", buffering=0))
                 tighten_file(self.path)
                 self._hold()
+                self._at = opened.enter_context(Places(self.path.with_name(_PLACES)))
                 self._lines = opened.enter_context(self.path.open("rb"))
                 self._read()
             except OSError as error:
@@ -141,7 +144,7 @@ class Journal:
         return len(self._at)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._at
+        return self._at.get(key) is not None
 
     def close(self) -> None:
         """Let go of it."""
@@ -157,10 +160,7 @@ class Journal:
         """
         with self._turn:
             at = self._at.get(key)
-            if at is None:
-                return None
-            self._lines.seek(at)
-            return _ended(self._lines.readline())
+            return None if at is None else self._ended_at(at)
 
     def tries(self, key: str) -> int:
         """How often the process that worked on it was lost since it last ended."""
@@ -168,8 +168,9 @@ class Journal:
 
     def ended(self) -> Iterator[Ended]:
         """All loops that ended, in the order of their keys."""
-        for key in sorted(self._at):
-            one = self.last(key)
+        for at in self._at.numbers():
+            with self._turn:
+                one = self._ended_at(at)
             if one is not None:
                 yield one
 
@@ -189,6 +190,10 @@ class Journal:
             except OSError as error:
                 raise _unwritable(self.path, error) from error
             self._take(ended, at)
+
+    def _ended_at(self, at: int) -> Ended | None:
+        self._lines.seek(at)
+        return _ended(self._lines.readline())
 
     def _write(self, line: bytes) -> None:
         rest = memoryview(line)
@@ -240,7 +245,7 @@ class Journal:
 
     def _take(self, ended: Ended, at: int) -> None:
         if ended.state in ENDS:
-            self._at[ended.key] = at
+            self._at.put(ended.key, at)
             self._tries.pop(ended.key, None)
         else:
             self._tries[ended.key] = ended.tries

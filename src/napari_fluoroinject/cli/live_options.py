@@ -40,6 +40,7 @@ ResearchOption = Annotated[
         "--research", help="Write runs without an order, under a patient that is visibly nobody."
     ),
 ]
+SideOption = Annotated[Side | None, typer.Option(help="Side, for the runs that are written.")]
 HandOption = Annotated[
     str | None,
     typer.Option(

@@ -24,6 +24,7 @@ from napari_fluoroinject.cli.live_options import (
     HandOption,
     LengthOption,
     ResearchOption,
+    SideOption,
     StepOption,
     StudyOption,
     TextOption,
@@ -34,9 +35,6 @@ from napari_fluoroinject.cli.live_options import (
     query_of,
 )
 from napari_fluoroinject.errors import FluoroinjectError, StorageError, UnreadableObjectError
-from napari_fluoroinject.model.geometry import (
-    Side,  # noqa: TC001 - typer reads annotations when it runs
-)
 
 if TYPE_CHECKING:
     from napari_fluoroinject.live.desk import Papers
@@ -71,7 +69,7 @@ def recordings(  # noqa: PLR0913 - one parameter per option of the command
     study: StudyOption = None,
     step: StepOption = None,
     research: ResearchOption = False,
-    side: Annotated[Side | None, typer.Option(help="Side.")] = None,
+    side: SideOption = None,
     angles: AnglesOption = None,
     known_length: LengthOption = None,
     gauge: GaugeOption = None,
