@@ -44,9 +44,10 @@ class VideoFeed(Closing):
 
     A file is played at its rate and ends; every frame comes once, however late the taker is. A
     frame grabber or a stream that ends or stalls is told as `lost` and tried again until the feed
-    is closed, and its times go on. What cannot be decoded is told as `garbage` and left out of the
-    numbering; another size or type is told as `changed`. Frames without times, or with times that
-    go back, get the time of their arrival, and that is told.
+    is closed, and its times go on. What cannot be decoded is told as `garbage`, and its numbers
+    are given to no frame; another size or type is told as `changed`. Frames without times, or with
+    times that go back, get the time of their arrival, in a file a step like the one before; that
+    is told, too.
 
     Parameters
     ----------
