@@ -85,6 +85,26 @@ def test_a_damaged_line_is_left_out_and_counted(tmp_path):
         assert journal.damaged == 1
 
 
+def test_damage_is_told_once_and_further_damage_again(tmp_path, caplog):
+    with Journal(tmp_path) as journal:
+        for key in "abc":
+            journal.note(ended(key))
+
+    def damage(number: int) -> None:
+        lines = journal.path.read_bytes().splitlines(keepends=True)
+        lines[number] = lines[number].replace(b'"done"', b'"dome"')
+        journal.path.write_bytes(b"".join(lines))
+
+    told = []
+    for number in (1, None, 3, None):
+        if number is not None:
+            damage(number)
+        caplog.clear()
+        with Journal(tmp_path) as journal:
+            told.append((journal.damaged, len(caplog.records), len(journal)))
+    assert told == [(1, 1, 2), (0, 0, 2), (1, 1, 1), (0, 0, 1)]
+
+
 def test_a_journal_of_another_kind_is_refused(tmp_path):
     with Journal(tmp_path) as journal:
         path = journal.path

@@ -117,7 +117,7 @@ class Journal:
     def __init__(self, out: Path) -> None:
         self.path = out / JOB_FOLDER / NAME
         self.damaged = 0
-        """Lines that could not be read, and are left out."""
+        """Lines that could not be read and are left out, and that no run has told of before."""
         self._turn = threading.Lock()
         self._tries: dict[str, int] = {}
         with ExitStack() as opened:
@@ -217,20 +217,24 @@ class Journal:
         if self.path.stat().st_size == 0:
             self._write(_line({"schema": _SCHEMA}))
             fsync(self.path.parent)
-        at, line = 0, b"\n"
+        at, line, known = 0, b"\n", 0
         for line in self._lines:
             ended = _ended(line)
             if ended is not None:
                 self._take(ended, at)
             elif told := _told(line):
                 self._check_schema(told)
+                known = max(known, int(told.get("damaged", 0)))
             elif line != b"\n":
                 self.damaged += 1
             at += len(line)
         if not line.endswith(b"\n"):  # torn: what comes next begins a line of its own
             self._write(b"\n")
-        if self.damaged:
+        self.damaged -= known
+        if self.damaged > 0:
             log.warning("%d damaged lines of the journal are left out", self.damaged)
+            self._write(_line({"schema": _SCHEMA, "damaged": known + self.damaged}))
+        self.damaged = max(0, self.damaged)
 
     def _check_schema(self, told: dict[str, Any]) -> None:
         if told.get("schema") != _SCHEMA:

@@ -144,7 +144,8 @@ def batch_sources(
             )
         ended = records(journal.ended(), wish.out, site=request.site_procedures)
         tabled = _written(ended, outcome, wish.out, told.progress)
-    return BatchReport(outcome=outcome, left_out=plans[0].left_out, tabled=tabled)
+    left_out = Counter[str]() if not plans else plans[0].left_out
+    return BatchReport(outcome=outcome, left_out=left_out, tabled=tabled)
 
 
 def workers_here(limits: Limits) -> int:
@@ -194,7 +195,7 @@ def _written(
     """Write the tables and the page; how many loops are in them."""
     progress("writing the tables", 1.0)
     tabled = write_tables(out, ended)
-    write_unplanned(out, outcome.failures)
+    write_unplanned(out, outcome.failures, stopped=outcome.stopped)
     progress("writing the page", 1.0)
     write_page(out)
     return tabled

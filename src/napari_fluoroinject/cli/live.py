@@ -8,8 +8,9 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -36,11 +37,12 @@ from napari_fluoroinject.cli.live_options import (
     TextOption,
     Wanted,
     WorklistOption,
+    check_peer,
     papers_of,
     query_of,
 )
-from napari_fluoroinject.cli.process import keep_loaded, share_arenas
-from napari_fluoroinject.errors import EndpointError
+from napari_fluoroinject.cli.process import hold_streams, keep_loaded, share_arenas
+from napari_fluoroinject.errors import EndpointError, PhantomError, ProcedureError
 from napari_fluoroinject.settings import (
     Device,
 )
@@ -139,6 +141,7 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     written as DICOM under its patient and handed on; without one it stays in the recording, see
     `recordings`. That no warning is raised is not a clearance. Research software.
     """
+    hold_streams()
     share_arenas()
     settings = settings_from(config)
     wanted = Wanted(
@@ -177,9 +180,12 @@ def _wish(wanted: Wanted, taken: _Taken, settings: Settings) -> SessionWish:
     if taken.manual and not sys.stdin.isatty():
         raise typer.BadParameter("--manual: no terminal to press Enter at; expected one")
     own = settings.live
+    recordings = None if taken.no_record else (taken.record or own.record)
+    if recordings is not None:
+        check_peer(taken.hand_to or own.hand_to, settings)
     return SessionWish(
         station=StationSettings(
-            recordings=None if taken.no_record else (taken.record or own.record),
+            recordings=recordings,
             on=taken.on or settings.defaults.on,
             automatic=not taken.manual,
             kind=taken.map_kind,
@@ -208,15 +214,22 @@ def _run(
     from napari_fluoroinject.live.connect import connect_feed
     from napari_fluoroinject.live.session import LiveSession
 
-    with wrong_usage(EndpointError):
+    with wrong_usage(EndpointError, ProcedureError, PhantomError):
         session = LiveSession(connect_feed(source, again=again, settings=settings), wish, settings)
     stop = stop_signal()
     _end_with_the_terminal(stop)
-    with session:
-        session.start()
-        if session.port is not None and wish.serve is not None:
-            typer.echo(f"serving on igtl://{wish.serve[0]}:{session.port}", err=True)
-        _watch(session, stop, seconds=seconds, as_json=as_json)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with session:
+            session.start()
+            if session.port is not None and wish.serve is not None:
+                typer.echo(f"serving on igtl://{wish.serve[0]}:{session.port}", err=True)
+            _watch(session, stop, seconds=seconds, as_json=as_json)
+            if stop.is_set():
+                _say("ending: the last run is written and handed over; Ctrl-C: at once")
+            signal.signal(signal.SIGINT, partial(_leave, session, stop))
+    finally:
+        signal.signal(signal.SIGINT, before)
     _end(session, as_json=as_json)
 
 
@@ -243,6 +256,19 @@ def _watch(
             often_s = _REFRESH_S if pressed is None else _KEY_EVERY_S
             if stop.wait(max(0.0, min(often_s, end_s - time.monotonic()))):
                 return
+
+
+def _leave(session: LiveSession, stop: threading.Event, *_: object) -> None:
+    """While it ends, leave at Ctrl-C once more, as soon as every frame that came is kept."""
+    if stop.is_set() and session.station.receiver.told.ended:
+        _say("stopped; `recordings` lists runs that were not written or not handed over")
+        os._exit(130)  # whoever hangs, a worklist or an archive, is not waited for
+    stop.set()
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # a terminal that is gone
+        typer.echo(text, err=True)
 
 
 def _end_with_the_terminal(stop: threading.Event) -> None:
@@ -346,7 +372,7 @@ def _end(session: LiveSession, *, as_json: bool) -> None:
     received, handed = told.station.received, told.handed
     failures = [("feed", received.error)] if received.error else []
     if received.recording_error or received.unrecorded:
-        why = received.recording_error or "the disk was full or too slow for a while"
+        why = received.recording_error or "the disk was full, too slow or gone for a while"
         failures.append(("recording", f"{received.unrecorded} frames are not recorded: {why}"))
     failures += [("run", fault) for fault in told.faults]
     if handed is not None and handed.waiting:
