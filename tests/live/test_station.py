@@ -297,3 +297,26 @@ def test_an_order_that_is_not_found_costs_no_frame(tmp_path):
     (fault,) = session.told.faults
     assert fault.startswith("no run is written")
     assert Recording.open(session.station.folder).frames == 30
+
+
+def test_a_person_saves_the_last_run_and_is_told_whether_it_is_handed_over(tmp_path, monkeypatch):
+    from napari_fluoroinject.dicom.ordered import the_order
+    from napari_fluoroinject.live import saving
+    from napari_fluoroinject.live.ordering import OrderQuery
+    from tests.dicom.test_recorded import item
+
+    monkeypatch.setattr(saving, "find_order", lambda *_: the_order([item("A1")]))
+    settings = StationSettings(recordings=tmp_path, reserve_bytes=0)
+    station = Station(connected(), settings)
+    run_to_end(station)
+    asked = OrderQuery(worklist="ris", accession="A1")
+
+    def saved(hand_to: str | None) -> str:
+        site = replace(Settings().live, hand_to=hand_to)
+        return saving.save_last_run(station, asked, Settings(live=site))
+
+    assert "run-001.dcm" in saved(None)
+    (tmp_path / "taken").write_text("in the way")
+    assert "waits to be handed over" in saved(str(tmp_path / "taken"))
+    assert saved(str(tmp_path / "archive")) == "Run 1 is written and handed over."
+    assert len(list((tmp_path / "archive").glob("*.dcm"))) == 1
