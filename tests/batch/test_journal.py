@@ -139,7 +139,7 @@ def test_memory_does_not_grow_with_the_loops_that_ended(tmp_path, monkeypatch):
     for count in (500, 1500):
         with Journal(tmp_path) as journal:
             for number in range(count):
-                journal.note(ended(f"{number}".rjust(64, "1")))
+                journal.note(ended(f"{number:064}"))
         tracemalloc.start()
         with Journal(tmp_path) as journal:
             assert len(journal) == count
