@@ -26,7 +26,7 @@ _MOST_BINS = 96
 _CONTRASTS, _CONTRAST_RANGE, _BLANK = 31, (10.0, 90.0), 0.2
 """A picture of less than this share of the usual contrast is none."""
 _FEW = 7
-"""Every seventh sample tells the contrast."""
+"""Every seventh sample tells the contrast, and how much reaches the end of the grey levels."""
 
 
 class Picture:
@@ -35,7 +35,7 @@ class Picture:
     def __init__(self, inside: BoolArray) -> None:
         rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
         self._box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        self._inside = inside
+        self._few = np.flatnonzero(inside)[::_FEW]
         self._blocks = all_of(inside)
         self._own_blocks = all_of(inside[self._box])
         self.layout = Layout(self._blocks)
@@ -63,7 +63,7 @@ class Picture:
 
     def is_blank(self, now: StoredArray) -> bool:
         """Whether nothing is in the picture that was there."""
-        low, high = np.percentile(now[self._inside][::_FEW], _CONTRAST_RANGE)
+        low, high = np.percentile(now.take(self._few), _CONTRAST_RANGE)
         self._contrast = float(high - low)
         usual = float(np.median(self._contrasts)) if self._contrasts else 0.0
         self.blank = self._contrast < _BLANK * usual
@@ -78,7 +78,7 @@ class Picture:
             self._brightness = Brightness()
             return replace(look, moved=True)
         first, last = intensity.first_stored, intensity.first_stored + len(intensity.ln_beam) - 1
-        values = now[self._inside]
+        values = now.take(self._few)
         clipped = float(((values <= first) | (values >= last)).mean())
         stepped = self._brightness.see(in_blocks(ln)[self._own_blocks], clipped)
         return replace(look, step_ln=stepped.step_ln, curve_changed=stepped.curve_changed)
