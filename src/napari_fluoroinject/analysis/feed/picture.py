@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
 
-_PERCENTILE = 70.0
+_QUANTILE = 0.7
 """Of the blocks' changes: a pointer or a clock changes few, an exposure changes most."""
 _MOST_BINS = 96
 """Along the longer side of the picture: in these movement is looked for."""
 _CONTRASTS, _CONTRAST_RANGE, _BLANK = 31, (10.0, 90.0), 0.2
 """A picture of less than this share of the usual contrast is none."""
-_FEW = 7
-"""Every seventh sample tells the contrast, and how much reaches the end of the grey levels."""
+_FEW = 3000
+"""So many samples tell the contrast, and how much reaches the end of the grey levels."""
 
 
 class Picture:
@@ -35,8 +35,10 @@ class Picture:
     def __init__(self, inside: BoolArray) -> None:
         rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
         self._box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        self._few = np.flatnonzero(inside)[::_FEW]
+        self._few = np.flatnonzero(inside)
+        self._few = self._few[:: max(1, len(self._few) // _FEW)]
         self._blocks = all_of(inside)
+        self._at = np.flatnonzero(self._blocks)
         self._own_blocks = all_of(inside[self._box])
         self.layout = Layout(self._blocks)
         self._brightness = Brightness()
@@ -53,13 +55,15 @@ class Picture:
 
     def size(self, change: FloatArray) -> float:
         """By how much the picture changed, by the change of the blocks of a frame."""
-        own = change[self._blocks]
-        return float(np.percentile(own, _PERCENTILE)) if own.size else 0.0
+        if not self._at.size:
+            return 0.0
+        own, rank = change.take(self._at), int(_QUANTILE * self._at.size)
+        return float(np.partition(own, rank)[rank])
 
     def coarse(self, step: FloatArray, change: FloatArray) -> float:
         """By how much blocks changed as wholes, over what noise makes of them."""
-        wholes = np.abs(in_blocks(step)[self._blocks]).mean()
-        return float(SIDE * wholes / change[self._blocks].mean())
+        wholes = np.abs(in_blocks(step).take(self._at)).mean()
+        return float(SIDE * wholes / change.take(self._at).mean())
 
     def is_blank(self, now: StoredArray) -> bool:
         """Whether nothing is in the picture that was there."""

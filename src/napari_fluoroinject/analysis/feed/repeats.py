@@ -25,10 +25,10 @@ _TAKES_TURNS = 0.7
 than it changes. Movement makes changes stronger, too, but many in a row."""
 _NOTHING = 0.02
 """Share of an exposure's change that is none: an exact repeat."""
-_FAINT = 0.75
+_FAINT = 0.5
 """Where no repeat has been seen a change below this share of the usual is one."""
-_USUAL = 25.0
-"""Percentile of the changes by exposures that is the usual one: movement makes more."""
+_USUAL = 0.25
+"""Quantile of the changes by exposures that is the usual one: movement makes more."""
 _FEWEST_TURNS, _AT_RANDOM = 3, 0.5
 """Stronger changes that tell whether weaker ones come in turn, and the share below which not."""
 _TRIED, _LATELY, _BEAT = 8, 60, 0.12
@@ -100,7 +100,8 @@ class Repeats:
             fresh = due
         elif not fresh and change > 0 and coarse > _ALIVE:
             self._alive += 1
-            if self._alive >= _ALIVE_FRAMES and self._is_held(time_s):
+            lasts = self._split is None or self._is_long(time_s)
+            if lasts and self._alive >= _ALIVE_FRAMES:
                 # what was learned no longer holds: exposures have less noise now
                 self.forget()
                 fresh = True
@@ -128,7 +129,7 @@ class Repeats:
         """The change above which a frame is a new exposure."""
         if self._split is not None:
             return self._split.limit
-        usual = float(np.percentile(self._fresh, _USUAL)) if self._fresh else 0.0
+        usual = sorted(self._fresh)[int(_USUAL * len(self._fresh))] if self._fresh else 0.0
         return _FAINT * usual if len(self._fresh) >= _FEWEST else _NOTHING * usual
 
     def _take(self, change: float) -> None:
@@ -141,6 +142,10 @@ class Repeats:
                 self._split = split
         elif split is not None:
             self._split = split
+
+    def _is_long(self, time_s: float) -> bool:
+        """Whether none came for so long as no rhythm of exposures has it."""
+        return self._is_held(time_s) and time_s - (self._last_s or 0.0) > _HELD_S
 
     def _is_held(self, time_s: float) -> bool:
         if self._last_s is None:
