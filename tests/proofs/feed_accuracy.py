@@ -34,6 +34,7 @@ from napari_fluoroinject.phantom.screen_settings import (
 from napari_fluoroinject.phantom.screen_settings import (
     HD as LARGE_HD,
 )
+from tests.proofs.direct_feeds import print_direct
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,7 +188,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs=2, default=(100, 106), metavar=("FROM", "TO"))
     parser.add_argument("--only", default="", help="settings whose name has this word")
     parser.add_argument("--frames", type=int, default=75)
+    parser.add_argument("--direct", action="store_true", help="feeds of the X-ray picture alone")
+    parser.add_argument("--sizes", type=int, nargs="+", default=(128, 256), help="of those")
+    parser.add_argument("--doses", type=float, nargs="+", default=(1.0, 20.0, 80.0))
     asked = parser.parse_args()
+    if asked.direct:
+        print_direct(asked.seeds, asked.sizes, asked.doses)
+        return
     for name, setting in SETTINGS.items():
         if asked.only not in name:
             continue
