@@ -10,14 +10,14 @@ PULSES_HZ = (30.0, 25.0, 20.0, 15.0, 12.5, 10.0, 8.0, 7.5, 6.0, 5.0, 4.0, 3.75, 
 """Exposures a second that C-arms are set to."""
 _LEAST_GRABS_HZ = 40.0
 """A feed that is faster than any pulsed exposure repeats; a slower one need not."""
-_REMEMBERED, _FEWEST, _EVERY = 120, 60, 8
+_REMEMBERED, _FEWEST, _EVERY = 120, 48, 8
 _SMOOTH = 25
 """Grabs over which slow changes of what is coded are taken off."""
 _FLOOR = 0.2
 """Added before the logarithm, as a share of the mean change."""
 _TAMED, _MAD = 2.0, 0.6745
 """Sigmas at which a change is cut off: begin and end of exposures are stronger than any rhythm."""
-_POWER, _LOST_POWER = 9.0, 4.0
+_POWER, _LOST_POWER = 8.0, 4.0
 """Of the changes at a rate, where noise has 1: from here there is a rhythm, below it has ended."""
 
 

@@ -39,7 +39,7 @@ class Finding:
     Attributes
     ----------
     changes
-        Of the last frames, each (blocks down, blocks across).
+        Of the last frames, when each came, and its (blocks down, blocks across).
     """
 
     def __init__(self) -> None:
@@ -47,12 +47,12 @@ class Finding:
         self._repeats = Repeats()
         self._wait, self._apart = 0, _TRIES_APART
         self._seen, self._first_s, self._edgeless = 0, 0.0, _EDGELESS
-        self.changes: deque[FloatArray] = deque(maxlen=_REMEMBERED)
+        self.changes: deque[tuple[float, FloatArray]] = deque(maxlen=_REMEMBERED)
 
     def see(self, stored: StoredArray, change: FloatArray, time_s: float) -> PictureArea | None:
         """Offer a frame with the change of its blocks; the area, as soon as it is found."""
         size = float(np.percentile(change, _LIVELY_PERCENTILE))
-        self.changes.append(change)
+        self.changes.append((time_s, change))
         if not self._repeats.see(size, 0.0, time_s).fresh:
             return None
         self._first_s = time_s if not self._seen else self._first_s

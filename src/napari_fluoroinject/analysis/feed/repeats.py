@@ -74,9 +74,10 @@ class Repeats:
         self._beat = Beat()
         self.interval_s: float | None = None
 
-    def learn(self, changes: Iterable[float]) -> None:
-        """Take in changes of frames that came before there was anything to tell."""
-        for change in changes:
+    def learn(self, changes: Iterable[tuple[float, float]]) -> None:
+        """Take in when frames came before there was anything to tell, and their changes."""
+        for time_s, change in changes:
+            self._beat.see(change, time_s)
             self._take(change)
             if change > self.limit:
                 self._fresh.append(change)

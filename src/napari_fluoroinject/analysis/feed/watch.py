@@ -121,7 +121,8 @@ class Watch:
         self._repeats.forget()
         self._picture = Picture(self._lattice.inside(area.in_frame(self._shape)))
         # the last one is that of this frame, which is judged like all that come
-        self._repeats.learn(self._picture.size(one) for one in list(finding.changes)[:-1])
+        before = list(finding.changes)[:-1]
+        self._repeats.learn((came_s, self._picture.size(change)) for came_s, change in before)
         return True
 
     def _judged(
