@@ -36,17 +36,23 @@ _SAME = 0.96
 class Finding:
     """Gathers frames of different exposures until the area is found.
 
+    Parameters
+    ----------
+    again
+        Whether there is an area that is in doubt: then it stays where no other edge is found.
+
     Attributes
     ----------
     changes
         Of the last frames, when each came, and its (blocks down, blocks across).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, again: bool = False) -> None:
         self._frames: deque[tuple[StoredArray, float]] = deque(maxlen=EXPOSURES)
         self._repeats = Repeats()
         self._wait, self._apart = 0, _TRIES_APART
-        self._seen, self._first_s, self._edgeless = 0, 0.0, _EDGELESS
+        self._seen, self._first_s = 0, 0.0
+        self._edgeless: float = np.inf if again else _EDGELESS
         self.changes: deque[tuple[float, FloatArray]] = deque(maxlen=_REMEMBERED)
 
     def see(self, stored: StoredArray, change: FloatArray, time_s: float) -> PictureArea | None:

@@ -142,7 +142,7 @@ class Watch:
         if not exposed.fresh:
             return look
         if self._finding is None and picture.layout.see(change, self._repeats.limit):
-            self._finding = Finding()
+            self._finding = Finding(again=True)
         return picture.exposed(look, now, self._intensity)
 
     def _sentences(self, look: Look) -> tuple[str, ...]:
