@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_fluoroinject.analysis.live_looks import Beside
 from napari_fluoroinject.analysis.live_run import (
     BACK_FRAMES,
     NEW_RUN_S,
@@ -167,8 +168,8 @@ def test_8_bit_pictures_are_followed_and_said_to_be_relative(before, injected, o
 
 
 def test_masks_laid_beside_hold_up_no_frame(before, injected, on):
-    with ThreadPoolExecutor(1) as beside:
-        run = new_run(on, beside=beside)
+    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(1) as looks:
+        run = new_run(on, beside=Beside(masks=beside, looks=looks))
         told = follow(run, before[:14])
         assert {one.mask_frames for one in told} == {()} or told[-1].mask_frames
         beside.submit(lambda: None).result()  # whatever was laid is laid
@@ -195,7 +196,7 @@ class Later(Executor):
 
 def test_frames_that_came_while_a_mask_was_laid_are_told_beside_and_none_is_missing(injected, on):
     beside = Later()
-    run = new_run(on, beside=beside, automatic=False)
+    run = new_run(on, beside=Beside(masks=beside), automatic=False)
     for k, one in enumerate(injected[:70]):
         if k == 30:
             run.begin()

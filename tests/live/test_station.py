@@ -105,6 +105,43 @@ def test_a_feed_is_recorded_whole_and_its_run_is_listed(tmp_path):
     )
 
 
+def patient_station(tmp_path, monkeypatch):
+    from napari_fluoroinject.live import station
+
+    maps = NoMaps()
+    monkeypatch.setattr(station, "RunningMaps", lambda **_: maps)
+    settings = StationSettings(recordings=tmp_path, reserve_bytes=0)
+    return Station(replace(connected(), patient=True), settings), maps
+
+
+def test_a_file_is_played_from_its_first_frame_once_the_maps_are_ready(tmp_path, monkeypatch):
+    station, maps = patient_station(tmp_path, monkeypatch)
+    with station:
+        station.start()
+        time.sleep(1.0)
+        assert station.told.received.frames == 0
+        assert station.told.freshness == "waiting"
+        maps.told = MapsTold(device="cpu")
+        until(lambda: station.receiver.told.ended)
+    assert Recording.open(station.folder).frames == 30
+
+
+def test_a_file_is_played_where_no_maps_can_be_made(tmp_path, monkeypatch):
+    station, maps = patient_station(tmp_path, monkeypatch)
+    maps.told = MapsTold(state="stopped")
+    run_to_end(station)
+    assert Recording.open(station.folder).frames == 30
+
+
+def test_a_file_whose_maps_were_never_ready_is_ended_without_a_frame(tmp_path, monkeypatch):
+    station, maps = patient_station(tmp_path, monkeypatch)
+    with station:
+        station.start()
+    maps.told = MapsTold(device="cpu")
+    assert station.told.received.frames == 0
+    assert not station.receiver.told.error
+
+
 def test_what_the_feed_tells_is_kept_beside_the_recording_and_ends_runs(tmp_path):
     def feed():
         loop = phantom()

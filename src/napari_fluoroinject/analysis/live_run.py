@@ -26,11 +26,10 @@ from napari_fluoroinject.analysis.live_told import (
 from napari_fluoroinject.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.analysis.feed.watch import Look
     from napari_fluoroinject.analysis.following import LiveSnapshot
+    from napari_fluoroinject.analysis.live_looks import Beside
     from napari_fluoroinject.analysis.live_uptake import Uptake
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import StoredArray
@@ -71,7 +70,8 @@ class LiveRun:
     mm_per_px
         What a pixel of the feed measures; None = not known.
     beside
-        Lays masks while frames go on; None = `add` lays them, and takes some tenths of a second.
+        Who lays masks and looks for run-off while frames go on; None = `add` does it all, and
+        takes some tenths of a second at times.
 
     Attributes
     ----------
@@ -87,10 +87,12 @@ class LiveRun:
         on: Backend,
         automatic: bool = True,
         mm_per_px: float | None = None,
-        beside: Executor | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self._intensity, self._on, self._automatic = intensity, on, automatic
-        self._mm_per_px, self._beside = mm_per_px, beside
+        self._mm_per_px = mm_per_px
+        self._beside = None if beside is None else beside.masks
+        self._looks_beside = None if beside is None else beside.looks
         self.shape = shape
         self._watch = Watch(intensity, shape)
         self._count = -1
@@ -194,6 +196,8 @@ class LiveRun:
 
     def _forget(self) -> None:
         """Let go of mask and maps."""
+        if self._masked is not None:
+            self._masked.looks.close()
         self._masked = self._filling = self._laying = None
         self._onset_frame = self._onset_time_s = None
         self._warnings, self._lost_in_a_row = [], 0
@@ -214,6 +218,7 @@ class LiveRun:
             on=self._on,
             mm_per_px=self._mm_per_px,
             settling=settling,
+            looks_beside=self._looks_beside,
         )
         if had:
             self._remarks.append("A new mask is gathered: the one before no longer fits.")
@@ -336,6 +341,8 @@ class LiveRun:
         if laying.begun is not None:
             self._forget()
         self._renewed = self._masked is not None
+        if self._masked is not None:
+            self._masked.looks.close()
         self._masked = masked
         if laying.begun is not None:
             self._begin_at(laying.begun)

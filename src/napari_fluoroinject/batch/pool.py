@@ -38,6 +38,13 @@ _QUIET: dict[str, Any] = {
     "distributed.worker.memory.spill": False,
     "distributed.worker.memory.pause": False,
     "distributed.comm.timeouts.connect": "10s",
+    # what Dask does on the side, fifty times a second and more, takes from the loops
+    "distributed.admin.tick.interval": "1s",
+    "distributed.admin.system-monitor.interval": "5s",
+    "distributed.admin.system-monitor.gil.enabled": False,
+    "distributed.worker.profile.enabled": False,
+    "distributed.worker.memory.monitor-interval": "1s",
+    "distributed.scheduler.active-memory-manager.start": False,
 }
 _LOGGERS = ("distributed", "distributed.client", "distributed.nanny", "bokeh", "tornado")
 _STARTS = 2
