@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -83,6 +85,26 @@ def test_a_damaged_line_is_left_out_and_counted(tmp_path):
         assert journal.damaged == 1
 
 
+def test_damage_is_told_once_and_further_damage_again(tmp_path, caplog):
+    with Journal(tmp_path) as journal:
+        for key in "abc":
+            journal.note(ended(key))
+
+    def damage(number: int) -> None:
+        lines = journal.path.read_bytes().splitlines(keepends=True)
+        lines[number] = lines[number].replace(b'"done"', b'"dome"')
+        journal.path.write_bytes(b"".join(lines))
+
+    told = []
+    for number in (1, None, 3, None):
+        if number is not None:
+            damage(number)
+        caplog.clear()
+        with Journal(tmp_path) as journal:
+            told.append((journal.damaged, len(caplog.records), len(journal)))
+    assert told == [(1, 1, 2), (0, 0, 2), (1, 1, 1), (0, 0, 1)]
+
+
 def test_a_journal_of_another_kind_is_refused(tmp_path):
     with Journal(tmp_path) as journal:
         path = journal.path
@@ -105,6 +127,21 @@ def test_one_batch_at_a_time_holds_a_folder(tmp_path):
         other = subprocess.run(command, capture_output=True, text=True, check=False)
         assert "another batch is writing there" in other.stderr
     assert subprocess.run(command, check=False).returncode == 0
+
+
+def test_memory_does_not_grow_with_the_loops_that_ended(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    held = []
+    for count in (500, 1500):
+        with Journal(tmp_path) as journal:
+            for number in range(count):
+                journal.note(ended(f"1.2.826.0.1.3680043.10.77.{number}"))
+        tracemalloc.start()
+        with Journal(tmp_path) as journal:
+            assert len(journal) == count
+            held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+    assert held[1] - held[0] < 1000  # of each loop less than a byte
 
 
 def test_the_journal_names_no_file_and_no_source(tmp_path):

@@ -103,8 +103,12 @@ class _Run:
     def end(self) -> None:
         """Judge what was ordered twice, and sum up."""
         if not self.outcome.stopped:
-            for one in judged_twice(self.due.repeated(), self.journal):
-                self._note(one)
+            for one in self.due.repeated():
+                other = judged_twice(one, self.journal)
+                if other is None:
+                    self.outcome.copies += 1
+                else:
+                    self._note(other)
         self.outcome.seconds = time.monotonic() - self.began_s
         self.outcome.damaged = self.journal.damaged
 
@@ -149,8 +153,6 @@ class _Run:
         if isinstance(one, Unplanned):
             told = Failure(key=None, source=one.source, state="unplanned", reason=one.reason)
             self.outcome.failures.append(told)
-        elif one.twice:
-            self.outcome.copies += 1
         elif one.ended.state == "done":
             self.outcome.kept += 1
         else:
