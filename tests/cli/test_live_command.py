@@ -98,6 +98,7 @@ def test_a_stale_feed_and_a_full_disk_stand_first():
     full = Received(frames=9, recorded=3, unrecorded=6, recording_error="no room")
     first = lines(told(freshness="stale", age_s=2.5, received=full))[0]
     assert first.startswith("STALE 2.5 s · NOT RECORDING: no room")
+    assert lines(told(freshness="stale", age_s=None))[0].startswith("STALE: no frame yet · ")
     assert as_json(told(received=full))["unrecorded"] == 6
 
 

@@ -68,6 +68,8 @@ def as_json(session: SessionTold) -> dict[str, Any]:
 def _first(told: Told) -> str:
     received = told.received
     head = _HEADS[told.freshness]
+    if told.freshness == "stale" and told.age_s is None:
+        head += ": no frame yet"
     if told.age_s is not None and told.freshness in ("live", "stale"):
         head += f" {1e3 * told.age_s:.0f} ms" if told.age_s < 1 else f" {told.age_s:.1f} s"
     parts = [head]
