@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Executor, Future
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import pytest
+from awaited import until
 
 from napari_fluoroinject import phantom
 from napari_fluoroinject.analysis.live import MASK_FRAMES, LiveMaps
@@ -53,13 +53,6 @@ def shots():
     return [
         Shot(index=k, time_s=k / 15, at_s=0.0, pixels=pixels) for k, pixels in enumerate(frames)
     ]
-
-
-def until(condition, *, within_s: float = 120.0) -> None:
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.005)
 
 
 class Followed:

@@ -10,6 +10,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from awaited import until
 from pydicom import dcmread
 
 from napari_fluoroinject.endpoints import connect
@@ -59,13 +60,6 @@ def connected(feed=None) -> Connected:
         intensity=loop.intensity,
         synthetic=True,
     )
-
-
-def until(condition, *, within_s: float = 60.0) -> None:
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def run_to_end(station: Station) -> None:

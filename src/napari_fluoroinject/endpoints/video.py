@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_fluoroinject.endpoints.base import FeedNote, Frame
 from napari_fluoroinject.endpoints.reading_ahead import ReadingAhead
 from napari_fluoroinject.endpoints.video_address import video_address
-from napari_fluoroinject.endpoints.video_course import Course, Item
+from napari_fluoroinject.endpoints.video_course import Item, VideoCourse
 from napari_fluoroinject.endpoints.video_errors import (
     missing_extra,
     no_video,
@@ -44,9 +44,10 @@ class VideoFeed(Closing):
 
     A file is played at its rate and ends; every frame comes once, however late the taker is. A
     frame grabber or a stream that ends or stalls is told as `lost` and tried again until the feed
-    is closed, and its times go on. What cannot be decoded is told as `garbage` and left out of the
-    numbering; another size or type is told as `changed`. Frames without times, or with times that
-    go back, get the time of their arrival, and that is told.
+    is closed, and its times go on. What cannot be decoded is told as `garbage`, and its numbers
+    are given to no frame; another size or type is told as `changed`. Frames without times, or with
+    times that go back, get the time of their arrival, in a file a step like the one before; that
+    is told, too.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ class VideoFeed(Closing):
         self._speed, self._again, self._clock = speed, again, clock
         self._closed = threading.Event()
         self._ahead: ReadingAhead[Item] | None = None
-        self._course = Course(self.address, clock)
+        self._course = VideoCourse(self.address, clock)
 
     @property
     def lossy(self) -> bool | None:
@@ -150,7 +151,7 @@ class VideoFeed(Closing):
         """Open, decode, and begin again as often as it takes; runs in the reader's thread."""
         from av.error import FFmpegError
 
-        course = self._course = Course(self.address, self._clock)
+        course = self._course = VideoCourse(self.address, self._clock)
         pause_s, told = _FIRST_PAUSE_S, ""
         while not self._closed.is_set():
             before, why = course.pictures, _ENDED
@@ -172,7 +173,7 @@ class VideoFeed(Closing):
             self._closed.wait(0 if self.address.called else pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _why(self, error: Exception, course: Course) -> str:
+    def _why(self, error: Exception, course: VideoCourse) -> str:
         """Why it was lost; raises where it was never had and waiting does not help."""
         told = (
             error if isinstance(error, FluoroinjectError) else opening_error(error, self.address)

@@ -25,7 +25,7 @@ _WALL_S = 5.0
 _TELL_S = 1.0
 
 
-class Course:
+class VideoCourse:
     """What goes on over the openings of one video: numbers, times, and what was told.
 
     Parameters

@@ -141,7 +141,7 @@ class Outgoing(Closing):
         """
         try:
             with _turn(self.folder / _SENDING) as mine:
-                self._error = self._sent(last=last) if mine else _ELSEWHERE
+                self._error = self._sent(last=last) if mine else self._error or _ELSEWHERE
         except OSError as error:
             self._error = str(_unusable(error))
 
