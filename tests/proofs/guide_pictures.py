@@ -169,6 +169,7 @@ class Walk:
         self._place.viewer.window.add_plugin_dock_widget("napari-fluoroinject", name)
         panel = self._place.live
         panel.controls.source.setText(f"phantom:{SCENE}")
+        panel.controls.again.setChecked(True)
         panel.start()
         mapped = re.compile(r"\b[2-9]\d frames in the maps")
         give_up_s = time.monotonic() + PATIENCE_S

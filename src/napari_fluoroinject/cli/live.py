@@ -66,8 +66,9 @@ _Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="igtl://host:port[/device], video:0, rtsp://..., a video or DICOM file, a folder "
-        "being filled, receiver:, a recording, or phantom:PROCEDURE.",
+        help="igtl://host:port[/device], video:0, rtsp://, tcp:// or udp://..., a video or DICOM "
+        "file, folder:FOLDER or receiver: for runs that arrive, a recording, or synthetic "
+        "screen:PROCEDURE or phantom:PROCEDURE.",
     ),
 ]
 _RecordOption = Annotated[
