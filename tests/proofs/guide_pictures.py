@@ -170,6 +170,7 @@ class Walk:
         panel = self._place.live
         panel.controls.source.setText(f"phantom:{SCENE}")
         panel.controls.again.setChecked(True)
+        panel.picture.setGeometry(10, 40, *(self._size[1] - 140,) * 2)
         panel.start()
         mapped = re.compile(r"\b[2-9]\d frames in the maps")
         give_up_s = time.monotonic() + PATIENCE_S
@@ -178,7 +179,6 @@ class Walk:
                 raise SystemExit(f"no map came: {panel.controls.maps.text()}")
             QApplication.processEvents()
             time.sleep(0.01)
-        panel.picture.setGeometry(10, 40, *(self._size[1] - 140,) * 2)
         self._take("7_live", rest=3)
 
     def _plan(self) -> None:

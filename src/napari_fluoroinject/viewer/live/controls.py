@@ -161,6 +161,7 @@ class Controls(QWidget):
             column.addWidget(button)
         column.addWidget(self.accession)
         column.addWidget(self.save)
+        column.addStretch(1)
 
     def _choose(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "A run to replay", str(Path.home()))
