@@ -303,7 +303,7 @@ def test_a_rhythm_is_found_where_changes_of_repeats_and_exposures_overlap(per, s
     rng = np.random.default_rng(seed)
     repeats, told = Repeats(), []
     for grab in range(300):
-        size = (0.5 if grab % per == 0 else 0.2) * rng.lognormal(0.0, 0.25)
+        size = (0.5 if grab % per == 0 else 0.2) * rng.lognormal(0.0, 0.2)
         told.append(repeats.see(size, 0.0, grab / 60).fresh)
     later = np.flatnonzero(told[150:]) + 150
     assert 0.6 < len(later) / (150 / per) < 1.3
