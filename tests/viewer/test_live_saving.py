@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from pydicom import dcmread
 
+from napari_fluoroinject.live.running import MapsTold
 from napari_fluoroinject.live.serving import Serving
 from napari_fluoroinject.live.station import Station, StationSettings
 from napari_fluoroinject.settings import Settings
@@ -24,7 +25,9 @@ def made(bench, monkeypatch):
     from napari_fluoroinject.viewer.live import panel as module
 
     monkeypatch.setattr(module, "look_at", lambda _bench, _run: None)
-    monkeypatch.setattr(station, "RunningMaps", lambda **_: NoMaps())
+    ready = NoMaps()
+    ready.told = MapsTold(device="cpu")  # else a file waits for them
+    monkeypatch.setattr(station, "RunningMaps", lambda **_: ready)
     panels = []
 
     def make(settings: Settings):

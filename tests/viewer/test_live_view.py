@@ -12,6 +12,7 @@ from napari.components import ViewerModel
 from napari_fluoroinject.endpoints.base import Frame
 from napari_fluoroinject.live.pictures import MapPicture
 from napari_fluoroinject.live.receiver import Receiver
+from napari_fluoroinject.live.running import MapsTold
 from napari_fluoroinject.recording import Recorder, Recording
 from napari_fluoroinject.viewer.live.view import LIVE, LiveView
 
@@ -165,7 +166,7 @@ def test_a_map_lies_over_the_picture_transparent_where_nothing_is_and_is_hidden_
     watched, tmp_path
 ):
     class Maps:
-        picture = None
+        picture, told = None, MapsTold()
 
     maps = Maps()
     watched.view._maps = maps

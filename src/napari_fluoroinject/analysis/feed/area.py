@@ -137,7 +137,7 @@ def _area(outline: Outline, text: BoolArray) -> PictureArea:
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     field = (outline.field & ~text)[box]
     count = int(ndimage.label(text)[1])
-    letters = f"; {count} places of text or graphics are left out" if count else ""
+    letters = f"; text or graphics left out: {count}" if count else ""
     size = f"{field.shape[0]} x {field.shape[1]} pixels"
     return PictureArea(
         first_px=(int(rows[0]), int(columns[0])),
