@@ -141,8 +141,10 @@ def best_fit(run: Run, *, stays: bool) -> Fit:
 def _fits(
     run: Run, starts: npt.NDArray[np.int64], slowness: float, seconds: float
 ) -> tuple[DoubleArray, DoubleArray]:
-    """Windows that begin at many times: (starts,) signal over noise, -inf where there are too few
-    frames; and by what each place rises, (starts, places)."""
+    """Windows that begin at many times.
+
+    (starts,) signal over noise, -inf where there are too few frames; (starts, places) rises.
+    """
     rate = run.frames_per_s
     start = starts[:, None] + run.way_mm * slowness * rate
     end = np.full(start.shape, float(run.frames)) if seconds == inf else start + seconds * rate
