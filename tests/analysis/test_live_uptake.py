@@ -111,11 +111,11 @@ def test_a_path_was_seen_before_where_most_of_it_was_and_not_long_ago():
     path = np.stack([np.linspace(10, 50, 6), np.full(6, 20.0)], axis=1).astype(np.float32)
     before = Before()
     before.keep(path, 10, 2.0)
-    before.keep(path + [30, 0], 12, 3.0)
-    before.keep(path + [0, 2], 14, 3.0)
+    before.keep(np.add(path, [30, 0]), 12, 3.0)
     assert before.ask(path, 14) == (1, 2.0)
+    before.keep(np.add(path, [0, 2]), 14, 3.0)
     assert before.ask(path, 16) == (2, 2.5)
-    assert before.ask(path + [0, 20], 16) == (0, 0.0)
+    assert before.ask(np.add(path, [0, 20]), 16) == (0, 0.0)
     assert before.ask(path, 14 + AGO_FRAMES + 1) == (0, 0.0)
 
 
@@ -128,7 +128,9 @@ def test_a_straight_shaft_in_the_mask_and_film_away_from_the_path_are_told():
     field = Field.of(-film, [film] * 3, allowed)
     straight = np.stack([np.linspace(10, 50, 6), np.full(6, 20.0)], axis=1).astype(np.float32)
     bent = straight + np.stack([np.zeros(6), [0, 3, 6, 6, 3, 0]], axis=1).astype(np.float32)
-    shaft, vessel = (shape_of(one, field, anatomy, mm=0.5) for one in (straight, bent + [0, 30]))
+    shaft, vessel = (
+        shape_of(one, field, anatomy, mm=0.5) for one in (straight, np.add(bent, [0, 30]))
+    )
     assert field.brightest > field.darkest
     assert shaft["shaft"] == pytest.approx(0.5)
     assert vessel["shaft"] == pytest.approx(0.0)
