@@ -53,7 +53,7 @@ run-offs of synthetic loops had a path on them that reached it, 20 one that reac
 PER_LOOK, KEPT_PER_LOOK = 3, 6
 """Paths of a look that are judged, and that are kept to tell later which were seen before."""
 LEAST_KEPT = 1.7
-FIRST_FRAMES = 16
+FIRST_FRAMES = 12
 """Frames before the first look: noise, and what moves by itself, must be known."""
 BORDER_PX = 5
 """Bins beside what motion brings into the picture that are left out."""
