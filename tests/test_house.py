@@ -95,7 +95,7 @@ def test_functions_stay_short_and_modules_readable():
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.end_lineno is not None
-        and node.end_lineno - node.lineno + 1 > 80
+        and node.end_lineno - node.lineno + 1 > 70
     ]
     assert long_functions == []
 

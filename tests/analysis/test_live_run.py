@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_fluoroinject.analysis import live_warm
+from napari_fluoroinject.analysis.live_course import BACK_FRAMES
+from napari_fluoroinject.analysis.live_looks import Beside
 from napari_fluoroinject.analysis.live_run import (
-    BACK_FRAMES,
     NEW_RUN_S,
     RENEW_S,
     LiveRun,
@@ -63,8 +67,8 @@ def follow(run, frames, *, from_s=0.0):
     return [run.add(one, from_s + k * INTERVAL_S) for k, one in enumerate(frames)]
 
 
-def new_run(on, **wishes):
-    return LiveRun(unknown_scale(np.dtype(np.uint16)), (SIZE, SIZE), on=on, **wishes)
+def new_run(on, *, dtype=np.uint16, **wishes):
+    return LiveRun(unknown_scale(np.dtype(dtype)), (SIZE, SIZE), on=on, **wishes)
 
 
 @pytest.fixture(scope="module")
@@ -167,8 +171,8 @@ def test_8_bit_pictures_are_followed_and_said_to_be_relative(before, injected, o
 
 
 def test_masks_laid_beside_hold_up_no_frame(before, injected, on):
-    with ThreadPoolExecutor(1) as beside:
-        run = new_run(on, beside=beside)
+    with ThreadPoolExecutor(1) as beside, ThreadPoolExecutor(1) as looks:
+        run = new_run(on, beside=Beside(masks=beside, looks=looks))
         told = follow(run, before[:14])
         assert {one.mask_frames for one in told} == {()} or told[-1].mask_frames
         beside.submit(lambda: None).result()  # whatever was laid is laid
@@ -195,7 +199,7 @@ class Later(Executor):
 
 def test_frames_that_came_while_a_mask_was_laid_are_told_beside_and_none_is_missing(injected, on):
     beside = Later()
-    run = new_run(on, beside=beside, automatic=False)
+    run = new_run(on, beside=Beside(masks=beside), automatic=False)
     for k, one in enumerate(injected[:70]):
         if k == 30:
             run.begin()
@@ -226,6 +230,50 @@ def test_frames_of_another_size_or_not_later_change_nothing(before, injected, on
     assert run.add(frames[0], 20 * INTERVAL_S).phase == "waiting"
 
 
-def test_kernels_can_be_warmed_up_for_either_type(on):
-    for dtype in (np.dtype(np.uint8), np.dtype(np.uint16)):
-        warm_up_run(unknown_scale(dtype), dtype, on=on)
+FOLLOWED = """
+import sys
+
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+
+from napari_fluoroinject.analysis.live_warm import warm_up_run
+from napari_fluoroinject.compute.backend import choose
+from napari_fluoroinject.recording import unknown_scale
+from tests.analysis.test_live_run import follow, new_run, scene
+
+def compiled():
+    return {
+        (name, kernel): len(found.signatures)
+        for name, module in [*sys.modules.items()]
+        if name.startswith("napari_fluoroinject.compute.kernels")
+        for kernel, found in vars(module).items()
+        if isinstance(found, Dispatcher)
+    }
+
+on = choose("cpu")
+dtypes = np.dtype(np.uint8), np.dtype(np.uint16)
+for dtype in dtypes:
+    warm_up_run(unknown_scale(dtype), dtype, on=on)
+warm = compiled()
+for dtype in dtypes:
+    frames = scene(50, seed=2, onset=30, scale=0.1 * np.iinfo(dtype).max).astype(dtype)
+    frames.flags.writeable = False
+    run = new_run(on, dtype=dtype)
+    print(follow(run, frames)[-1].phase, run.snapshot() is not None)
+cold = [one for one, count in compiled().items() if count > warm.get(one, 0)]
+print(sum(warm.values()) > 0, cold)
+"""
+
+
+def test_a_run_of_either_type_compiles_nothing_once_it_is_warm():
+    told = subprocess.run(
+        (sys.executable, "-c", FOLLOWED), capture_output=True, text=True, check=False
+    )
+    assert told.stdout.splitlines() == ["following True", "following True", "True []"], told.stderr
+
+
+def test_what_is_warm_is_not_warmed_again(on, monkeypatch):
+    dtype = np.dtype(np.uint16)
+    warm_up_run(unknown_scale(dtype), dtype, on=on)
+    monkeypatch.setattr(live_warm, "LiveRun", None)
+    warm_up_run(unknown_scale(dtype), dtype, on=on)

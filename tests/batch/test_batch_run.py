@@ -283,6 +283,17 @@ def test_what_is_left_and_how_long_it_takes_is_told(orders, tmp_path):
     assert last.loops_per_hour > 0
 
 
+def test_loops_that_failed_before_are_no_work_of_this_run(orders, tmp_path):
+    told, out = [], tmp_path / "out"
+    run(out, orders, Saying(out, b=[REFUSED]))
+    with Journal(out) as journal:
+        plan = Listed(*orders, Unplanned(source="x", reason="none"), order_of(tmp_path, "f"))
+        run_batch(lambda: plan, journal, Saying(out), Terms(out=out), watch=told.append)
+    last = told[-1]
+    assert (last.done, last.kept, last.failed, last.worked) == (1, 4, 2, 1)
+    assert last.loops_per_hour == pytest.approx(3600 / last.seconds)
+
+
 def test_a_reason_that_is_kept_names_no_folder_of_the_machine(tmp_path):
     order, out = order_of(tmp_path, "a"), tmp_path / "out"
     reason = f"{out}/1.2 could not be written: something of this name is there"

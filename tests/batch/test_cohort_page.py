@@ -16,10 +16,12 @@ from PIL import Image
 from napari_fluoroinject.batch import gallery
 from napari_fluoroinject.batch.cohort import read_cohort
 from napari_fluoroinject.batch.gallery import page_name
+from napari_fluoroinject.batch.outcome import Failure
 from napari_fluoroinject.batch.page import write_page
 from napari_fluoroinject.batch.records import records
 from napari_fluoroinject.batch.table import write_tables
 from napari_fluoroinject.batch.thumbnails import keep_thumbnail
+from napari_fluoroinject.batch.unplanned import count_unplanned, write_unplanned
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.rendering.thumbnail import MOST_BYTES
 from tests.batch.cohort_loops import failed, keep, picture, summary_of
@@ -216,3 +218,20 @@ def test_an_empty_batch_has_a_page_that_says_so(tmp_path):
     words = " ".join(read(batch(tmp_path, [])).words)
     assert "No loop was analysed." in words
     assert "No loop failed or was set aside." in words
+
+
+@pytest.mark.parametrize("lost", [0, 2])
+def test_a_run_that_was_stopped_says_so_in_the_table_of_lost_sources_and_on_the_page(
+    tmp_path, lost
+):
+    failures = [Failure(key=None, source=f"{k}.dcm", state="unplanned", reason="so") for k in "ab"]
+    assert write_unplanned(tmp_path, failures[:lost], stopped=True) == lost
+    rows = (tmp_path / "unplanned.csv").read_text().splitlines()
+    assert len(rows) == lost + 2
+    assert rows[-1].startswith(",the run was stopped")
+    assert count_unplanned(tmp_path) == (lost, False)
+    words = " ".join(read(batch(tmp_path, some(tmp_path))).words)
+    assert "not all of its sources were looked at" in words
+    assert ("could not plan: 2" in words) == bool(lost)
+    write_unplanned(tmp_path, failures[:lost], stopped=False)
+    assert count_unplanned(tmp_path) == (lost, True)

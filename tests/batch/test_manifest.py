@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from batch_studies import as_frames, as_loop, phantom_loop, plan
@@ -224,3 +225,13 @@ def test_a_list_without_a_source_is_told(tmp_path, text):
     assert [(one.source, "without a source" in one.reason) for one in faults] == [
         ("list.csv", True)
     ]
+
+
+@pytest.mark.parametrize("marks", ["m\0.json", "\ud800.json", "pipe", "none.json", "/dev/zero"])
+def test_marks_that_are_no_plain_file_cost_their_line_and_no_other(tmp_path, marks):
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe")
+    rows = [{"source": "a.dcm", "annotation": marks}, {"source": "b.dcm"}]
+    lines, faults = read(tmp_path, "\n".join(map(json.dumps, rows)), name="list.jsonl")
+    assert [one.source for one in lines] == [str(tmp_path / "b.dcm")]
+    assert [one.source for one in faults] == ["list.jsonl, line 1, column annotation"]

@@ -12,12 +12,14 @@ from batch_studies import (
     as_loop,
     copy,
     dose_of_study,
+    opened,
     phantom_loop,
     plan,
     study_uid,
     whole_study,
 )
 
+from napari_fluoroinject.batch import headers
 from napari_fluoroinject.batch.walk import is_result_folder
 from napari_fluoroinject.confined.asked import request_from
 from napari_fluoroinject.dicom import place
@@ -222,3 +224,39 @@ def test_auto_decides_by_each_loops_header_and_what_the_site_has_set(loop, tmp_p
     asked = [request_from(one.asked) for one in orders]
     assert [one.procedure for one in asked] == ["mbb_lumbar", "generic"]
     assert [one.dose_reference and one.dose_reference.time_p75_s for one in asked] == [30, None]
+
+
+def test_a_plan_that_is_stopped_looks_at_no_more_files(loop, tmp_path):
+    for number in range(4):
+        as_loop(loop, tmp_path / "in" / f"{number}.dcm", study=number + 1, number=1)
+    with opened(tmp_path / "out", tmp_path / "in") as told:
+        looked = []
+        look = place.place_of
+
+        def stopping(path, *, named=False):
+            looked.append(path)
+            told.stop()
+            return look(path, named=named)
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(headers, "place_of", stopping)
+            assert list(told) == []
+    assert len(looked) == 1
+    orders, unplanned, _ = plan(tmp_path / "out", tmp_path / "in")
+    assert (len(orders), unplanned) == (4, [])
+
+
+def test_files_that_vanish_while_it_is_planned_are_told_and_the_rest_is_planned(loop, tmp_path):
+    paths = [
+        as_loop(loop, tmp_path / "in" / f"{number}.dcm", study=number, number=1)
+        for number in (1, 2, 3)
+    ]
+    with opened(tmp_path / "out", tmp_path / "in") as told:
+        first = next(told)
+        paths[1].unlink()
+        rest = list(told)
+    assert first.paths == (paths[0],)
+    assert [getattr(one, "paths", None) for one in rest if not hasattr(one, "reason")] == [
+        (paths[2],)
+    ]
+    assert [one.source for one in rest if hasattr(one, "reason")] == [str(paths[1])]

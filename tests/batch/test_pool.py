@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from napari_fluoroinject.batch import pool as dasks
+from napari_fluoroinject import __version__
+from napari_fluoroinject.batch import cluster as clusters
+from napari_fluoroinject.batch import pool as pools
+from napari_fluoroinject.batch import worker
+from napari_fluoroinject.batch.cluster import local_pool, pool_at
 from napari_fluoroinject.batch.journal import Journal
 from napari_fluoroinject.batch.order import LoopOrder
 from napari_fluoroinject.batch.outcome import Terms
-from napari_fluoroinject.batch.pool import local_pool, pool_at
 from napari_fluoroinject.batch.run import run_batch
 from napari_fluoroinject.batch.sight import check_workers
 from napari_fluoroinject.batch.task import Answer, Task, leave_token
@@ -45,7 +48,7 @@ def cluster(monkeypatch):
             (sys.executable, "-S", "-c", ANSWER, *command[3:]), **options
         ),
     )
-    monkeypatch.setattr(dasks, "_PATIENCE_S", 5.0)
+    monkeypatch.setattr(pools, "_ANSWER_S", 5.0)
     with LocalCluster(
         n_workers=1,
         threads_per_worker=1,
@@ -55,8 +58,8 @@ def cluster(monkeypatch):
         dashboard_address=None,
     ) as made:
         yield made
-    while dasks._KEPT:
-        dasks._KEPT.pop().close()
+    while worker._KEPT:
+        worker._KEPT.pop().close()
 
 
 @pytest.fixture
@@ -74,7 +77,7 @@ def task_of(terms: Terms, **said: object) -> Task:
     return Task(**told | said)
 
 
-def answered(pool: dasks.DaskPool, task: Task) -> Answer:
+def answered(pool: pools.DaskPool, task: Task) -> Answer:
     pool.give(task)
     took = pool.took(60)
     assert took is not None
@@ -101,7 +104,7 @@ def test_a_cluster_is_used_by_its_address_and_says_when_it_is_gone(cluster, term
         pool.close()
 
 
-def wait_for_ever(pool: dasks.DaskPool) -> None:
+def wait_for_ever(pool: pools.DaskPool) -> None:
     while True:
         pool.took(0.1)
 
@@ -110,8 +113,8 @@ def wait_for_ever(pool: dasks.DaskPool) -> None:
     ("seen", "match"),
     [
         (("0.0", True, [[1, 2]]), "version 0.0"),
-        ((dasks.__version__, False, [[1, 2]]), "does not see .*out"),
-        ((dasks.__version__, True, [None]), "does not see .*in"),
+        ((__version__, False, [[1, 2]]), "does not see .*out"),
+        ((__version__, True, [None]), "does not see .*in"),
     ],
     ids=["version", "results", "sources"],
 )
@@ -126,7 +129,7 @@ def test_workers_that_cannot_do_the_work_are_told_apart(tmp_path, seen, match):
 
 
 def test_a_scheduler_that_does_not_answer_is_named(monkeypatch, tmp_path):
-    monkeypatch.setattr(dasks, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(clusters, "_CONNECT_S", 0.5)
     with pytest.raises(UnreachableError, match=r"127\.0\.0\.1:9"):
         pool_at("tcp://127.0.0.1:9", out=tmp_path, sources=[], token="t")
 

@@ -191,6 +191,13 @@ def test_of_many_failures_of_one_kind_the_first_are_named_and_the_rest_counted(c
     ]
 
 
+def test_of_failures_of_very_many_kinds_the_first_are_named_and_the_rest_counted(capsys):
+    with pytest.raises(typer.Exit):
+        finish((f"line {n}", f"seen 'links{n}'") for n in range(50_000))
+    told = capsys.readouterr().err.splitlines()
+    assert (len(told), told[-1]) == (201, "failed: 49800 more in other ways")
+
+
 def test_results_that_cannot_be_written_there_are_wrong_usage_before_any_work(tmp_path):
     options = ("--size", "96", "--frames", "12", "--out", str(tmp_path))
     loop = run("phantom", "mbb_lumbar", *options).stdout.split()[0]

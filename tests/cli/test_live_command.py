@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from napari_fluoroinject.cli import app
 from napari_fluoroinject.cli.live_words import as_json, lines
 from napari_fluoroinject.endpoints.replay import Replay
-from napari_fluoroinject.errors import EndpointError
+from napari_fluoroinject.errors import EndpointError, StorageError
 from napari_fluoroinject.live.connect import Connected
 from napari_fluoroinject.live.receiver import Received
 from napari_fluoroinject.live.running import MapsTold
@@ -127,6 +127,8 @@ def test_a_missing_worklist_costs_the_run_and_not_the_recording(tmp_path):
         ("--gauge", "22,0"),
         ("--known-length", "5,9", "--gauge", "22,3"),
         ("--serve", "host:port"),
+        ("--hand-to", "theatr"),
+        ("--worklist", "rsi", "--accession", "A1"),
     ],
 )
 def test_what_makes_no_sense_is_wrong_usage(words):
@@ -147,3 +149,51 @@ def test_a_folder_that_is_not_there_and_a_run_without_a_place_are_wrong_usage(tm
     assert invoke("recordings", tmp_path / "none").exit_code == 2
     assert invoke("recordings", tmp_path, "--run", 1, "--research").exit_code == 2
     assert invoke("recordings", tmp_path, "--out", tmp_path).exit_code == 2
+
+
+def test_a_run_that_waits_is_listed_and_the_next_live_hands_it_over(tmp_path):
+    record, archive = tmp_path / "rec", tmp_path / "archive"
+    archive.write_text("in the way")
+    words = ("live", "phantom:mbb_lumbar", "--record", record)
+    done = invoke(*words, "--research", "--hand-to", archive)
+    assert done.exit_code == 1, done.output
+    assert "1 runs wait" in done.stderr
+
+    def listed():
+        (entry,) = json.loads(invoke("recordings", record, "--json").stdout)[:1]
+        assert entry["frames"] == 24
+        (run,) = entry["runs"]
+        return run["kept"], run["to"]
+
+    assert listed() == ("waiting", str(archive))
+    assert "the next `live`" in invoke("recordings", record).stdout
+    archive.unlink()
+    assert invoke(*words).exit_code == 0
+    assert listed() == ("handed", str(archive))
+    told = invoke("recordings", record).stdout
+    assert "handed over to" in told
+    assert "only in the recording" in told
+
+
+def test_a_run_is_handed_over_though_another_one_waits(tmp_path):
+    record = tmp_path / "rec"
+    (tmp_path / "taken").write_text("in the way")
+    assert invoke("live", "phantom:mbb_lumbar", "--record", record).exit_code == 0
+    assert invoke("live", "phantom:mbb_lumbar", "--record", record).exit_code == 0
+    one, two = (
+        entry["recording"] for entry in json.loads(invoke("recordings", record, "--json").stdout)
+    )
+    words = ("--run", 1, "--research", "--hand-to")
+    waits = invoke("recordings", one, *words, tmp_path / "taken")
+    assert isinstance(waits.exception, StorageError)
+    done = invoke("recordings", two, *words, tmp_path / "archive")
+    assert done.exit_code == 0, done.output
+    assert "handed over" in done.stdout
+
+
+def test_a_recording_that_was_killed_at_once_is_no_failure(tmp_path):
+    empty = tmp_path / "rec" / "20260102T080300Z-1a2b3c"
+    empty.mkdir(parents=True)
+    (empty / "0000.frames").touch()
+    done = invoke("recordings", tmp_path / "rec")
+    assert (done.exit_code, "no recording" in done.stdout) == (0, True)

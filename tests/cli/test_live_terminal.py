@@ -101,3 +101,40 @@ def test_a_status_that_nobody_reads_costs_nothing_but_the_status():
     done = subprocess.run([sys.executable, "-c", program], stdout=write, check=False)
     os.close(write)
     assert done.returncode == 7
+
+
+def test_standard_streams_that_are_closed_are_not_taken_by_a_recording(tmp_path):
+    program = (
+        "import os, sys\n"
+        "from napari_fluoroinject.cli.process import hold_streams\n"
+        "live = __import__('importlib').import_module('napari_fluoroinject.cli.live')\n"
+        "hold_streams()\n"
+        "with open(sys.argv[1], 'wb', buffering=0) as recording:\n"
+        "    with live._unread():\n"
+        "        print('a status')\n"
+        "    os.write(1, b'a library'), os.write(2, b'another')\n"
+        "    sys.exit(7 if sys.stdin.isatty() or recording.fileno() < 3 else 8)\n"
+    )
+    words = (sys.executable, "-c", program, str(tmp_path / "recording"))
+    closing = 'exec "$@" 0<&- >&- 2>&-'
+    done = subprocess.run(["sh", "-c", closing, "sh", *words], check=False)
+    assert done.returncode == 8
+    assert (tmp_path / "recording").read_bytes() == b""
+
+
+def test_ctrl_c_while_it_ends_leaves_once_every_frame_is_kept(monkeypatch, capsys):
+    import threading
+    from types import SimpleNamespace
+
+    left, told = [], SimpleNamespace(ended=False)
+    session = SimpleNamespace(station=SimpleNamespace(receiver=SimpleNamespace(told=told)))
+    monkeypatch.setattr(live.os, "_exit", left.append)
+    stop = threading.Event()
+    live._leave(session, stop)
+    assert (stop.is_set(), left) == (True, [])
+    live._leave(session, stop)
+    assert left == []
+    told.ended = True
+    live._leave(session, stop)
+    assert left == [130]
+    assert "not handed over" in capsys.readouterr().err

@@ -18,10 +18,6 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.endpoints.storage_scp import StorageScp
 
-CONNECTION_REFUSED = pytest.mark.filterwarnings(
-    # pynetdicom leaves the socket of a refused connection to the garbage collector
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 SERIES = "1.2.826.0.1.3680043.8.498.1.1"
 

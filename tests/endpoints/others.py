@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pydicom import Dataset
@@ -20,6 +21,29 @@ if TYPE_CHECKING:
 
 XA = "1.2.840.10008.5.1.4.1.1.12.1"
 LEVELS = {"STUDY": "StudyInstanceUID", "SERIES": "SeriesInstanceUID", "IMAGE": "SOPInstanceUID"}
+
+
+@contextmanager
+def serving(ae: AE, *handlers: tuple[object, Callable[..., object]]) -> Iterator[Pacs]:
+    """Let an application entity answer on loopback; every connection that it had is closed.
+
+    pynetdicom forgets a socket open whose caller was gone before it was shut down: it would be
+    told where the garbage collector meets it, in whatever test that is.
+    """
+    held = []
+
+    def opened(event: evt.Event) -> None:
+        held.append(event.assoc.dul.socket.socket)
+
+    server = ae.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_CONN_OPEN, opened), *handlers]
+    )
+    try:
+        yield Pacs(host="127.0.0.1", port=server.server_address[1], called=ae.ae_title)
+    finally:
+        ae.shutdown()
+        for connection in held:
+            connection.close()
 
 
 @contextmanager
@@ -50,14 +74,8 @@ def archive(
                 seen.add(answer.to_json())
                 yield 0xFF00, answer
 
-    server = ae.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, find), *handlers]
-    )
-    known = {"host": "127.0.0.1", "port": server.server_address[1], "called": "PEER"}
-    try:
-        yield Pacs(**(known | changed))
-    finally:
-        ae.shutdown()
+    with serving(ae, (evt.EVT_C_FIND, find), *handlers) as pacs:
+        yield replace(pacs, **changed)
 
 
 def send_to(port: int, objects: Sequence[Dataset], *, called: str = "FLUOROINJECT") -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from network_loops import make_loop
+from others import serving
 from pydicom import Dataset
 from pynetdicom import AE, build_role, evt
 
@@ -57,13 +58,8 @@ def archive(*, status: int = 0x0000) -> Iterator[tuple[Pacs, queue.SimpleQueue]]
 
     ae = AE("ARCHIVE")
     ae.add_supported_context(STORAGE_COMMITMENT)
-    server = ae.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_N_ACTION, action)]
-    )
-    try:
-        yield Pacs(host="127.0.0.1", port=server.server_address[1], called="ARCHIVE"), asked
-    finally:
-        ae.shutdown()
+    with serving(ae, (evt.EVT_N_ACTION, action)) as pacs:
+        yield pacs, asked
 
 
 def report(port: int, told: Dataset, kind: int = 1) -> int:
@@ -157,12 +153,6 @@ def test_a_report_on_the_association_that_asked_is_taken():
     told: list = []
     ae = AE("ARCHIVE")
     ae.add_supported_context(STORAGE_COMMITMENT, scu_role=True, scp_role=True)
-    server = ae.start_server(
-        ("127.0.0.1", 0),
-        block=False,
-        evt_handlers=[(evt.EVT_N_ACTION, action), (evt.EVT_DIMSE_SENT, answered)],
-    )
-    pacs = Pacs(host="127.0.0.1", port=server.server_address[1], called="ARCHIVE")
 
     def tell() -> None:
         deadline = time.monotonic() + 10
@@ -173,12 +163,12 @@ def test_a_report_on_the_association_that_asked_is_taken():
         association.send_n_event_report(what, 1, STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE)
 
     teller = threading.Thread(target=tell)
-    teller.start()
-    try:
-        ask(pacs, OBJECTS, transaction_uid="1.9.3", reported=reports.append)
-    finally:
-        teller.join()
-        ae.shutdown()
+    with serving(ae, (evt.EVT_N_ACTION, action), (evt.EVT_DIMSE_SENT, answered)) as pacs:
+        teller.start()
+        try:
+            ask(pacs, OBJECTS, transaction_uid="1.9.3", reported=reports.append)
+        finally:
+            teller.join()
     assert [one.committed for one in reports] == [frozenset(OBJECTS)]
 
 

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from awaited import until
 from igtl_messages import asymmetric, frames_of, read, take
 
 from napari_fluoroinject.endpoints import igtl_client
@@ -20,13 +21,6 @@ from napari_fluoroinject.errors import EndpointError
 pytestmark = pytest.mark.network
 
 WITHIN_S = 60.0
-
-
-def wait_for(true):
-    until_s = time.monotonic() + WITHIN_S
-    while not true():
-        assert time.monotonic() < until_s
-        time.sleep(0.005)
 
 
 def call(server):
@@ -51,7 +45,7 @@ def still(value, shape=(512, 512)):
 def test_every_client_gets_pictures_and_texts():
     said = []
     with IgtlServer() as server, call(server) as one, call(server) as other:
-        wait_for(lambda: server.clients == 2)
+        until(lambda: server.clients == 2)
         server.put("Map", asymmetric(), 1.7e9)
         server.say("State", "müde")
         server.close()
@@ -83,11 +77,11 @@ def test_an_array_may_be_changed_after_it_was_put():
 
 def test_a_client_that_never_reads_holds_up_nobody_and_misses_pictures():
     with IgtlServer(version=2) as server, call(server) as lazy:
-        wait_for(lambda: server.clients == 1)
+        until(lambda: server.clients == 1)
         feed = IgtlFeed("127.0.0.1", server.port)
         thread = threading.Thread(target=take, args=(feed, ends_with(99)))
         thread.start()
-        wait_for(lambda: server.clients == 2)
+        until(lambda: server.clients == 2)
         for k in range(100):  # 50 MiB: more than the system holds for one
             server.put("A", still(k))
             time.sleep(0.002)
@@ -111,11 +105,11 @@ def ends_with(value):
 def test_a_client_that_takes_nothing_for_long_is_let_go(monkeypatch):
     monkeypatch.setattr(igtl_client, "STUCK_S", 0.2)
     with IgtlServer() as server, call(server):
-        wait_for(lambda: server.clients == 1)
+        until(lambda: server.clients == 1)
         for k in range(40):
             server.put("A", still(k))
             time.sleep(0.002)
-        wait_for(lambda: server.clients == 0)
+        until(lambda: server.clients == 0)
 
 
 def test_clients_that_send_garbage_or_hang_up_disturb_nobody():
@@ -127,7 +121,7 @@ def test_clients_that_send_garbage_or_hang_up_disturb_nobody():
             server.put("A", asymmetric())
             items = take(IgtlFeed("127.0.0.1", server.port), frames_of)
         assert len(frames_of(items)) == 1
-        wait_for(lambda: server.clients == 0)
+        until(lambda: server.clients == 0)
 
 
 def test_of_many_more_clients_than_there_is_room_for_the_last_are_sent_away(monkeypatch):
@@ -154,7 +148,7 @@ def test_a_lossless_server_waits_for_a_slow_client_and_leaves_nothing_out():
 
         thread = threading.Thread(target=slowly)
         thread.start()
-        wait_for(lambda: server.clients == 1)
+        until(lambda: server.clients == 1)
         for k in range(60):
             server.put("A", still(k))
         server.close()
@@ -166,9 +160,9 @@ def test_a_lossless_server_waits_for_a_slow_client_and_leaves_nothing_out():
 def test_who_comes_later_to_a_lossless_server_gets_what_is_put_from_then_on():
     with IgtlServer(lossless=True) as server:
         server.put("A", asymmetric(3, 3))
-        wait_for(lambda: not len(server._row))
+        until(lambda: not len(server._row))
         with call(server) as late:
-            wait_for(lambda: server.clients == 1)
+            until(lambda: server.clients == 1)
             server.put("A", asymmetric())
             server.close()
             assert [frame.pixels.shape for frame in frames_of(read(all_of(late)))] == [(5, 7)]

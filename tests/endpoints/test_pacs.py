@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from network_loops import dcmtk, make_loop, pacs_of, write
+from others import serving
 from pydicom import Dataset, dcmread
 from pynetdicom import AE, evt
 
@@ -40,11 +41,8 @@ def peer(*handlers) -> Iterator[Pacs]:
     ae = AE("PEER")
     for sop_class in (STUDY_ROOT_FIND, make_loop().SOPClassUID, "1.2.840.10008.1.1"):
         ae.add_supported_context(sop_class)
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=list(handlers))
-    try:
-        yield Pacs(host="127.0.0.1", port=server.server_address[1], called="PEER")
-    finally:
-        ae.shutdown()
+    with serving(ae, *handlers) as pacs:
+        yield pacs
 
 
 def status(code: int, comment: str = "") -> Dataset:

@@ -8,17 +8,19 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
+from others import serving
 from pydicom import Dataset
 from pynetdicom import AE, evt
 
 from napari_fluoroinject.endpoints import querying
 from napari_fluoroinject.endpoints.base import Query
 from napari_fluoroinject.endpoints.dimse import STUDY_ROOT_FIND
-from napari_fluoroinject.endpoints.pacs import Pacs
 from napari_fluoroinject.errors import EndpointError, RefusedError, UnreachableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from napari_fluoroinject.endpoints.pacs import Pacs
 
 pytestmark = pytest.mark.network
 
@@ -55,11 +57,8 @@ def strict(*, told: tuple[str, ...] = UIDS, refuse: bool = True) -> Iterator[tup
 
     ae = AE("STRICT")
     ae.add_supported_context(STUDY_ROOT_FIND)
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, find)])
-    try:
-        yield Pacs(host="127.0.0.1", port=server.server_address[1], called="STRICT"), asked
-    finally:
-        ae.shutdown()
+    with serving(ae, (evt.EVT_C_FIND, find)) as pacs:
+        yield pacs, asked
 
 
 def uids(answers) -> list[tuple[str, ...]]:
@@ -110,11 +109,8 @@ def answering(answer: Dataset | None, status: int = 0xFF00) -> Iterator[Pacs]:
 
     ae = AE("PEER")
     ae.add_supported_context(STUDY_ROOT_FIND)
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, find)])
-    try:
-        yield Pacs(host="127.0.0.1", port=server.server_address[1], called="PEER")
-    finally:
-        ae.shutdown()
+    with serving(ae, (evt.EVT_C_FIND, find)) as pacs:
+        yield pacs
 
 
 def test_names_in_other_scripts_and_sequences_come_as_text():
@@ -163,11 +159,8 @@ def endless(pause_s: float) -> Iterator[Pacs]:
 
     ae = AE("ENDLESS")
     ae.add_supported_context(STUDY_ROOT_FIND)
-    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, find)])
-    try:
-        yield Pacs(host="127.0.0.1", port=server.server_address[1], called="ENDLESS")
-    finally:
-        ae.shutdown()
+    with serving(ae, (evt.EVT_C_FIND, find)) as pacs:
+        yield pacs
 
 
 def test_an_archive_that_answers_without_end_is_asked_for_less(monkeypatch):

@@ -9,6 +9,7 @@ import imagecodecs
 import numpy as np
 import pytest
 from network_loops import make_loop, write
+from others import serving
 from pydicom import dcmread
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
@@ -27,7 +28,6 @@ from pynetdicom import AE, evt
 
 from napari_fluoroinject.endpoints.base import NotSent, Receipt
 from napari_fluoroinject.endpoints.dimse import CONTEXTS_PER_ASSOCIATION
-from napari_fluoroinject.endpoints.pacs import Pacs
 from napari_fluoroinject.endpoints.sending import _groups, _Offer
 from napari_fluoroinject.errors import RefusedError
 
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pydicom import Dataset
+
+    from napari_fluoroinject.endpoints.pacs import Pacs
 
 pytestmark = pytest.mark.network
 
@@ -53,13 +55,8 @@ def taker(*syntaxes: str, got: list[Dataset]) -> Iterator[Pacs]:
     ae = AE("TAKER")
     for sop_class in (XRayAngiographicImageStorage, SecondaryCaptureImageStorage):
         ae.add_supported_context(sop_class, list(syntaxes))
-    server = ae.start_server(
-        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_STORE, store)]
-    )
-    try:
-        yield Pacs(host="127.0.0.1", port=server.server_address[1], called="TAKER")
-    finally:
-        ae.shutdown()
+    with serving(ae, (evt.EVT_C_STORE, store)) as pacs:
+        yield pacs
 
 
 def loop_in(syntax: str) -> Dataset:
@@ -161,16 +158,12 @@ def test_a_peer_that_takes_no_such_class_refuses_each_by_name(tmp_path: Path):
     path = write(make_loop(), tmp_path / "loop.dcm")
     ae = AE("ECHO")
     ae.add_supported_context("1.2.840.10008.1.1")
-    server = ae.start_server(("127.0.0.1", 0), block=False)
-    pacs = Pacs(host="127.0.0.1", port=server.server_address[1], called="ECHO")
-    try:
+    with serving(ae) as pacs:
         (told,) = pacs.send([path])
         assert isinstance(told, NotSent)
         assert isinstance(told.error, RefusedError)
         with pytest.raises(RefusedError):
             pacs.store([path])
-    finally:
-        ae.shutdown()
 
 
 def test_more_contexts_than_an_association_holds_are_split_and_nothing_is_left_out():

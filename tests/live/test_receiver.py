@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from awaited import until
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,13 +29,6 @@ def frame(index: int, pixels=None) -> Frame:
 
 def shot(index: int) -> Shot:
     return Shot(index=index, time_s=index / 15, at_s=0.0, pixels=np.zeros((2, 2), np.uint8))
-
-
-def until(condition, *, within_s: float = 30.0) -> None:
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.002)
 
 
 class Fed(Closing):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import Executor, Future
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+from awaited import until
 
+from napari_fluoroinject import phantom
 from napari_fluoroinject.analysis.live import MASK_FRAMES, LiveMaps
 from napari_fluoroinject.analysis.live_run import LiveRun
 from napari_fluoroinject.compute.backend import choose
@@ -53,13 +55,6 @@ def shots():
     ]
 
 
-def until(condition, *, within_s: float = 120.0) -> None:
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.005)
-
-
 class Followed:
     """Running maps to which frames are handed one by one, each when the one before is told."""
 
@@ -77,6 +72,7 @@ class Followed:
             count = len(self.told)
             self.maps.put(one)
             until(lambda count=count: len(self.told) > count)
+            self.maps._masks.submit(lambda: None).result()  # whatever was to be laid is laid
 
 
 @pytest.fixture
@@ -122,6 +118,7 @@ def test_contrast_can_be_said_to_start_and_again_for_another_injection(shots):
     made = Followed(automatic=False)
     maps = made.maps
     made.follow(shots[:29])
+    assert maps.told.mask_frames
     assert maps.told.frames == 0
     maps.begin()
     until(lambda: maps.told.state == "following contrast")
@@ -129,9 +126,7 @@ def test_contrast_can_be_said_to_start_and_again_for_another_injection(shots):
     assert maps.told.frames + maps.told.lost >= 11
     first = maps.told.mask_frames
     maps.begin()
-    for one in shots[40:]:  # the mask is laid meanwhile
-        made.follow([one])
-        time.sleep(0.05)
+    made.follow(shots[40:])
     assert maps.told.phase == "following"
     assert maps.told.mask_frames != first
     newest = maps.told.mask_frames[-1]  # it may have been said one frame later
@@ -219,8 +214,10 @@ def test_a_picture_is_transparent_where_no_contrast_came_and_spans_its_range(loo
     np.testing.assert_allclose(shown_s, true_s, atol=picture.high / 254)
 
 
-def test_a_synthetic_scene_is_a_feed_and_says_so():
+def test_a_synthetic_scene_is_a_feed_and_says_so(monkeypatch):
+    small = partial(PhantomSettings, size=96, frames=12)
+    monkeypatch.setattr(phantom, "PhantomSettings", small)
     connected = connect_feed("phantom:esi_il_lumbar")
     assert connected.synthetic
     assert connected.intensity is not None
-    assert next(iter(connected.feed)).pixels.shape == (512, 512)
+    assert next(iter(connected.feed)).pixels.shape == (96, 96)

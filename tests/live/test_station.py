@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache
 
 import numpy as np
 import pytest
+from awaited import until
 from pydicom import dcmread
 
 from napari_fluoroinject.endpoints import connect
@@ -21,10 +23,10 @@ from napari_fluoroinject.live.desk import Papers
 from napari_fluoroinject.live.handing import Outgoing, hand_over
 from napari_fluoroinject.live.running import MapsTold
 from napari_fluoroinject.live.runs import runs_of
-from napari_fluoroinject.live.session import OUTGOING, LiveSession, SessionWish
+from napari_fluoroinject.live.session import LiveSession, SessionWish
 from napari_fluoroinject.live.station import Station, StationSettings
 from napari_fluoroinject.phantom import PhantomSettings, make_phantom
-from napari_fluoroinject.recording import Recording, read_remarks
+from napari_fluoroinject.recording import Recorder, Recording, RemarkLog, read_remarks
 from napari_fluoroinject.settings import Settings
 
 
@@ -58,13 +60,6 @@ def connected(feed=None) -> Connected:
         intensity=loop.intensity,
         synthetic=True,
     )
-
-
-def until(condition, *, within_s: float = 60.0) -> None:
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.01)
 
 
 def run_to_end(station: Station) -> None:
@@ -103,6 +98,43 @@ def test_a_feed_is_recorded_whole_and_its_run_is_listed(tmp_path):
     np.testing.assert_array_equal(
         Recording.open(station.folder).loop().frames.every(), phantom().frames.every()
     )
+
+
+def patient_station(tmp_path, monkeypatch):
+    from napari_fluoroinject.live import station
+
+    maps = NoMaps()
+    monkeypatch.setattr(station, "RunningMaps", lambda **_: maps)
+    settings = StationSettings(recordings=tmp_path, reserve_bytes=0)
+    return Station(replace(connected(), patient=True), settings), maps
+
+
+def test_a_file_is_played_from_its_first_frame_once_the_maps_are_ready(tmp_path, monkeypatch):
+    station, maps = patient_station(tmp_path, monkeypatch)
+    with station:
+        station.start()
+        time.sleep(1.0)
+        assert station.told.received.frames == 0
+        assert station.told.freshness == "waiting"
+        maps.told = MapsTold(device="cpu")
+        until(lambda: station.receiver.told.ended)
+    assert Recording.open(station.folder).frames == 30
+
+
+def test_a_file_is_played_where_no_maps_can_be_made(tmp_path, monkeypatch):
+    station, maps = patient_station(tmp_path, monkeypatch)
+    maps.told = MapsTold(state="stopped")
+    run_to_end(station)
+    assert Recording.open(station.folder).frames == 30
+
+
+def test_a_file_whose_maps_were_never_ready_is_ended_without_a_frame(tmp_path, monkeypatch):
+    station, maps = patient_station(tmp_path, monkeypatch)
+    with station:
+        station.start()
+    maps.told = MapsTold(device="cpu")
+    assert station.told.received.frames == 0
+    assert not station.receiver.told.error
 
 
 def test_what_the_feed_tells_is_kept_beside_the_recording_and_ends_runs(tmp_path):
@@ -165,6 +197,30 @@ def test_a_finished_run_stays_beside_its_recording_without_a_destination(tmp_pat
     assert dataset.NumberOfFrames == 30
 
 
+def test_a_clock_that_is_set_back_costs_no_frame_and_no_run(tmp_path, monkeypatch):
+    moments = [1_800_000_000.0 - 3600 * (index >= 15) + index / 15 for index in range(30)]
+    ours = iter(moments + moments[-1:] * 100)
+
+    def feed():
+        for index, moment in enumerate(moments):
+            pixels = phantom().frames.frame(index)
+            yield Frame(index=index, time_s=index / 15, pixels=pixels, wall_s=moment)
+
+    for kind in (Recorder, RemarkLog):
+        defaults = kind.__init__.__kwdefaults__
+        monkeypatch.setitem(defaults, "wall_ns", lambda: round(next(ours) * 1e9))
+    session = run_session(
+        LiveSession(connected(feed()), wish(tmp_path, papers=Papers(research=True)), Settings())
+    )
+    assert session.told.faults == ()
+    (run,) = runs_of(session.station.folder)
+    assert (run.frames, run.first_frame, run.last_frame) == (30, 0, 29)
+    dataset = dcmread(session.station.folder / "run-001.dcm")
+    assert dataset.NumberOfFrames == 30
+    began = datetime.fromtimestamp(moments[0], UTC).astimezone()
+    assert dataset.AcquisitionTime[:6] == f"{began:%H%M%S}"
+
+
 def test_without_an_order_no_run_is_written(tmp_path):
     session = LiveSession(connected(), wish(tmp_path), Settings())
     with session:
@@ -192,20 +248,21 @@ def test_a_run_waits_until_it_is_acknowledged_and_is_tried_again_at_the_next_sta
             until(lambda: session.station.receiver.told.ended)
         assert session.told.handed.waiting == 1
         assert "nobody answers" in session.told.handed.error
-    later = Outgoing(tmp_path / "recordings" / OUTGOING, Settings())
+    later = Outgoing(tmp_path / "recordings", Settings())
     later.round()
     assert (later.told.waiting, later.told.handed) == (0, 1)
-    assert list(later.folder.iterdir()) == []
+    assert list(later.folder.glob("[!.]*")) == []
     assert len(list((tmp_path / "archive").glob("*.dcm"))) == 1
 
 
 def test_what_was_never_queued_whole_is_cleared_and_what_was_stays(tmp_path):
     outgoing = Outgoing(tmp_path, Settings())
-    (tmp_path / "1.2.dcm").write_bytes(b"half")
-    (tmp_path / "1.3.dcm").write_bytes(b"whole")
-    (tmp_path / "1.3.json").write_text(json.dumps({"to": "x"}))
+    folder = outgoing.folder
+    (folder / "1.2.dcm").write_bytes(b"half")
+    (folder / "1.3.dcm").write_bytes(b"whole")
+    (folder / "1.3.json").write_text(json.dumps({"to": "x"}))
     assert Outgoing(tmp_path, Settings()).told.waiting == outgoing.told.waiting == 1
-    assert not (tmp_path / "1.2.dcm").exists()
+    assert not (folder / "1.2.dcm").exists()
 
 
 @pytest.mark.network

@@ -41,7 +41,8 @@ LEAST_RATIO = 1.8
 ANALYSIS = "analysis"
 MILLION = 1_000_000
 _OWN = ".fluoroinject-batch"
-_POLL_S = 0.25
+_POLL_S = 1.0
+"""Between two looks at the processes, which take from them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_fluoroinject.analysis.live_looks import Beside
 from napari_fluoroinject.analysis.live_run import LiveRun
 from napari_fluoroinject.analysis.live_warm import warm_up_run
 from napari_fluoroinject.cli.process import keep_loaded, settle, share_arenas
@@ -32,7 +33,7 @@ _SETTLED, _BEGIN_EVERY = 400, 360
 """Frames without contrast, and from then on from one begin to the next."""
 
 
-class Beside(Executor):
+class Core(Executor):
     """Works at once, and says that it is done when another core would be."""
 
     def __init__(self) -> None:
@@ -72,10 +73,10 @@ def main() -> None:
 
 
 def _ages(frames: list[Any], asked: argparse.Namespace) -> dict[str, Any]:
-    on, scale, beside = choose("cpu"), unknown_scale(frames[0].dtype), Beside()
+    on, scale, beside = choose("cpu"), unknown_scale(frames[0].dtype), Core()
     warm_up_run(scale, frames[0].dtype, on=on)
     keep_loaded()
-    run = LiveRun(scale, frames[0].shape, on=on, beside=beside)
+    run = LiveRun(scale, frames[0].shape, on=on, beside=Beside(masks=beside, looks=beside))
     free_s = drawn_s = 0.0
     told: list[tuple[float, int, str]] = []
     for number in range(asked.frames):

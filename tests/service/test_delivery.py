@@ -32,7 +32,7 @@ from napari_fluoroinject.spool.store import Spool
 
 sys.path.append(str(Path(__file__).parent.parent / "endpoints"))
 
-from network_loops import CONNECTION_REFUSED, make_loop, write
+from network_loops import make_loop, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -318,7 +318,6 @@ def archive(tmp_path: Path) -> Iterator[Archive]:
         yield one
 
 
-@CONNECTION_REFUSED
 @pytest.mark.network
 def test_results_get_into_an_archive_that_was_away(received, analysed, archive, tmp_path):
     received.admit(analysed.loop)

@@ -10,13 +10,13 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
+from awaited import until
 
 from napari_fluoroinject.settings.network import ListenSettings
 from napari_fluoroinject.viewer.arrivals import Arrivals, Arrived
 from napari_fluoroinject.viewer.receiving import Receiving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = pytest.mark.network
@@ -33,13 +33,6 @@ assert not stored.failures, stored.failures
 def push(port: int, file: Path) -> None:
     """Send a file by C-STORE from another process."""
     subprocess.run([sys.executable, "-c", _PUSH, str(port), str(file)], check=True, timeout=120)
-
-
-def until(condition: Callable[[], object], *, within_s: float = 60.0) -> None:
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come to pass"
-        time.sleep(0.02)
 
 
 @pytest.fixture

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_fluoroinject.analysis.feed.watch import Watch
-from napari_fluoroinject.analysis.live_filling import Filling
+from napari_fluoroinject.analysis.live_course import Course
 from napari_fluoroinject.analysis.live_laying import RENEW_S, Laying, Watched, wanted_mask
 from napari_fluoroinject.analysis.live_mask import FEWEST_MASK_FRAMES
 from napari_fluoroinject.analysis.live_scene import (
-    KEPT_EXPOSURES,
     SETTLING_FRAMES,
     Kept,
     Masked,
@@ -18,7 +17,6 @@ from napari_fluoroinject.analysis.live_scene import (
 )
 from napari_fluoroinject.analysis.live_told import (
     RELATIVE_TEXT,
-    UPTAKE_TEXT,
     LiveWarning,
     RunPhase,
     RunStatus,
@@ -26,12 +24,10 @@ from napari_fluoroinject.analysis.live_told import (
 from napari_fluoroinject.errors import AnalysisError
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.analysis.feed.watch import Look
     from napari_fluoroinject.analysis.following import LiveSnapshot
-    from napari_fluoroinject.analysis.live_uptake import Uptake
+    from napari_fluoroinject.analysis.live_looks import Beside
     from napari_fluoroinject.compute.backend import Backend
     from napari_fluoroinject.model.arrays import StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
@@ -40,14 +36,8 @@ __all__ = ["RENEW_S", "LiveRun", "LiveWarning", "RunPhase", "RunStatus"]
 
 NEW_RUN_S = 2.0
 """After a longer pause between exposures a run is another: it has a mask of its own."""
-BEFORE_FRAMES = 3
-"""Frames before the begin that was found that go into the maps, too: it may err."""
-BACK_FRAMES = 8
-"""When a person says that contrast begins, so many frames before that go into the maps."""
 LOST_FRAMES = 10
 """After so many lost frames in a row the mask no longer fits."""
-AT_ONCE_FRAMES = 3
-"""Frames that go into the maps with each that comes, where many wait since contrast began."""
 
 
 class LiveRun:
@@ -71,7 +61,8 @@ class LiveRun:
     mm_per_px
         What a pixel of the feed measures; None = not known.
     beside
-        Lays masks while frames go on; None = `add` lays them, and takes some tenths of a second.
+        Who lays masks and looks for run-off while frames go on; None = `add` does it all, and
+        takes some tenths of a second at times.
 
     Attributes
     ----------
@@ -87,10 +78,12 @@ class LiveRun:
         on: Backend,
         automatic: bool = True,
         mm_per_px: float | None = None,
-        beside: Executor | None = None,
+        beside: Beside | None = None,
     ) -> None:
         self._intensity, self._on, self._automatic = intensity, on, automatic
-        self._mm_per_px, self._beside = mm_per_px, beside
+        self._mm_per_px = mm_per_px
+        self._beside = None if beside is None else beside.masks
+        self._looks_beside = None if beside is None else beside.looks
         self.shape = shape
         self._watch = Watch(intensity, shape)
         self._count = -1
@@ -98,12 +91,9 @@ class LiveRun:
         self._said_relative = intensity.relationship != "display"
         self._remarks: list[str] = []
         self._masked: Masked | None = None
-        self._filling: Filling | None = None
+        self._course = self._nothing()
         self._laying: Laying | None = None
         self._laid_at_s = 0.0
-        self._onset_frame: int | None = None
-        self._onset_time_s: float | None = None
-        self._warnings: list[LiveWarning] = []
         self._lost_in_a_row = 0
         self._renewed = False
 
@@ -133,11 +123,11 @@ class LiveRun:
             look=look,
             phase=self._phase,
             status=None if seen is None else seen.status,
-            onset_frame=self._onset_frame,
-            onset_time_s=self._onset_time_s,
+            onset_frame=self._course.onset_frame,
+            onset_time_s=self._course.onset_time_s,
             mask_frames=() if self._masked is None else self._masked.placer.mask_frames,
             mask_renewed=self._renewed,
-            warnings=tuple(self._warnings),
+            warnings=self._course.warnings,
             remarks=tuple(self._remarks),
         )
 
@@ -156,8 +146,8 @@ class LiveRun:
         if scene is None or not scene.kept:
             raise AnalysisError("no picture has come yet; expected some before contrast")
         newest = scene.kept[-1]
-        if self._masked is not None and self._filling is None:
-            self._begin_at(newest)
+        if self._masked is not None and self._course.maps is None:
+            self._begin_at(self._masked, newest)
             return
         if len(scene.kept) < FEWEST_MASK_FRAMES:
             raise AnalysisError(
@@ -172,7 +162,7 @@ class LiveRun:
 
     def snapshot(self) -> LiveSnapshot | None:
         """The maps so far, of the picture area; None as long as no frame is in them."""
-        return None if self._filling is None else self._filling.snapshot()
+        return None if self._course.maps is None else self._course.maps.snapshot()
 
     @property
     def area(self) -> PictureArea | None:
@@ -182,27 +172,28 @@ class LiveRun:
     @property
     def mapped(self) -> tuple[int, int]:
         """How many frames are in the maps, and how many were left out because they were lost."""
-        return (0, 0) if self._filling is None else self._filling.mapped
+        return (0, 0) if self._course.maps is None else self._course.maps.mapped
 
     @property
     def _phase(self) -> RunPhase:
         if self._scene is None:
             return "searching"
-        if self._filling is not None:
+        if self._course.maps is not None:
             return "following"
         return "settling" if self._masked is None else "waiting"
 
     def _forget(self) -> None:
         """Let go of mask and maps."""
-        self._masked = self._filling = self._laying = None
-        self._onset_frame = self._onset_time_s = None
-        self._warnings, self._lost_in_a_row = [], 0
+        if self._masked is not None:
+            self._masked.looks.close()
+        self._masked = self._laying = None
+        self._course, self._lost_in_a_row = self._nothing(), 0
         self._renewed = False
 
     def _begin_anew_if_needed(self, look: Look) -> None:
         """Let go of what no longer fits, and say why."""
         another_run = look.gap_s is not None and look.gap_s >= NEW_RUN_S
-        dull = look.curve_changed and self._filling is None
+        dull = look.curve_changed and self._course.maps is None
         if look.area is None or not (look.area_changed or look.moved or another_run or dull):
             return
         had, first = self._masked is not None, self._scene is None
@@ -214,6 +205,7 @@ class LiveRun:
             on=self._on,
             mm_per_px=self._mm_per_px,
             settling=settling,
+            looks_beside=self._looks_beside,
         )
         if had:
             self._remarks.append("A new mask is gathered: the one before no longer fits.")
@@ -233,71 +225,44 @@ class LiveRun:
         for one in [*scene.kept]:
             masked = self._masked
             if masked is not None and one.frame > masked.placed:
-                seen = masked.add(one, onset=self._filling is None, uptake=not self._warnings)
+                course = self._course
+                seen = masked.add(one, onset=course.maps is None, uptake=not course.warnings)
                 self._judge(masked, one, seen)
-        if self._filling is not None:
-            self._filling.go_on()
+        if self._course.maps is not None:
+            self._course.maps.go_on()
         return seen
 
     def _judge(self, masked: Masked, kept: Kept, seen: Seen) -> None:
         """Take a frame that was placed into the maps, and see what begins with it."""
-        waiting, exposure = self._filling is None, masked.exposures.get(kept.frame)
-        if self._filling is not None and exposure is not None:
-            self._filling.put(kept, exposure)
-        if waiting:
+        maps, exposure = self._course.maps, masked.exposures.get(kept.frame)
+        if maps is None:
             masked.placer.forget_before(self._known_scene().kept[0].frame)
-        self._warn(seen.uptakes, kept)
-        if self._filling is None and self._automatic and seen.begin is not None:
-            self._start(self._frames_before(kept, seen.begin.frames_ago))
+        elif exposure is not None:
+            maps.put(kept, exposure)
+        warning = self._course.warn(seen.uptakes, kept)
+        if warning is not None:
+            self._remarks.append(warning.text)
+            self._start(masked, warning.first_frame)
+        if seen.begin is not None:
+            self._start(masked, self._frames_before(kept, seen.begin.frames_ago))
         self._lost_in_a_row = 0 if seen.status.locked else self._lost_in_a_row + 1
         if self._lost_in_a_row == LOST_FRAMES:
-            self._lost(waiting)
+            self._lost(waiting=maps is None)
 
-    def _warn(self, uptakes: tuple[Uptake, ...], kept: Kept) -> None:
-        if self._warnings or not uptakes or uptakes[0].score < 1.0:
+    def _start(self, masked: Masked, frame: int) -> None:
+        """Begin the maps where they have not begun and may by themselves."""
+        if self._course.maps is not None or not self._automatic:
             return
-        first = uptakes[0].first_frame
-        self._warnings.append(
-            LiveWarning(
-                id="vascular_uptake",
-                text=UPTAKE_TEXT,
-                first_frame=first,
-                raised_frame=kept.frame,
-                score=uptakes[0].score,
-            )
-        )
-        self._remarks.append(UPTAKE_TEXT)
-        if self._filling is None and self._automatic:
-            self._start(first)
-
-    def _start(self, frame: int) -> None:
-        """Begin the maps with the frames since contrast began in `frame`."""
-        scene = self._known_scene()
-        at = max(number for number, one in enumerate(scene.kept) if one.frame <= frame)
-        self._onset_frame, self._onset_time_s = frame, scene.kept[at].time_s
-        self._follow_since(scene.kept[max(at - BEFORE_FRAMES, 0)].frame)
+        self._course.start(masked, self._known_scene().kept, frame)
+        self._laying = None
         self._remarks.append("Contrast began: the maps are made.")
 
-    def _begin_at(self, newest: Kept) -> None:
-        """Begin the maps by a person's word, which was given when this frame was the newest."""
-        kept = [one for one in self._known_scene().kept if one.frame <= newest.frame]
-        self._onset_frame, self._onset_time_s = newest.frame, newest.time_s
-        self._follow_since(kept[-BACK_FRAMES:][0].frame if kept else newest.frame)
-
-    def _follow_since(self, frame: int) -> None:
-        """Lay the frames from one on, which are placed, into new maps."""
-        masked = self._masked
-        assert masked is not None  # noqa: S101 - asked by those who call
-        since = max(frame, masked.placer.mask_frames[-1] + 1)
-        masked.placer.forget_before(since)
-        most = KEPT_EXPOSURES if self._beside is None else AT_ONCE_FRAMES
-        self._filling = Filling(masked.placer, most=most, on=self._on)
-        for one in self._known_scene().kept:
-            exposure = masked.exposures.get(one.frame)
-            if one.frame >= since and exposure is not None:
-                self._filling.put(one, exposure)
-        self._filling.go_on()
+    def _begin_at(self, masked: Masked, newest: Kept) -> None:
+        self._course.start_by_word(masked, self._known_scene().kept, newest)
         self._laying = None
+
+    def _nothing(self) -> Course:
+        return Course(on=self._on, at_once=self._beside is None)
 
     def _frames_before(self, kept: Kept, count: int) -> int:
         """Number of the exposure so many before one of those kept, or of the oldest."""
@@ -306,7 +271,7 @@ class LiveRun:
 
     def _lay_if_needed(self, scene: Scene, time_s: float) -> None:
         """Have a mask laid: the first, or one in the place of one that is old."""
-        if self._laying is not None or self._filling is not None:
+        if self._laying is not None or self._course.maps is not None:
             return
         wanted = wanted_mask(scene, self._masked, age_s=time_s - self._laid_at_s)
         if wanted is None:
@@ -336,14 +301,16 @@ class LiveRun:
         if laying.begun is not None:
             self._forget()
         self._renewed = self._masked is not None
+        if self._masked is not None:
+            self._masked.looks.close()
         self._masked = masked
         if laying.begun is not None:
-            self._begin_at(laying.begun)
+            self._begin_at(masked, laying.begun)
         for kept, seen in told:
             if self._masked is masked:
                 self._judge(masked, kept, seen)
 
-    def _lost(self, waiting: bool) -> None:
+    def _lost(self, *, waiting: bool) -> None:
         """Say that frames no longer fit the mask; while contrast is awaited have another."""
         if waiting and self._scene is not None:
             self._scene.kept.clear()

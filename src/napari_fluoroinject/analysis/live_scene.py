@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_fluoroinject.analysis.following import FrameStatus, Placer
+from napari_fluoroinject.analysis.live_looks import Looks
 from napari_fluoroinject.analysis.live_mask import FEWEST_MASK_FRAMES, MaskFrame, lay_mask
 from napari_fluoroinject.analysis.live_onset import Begin, OnsetWatch
 from napari_fluoroinject.analysis.live_uptake import Uptake, UptakeWatch
@@ -19,6 +20,7 @@ from napari_fluoroinject.model.arrays import FloatArray, StoredArray
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Executor
 
     from napari_fluoroinject.analysis.feed.area import PictureArea
     from napari_fluoroinject.compute.backend import Backend
@@ -64,12 +66,24 @@ class Masked:
         The newest frame that was told; those of the mask need not be.
     exposures
         Places in the maps of the last frames that were told and not lost, by their numbers.
+    looks
+        For run-off.
     """
 
-    def __init__(self, placer: Placer, *, on: Backend, mm_per_bin: float | None) -> None:
+    def __init__(
+        self,
+        placer: Placer,
+        *,
+        on: Backend,
+        mm_per_bin: float | None,
+        looks_beside: Executor | None = None,
+    ) -> None:
         self.placer = placer
         self.onset = OnsetWatch(placer.inner)
-        self.uptake = UptakeWatch(placer.inner, placer.ground_ln, on=on, mm_per_bin=mm_per_bin)
+        self.looks = Looks(
+            UptakeWatch(placer.inner, placer.ground_ln, on=on, mm_per_bin=mm_per_bin),
+            beside=looks_beside,
+        )
         self.placed = placer.mask_frames[-1]
         self.exposures: dict[int, Exposure] = {}
 
@@ -83,7 +97,7 @@ class Masked:
             if len(self.exposures) > KEPT_EXPOSURES:
                 del self.exposures[next(iter(self.exposures))]
         seen = self.placer.seen
-        uptakes = self.uptake.add(seen, kept.frame, kept.time_s) if uptake else ()
+        uptakes = self.looks.add(seen, kept.frame, kept.time_s) if uptake else ()
         begin = self.onset.add(seen) if onset else None
         return Seen(status=status, begin=begin, uptakes=uptakes)
 
@@ -101,6 +115,8 @@ class Scene:
         What a pixel measures; None = not known.
     settling
         First exposures that are left out.
+    looks_beside
+        Where run-off is looked for, as `Looks` takes it.
     """
 
     def __init__(
@@ -111,8 +127,9 @@ class Scene:
         on: Backend,
         mm_per_px: float | None = None,
         settling: int = SETTLING_FRAMES,
+        looks_beside: Executor | None = None,
     ) -> None:
-        self._intensity, self._on = intensity, on
+        self._intensity, self._on, self._looks_beside = intensity, on, looks_beside
         self._lens = Lens.of(intensity, area.shape_px)
         self._mm_per_bin = None if mm_per_px is None else mm_per_px * self._lens.factor
         self._field = self._binned_field(area.field)
@@ -182,7 +199,9 @@ class Scene:
             goes_on=False,
             on=self._on,
         )
-        masked = Masked(placer, on=self._on, mm_per_bin=self._mm_per_bin)
+        masked = Masked(
+            placer, on=self._on, mm_per_bin=self._mm_per_bin, looks_beside=self._looks_beside
+        )
         for kept in then:
             masked.add(kept)
         masked.onset.doubt()

@@ -52,7 +52,7 @@ class RunStatus:
     Attributes
     ----------
     look
-        What WATCH saw: fresh or repeated, held, moved, stepped.
+        What `Watch` saw: fresh or repeated, held, moved, stepped.
     phase
         What the frame was used for.
     status

@@ -91,7 +91,7 @@ class Uptake:
 
 
 class UptakeWatch:
-    """Told every placed frame's opacity over one mask, it looks for run-off at every other frame.
+    """Told every placed frame's opacity over one mask, it looks for run-off every `STRIDE_S`.
 
     The lines, the paths, the suspicion of what moves by itself and the traits are those of the
     search over whole loops (`analysis.vascular`), asked of the last `KEPT_FRAMES` frames: what

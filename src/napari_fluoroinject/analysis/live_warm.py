@@ -20,7 +20,6 @@ _FRAMES = 40
 """The picture is found, a mask laid and renewed, and frames mapped."""
 _BONE_PX, _BONE_LN, _NOISE_LN = 5.0, 0.25, 0.02
 
-
 _warm: set[tuple[str, str]] = set()
 """Backends and types of pictures: what is compiled in a process stays so."""
 
@@ -46,11 +45,10 @@ def warm_up_run(intensity: IntensityScale, dtype: np.dtype[Any], *, on: Backend)
 def _pictures(
     rng: np.random.Generator, intensity: IntensityScale, dtype: np.dtype[Any]
 ) -> list[StoredArray]:
-    """Frames that nobody can write to, as a receiver hands them out: compilers tell them apart."""
+    """Noise over something that looks like bone."""
     level = intensity.first_stored + len(intensity.ln_beam) / 3
     bone = gaussian_filter(rng.normal(size=(_PX, _PX)), _BONE_PX)
     beam = level * np.exp(_BONE_LN * bone / bone.std())
     frames = beam * np.exp(rng.normal(0.0, _NOISE_LN, (_FRAMES, _PX, _PX)))
     frames = np.clip(np.rint(frames), 0, np.iinfo(dtype).max).astype(dtype)
-    frames.flags.writeable = False
     return [*frames]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -91,28 +91,19 @@ def subtract_loop(
     AnnotationError
         Mask frames that the loop does not have.
     """
-    check_size(loop)
-    if loop.shape[0] < 2:
-        raise AnalysisError(
-            "nothing can be subtracted from a single frame; expected a loop of two or more"
-        )
-    check_mask_frames(mask_frames, loop.shape[0])
-    if mask == "header" and not mask_frames:
-        check_mask(loop, "header")
-    followed = None
-    if (mask == "found" and not mask_frames) or not as_stored:
+    source: MaskSource | Literal["given"] = "given" if mask_frames else mask
+    _check(loop, source, mask_frames)
+    followed = motion = exposure_ln = None
+    if source == "found" or not as_stored:
         progress("following the anatomy", 0.05)
         followed = _followed(loop, on)
     masks = _masks(loop, mask, mask_frames, followed)
-    source = "given" if mask_frames else mask
-    motion = None
     if followed is not None and not as_stored:
         masks = tuple(_usable(one, followed.motion) for one in masks)
-        motion = _placed(followed, masks)
+        motion, exposure_ln = _placed(followed, masks), followed.exposure_ln
     progress("subtracting", 0.4)
     field = _seen_field(loop) if followed is None else followed.field
-    exposure = None if followed is None or as_stored else followed.exposure_ln
-    pictures = _pictures(loop, motion, exposure, on)
+    pictures = _pictures(loop, motion, exposure_ln, on)
     made = differences(pictures, masks, loop.shape[0], on=on, with_shifts=as_stored)
     stored = _stored(made, loop.shape, loop.open_field if as_stored else field, motion)
     progress("done", 1.0)
@@ -127,6 +118,18 @@ def subtract_loop(
         window_ln=_window_ln(stored, field),
         provenance=_provenance(loop, source, as_stored=as_stored, on=on),
     )
+
+
+def _check(loop: CineLoop, source: str, mask_frames: tuple[int, ...]) -> None:
+    """Refuse what cannot be subtracted, before anything is decoded."""
+    check_size(loop)
+    if loop.shape[0] < 2:
+        raise AnalysisError(
+            "nothing can be subtracted from a single frame; expected a loop of two or more"
+        )
+    check_mask_frames(mask_frames, loop.shape[0])
+    if source == "header":
+        check_mask(loop, "header")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from napari_fluoroinject.batch.layout import WorkerPlace
 
 MOST_BYTES = 16 << 30
-"""Of all files of decoded frames at one time; a loop of two minutes has at most half of it."""
+"""Of all files of decoded frames at one time; a minute of 1024 x 1024 at 15 Hz has 1.8 GiB."""
 _WAITING_PER_DEVICE = 2
 """Loops that are decoded and wait, for each device: one is taken while the next is decoded."""
 _POLL_S = 0.2

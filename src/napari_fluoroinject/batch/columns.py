@@ -72,8 +72,7 @@ def markdown() -> str:
         lines += [
             f"## {title}",
             "",
-            "| column | type | unit | meaning | from |",
-            "|---|---|---|---|---|",
+            *_TABLE,
         ]
         lines += [f"| {' | '.join(_cells(one))} |" for one in group]
         lines.append("")

@@ -8,30 +8,33 @@ from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from napari_fluoroinject import __version__
-from napari_fluoroinject.batch.order import LoopOrder, Unplanned
+from napari_fluoroinject.batch.order import JOB_FOLDER, LoopOrder, Unplanned
 from napari_fluoroinject.batch.state import content_of, is_current, same_loop
+from napari_fluoroinject.spool.places import Places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from napari_fluoroinject.batch.journal import Ended, Journal
 
 _POLL_S = 0.2
+_ORDERED = "ordered.sqlite"
+"""Keys of the loops that were ordered, as long as a plan is open."""
 
 
 class Kept(NamedTuple):
-    """A loop that ended before, and is not done again; or, `twice`, that stands there twice."""
+    """A loop that ended before, and is not done again."""
 
     order: LoopOrder
     ended: Ended
-    twice: bool = False
 
 
 class Repeated(NamedTuple):
-    """An order whose loop was ordered before: hashes of its files, or why there are none."""
+    """A loop that was ordered before: hashes of the files of this order, or why there are none."""
 
-    order: LoopOrder
+    key: str
+    source: str
     content: tuple[str, ...] | None
     fault: str = ""
 
@@ -111,7 +114,6 @@ class Due:
         self._out, self._retry = out, retry
         self._plan: Plan | None = None
         self._ready: Queue[Planned] = Queue(most)
-        self._seen: set[bytes] = set()
         self._twice: list[Repeated] = []
         self._stop = threading.Event()
         self._over = threading.Event()
@@ -148,7 +150,7 @@ class Due:
             self._plan.ended(order)
 
     def repeated(self) -> list[Repeated]:
-        """Orders whose loop was ordered before: to be judged when the work is over."""
+        """What was ordered again: to be judged when the work is over."""
         return self._twice
 
     def close(self) -> None:
@@ -171,14 +173,15 @@ class Due:
 
     def _run(self) -> None:
         try:
-            with closing(self._opening()) as plan:
+            ordered = Places(self._out / JOB_FOLDER / _ORDERED)
+            with ordered, closing(self._opening()) as plan:
                 self._plan = plan
                 if self._stop.is_set():
                     plan.stop()
                 for one in plan:
                     if self._stop.is_set():
                         break
-                    self._hand(self._judged(one))
+                    self._hand(self._judged(one, ordered))
                 self._over.set()
                 self._stop.wait()  # what was fetched is needed until the work is over
         except BaseException as error:  # handed to the thread that takes
@@ -194,15 +197,13 @@ class Due:
                 continue
             return
 
-    def _judged(self, one: LoopOrder | Unplanned) -> Planned | None:
+    def _judged(self, one: LoopOrder | Unplanned, ordered: Places) -> Planned | None:
         if isinstance(one, Unplanned):
             return one
-        key = one.key.encode()
-        if key in self._seen:
+        if not ordered.add(one.key):
             self._twice.append(_repeated(one))  # its files may be gone when it is judged
             self.ended(one)
             return None
-        self._seen.add(key)
         ended = is_settled(one, self._journal, out=self._out, retry=self._retry)
         if ended is None:
             return one
@@ -210,34 +211,30 @@ class Due:
         return Kept(one, ended)
 
 
-def judged_twice(orders: Iterable[Repeated], journal: Journal) -> list[Kept | Unplanned]:
-    """Tell copies of a loop from other loops of the same UID.
+def judged_twice(one: Repeated, journal: Journal) -> Unplanned | None:
+    """Tell a copy of a loop, which is None, from another loop of the same UID.
 
     Parameters
     ----------
-    orders
-        Whose loop was ordered before, by another order.
+    one
+        What was ordered again.
     journal
-        In which that ended.
+        In which the first order ended.
     """
-    return [_judged_twice(one, journal.last(one.order.key)) for one in orders]
+    if one.content is None:
+        return Unplanned(source=one.source, reason=one.fault)
+    ended = journal.last(one.key)
+    if ended is not None and same_loop(one.content, ended):
+        return None
+    return Unplanned(
+        source=one.source,
+        reason="seen another loop of the same SOP Instance UID, of other content or not read; "
+        "expected one loop of a UID: results are named by it",
+    )
 
 
 def _repeated(order: LoopOrder) -> Repeated:
     try:
-        return Repeated(order, content_of(order))
+        return Repeated(order.key, order.source, content_of(order))
     except OSError as error:
-        return Repeated(order, None, f"cannot be read: {error.strerror}")
-
-
-def _judged_twice(one: Repeated, ended: Ended | None) -> Kept | Unplanned:
-    order = one.order
-    if one.content is None:
-        return Unplanned(source=order.source, reason=one.fault)
-    if ended is not None and same_loop(one.content, ended):
-        return Kept(order, ended, twice=True)
-    return Unplanned(
-        source=order.source,
-        reason="seen another loop of the same SOP Instance UID, of other content or not read; "
-        "expected one loop of a UID: results are named by it",
-    )
+        return Repeated(order.key, order.source, None, f"cannot be read: {error.strerror}")

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from napari_fluoroinject.spool.gathered import Gathering
 
-_TOLD_EVERY = 500
-
 
 def gather(
     source: str,
@@ -28,7 +26,7 @@ def gather(
     line: int,
     out: Path,
     skipped: Counter[str],
-    told: Callable[[int], None] = lambda _: None,
+    told: Callable[[int], bool] = lambda _: True,
 ) -> Iterator[Unplanned]:
     """Put every image and dose report of a file or folder to its study.
 
@@ -45,7 +43,7 @@ def gather(
     skipped
         Counts what holds neither image nor dose report, by what it is.
     told
-        Called now and then with how many files were looked at.
+        Called at each file with how many there were; tells whether to go on.
 
     Yields
     ------
@@ -56,8 +54,8 @@ def gather(
         yield Unplanned(source=source, reason="seen no such file or folder; expected one")
         return
     for count, found in enumerate(walk(path.absolute(), out=out, skipped=skipped), 1):
-        if count % _TOLD_EVERY == 0:
-            told(count)
+        if not told(count):
+            return
         try:
             if isinstance(found, UnreadableObjectError):
                 raise found

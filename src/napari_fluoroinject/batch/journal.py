@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from napari_fluoroinject.batch.order import JOB_FOLDER
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.spool.disk import fsync, lock
+from napari_fluoroinject.spool.places import Places
 from napari_fluoroinject.spool.private import make_private, tighten_file
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ State = Literal["done", "failed", "set_aside", "again"]
 """Results are there; none can be made; tried too often; the process was lost and it goes again."""
 ENDS = ("done", "failed", "set_aside")
 NAME = "journal"
+_PLACES = "journal.sqlite"
+"""Where the last line on each loop begins, as long as a batch runs."""
 _SCHEMA = "fluoroinject-batch/1"
 
 
@@ -114,9 +117,8 @@ class Journal:
     def __init__(self, out: Path) -> None:
         self.path = out / JOB_FOLDER / NAME
         self.damaged = 0
-        """Lines that could not be read, and are left out."""
+        """Lines that could not be read and are left out, and that no run has told of before."""
         self._turn = threading.Lock()
-        self._at: dict[str, int] = {}
         self._tries: dict[str, int] = {}
         with ExitStack() as opened:
             try:
@@ -125,6 +127,7 @@ class Journal:
                 self._file = opened.enter_context(self.path.open("a+b", buffering=0))
                 tighten_file(self.path)
                 self._hold()
+                self._at = opened.enter_context(Places(self.path.with_name(_PLACES)))
                 self._lines = opened.enter_context(self.path.open("rb"))
                 self._read()
             except OSError as error:
@@ -141,7 +144,7 @@ class Journal:
         return len(self._at)
 
     def __contains__(self, key: str) -> bool:
-        return key in self._at
+        return self._at.get(key) is not None
 
     def close(self) -> None:
         """Let go of it."""
@@ -157,10 +160,7 @@ class Journal:
         """
         with self._turn:
             at = self._at.get(key)
-            if at is None:
-                return None
-            self._lines.seek(at)
-            return _ended(self._lines.readline())
+            return None if at is None else self._ended_at(at)
 
     def tries(self, key: str) -> int:
         """How often the process that worked on it was lost since it last ended."""
@@ -168,8 +168,9 @@ class Journal:
 
     def ended(self) -> Iterator[Ended]:
         """All loops that ended, in the order of their keys."""
-        for key in sorted(self._at):
-            one = self.last(key)
+        for at in self._at.numbers():
+            with self._turn:
+                one = self._ended_at(at)
             if one is not None:
                 yield one
 
@@ -189,6 +190,10 @@ class Journal:
             except OSError as error:
                 raise _unwritable(self.path, error) from error
             self._take(ended, at)
+
+    def _ended_at(self, at: int) -> Ended | None:
+        self._lines.seek(at)
+        return _ended(self._lines.readline())
 
     def _write(self, line: bytes) -> None:
         rest = memoryview(line)
@@ -212,20 +217,24 @@ class Journal:
         if self.path.stat().st_size == 0:
             self._write(_line({"schema": _SCHEMA}))
             fsync(self.path.parent)
-        at, line = 0, b"\n"
+        at, line, known = 0, b"\n", 0
         for line in self._lines:
             ended = _ended(line)
             if ended is not None:
                 self._take(ended, at)
             elif told := _told(line):
                 self._check_schema(told)
+                known = max(known, int(told.get("damaged", 0)))
             elif line != b"\n":
                 self.damaged += 1
             at += len(line)
         if not line.endswith(b"\n"):  # torn: what comes next begins a line of its own
             self._write(b"\n")
-        if self.damaged:
+        self.damaged -= known
+        if self.damaged > 0:
             log.warning("%d damaged lines of the journal are left out", self.damaged)
+            self._write(_line({"schema": _SCHEMA, "damaged": known + self.damaged}))
+        self.damaged = max(0, self.damaged)
 
     def _check_schema(self, told: dict[str, Any]) -> None:
         if told.get("schema") != _SCHEMA:
@@ -236,7 +245,7 @@ class Journal:
 
     def _take(self, ended: Ended, at: int) -> None:
         if ended.state in ENDS:
-            self._at[ended.key] = at
+            self._at.put(ended.key, at)
             self._tries.pop(ended.key, None)
         else:
             self._tries[ended.key] = ended.tries
@@ -251,7 +260,7 @@ def _told(line: bytes) -> dict[str, Any] | None:
     """Content of a line; None where it is torn or damaged."""
     checksum, _, text = line.rstrip(b"\n").partition(b" ")
     with suppress(ValueError):
-        if line.endswith(b"\n") and int(checksum, 16) == zlib.crc32(text):
+        if int(checksum, 16) == zlib.crc32(text):  # one that lacks but its end of line is whole
             told = json.loads(text)
             return told if isinstance(told, dict) else None
     return None

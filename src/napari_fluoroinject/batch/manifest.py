@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -209,10 +210,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for name, _ in pairs:
-        if [one for one, _ in pairs].count(name) > 1:
-            raise _FaultError("seen twice; expected each name once", column=name)
-    return dict(pairs)
+    told = dict(pairs)
+    if len(told) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        raise _FaultError("seen twice; expected each name once", column=names.most_common(1)[0][0])
+    return told
 
 
 def _line(row: Row, path: Path, base: AnalysisRequest, settings: Settings, *, where: str) -> Line:
@@ -242,7 +244,10 @@ def _asking(
         doses = type(request).by(settings, text).dose_reference
         return replace(request, procedure=text, dose_reference=doses)
     if column == "annotation":
-        return replace(request, annotation_file=path.absolute().parent / text)
+        marks = path.absolute().parent / text
+        if not marks.is_file():  # a pipe or a device would be read for ever
+            raise AnnotationError(f"seen {_short(text)}; expected a plain file, beside the list")
+        return replace(request, annotation_file=marks)
     name, read = _READ[column]
     return replace(request, **{name: read(text)})
 

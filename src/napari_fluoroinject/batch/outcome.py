@@ -53,22 +53,29 @@ class Failure:
 class Standing:
     """How a batch stands: loops by what became of them.
 
-    `left` is None until all is planned; `remaining_s` None until it can be estimated.
+    `failed` counts those of earlier runs, too, and sources; `worked` the loops on which the work
+    has ended in this run. `left` is None until all is planned.
     """
 
     done: int
     kept: int
     failed: int
+    worked: int
     working: int
     left: int | None
     seconds: float
-    remaining_s: float | None
 
     @property
     def loops_per_hour(self) -> float | None:
-        """How many were worked on in an hour at this rate; None before the first."""
-        worked = self.done + self.failed
-        return 3600 * worked / self.seconds if worked and self.seconds else None
+        """How many are worked on in an hour at this rate; None before the first."""
+        return 3600 * self.worked / self.seconds if self.worked and self.seconds else None
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds until the end at this rate; None until that can be estimated."""
+        if self.left is None or not self.worked:
+            return None
+        return self.seconds / self.worked * self.left
 
 
 @dataclass(slots=True, kw_only=True)

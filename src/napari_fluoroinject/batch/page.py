@@ -11,7 +11,7 @@ from napari_fluoroinject.batch.gallery import FOLDER, page_name, pages, shown, w
 from napari_fluoroinject.batch.markup import RESEARCH, counts, page, table
 from napari_fluoroinject.batch.page_figures import dose, spread, warnings
 from napari_fluoroinject.batch.unplanned import NAME as UNPLANNED
-from napari_fluoroinject.batch.unplanned import count_unplanned
+from napari_fluoroinject.batch.unplanned import Counted, count_unplanned
 from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.rendering.cohort import five_numbers
 from napari_fluoroinject.spool.disk import write_whole
@@ -57,9 +57,9 @@ def write_page(out: Path) -> Path:
     return out / NAME
 
 
-def _page(cohort: Cohort, first: Mapping[str, Sequence[Pictured]], unplanned: int) -> bytes:
+def _page(cohort: Cohort, first: Mapping[str, Sequence[Pictured]], unplanned: Counted) -> bytes:
     parts = (
-        ("totals", "Totals", _totals(cohort, unplanned)),
+        ("totals", "Totals", _totals(cohort, unplanned.sources)),
         ("procedures", "By procedure", _procedures(cohort)),
         ("spread", "Spread", spread(cohort)),
         ("warnings", "Warnings", warnings(cohort)),
@@ -123,13 +123,16 @@ def _procedures(cohort: Cohort) -> str:
     return table("Loops by procedure; medians with the number of loops (n)", head, lines)
 
 
-def _sources(unplanned: int) -> str:
-    if not unplanned:
-        return ""
-    return (
-        f"<p><strong>Sources that the last run could not plan: {unplanned:,}</strong> (files "
-        "that cannot be read, objects of one UID with different content, lines of a list, studies "
-        "that were not fetched). They have no row in the tables and count in no figure here. "
+def _sources(unplanned: Counted) -> str:
+    stopped = "<p>The last run was stopped: not all of its sources were looked at.</p>"
+    stopped = "" if unplanned.whole else stopped
+    if not unplanned.sources:
+        return stopped
+    return stopped + (
+        f"<p><strong>Sources that the last run could not plan: {unplanned.sources:,}</strong> "
+        "(files that cannot be read, objects of one UID with different content, lines of a list, "
+        "studies that were not fetched). They have no row in the tables and count in no figure "
+        "here. "
         f'<a href="{UNPLANNED}">{UNPLANNED}</a> names each with its reason; it names files, too, '
         "so that it stays here when the tables go elsewhere.</p>"
     )

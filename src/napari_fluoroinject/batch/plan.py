@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 INDEX = "files.sqlite"
 """Name of the index of files by study, in the batch's own folder."""
 _LINES_KEPT = 64
+_TOLD_EVERY = 500
 
 
 def _never(_: LoopOrder) -> bool:
@@ -109,6 +111,7 @@ class Plan(Closing):
         self.left_out: Counter[str] = Counter()
         self.studies: int | None = None
         self._how = how
+        self._stopping = threading.Event()
         self._base = Line(source="", where="the sources", request=request)
         self._stack = ExitStack()
         self._remote: list[Line] = []
@@ -155,7 +158,8 @@ class Plan(Closing):
         self._distant.ended(order)
 
     def stop(self) -> None:
-        """Wait for no fetch and for no room any more; called in any thread."""
+        """Look at no more files, wait for no fetch and for no room; called in any thread."""
+        self._stopping.set()
         self._distant.stop()
 
     def close(self) -> None:
@@ -165,6 +169,8 @@ class Plan(Closing):
 
     def _all(self, sources: Sequence[str]) -> Generator[LoopOrder | Unplanned, None, None]:
         yield from self._gathered(sources)
+        if self._stopping.is_set():
+            return
         self.studies = self._index.count_studies()
         for study in self._index.studies():
             yield from orders_of(self._index.files(study), self._known)
@@ -179,6 +185,8 @@ class Plan(Closing):
                 yield from self._take(Line(source=one, where=base.where, request=base.request))
                 continue
             for line in lines_of(Path(one), self._base.request, self._how.settings):
+                if self._stopping.is_set():
+                    return
                 if isinstance(line, Unplanned):
                     yield line
                 else:
@@ -189,8 +197,10 @@ class Plan(Closing):
             self._remote.append(line)
             return
 
-        def tell(count: int) -> None:
-            self._how.progress(f"looked at {count} files of {Path(line.source).name}", 0.0)
+        def tell(count: int) -> bool:
+            if count % _TOLD_EVERY == 0:
+                self._how.progress(f"looked at {count} files of {Path(line.source).name}", 0.0)
+            return not self._stopping.is_set()
 
         yield from gather(
             self._how.settings.resolve(line.source),

@@ -83,6 +83,7 @@ class _Run:
     working: dict[str, LoopOrder] = field(default_factory=dict)
     again: deque[LoopOrder] = field(default_factory=deque)
     storage: dict[str, int] = field(default_factory=dict)
+    worked: int = 0
     outcome: BatchOutcome = field(default_factory=BatchOutcome)
     began_s: float = field(default_factory=time.monotonic)
 
@@ -103,26 +104,26 @@ class _Run:
     def end(self) -> None:
         """Judge what was ordered twice, and sum up."""
         if not self.outcome.stopped:
-            for one in judged_twice(self.due.repeated(), self.journal):
-                self._note(one)
+            for one in self.due.repeated():
+                other = judged_twice(one, self.journal)
+                if other is None:
+                    self.outcome.copies += 1
+                else:
+                    self._note(other)
         self.outcome.seconds = time.monotonic() - self.began_s
         self.outcome.damaged = self.journal.damaged
 
     def standing(self) -> Standing:
         """How it stands."""
         left = len(self.working) + self.due.waiting + len(self.again)
-        seconds = time.monotonic() - self.began_s
-        failed = sum(not one.before for one in self.outcome.failures)
-        worked = self.outcome.done + failed
-        known = self.due.complete
         return Standing(
             done=self.outcome.done,
             kept=self.outcome.kept,
             failed=len(self.outcome.failures),
+            worked=self.worked,
             working=len(self.working),
-            left=left if known else None,
-            seconds=seconds,
-            remaining_s=seconds / worked * left if known and worked else None,
+            left=left if self.due.complete else None,
+            seconds=time.monotonic() - self.began_s,
         )
 
     def _fill(self) -> None:
@@ -149,8 +150,6 @@ class _Run:
         if isinstance(one, Unplanned):
             told = Failure(key=None, source=one.source, state="unplanned", reason=one.reason)
             self.outcome.failures.append(told)
-        elif one.twice:
-            self.outcome.copies += 1
         elif one.ended.state == "done":
             self.outcome.kept += 1
         else:
@@ -188,11 +187,12 @@ class _Run:
                 self.again.append(order)
                 return
         self.journal.note(ended)
-        if ended.state != "again":
-            self.due.ended(order)
         if ended.state == "again":
             self.again.appendleft(order)
-        elif ended.state == "done":
+            return
+        self.due.ended(order)
+        self.worked += 1
+        if ended.state == "done":
             self.outcome.done += 1
             self.outcome.anew += before is not None and before.state == "done"
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from io import StringIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from napari_fluoroinject.batch.table import one_line, unwritable
 from napari_fluoroinject.spool.disk import write_whole
@@ -20,9 +20,18 @@ if TYPE_CHECKING:
     from napari_fluoroinject.batch.outcome import Failure
 
 NAME = "unplanned.csv"
+_STOPPED = "the run was stopped here: what else it was given is not in this table"
+"""Reason in a last row that names no source."""
 
 
-def write_unplanned(out: Path, failures: Iterable[Failure]) -> int:
+class Counted(NamedTuple):
+    """Sources that the last run could not plan, and whether that is all of them."""
+
+    sources: int
+    whole: bool
+
+
+def write_unplanned(out: Path, failures: Iterable[Failure], *, stopped: bool) -> int:
     """Write which sources could not be planned, and why; how many.
 
     Parameters
@@ -31,6 +40,8 @@ def write_unplanned(out: Path, failures: Iterable[Failure]) -> int:
         Folder of the batch.
     failures
         Of its last run, of every kind.
+    stopped
+        Whether that was stopped before the end: the table says so.
 
     Raises
     ------
@@ -42,6 +53,8 @@ def write_unplanned(out: Path, failures: Iterable[Failure]) -> int:
     table = csv.writer(text, lineterminator="\r\n")
     table.writerow(["source", "reason"])
     table.writerows(rows)
+    if stopped:
+        table.writerow(["", _STOPPED])
     try:
         write_whole(out / NAME, text.getvalue().encode(), mode=0o600)
     except OSError as error:
@@ -49,7 +62,7 @@ def write_unplanned(out: Path, failures: Iterable[Failure]) -> int:
     return len(rows)
 
 
-def count_unplanned(out: Path) -> int:
+def count_unplanned(out: Path) -> Counted:
     """Count the sources that the last run could not plan.
 
     Parameters
@@ -64,6 +77,7 @@ def count_unplanned(out: Path) -> int:
     """
     try:
         with (out / NAME).open(encoding="utf-8", newline="") as table:
-            return max(0, sum(1 for _ in csv.reader(table)) - 1)
+            named = [bool(row and row[0]) for row in csv.reader(table)]
     except FileNotFoundError:
-        return 0
+        named = [True]
+    return Counted(sources=sum(named[1:]), whole=all(named))

@@ -29,8 +29,9 @@ from napari_fluoroinject.dicom.decoder import check_decoder
 from napari_fluoroinject.sources import Progress, check_writable, is_remote, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
+    from napari_fluoroinject.batch.column import LoopRecord
     from napari_fluoroinject.batch.order import LoopOrder
     from napari_fluoroinject.compute.backend import Wish
     from napari_fluoroinject.settings import Settings
@@ -126,29 +127,14 @@ def batch_sources(
     if wish.scheduler is None:
         choose(request.on)
         check_decoder(request.decoder)
+    plans: list[Plan] = []
     with Journal(wish.out) as journal:
         check_writable(wish.out)
-        remote = any(is_remote(one, settings) for one in sources)
-        terms = Terms(
-            out=wish.out.absolute(),
-            limits=wish.limits,
-            retry=wish.retry,
-            ahead=_AHEAD_OF_FETCHED if remote else _AHEAD,
-        )
+        terms = _terms(sources, wish, settings)
         leave_token(terms.out, terms.token)
-        plans: list[Plan] = []
-
-        def done(order: LoopOrder) -> bool:
-            return is_settled(order, journal, out=wish.out, retry=wish.retry) is not None
+        how = _planning(journal, wish, settings, told)
 
         def opening() -> Plan:
-            how = Planning(
-                settings=settings,
-                out=wish.out,
-                associations=wish.associations,
-                done=done,
-                progress=told.progress,
-            )
             plans.append(planned(sources, request, how))
             return plans[0]
 
@@ -156,12 +142,8 @@ def batch_sources(
             outcome = run_batch(
                 opening, journal, pool, terms, watch=told.watch, stopping=told.stopping
             )
-        told.progress("writing the tables", 1.0)
-        site = request.site_procedures
-        tabled = write_tables(wish.out, records(journal.ended(), wish.out, site=site))
-        write_unplanned(wish.out, outcome.failures)
-        told.progress("writing the page", 1.0)
-        write_page(wish.out)
+        ended = records(journal.ended(), wish.out, site=request.site_procedures)
+        tabled = _written(ended, outcome, wish.out, told.progress)
     left_out = Counter[str]() if not plans else plans[0].left_out
     return BatchReport(outcome=outcome, left_out=left_out, tabled=tabled)
 
@@ -182,6 +164,43 @@ def workers_here(limits: Limits) -> int:
     return max(1, min(processors, pages // limits.memory_bytes))
 
 
+def _terms(sources: Sequence[str], wish: BatchWish, settings: Settings) -> Terms:
+    remote = any(is_remote(one, settings) for one in sources)
+    return Terms(
+        out=wish.out.absolute(),
+        limits=wish.limits,
+        retry=wish.retry,
+        ahead=_AHEAD_OF_FETCHED if remote else _AHEAD,
+    )
+
+
+def _planning(journal: Journal, wish: BatchWish, settings: Settings, told: Listeners) -> Planning:
+    """How sources become orders; what the journal holds is not fetched again."""
+
+    def done(order: LoopOrder) -> bool:
+        return is_settled(order, journal, out=wish.out, retry=wish.retry) is not None
+
+    return Planning(
+        settings=settings,
+        out=wish.out,
+        associations=wish.associations,
+        done=done,
+        progress=told.progress,
+    )
+
+
+def _written(
+    ended: Iterable[LoopRecord], outcome: BatchOutcome, out: Path, progress: Progress
+) -> int:
+    """Write the tables and the page; how many loops are in them."""
+    progress("writing the tables", 1.0)
+    tabled = write_tables(out, ended)
+    write_unplanned(out, outcome.failures, stopped=outcome.stopped)
+    progress("writing the page", 1.0)
+    write_page(out)
+    return tabled
+
+
 def _places(on: Wish, wish: BatchWish) -> tuple[WorkerPlace, ...]:
     """Workers of this machine, where CUDA devices are wanted and there are any; else none."""
     if wish.scheduler is not None or on not in ("auto", "cuda"):
@@ -192,8 +211,8 @@ def _places(on: Wish, wish: BatchWish) -> tuple[WorkerPlace, ...]:
 def _pool(
     sources: Sequence[str], on: Wish, wish: BatchWish, terms: Terms, told: Listeners
 ) -> Pool:
+    from napari_fluoroinject.batch.cluster import local_pool, pool_at
     from napari_fluoroinject.batch.here import ThreadPool
-    from napari_fluoroinject.batch.pool import local_pool, pool_at
 
     if wish.scheduler is None and wish.workers == 0:
         return ThreadPool(1)

@@ -96,6 +96,13 @@ _AssociationsOption = Annotated[
         help="Studies that are fetched at once from archives; without it 2.",
     ),
 ]
+_RetryOption = Annotated[
+    bool, typer.Option("--retry", help="Try again what failed or was set aside.")
+]
+_AS_OF_ANALYZE = typer.Option(help="As of `analyze`.")
+_AlsoOption = Annotated[
+    list[str] | None, typer.Option(metavar="NAME|all", help="As of `analyze`.")
+]
 
 
 def batch(  # noqa: PLR0913 - one parameter per option of the command
@@ -108,16 +115,12 @@ def batch(  # noqa: PLR0913 - one parameter per option of the command
     time_limit: _TimeOption = None,
     memory_limit: _MemoryOption = None,
     associations: _AssociationsOption = None,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Try again what failed or was set aside.")
-    ] = False,
+    retry: _RetryOption = False,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
-    decoder: Annotated[Decoder | None, typer.Option(help="As of `analyze`.")] = None,
-    seg_profile: Annotated[SegProfile | None, typer.Option(help="As of `analyze`.")] = None,
-    report_class: Annotated[ReportClass | None, typer.Option(help="As of `analyze`.")] = None,
-    also: Annotated[
-        list[str] | None, typer.Option(metavar="NAME|all", help="As of `analyze`.")
-    ] = None,
+    decoder: Annotated[Decoder | None, _AS_OF_ANALYZE] = None,
+    seg_profile: Annotated[SegProfile | None, _AS_OF_ANALYZE] = None,
+    report_class: Annotated[ReportClass | None, _AS_OF_ANALYZE] = None,
+    also: _AlsoOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Tell the outcome as JSON.")] = False,
     config: ConfigOption = None,
 ) -> None:

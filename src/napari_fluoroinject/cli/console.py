@@ -24,6 +24,7 @@ ConfigOption = Annotated[
 ]
 _TAG = re.compile(r"\[(?=[a-z#/@])")
 """What rich takes for the start of a style, and leaves out of a text."""
+_MOST_KINDS = 200
 _MOST_OF_A_KIND = 20
 """Failures of one kind that are named; a folder of ten thousand other files is one finding."""
 
@@ -146,8 +147,12 @@ def check_folder(out: Path) -> None:
 def finish(failures: Iterable[tuple[str, str]]) -> None:
     """Name the failures on stderr, of many alike the first; leave with status 1 if any."""
     alike: Counter[str] = Counter()
+    others = 0
     for name, message in failures:
         kind = message.removeprefix(name).lstrip(": ")
+        if kind not in alike and len(alike) == _MOST_KINDS:
+            others += 1
+            continue
         alike[kind] += 1
         if alike[kind] <= _MOST_OF_A_KIND:
             told = message if name in message else f"{name}: {message}"
@@ -156,5 +161,7 @@ def finish(failures: Iterable[tuple[str, str]]) -> None:
         if count > _MOST_OF_A_KIND:
             more = count - _MOST_OF_A_KIND
             typer.echo(f"failed: {more} more in the same way: {printable(kind)}", err=True)
+    if others:
+        typer.echo(f"failed: {others} more in other ways", err=True)
     if alike:
         raise typer.Exit(1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,37 +25,46 @@ _LONGEST_ID = 64
 """Characters of Patient ID (LO, PS3.5 table 6.2-1)."""
 
 
+_Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
+    ),
+]
+_Out = Annotated[Path, typer.Option(help="Folder for the new objects, named by new UIDs.")]
+_KeepOption = Annotated[
+    bool, typer.Option("--keep-dates", help="Keep dates and times; else they are removed.")
+]
+_ShiftOption = Annotated[
+    int | None, typer.Option(metavar="DAYS", help="Move every date by so many days.")
+]
+_PatientOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="ID of the one patient; else derived for each."),
+]
+_MapOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Secret from which new UIDs and IDs are derived; made where there is none. "
+        "Without it, a later run gives the same object another UID.",
+    ),
+]
+_BurnedInOption = Annotated[
+    bool,
+    typer.Option("--allow-burned-in", help="Write pictures that may show text, too."),
+]
+
+
 def deidentify(  # noqa: PLR0913 - one parameter per option of the command
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
-        ),
-    ],
+    sources: _Sources,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the new objects, named by new UIDs.")],
-    keep_dates: Annotated[
-        bool, typer.Option("--keep-dates", help="Keep dates and times; else they are removed.")
-    ] = False,
-    shift_dates: Annotated[
-        int | None, typer.Option(metavar="DAYS", help="Move every date by so many days.")
-    ] = None,
-    patient_id: Annotated[
-        str | None,
-        typer.Option(metavar="TEXT", help="ID of the one patient; else derived for each."),
-    ] = None,
-    uid_map: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Secret from which new UIDs and IDs are derived; made where there is none. "
-            "Without it, a later run gives the same object another UID.",
-        ),
-    ] = None,
-    allow_burned_in: Annotated[
-        bool,
-        typer.Option("--allow-burned-in", help="Write pictures that may show text, too."),
-    ] = False,
+    out: _Out,
+    keep_dates: _KeepOption = False,
+    shift_dates: _ShiftOption = None,
+    patient_id: _PatientOption = None,
+    uid_map: _MapOption = None,
+    allow_burned_in: _BurnedInOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Remove identity from DICOM objects for research (PS3.15 Annex E, Basic Profile).

@@ -8,7 +8,9 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -29,21 +31,20 @@ from napari_fluoroinject.cli.live_options import (
     HandOption,
     LengthOption,
     ResearchOption,
+    SideOption,
     StepOption,
     StudyOption,
     TextOption,
     Wanted,
     WorklistOption,
+    check_peer,
     papers_of,
     query_of,
 )
-from napari_fluoroinject.cli.process import keep_loaded, share_arenas
-from napari_fluoroinject.errors import EndpointError
-from napari_fluoroinject.model.geometry import (
-    Side,  # noqa: TC001 - typer reads annotations when it runs
-)
+from napari_fluoroinject.cli.process import hold_streams, keep_loaded, share_arenas
+from napari_fluoroinject.errors import EndpointError, PhantomError, ProcedureError
 from napari_fluoroinject.settings import (
-    Device,  # noqa: TC001 - typer reads annotations when it runs
+    Device,
 )
 from napari_fluoroinject.settings.network import LARGEST_PORT
 
@@ -51,9 +52,6 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
-    from napari_fluoroinject.live.desk import Papers
-    from napari_fluoroinject.live.ordering import OrderQuery
-    from napari_fluoroinject.live.pictures import LiveMap
     from napari_fluoroinject.live.session import LiveSession, SessionTold, SessionWish
     from napari_fluoroinject.settings import Settings
 
@@ -64,9 +62,19 @@ _KEY_EVERY_S = 0.03
 _PLAIN_EVERY_S = 5.0
 _JSON_EVERY_S = 1.0
 _KEYS = "keys: Enter = contrast starts now, r = end this run, q = end"
-MapKind = Literal["arrival", "opacity", "time_to_peak"]
+_Source = Annotated[
+    str,
+    typer.Argument(
+        metavar="SOURCE",
+        help="igtl://host:port[/device], video:0, rtsp://..., a video or DICOM file, a folder "
+        "being filled, receiver:, a recording, or phantom:PROCEDURE.",
+    ),
+]
 _RecordOption = Annotated[
     Path | None, typer.Option(help="Folder of the recordings (else live.record).")
+]
+_NoRecordOption = Annotated[
+    bool, typer.Option("--no-record", help="Keep nothing: no run can be written.")
 ]
 _ServeOption = Annotated[
     str | None,
@@ -75,45 +83,53 @@ _ServeOption = Annotated[
         help="Serve picture and maps over OpenIGTLink; 127.0.0.1 unless another address is said.",
     ),
 ]
+_MapKind = Literal["arrival", "opacity", "time_to_peak"]
+_MapOption = Annotated[_MapKind, typer.Option("--map", help="Which map is made and served.")]
+_ManualOption = Annotated[bool, typer.Option("--manual", help="Maps begin with Enter alone.")]
+_SecondsOption = Annotated[
+    float | None, typer.Option(min=0.0, help="End after so many seconds; else with Ctrl-C.")
+]
+_AgainOption = Annotated[bool, typer.Option("--again", help="Begin a file anew at its end.")]
+_JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object each second, and one at the end.")
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Taken:
+    """What was said on the command line about how the feed is taken."""
+
+    record: Path | None
+    no_record: bool
+    on: Device | None
+    manual: bool
+    map_kind: _MapKind
+    hand_to: str | None
+    serve: str | None
 
 
 def live(  # noqa: PLR0913 - one parameter per option of the command
-    source: Annotated[
-        str,
-        typer.Argument(
-            metavar="SOURCE",
-            help="igtl://host:port[/device], video:0, rtsp://..., a video or DICOM file, a folder "
-            "being filled, receiver:, a recording, or phantom:PROCEDURE.",
-        ),
-    ],
+    source: _Source,
     *,
     record: _RecordOption = None,
-    no_record: Annotated[
-        bool, typer.Option("--no-record", help="Keep nothing: no run can be written.")
-    ] = False,
+    no_record: _NoRecordOption = False,
     worklist: WorklistOption = None,
     accession: AccessionOption = None,
     study: StudyOption = None,
     step: StepOption = None,
     research: ResearchOption = False,
-    side: Annotated[Side | None, typer.Option(help="Side, for the runs that are written.")] = None,
+    side: SideOption = None,
     angles: AnglesOption = None,
     known_length: LengthOption = None,
     gauge: GaugeOption = None,
     no_text: TextOption = False,
     hand_to: HandOption = None,
     serve: _ServeOption = None,
-    map_kind: Annotated[
-        MapKind, typer.Option("--map", help="Which map is made and served.")
-    ] = "arrival",
-    manual: Annotated[bool, typer.Option("--manual", help="Maps begin with Enter alone.")] = False,
-    seconds: Annotated[
-        float | None, typer.Option(min=0.0, help="End after so many seconds; else with Ctrl-C.")
-    ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Begin a file anew at its end.")] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object each second, and one at the end.")
-    ] = False,
+    map_kind: _MapOption = "arrival",
+    manual: _ManualOption = False,
+    seconds: _SecondsOption = None,
+    again: _AgainOption = False,
+    as_json: _JsonOption = False,
     on: Annotated[Device | None, typer.Option(help="Where the maps are made.")] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -125,6 +141,7 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
     written as DICOM under its patient and handed on; without one it stays in the recording, see
     `recordings`. That no warning is raised is not a clearance. Research software.
     """
+    hold_streams()
     share_arenas()
     settings = settings_from(config)
     wanted = Wanted(
@@ -139,58 +156,57 @@ def live(  # noqa: PLR0913 - one parameter per option of the command
         no_text=no_text,
         side=side,
     )
-    query, papers = query_of(wanted, settings), papers_of(wanted, settings)
-    if no_record and (query is not None or research):
-        raise typer.BadParameter("--no-record: a run that is not recorded cannot be written")
-    if manual and not sys.stdin.isatty():
-        raise typer.BadParameter("--manual: no terminal to press Enter at; expected one")
-    wish = _wish(
-        (query, papers),
-        settings,
-        record=None if no_record else (record or settings.live.record),
-        maps=(on or settings.defaults.on, not manual, map_kind),
-        hand_to=hand_to or settings.live.hand_to,
-        serve=_address(serve, settings),
+    taken = _Taken(
+        record=record,
+        no_record=no_record,
+        on=on,
+        manual=manual,
+        map_kind=map_kind,
+        hand_to=hand_to,
+        serve=serve,
     )
-    _run((source, again), wish, settings, seconds=seconds, as_json=as_json)
+    wish = _wish(wanted, taken, settings)
+    _run(source, wish, settings, again=again, seconds=seconds, as_json=as_json)
 
 
-def _wish(
-    papers: tuple[OrderQuery | None, Papers],
-    settings: Settings,
-    *,
-    record: Path | None,
-    maps: tuple[Device, bool, LiveMap],
-    hand_to: str | None,
-    serve: tuple[str, int] | None,
-) -> SessionWish:
+def _wish(wanted: Wanted, taken: _Taken, settings: Settings) -> SessionWish:
+    """What is wanted around the feed; wrong usage where that cannot be had."""
     from napari_fluoroinject.live.session import SessionWish
     from napari_fluoroinject.live.station import StationSettings
 
+    query, papers = query_of(wanted, settings), papers_of(wanted, settings)
+    if taken.no_record and (query is not None or wanted.research):
+        raise typer.BadParameter("--no-record: a run that is not recorded cannot be written")
+    if taken.manual and not sys.stdin.isatty():
+        raise typer.BadParameter("--manual: no terminal to press Enter at; expected one")
     own = settings.live
+    recordings = None if taken.no_record else (taken.record or own.record)
+    if recordings is not None:
+        check_peer(taken.hand_to or own.hand_to, settings)
     return SessionWish(
         station=StationSettings(
-            recordings=record,
-            on=maps[0],
-            automatic=maps[1],
-            kind=maps[2],
+            recordings=recordings,
+            on=taken.on or settings.defaults.on,
+            automatic=not taken.manual,
+            kind=taken.map_kind,
             rest=False,
-            mm_per_px=papers[1].mm_per_px,
+            mm_per_px=papers.mm_per_px,
             longest_hold_s=own.longest_hold_s,
             reserve_bytes=own.reserve_mb << 20,
         ),
-        papers=papers[1],
-        order=papers[0],
-        hand_to=hand_to,
-        serve=serve,
+        papers=papers,
+        order=query,
+        hand_to=taken.hand_to or own.hand_to,
+        serve=_address(taken.serve, settings),
     )
 
 
 def _run(
-    source: tuple[str, bool],
+    source: str,
     wish: SessionWish,
     settings: Settings,
     *,
+    again: bool,
     seconds: float | None,
     as_json: bool,
 ) -> None:
@@ -198,16 +214,22 @@ def _run(
     from napari_fluoroinject.live.connect import connect_feed
     from napari_fluoroinject.live.session import LiveSession
 
-    text, again = source
-    with wrong_usage(EndpointError):
-        session = LiveSession(connect_feed(text, again=again, settings=settings), wish, settings)
+    with wrong_usage(EndpointError, ProcedureError, PhantomError):
+        session = LiveSession(connect_feed(source, again=again, settings=settings), wish, settings)
     stop = stop_signal()
     _end_with_the_terminal(stop)
-    with session:
-        session.start()
-        if session.port is not None and wish.serve is not None:
-            typer.echo(f"serving on igtl://{wish.serve[0]}:{session.port}", err=True)
-        _watch(session, stop, seconds=seconds, as_json=as_json)
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with session:
+            session.start()
+            if session.port is not None and wish.serve is not None:
+                typer.echo(f"serving on igtl://{wish.serve[0]}:{session.port}", err=True)
+            _watch(session, stop, seconds=seconds, as_json=as_json)
+            if stop.is_set():
+                _say("ending: the last run is written and handed over; Ctrl-C: at once")
+            signal.signal(signal.SIGINT, partial(_leave, session, stop))
+    finally:
+        signal.signal(signal.SIGINT, before)
     _end(session, as_json=as_json)
 
 
@@ -234,6 +256,19 @@ def _watch(
             often_s = _REFRESH_S if pressed is None else _KEY_EVERY_S
             if stop.wait(max(0.0, min(often_s, end_s - time.monotonic()))):
                 return
+
+
+def _leave(session: LiveSession, stop: threading.Event, *_: object) -> None:
+    """While it ends, leave at Ctrl-C once more, as soon as every frame that came is kept."""
+    if stop.is_set() and session.station.receiver.told.ended:
+        _say("stopped; `recordings` lists runs that were not written or not handed over")
+        os._exit(130)  # whoever hangs, a worklist or an archive, is not waited for
+    stop.set()
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # a terminal that is gone
+        typer.echo(text, err=True)
 
 
 def _end_with_the_terminal(stop: threading.Event) -> None:
@@ -337,7 +372,7 @@ def _end(session: LiveSession, *, as_json: bool) -> None:
     received, handed = told.station.received, told.handed
     failures = [("feed", received.error)] if received.error else []
     if received.recording_error or received.unrecorded:
-        why = received.recording_error or "the disk was full or too slow for a while"
+        why = received.recording_error or "the disk was full, too slow or gone for a while"
         failures.append(("recording", f"{received.unrecorded} frames are not recorded: {why}"))
     failures += [("run", fault) for fault in told.faults]
     if handed is not None and handed.waiting:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from napari_fluoroinject.cli.console import printable, wrong_usage
-from napari_fluoroinject.errors import UncalibratedError
+from napari_fluoroinject.errors import EndpointError, SettingsError, UncalibratedError
 from napari_fluoroinject.model.geometry import Side
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ ResearchOption = Annotated[
         "--research", help="Write runs without an order, under a patient that is visibly nobody."
     ),
 ]
+SideOption = Annotated[Side | None, typer.Option(help="Side, for the runs that are written.")]
 HandOption = Annotated[
     str | None,
     typer.Option(
@@ -98,12 +99,22 @@ def query_of(wanted: Wanted, settings: Settings) -> OrderQuery | None:
             "an order, and no worklist to look it up; expected --worklist, or live.worklist in "
             "the settings"
         )
+    check_peer(worklist, settings)
     return OrderQuery(
         worklist=worklist,
         accession=wanted.accession or "",
         study_instance_uid=wanted.study or "",
         step=wanted.step or "",
     )
+
+
+def check_peer(address: str | None, settings: Settings) -> None:
+    """A name that is no endpoint is wrong usage, before a run waits for it; nobody is called."""
+    from napari_fluoroinject.live.handing import check_destination
+
+    if address is not None:
+        with wrong_usage(EndpointError, SettingsError):
+            check_destination(address, settings)
 
 
 def papers_of(wanted: Wanted, settings: Settings) -> Papers:

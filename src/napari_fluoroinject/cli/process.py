@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import os
 import sys
+from pathlib import Path
 
 _NEW_OBJECTS = 50_000
 """Made between two searches for cycles, of which an analysis makes few: at Python's own 700 a
@@ -40,6 +42,18 @@ def share_arenas() -> None:
 def keep_loaded() -> None:
     """Never search again what is loaded by now: a search through all of it takes too long."""
     gc.freeze()
+
+
+def hold_streams() -> None:
+    """Open nothing in the place of standard streams that are closed.
+
+    To be called before any file is opened: the first one would take their number, and what a
+    library prints would go into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            nothing = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - it stays open
+            setattr(sys, name, nothing)
 
 
 def _ask_of_malloc(parameter: int, value: int) -> None:

@@ -24,23 +24,31 @@ from napari_fluoroinject.cli.live_options import (
     HandOption,
     LengthOption,
     ResearchOption,
+    SideOption,
     StepOption,
     StudyOption,
     TextOption,
     Wanted,
     WorklistOption,
+    check_peer,
     papers_of,
     query_of,
 )
 from napari_fluoroinject.errors import FluoroinjectError, StorageError, UnreadableObjectError
-from napari_fluoroinject.model.geometry import (
-    Side,  # noqa: TC001 - typer reads annotations when it runs
-)
 
 if TYPE_CHECKING:
     from napari_fluoroinject.live.desk import Papers
+    from napari_fluoroinject.live.fates import Fate
     from napari_fluoroinject.live.runs import Run
     from napari_fluoroinject.settings import Settings
+
+_KEPT = {
+    "recording": "only in the recording",
+    "written": "written beside it",
+    "waiting": "waits to be handed over to {}",
+    "handed": "handed over to {}",
+}
+"""What became of a run, in words."""
 
 
 def recordings(  # noqa: PLR0913 - one parameter per option of the command
@@ -61,7 +69,7 @@ def recordings(  # noqa: PLR0913 - one parameter per option of the command
     study: StudyOption = None,
     step: StepOption = None,
     research: ResearchOption = False,
-    side: Annotated[Side | None, typer.Option(help="Side.")] = None,
+    side: SideOption = None,
     angles: AnglesOption = None,
     known_length: LengthOption = None,
     gauge: GaugeOption = None,
@@ -97,7 +105,7 @@ def recordings(  # noqa: PLR0913 - one parameter per option of the command
 
 
 def _list(root: Path, *, as_json: bool) -> None:
-    from napari_fluoroinject.live.runs import recordings_in, runs_of
+    from napari_fluoroinject.live.runs import recordings_in
 
     with wrong_usage(UnreadableObjectError):
         folders = recordings_in(root)
@@ -105,19 +113,48 @@ def _list(root: Path, *, as_json: bool) -> None:
     failures = []
     for one in folders:
         try:
-            listed.append({"recording": str(one), "runs": [_as_json(r) for r in runs_of(one)]})
+            listed.append(_recording(one))
         except FluoroinjectError as error:
             failures.append((one.name, str(error)))
     if as_json:
         typer.echo(json.dumps(listed))
     else:
         for entry in listed:
-            typer.echo(printable(entry["recording"]))
+            typer.echo(printable(f"{entry['recording']}  {entry['frames']} frames"))
             for one_run in entry["runs"]:
                 typer.echo(_line(one_run))
         if not folders:
             typer.echo(f"no recording in {printable(str(root))}")
+        _tell_what_to_do([run["kept"] for entry in listed for run in entry["runs"]])
     finish(failures)
+
+
+def _recording(folder: Path) -> dict[str, Any]:
+    from napari_fluoroinject.live.fates import fate_of, waiting_in
+    from napari_fluoroinject.live.runs import runs_of
+    from napari_fluoroinject.recording import Recording
+
+    waiting = waiting_in(folder.resolve().parent)
+    runs = [
+        _as_json(run) | _fate(fate_of(folder.resolve(), run.number, waiting))
+        for run in runs_of(folder)
+    ]
+    return {"recording": str(folder), "frames": Recording.open(folder).frames, "runs": runs}
+
+
+def _fate(fate: Fate) -> dict[str, Any]:
+    return {"kept": fate.where, "to": fate.to or None}
+
+
+def _tell_what_to_do(kept: list[str]) -> None:
+    """Name what brings runs on their way that are not."""
+    if "recording" in kept:
+        typer.echo(
+            "runs that are only in their recording: `recordings RECORDING --run N` writes one, "
+            "with the order that is its own, and --out or --hand-to"
+        )
+    if "waiting" in kept:
+        typer.echo("runs that wait: the next `live` of these recordings hands them over")
 
 
 def _as_json(run: Run) -> dict[str, Any]:
@@ -138,7 +175,8 @@ def _line(run: dict[str, Any]) -> str:
     said = f"; {run['notes'][-1]}" if run["notes"] else ""
     return printable(
         f"  run {run['run']}: {run['began']}  {run['frames']} frames  {run['seconds']:.1f} s  "
-        f"{run['columns']} x {run['rows']}  ended: {run['ended_by']}{said}"
+        f"{run['columns']} x {run['rows']}  ended: {run['ended_by']}  "
+        f"{_KEPT[run['kept']].format(run['to'])}{said}"
     )
 
 
@@ -153,12 +191,12 @@ def _write(
     from napari_fluoroinject.dicom.write import write_objects
     from napari_fluoroinject.live.desk import write_run
     from napari_fluoroinject.live.handing import Outgoing
-    from napari_fluoroinject.live.session import OUTGOING
 
     folder, number = which
     papers = _with_order(papers_of(wanted, settings), wanted, settings)
     if out is None and hand_to is None:
         raise typer.BadParameter("nowhere to write it; expected --out, --hand-to, or both")
+    check_peer(hand_to, settings)
     with wrong_usage(UnreadableObjectError):
         encoded = write_run(folder, number, papers)
     uid = str(encoded.dataset.SOPInstanceUID)
@@ -167,10 +205,10 @@ def _write(
         typer.echo(f"written: {printable(str(out / f'{uid}.dcm'))}")
     if hand_to is None:
         return
-    outgoing = Outgoing(folder.parent / OUTGOING, settings)
-    outgoing.add(encoded, hand_to)
+    outgoing = Outgoing(folder.resolve().parent, settings)
+    order = outgoing.add(encoded, hand_to, of=(folder.resolve(), number))
     outgoing.round()
-    if outgoing.told.waiting:
+    if order.exists():
         raise StorageError(
             f"not handed over yet: {outgoing.told.error}; it is kept and tried again with the "
             "next `live` of these recordings"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path  # noqa: TC003 - typer reads annotations when it runs
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,9 +18,7 @@ from napari_fluoroinject.cli.console import (
 )
 from napari_fluoroinject.cli.frames import MASK_FRAMES_FORM, MASK_FRAMES_HELP, parse_frames
 from napari_fluoroinject.errors import AnnotationError, PresentationError, StorageError
-from napari_fluoroinject.model.annotation import (
-    MaskSource,  # noqa: TC001 - typer reads annotations when it runs
-)
+from napari_fluoroinject.model.annotation import MaskSource
 from napari_fluoroinject.settings import (  # noqa: TC001 - typer reads these, too
     Decoder,
     Device,
@@ -30,42 +28,50 @@ if TYPE_CHECKING:
     from napari_fluoroinject.results import SubtractionResult
 
 
+_Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
+    ),
+]
+_Out = Annotated[Path, typer.Option(help="Folder for the results, one folder per loop.")]
+_MaskOption = Annotated[
+    MaskSource | None,
+    typer.Option(
+        help="Masks: those that the header defines, or frames found before contrast. "
+        "Without it: found; with --as-stored: header."
+    ),
+]
+_MaskFramesOption = Annotated[
+    str | None, typer.Option(metavar=MASK_FRAMES_FORM, help=MASK_FRAMES_HELP)
+]
+_AsStoredOption = Annotated[
+    bool,
+    typer.Option(
+        "--as-stored",
+        help="Correct no motion: frames stay where they stand, masks move by the header's "
+        "shifts alone.",
+    ),
+]
+_PresentationOption = Annotated[
+    Path | None,
+    typer.Option(
+        exists=True,
+        dir_okay=False,
+        help="A presentation state (GSPS or XA/XRF) of the loop: its masks, frame ranges and "
+        "shifts are used, and no motion is corrected.",
+    ),
+]
+
+
 def subtract(  # noqa: PLR0913 - one parameter per option of the command
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE", help="Files, folders, or names of folders from the settings file."
-        ),
-    ],
+    sources: _Sources,
     *,
-    out: Annotated[Path, typer.Option(help="Folder for the results, one folder per loop.")],
-    mask: Annotated[
-        MaskSource | None,
-        typer.Option(
-            help="Masks: those that the header defines, or frames found before contrast. "
-            "Without it: found; with --as-stored: header."
-        ),
-    ] = None,
-    mask_frames: Annotated[
-        str | None, typer.Option(metavar=MASK_FRAMES_FORM, help=MASK_FRAMES_HELP)
-    ] = None,
-    as_stored: Annotated[
-        bool,
-        typer.Option(
-            "--as-stored",
-            help="Correct no motion: frames stay where they stand, masks move by the header's "
-            "shifts alone.",
-        ),
-    ] = False,
-    presentation: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            dir_okay=False,
-            help="A presentation state (GSPS or XA/XRF) of the loop: its masks, frame ranges and "
-            "shifts are used, and no motion is corrected.",
-        ),
-    ] = None,
+    out: _Out,
+    mask: _MaskOption = None,
+    mask_frames: _MaskFramesOption = None,
+    as_stored: _AsStoredOption = False,
+    presentation: _PresentationOption = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     decoder: Annotated[Decoder | None, typer.Option(help="As for `analyze`.")] = None,
     config: ConfigOption = None,

@@ -38,8 +38,8 @@ class IgtlFeed(Closing):
 
     Every picture that comes is given, in order: a taker who is late makes the server wait. A
     picture lies in memory of its own. Messages that are no pictures are passed over; damaged ones
-    are told, and it connects again. Frames are left out by number only where the server numbers
-    its messages one by one.
+    are told, and it connects again. Numbers of missing pictures are given to no frame, where the
+    server numbers its messages one by one.
 
     Parameters
     ----------

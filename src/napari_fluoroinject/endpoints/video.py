@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from napari_fluoroinject.endpoints.base import FeedNote, Frame
 from napari_fluoroinject.endpoints.reading_ahead import ReadingAhead
 from napari_fluoroinject.endpoints.video_address import video_address
+from napari_fluoroinject.endpoints.video_course import Item, VideoCourse
 from napari_fluoroinject.endpoints.video_errors import (
     missing_extra,
     no_video,
     opening_error,
     passes,
 )
-from napari_fluoroinject.endpoints.video_times import RisingTimes
 from napari_fluoroinject.errors import EndpointError, FluoroinjectError
 from napari_fluoroinject.model.closing import Closing
 
@@ -24,15 +24,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from av import Packet, VideoFrame
     from av.container import InputContainer
-    from av.video.stream import VideoStream
 
     from napari_fluoroinject.endpoints.video_address import VideoAddress
 
 log = logging.getLogger(__name__)
-
-Item = Frame | FeedNote
 
 _AHEAD = 8
 """Decoded frames that wait for the taker; then decoding waits, and so does whoever sends."""
@@ -40,9 +36,6 @@ _THREADS = 2
 _OPEN_S, _STALL_S = 5.0, 2.0
 """A stream that answers no sooner, or sends nothing for so long, is lost and asked again."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 5.0
-_WALL_S = 5.0
-"""A grabber's clock is the time of day when it is no farther from it."""
-_TELL_S = 1.0
 _ENDED = "it ended"
 
 
@@ -51,9 +44,10 @@ class VideoFeed(Closing):
 
     A file is played at its rate and ends; every frame comes once, however late the taker is. A
     frame grabber or a stream that ends or stalls is told as `lost` and tried again until the feed
-    is closed, and its times go on. What cannot be decoded is told as `garbage` and left out of the
-    numbering; another size or type is told as `changed`. Frames without times, or with times that
-    go back, get the time of their arrival, and that is told.
+    is closed, and its times go on. What cannot be decoded is told as `garbage`, and its numbers
+    are given to no frame; another size or type is told as `changed`. Frames without times, or with
+    times that go back, get the time of their arrival, in a file a step like the one before; that
+    is told, too.
 
     Parameters
     ----------
@@ -89,7 +83,7 @@ class VideoFeed(Closing):
         self._speed, self._again, self._clock = speed, again, clock
         self._closed = threading.Event()
         self._ahead: ReadingAhead[Item] | None = None
-        self._course = _Course(self.address, clock)
+        self._course = VideoCourse(self.address, clock)
 
     @property
     def lossy(self) -> bool | None:
@@ -157,7 +151,7 @@ class VideoFeed(Closing):
         """Open, decode, and begin again as often as it takes; runs in the reader's thread."""
         from av.error import FFmpegError
 
-        course = self._course = _Course(self.address, self._clock)
+        course = self._course = VideoCourse(self.address, self._clock)
         pause_s, told = _FIRST_PAUSE_S, ""
         while not self._closed.is_set():
             before, why = course.pictures, _ENDED
@@ -179,7 +173,7 @@ class VideoFeed(Closing):
             self._closed.wait(0 if self.address.called else pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _why(self, error: Exception, course: _Course) -> str:
+    def _why(self, error: Exception, course: VideoCourse) -> str:
         """Why it was lost; raises where it was never had and waiting does not help."""
         told = (
             error if isinstance(error, FluoroinjectError) else opening_error(error, self.address)
@@ -189,95 +183,6 @@ class VideoFeed(Closing):
         if not course.pictures and not waits:
             raise told from None
         return str(told).removeprefix(f"{self.address.name}: ").partition("; expected")[0]
-
-
-class _Course:
-    """What goes on over the openings of one video: numbers, times, and what was told."""
-
-    def __init__(self, address: VideoAddress, clock: Callable[[], float]) -> None:
-        self.pictures = 0
-        self.lossy: bool | None = None
-        self._address, self._clock = address, clock
-        self._times = RisingTimes(live=address.kind != "file")
-        self._index = self._bad = 0
-        self._bad_told_s: float | None = None
-        self._kind: tuple[tuple[int, ...], str] | None = None
-        self._fault = ""
-
-    def over(self, container: InputContainer, closed: threading.Event) -> Iterator[Item]:
-        """All of one opening, until it ends."""
-        stream = container.streams.video[0]
-        self._times.restart()
-        first = True
-        for packet in container.demux(stream):
-            for frame in self._decoded(packet):
-                if closed.is_set():
-                    return
-                if first:
-                    self._learn_loss(stream)
-                    yield FeedNote(event="connected", text=_told(self._address, stream, frame))
-                first = False
-                yield from self._taken(frame)
-            yield from self._bad_ones()
-
-    def _learn_loss(self, stream: VideoStream) -> None:
-        from napari_fluoroinject.endpoints.video_pictures import compressed_with_loss
-
-        now = compressed_with_loss(stream.codec_context)
-        if self.pictures and self.lossy is not now:
-            now = True if True in (self.lossy, now) else None
-        self.lossy = now
-
-    def _decoded(self, packet: Packet[VideoStream]) -> Iterator[VideoFrame]:
-        import av
-
-        try:
-            for frame in packet.decode():
-                if getattr(frame, "is_corrupt", False):
-                    self._bad += 1
-                elif isinstance(frame, av.VideoFrame):
-                    yield frame
-        except av.error.InvalidDataError:
-            self._bad += 1
-
-    def _bad_ones(self) -> Iterator[FeedNote]:
-        """Tell of pictures that could not be decoded, at most once a second."""
-        now_s = self._clock()
-        recently = self._bad_told_s is not None and now_s - self._bad_told_s < _TELL_S
-        if self._bad and not recently:
-            self._index += self._bad
-            yield FeedNote(
-                event="garbage",
-                text=f"{self._bad} came that could not be decoded, left out; those that follow "
-                "may be damaged until the next that is coded by itself",
-            )
-            self._bad, self._bad_told_s = 0, now_s
-
-    def _taken(self, frame: VideoFrame) -> Iterator[Item]:
-        from napari_fluoroinject.endpoints.video_pictures import described, grey
-
-        pixels = grey(frame)
-        kind = (pixels.shape, pixels.dtype.str)
-        if self._kind is not None and kind != self._kind:
-            yield FeedNote(event="changed", text=f"pictures are {described(frame)} from here on")
-        self._kind = kind
-        own_s = None
-        if frame.pts is not None and frame.time_base:
-            own_s = float(frame.pts * frame.time_base)
-        timed = self._times.of(own_s, self._clock())
-        if timed.fault and timed.fault != self._fault:
-            yield FeedNote(event="changed", text=f"{timed.fault}; those of arrival are taken")
-            self._fault = timed.fault
-        yield Frame(
-            index=self._index, time_s=timed.time_s, pixels=pixels, wall_s=self._wall(own_s)
-        )
-        self._index += 1
-        self.pictures += 1
-
-    def _wall(self, own_s: float | None) -> float | None:
-        """The time of day, where the grabber's own clock is that."""
-        known = self._address.kind == "device" and own_s is not None
-        return own_s if known and abs((own_s or 0.0) - time.time()) < _WALL_S else None
 
 
 def _rest_of_file(why: str) -> Iterator[FeedNote]:
@@ -304,11 +209,3 @@ def _opened(address: VideoAddress) -> InputContainer:
     # a picture that was patched up from others is not what the sender saw
     stream.codec_context.options = {"err_detect": "crccheck+bitstream+explode"}
     return container
-
-
-def _told(address: VideoAddress, stream: VideoStream, frame: VideoFrame) -> str:
-    from napari_fluoroinject.endpoints.video_pictures import described
-
-    rate = stream.guessed_rate or stream.average_rate
-    per_s = f", {float(rate):.4g} a second" if rate else ""
-    return f"{address.name}: {stream.codec_context.name}, {described(frame)}{per_s}"

@@ -44,7 +44,8 @@ class Connected:
     `kind` says what it is, free of patient data; `intensity` None = nothing is known, and then 8
     bits are taken for a display's grey levels and more for values of an unknown scale: neither is
     quantitative. `lossy` is whether pixels were compressed with loss on their way, None = unknown,
-    or the feed itself learns it (`loss`).
+    or the feed itself learns it (`loss`). `patient`: nothing is missed when its first frame is
+    asked for later, as of a file.
     """
 
     feed: Feed
@@ -52,6 +53,7 @@ class Connected:
     intensity: IntensityScale | None = None
     synthetic: bool = False
     lossy: bool | None = None
+    patient: bool = False
 
     @property
     def loss(self) -> bool | None:
@@ -144,7 +146,7 @@ def _there(path: Path, again: bool, speed: float) -> Connected:
         raise UnreadableObjectError(
             path.name, seen="neither DICOM nor a video that can be read", expected=_FILES
         ) from error
-    return Connected(feed=feed, kind="video")
+    return Connected(feed=feed, kind="video", patient=True)
 
 
 def _is_dicom(path: Path) -> bool:
@@ -227,6 +229,7 @@ def _replayed(loop: CineLoop, kind: str, again: bool, speed: float) -> Connected
         intensity=loop.intensity,
         synthetic=loop.synthetic or kind == "phantom",
         lossy=True if loop.lossy else None,
+        patient=True,
     )
 
 
@@ -239,4 +242,5 @@ def _recorded(folder: Path, again: bool, speed: float) -> Connected:
         intensity=loop.intensity,
         synthetic=recording.segments[-1].head.synthetic,
         lossy=recording.segments[-1].head.lossy,
+        patient=True,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from napari_fluoroinject.dicom.ordered import Order
 from napari_fluoroinject.dicom.recorded import encode_recorded
 from napari_fluoroinject.errors import FluoroinjectError, StorageError
+from napari_fluoroinject.live.fates import beside
 from napari_fluoroinject.live.filing import Filing, recorded_run
 from napari_fluoroinject.live.prompt import step_back
 from napari_fluoroinject.model.closing import Closing
@@ -92,7 +93,7 @@ def keep_beside(folder: Path, number: int, encoded: EncodedObject) -> Path:
     StorageError
         It cannot be written.
     """
-    path = folder / f"run-{number:03d}.dcm"
+    path = beside(folder, number)
     try:
         write_whole(path, encoded.content, mode=0o600)
         fsync(path)
@@ -199,7 +200,7 @@ class Desk(Closing):
             if self._outgoing is None or self._destination is None:
                 keep_beside(folder, number, encoded)
             else:
-                self._outgoing.add(encoded, self._destination)
+                self._outgoing.add(encoded, self._destination, of=(folder, number))
             self.written += 1
         except FluoroinjectError as error:
             self._faults.append(f"run {number}: {error}")

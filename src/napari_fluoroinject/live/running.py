@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_fluoroinject.analysis.following import FrameStatus
+from napari_fluoroinject.analysis.live_looks import Beside
 from napari_fluoroinject.analysis.live_run import LiveRun, LiveWarning, RunPhase
 from napari_fluoroinject.analysis.live_warm import warm_up_run
 from napari_fluoroinject.compute.backend import choose
@@ -107,7 +108,7 @@ class RunningMaps(Closing):
     """Follows a feed with `LiveRun`, and gives every frame to it.
 
     Contrast starts when it is seen, or when `begin` is called, which may be done again for another
-    injection. Masks are laid in a thread beside, so that frames go on meanwhile.
+    injection. Masks are laid and run-off is looked for in threads beside: frames go on meanwhile.
 
     Parameters
     ----------
@@ -154,7 +155,10 @@ class RunningMaps(Closing):
         self._remarks: deque[str] = deque(maxlen=_REMARKS)
         self._pictured_at_s, self._pictured = 0.0, ("none", -1)
         self._begins, self._stopping = threading.Event(), threading.Event()
-        self._beside = ThreadPoolExecutor(1, "fluoroinject-mask", initializer=step_back)
+        self._masks, self._looks = (
+            ThreadPoolExecutor(1, f"fluoroinject-{name}", initializer=step_back)
+            for name in ("masks", "looks")
+        )
         self._thread = threading.Thread(target=self._run, name="fluoroinject-maps", daemon=True)
 
     def start(self) -> None:
@@ -193,7 +197,8 @@ class RunningMaps(Closing):
         self.stop()
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)
-        self._beside.shutdown(wait=False, cancel_futures=True)
+        for beside in (self._masks, self._looks):
+            beside.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
         if self._rest:
@@ -257,7 +262,7 @@ class RunningMaps(Closing):
                 on=self._backend,
                 automatic=self._automatic,
                 mm_per_px=self._mm_per_px,
-                beside=self._beside,
+                beside=Beside(masks=self._masks, looks=self._looks),
             )
             self._shape = kind
             self._picture, self._pictured = None, ("none", -1)

@@ -196,7 +196,12 @@ def recordings_in(root: Path) -> tuple[Path, ...]:
         raise UnreadableObjectError(
             str(root), seen="no such folder", expected="a recording, or a folder of recordings"
         )
-    return tuple(one for one in sorted(root.iterdir()) if any(one.glob(f"*{SUFFIX}")))
+    return tuple(one for one in sorted(root.iterdir()) if _begun(one))
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a recording was begun in it; one that was killed at once leaves an empty file."""
+    return any(path.stat().st_size for path in folder.glob(f"*{SUFFIX}"))
 
 
 def _spans(remarks: Sequence[Remark]) -> list[tuple[int, int | None, str]]:

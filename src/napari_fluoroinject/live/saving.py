@@ -10,7 +10,6 @@ from napari_fluoroinject.live.desk import Papers, keep_beside, write_run
 from napari_fluoroinject.live.handing import Outgoing
 from napari_fluoroinject.live.ordering import find_order
 from napari_fluoroinject.live.runs import runs_of
-from napari_fluoroinject.live.session import OUTGOING
 from napari_fluoroinject.model.recorded import FeedGeometry
 
 if TYPE_CHECKING:
@@ -66,12 +65,11 @@ def save_last_run(station: Station, query: OrderQuery, settings: Settings) -> st
     if settings.live.hand_to is None:
         path = keep_beside(station.folder, number, encoded)
         return f"Run {number} is written: {path.name}, beside its recording."
-    outgoing = Outgoing(station.folder.parent / OUTGOING, settings)
-    outgoing.add(encoded, settings.live.hand_to)
+    outgoing = Outgoing(station.folder.parent, settings)
+    order = outgoing.add(encoded, settings.live.hand_to, of=(station.folder, number))
     outgoing.round()
-    told = outgoing.told
-    if told.waiting:
-        return f"Run {number} is written and waits to be handed over: {told.error}"
+    if order.exists():
+        return f"Run {number} is written and waits to be handed over: {outgoing.told.error}"
     return f"Run {number} is written and handed over."
 
 

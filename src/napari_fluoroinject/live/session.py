@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from napari_fluoroinject.errors import StorageError
 from napari_fluoroinject.live.desk import Desk, Papers
+from napari_fluoroinject.live.fates import waiting_in
 from napari_fluoroinject.live.handing import Handed, Outgoing
 from napari_fluoroinject.live.ordering import OrderQuery, find_order
 from napari_fluoroinject.live.station import Station, StationSettings, Told
@@ -16,9 +18,6 @@ from napari_fluoroinject.model.closing import Closing
 if TYPE_CHECKING:
     from napari_fluoroinject.live.connect import Connected
     from napari_fluoroinject.settings import Settings
-
-OUTGOING = "outgoing"
-"""Folder within that of the recordings, of runs that nobody has acknowledged yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -91,8 +90,6 @@ class LiveSession(Closing):
     ------
     EndpointError
         The port cannot be had.
-    StorageError
-        The folder of runs on their way cannot be made.
     """
 
     def __init__(self, connected: Connected, wish: SessionWish, settings: Settings) -> None:
@@ -149,8 +146,11 @@ class LiveSession(Closing):
 
     def _prepare_papers(self, wish: SessionWish, settings: Settings, stack: ExitStack) -> None:
         recordings, papers = wish.station.recordings, wish.papers
-        if recordings is not None and wish.hand_to is not None:
-            self._outgoing = Outgoing(recordings / OUTGOING, settings)
+        if recordings is not None and (wish.hand_to is not None or waiting_in(recordings)):
+            try:
+                self._outgoing = Outgoing(recordings, settings)
+            except StorageError as error:
+                self._faults.append(str(error))
         query = wish.order
         if papers.complete or query is not None:
             self._desk = stack.enter_context(

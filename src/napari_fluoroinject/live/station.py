@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import logging
-import queue
 import shutil
 import threading
-import time
-from collections import deque
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from napari_fluoroinject.compute.backend import Wish
 from napari_fluoroinject.errors import StorageError
+from napari_fluoroinject.live.keeping import ENDED, Keeping, Sight
 from napari_fluoroinject.live.pictures import LiveMap
 from napari_fluoroinject.live.receiver import Freshness, Received, Receiver
 from napari_fluoroinject.live.running import MapsTold, RunningMaps
-from napari_fluoroinject.live.runs import LONGEST_HOLD_S, RunKeeper, Turn
+from napari_fluoroinject.live.runs import LONGEST_HOLD_S
 from napari_fluoroinject.live.watching import Watching
 from napari_fluoroinject.model.closing import Closing
 from napari_fluoroinject.recording import Recorder, RemarkLog, new_folder
 from napari_fluoroinject.recording.recorder import RESERVE_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from napari_fluoroinject.analysis.feed.watch import Look
     from napari_fluoroinject.analysis.live_run import RunStatus
-    from napari_fluoroinject.endpoints.base import FeedNote
+    from napari_fluoroinject.endpoints.base import Feed, FeedNote, Frame
     from napari_fluoroinject.live.connect import Connected
     from napari_fluoroinject.live.pictures import MapPicture
     from napari_fluoroinject.live.receiver import Takes
     from napari_fluoroinject.live.slot import Shot
-    from napari_fluoroinject.recording.remarks import Said
 
-log = logging.getLogger(__name__)
-
-_LOOK_EVERY_S = 0.25
-_JOIN_S = 10.0
-_MOST_SAID = 50
-ENDED = "the feed has ended"
-LOST = "the feed was lost"
-_POLL_S = 0.02
+_ASK_EVERY_S = 0.05
 
 
 class Maps(Protocol):
@@ -194,9 +181,8 @@ class Station(Closing):
     ) -> None:
         self.folder: Path | None = None
         self.refused = ""
-        self._settings, self._ended = settings, ended
-        self._log: RemarkLog | None = None
-        recorder = self._recorder(connected)
+        self._settings = settings
+        recorder, log = self._recorder(connected)
         self.maps: Maps = maps or RunningMaps(
             intensity=connected.intensity,
             on=settings.on,
@@ -206,28 +192,29 @@ class Station(Closing):
             heard=mapped,
         )
         self.maps.kind = settings.kind
-        self._watching = Watching(connected.intensity, self._hear)
+        self._keeping = Keeping(
+            Sight(
+                received=lambda: self.receiver.told,
+                idle=lambda: self._watching.idle,
+                maps=lambda: self.maps.told,
+            ),
+            log,
+            longest_hold_s=settings.longest_hold_s,
+            ended=ended,
+        )
+        self._watching = Watching(connected.intensity, self._keeping.hear)
+        self._patient = connected.patient and maps is None
+        feed = _Patient(connected.feed, self._ready) if self._patient else connected.feed
         self.receiver = Receiver(
-            connected.feed,
+            feed,
             recorder=recorder,
             others=(self.maps, self._watching, *others),
-            noted=self._note,
-        )
-        self._keeper = RunKeeper(longest_hold_s=settings.longest_hold_s)
-        self._runs = 0
-        self._said: deque[str] = deque(maxlen=_MOST_SAID)
-        self._maps_told, self._area = MapsTold(), ""
-        self._failing = ""
-        self._lost: int | None = None
-        self._judged = -1
-        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(
-            target=self._keep, name="fluoroinject-station", daemon=True
+            noted=self._keeping.note,
         )
 
     def start(self) -> None:
-        """Begin to receive."""
-        self._thread.start()
+        """Begin to receive; what can wait is asked for once the maps are ready for it."""
+        self._keeping.start()
         self._watching.start()
         self.maps.start()
         self.receiver.start()
@@ -238,7 +225,7 @@ class Station(Closing):
 
     def end_run(self) -> None:
         """End the run that goes on; the next exposure begins another."""
-        self._work.put(partial(self._end, "ended by a person"))
+        self._keeping.end_run("ended by a person")
 
     @property
     def told(self) -> Told:
@@ -247,15 +234,17 @@ class Station(Closing):
         last_s = received.last_at_s
         return Told(
             received=received,
-            freshness=received.freshness(now_s, began_s=self.receiver.began_s),
+            freshness=received.freshness(
+                now_s, began_s=self.receiver.began_s if self._ready() else now_s
+            ),
             age_s=None if last_s is None else now_s - last_s,
             maps=self.maps.told,
             missed=self.maps.missed,
-            running=self._keeper.running,
-            runs=self._runs,
+            running=self._keeping.running,
+            runs=self._keeping.runs,
             room_bytes=self._room(),
-            said=tuple(self._said),
-            area=self._area,
+            said=self._keeping.said,
+            area=self._keeping.area,
         )
 
     def stop(self) -> None:
@@ -269,18 +258,17 @@ class Station(Closing):
         self.receiver.close()
         self._watching.close()
         self.maps.close()
-        self._work.put(self._look_around)
-        self._work.put(partial(self._end, why))
-        self._work.put(None)
-        if self._thread.is_alive():
-            self._thread.join(_JOIN_S)
-        if self._log is not None:
-            self._log.close()
+        self._keeping.close(why)
 
-    def _recorder(self, connected: Connected) -> Recorder | None:
+    def _ready(self) -> bool:
+        """Whether the maps can take frames, or never will, or nobody waits for them."""
+        maps = self.maps.told
+        return not self._patient or bool(maps.device) or maps.state == "stopped"
+
+    def _recorder(self, connected: Connected) -> tuple[Recorder | None, RemarkLog | None]:
         root = self._settings.recordings
         if root is None:
-            return None
+            return None, None
         folder = new_folder(root)
         try:
             recorder = Recorder(
@@ -291,12 +279,12 @@ class Station(Closing):
                 lossy=lambda: connected.loss,
                 reserve_bytes=self._settings.reserve_bytes,
             )
-            self._log = RemarkLog(folder)
+            log = RemarkLog(folder)
         except StorageError as error:
             self.refused = str(error)
-            return None
+            return None, None
         self.folder = folder
-        return recorder
+        return recorder, log
 
     def _room(self) -> int | None:
         if self.folder is None:
@@ -307,110 +295,21 @@ class Station(Closing):
             return None
         return max(0, free - self._settings.reserve_bytes)
 
-    def _hear(self, shot: Shot, look: Look) -> None:
-        self._work.put(partial(self._follow, shot.index, shot.pixels.shape, look))
 
-    def _note(self, note: FeedNote, last: Shot | None) -> None:
-        self._work.put(partial(self._take_note, note, last))
+class _Patient(Closing):
+    """A feed that is asked for its first frame when somebody is ready for it."""
 
-    def _keep(self) -> None:
-        """The thread that alone decides on runs and writes remarks."""
-        looked_s, told_end = 0.0, False
-        while True:
-            try:
-                work = self._work.get(timeout=_LOOK_EVERY_S)
-            except queue.Empty:
-                work = self._look_around
-            if work is None:
+    def __init__(self, feed: Feed, ready: Callable[[], bool]) -> None:
+        self._feed, self._ready = feed, ready
+        self._closed = threading.Event()
+
+    def __iter__(self) -> Iterator[Frame | FeedNote]:
+        while not self._closed.wait(_ASK_EVERY_S):
+            if self._ready():
+                yield from self._feed
                 return
-            self._do(work)
-            now_s = time.monotonic()
-            if now_s - looked_s >= _LOOK_EVERY_S:
-                looked_s = now_s
-                self._do(self._look_around)
-                if not told_end and self.receiver.told.ended and self._watching.idle:
-                    told_end = True
-                    # behind what was heard of the last frames
-                    self._work.put(partial(self._end, ENDED))
 
-    def _do(self, work: Callable[[], None]) -> None:
-        try:
-            work()
-        except Exception as error:  # the edge of the thread: a remark is not worth the feed
-            log.warning("a remark on a feed was lost: %s", type(error).__name__)
-            log.debug("keeping runs failed", exc_info=error)
-
-    def _follow(self, frame: int, shape: tuple[int, ...], look: Look) -> None:
-        if self._lost is not None and frame > self._lost:
-            self._lost = None
-            self._end(LOST)
-        self._judged = frame
-        self._turn(self._keeper.look(frame, look, shape))
-        self._end_lost()
-        if look.area is not None:
-            self._area = look.area.form
-        for text in look.said:
-            self._say("seen", text, frame, look.time_s)
-
-    def _take_note(self, note: FeedNote, last: Shot | None) -> None:
-        frame = None if last is None else last.index
-        if note.event == "lost":
-            self._lost = frame
-            self._end_lost()
-        self._say("feed", note.text, frame, None if last is None else last.time_s)
-
-    def _end_lost(self) -> None:
-        """End the run that the loss of the feed ended, once its last frame was looked at."""
-        if self._lost is not None and (self._watching.idle or self._judged >= self._lost):
-            self._lost = None
-            self._end(LOST)
-
-    def _look_around(self) -> None:
-        """Tell what is new of the disk and of the maps."""
-        self._end_lost()
-        failing = self.receiver.told.recording_error
-        if failing != self._failing:
-            self._failing = failing
-            self._say("recording", failing or "recording goes on", None, None)
-        told, before = self.maps.told, self._maps_told
-        self._maps_told = told
-        if told.onset_frame is not None and told.onset_frame != before.onset_frame:
-            text = f"contrast seen from frame {told.onset_frame} on"
-            self._say("contrast", text, told.onset_frame, None)
-        for one in told.warnings:
-            if one not in before.warnings:
-                self._say("contrast", f"{one.id}: {one.text}", one.raised_frame, None)
-        if told.message and told.message != before.message:
-            self._say("seen", told.message, None, None)
-
-    def _end(self, why: str) -> None:
-        self._turn(self._keeper.end(why))
-
-    def _turn(self, turns: tuple[Turn, ...]) -> None:
-        for turn in turns:
-            if not turn.why:
-                self._write("run", "a run begins", turn.frame, turn.time_s)
-                continue
-            self._write("run_end", turn.why, turn.frame, turn.time_s)
-            self._runs += 1
-            if self._ended is not None and self.folder is not None:
-                self._await_disk()
-                self._ended(self._runs)
-
-    def _await_disk(self) -> None:
-        """Wait until the frames that came by now are on disk, or given up."""
-        came, give_up_s = self.receiver.told.frames, time.monotonic() + _JOIN_S
-        while time.monotonic() < give_up_s:
-            told = self.receiver.told
-            if told.recorded + told.unrecorded >= came:
-                return
-            time.sleep(_POLL_S)
-
-    def _say(self, said: Said, text: str, frame: int | None, time_s: float | None) -> None:
-        if not self._said or self._said[-1] != text:
-            self._said.append(text)
-        self._write(said, text, frame, time_s)
-
-    def _write(self, said: Said, text: str, frame: int | None, time_s: float | None) -> None:
-        if self._log is not None:
-            self._log.add(said, text, frame=frame, time_s=time_s)
+    def close(self) -> None:
+        self._closed.set()
+        if isinstance(self._feed, Closing):
+            self._feed.close()

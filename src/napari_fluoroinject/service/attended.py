@@ -12,6 +12,7 @@ from napari_fluoroinject.service.supervised import Supervised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from napari_fluoroinject.endpoints.commitment import Report
     from napari_fluoroinject.endpoints.receive import Receiver
@@ -41,29 +42,19 @@ def attended(
     FluoroinjectError
         The spool, the port or the status page's port cannot be had, or a guard does not act.
     """
-    from napari_fluoroinject.endpoints.commitment import support_commitment
     from napari_fluoroinject.endpoints.receive import receiving
-    from napari_fluoroinject.service.confirm import take_report
     from napari_fluoroinject.service.observed import observed
     from napari_fluoroinject.service.witness import witnessed
-    from napari_fluoroinject.spool.audit import Trail
-    from napari_fluoroinject.spool.database import Database
-    from napari_fluoroinject.spool.queue import Queue
 
     with ExitStack() as stack:
-        queue = Queue(stack.enter_context(Database(orders.root)))
-        trail = stack.enter_context(Trail(orders.root / "audit"))
-
+        taking = stack.enter_context(_taking_reports(orders.root))
         told = orders.settings()
         used = (settings, told.service, told.endpoints, told.defaults, told.dose)
         witness = stack.enter_context(witnessed(orders.root, settings=used))
 
         def prepare(receiver: Receiver) -> None:
-            support_commitment(receiver, reported)
+            taking(receiver)
             receiver.witness = witness
-
-        def reported(report: Report) -> None:
-            take_report(queue, trail, report, now_s=time.time())
 
         receiver = stack.enter_context(receiving(settings, station, job=True, prepare=prepare))
         service = stack.enter_context(Supervised(MODULE, orders))
@@ -82,3 +73,21 @@ def attended(
             )
         )
         yield receiver, service.check
+
+
+@contextmanager
+def _taking_reports(spool: Path) -> Iterator[Callable[[Receiver], None]]:
+    """Give what lets a receiver take reports of storage commitment, and keep them in the spool."""
+    from napari_fluoroinject.endpoints.commitment import support_commitment
+    from napari_fluoroinject.service.confirm import take_report
+    from napari_fluoroinject.spool.audit import Trail
+    from napari_fluoroinject.spool.database import Database
+    from napari_fluoroinject.spool.queue import Queue
+
+    with Database(spool) as database, Trail(spool / "audit") as trail:
+        queue = Queue(database)
+
+        def reported(report: Report) -> None:
+            take_report(queue, trail, report, now_s=time.time())
+
+        yield lambda receiver: support_commitment(receiver, reported)

@@ -14,7 +14,7 @@ from napari_fluoroinject.analysis.needle.curves import (
     measure_curves,
     rest_from,
 )
-from napari_fluoroinject.analysis.needle.ends import choose_tip_end, only_end
+from napari_fluoroinject.analysis.needle.ends import TipEnd, choose_tip_end, only_end
 from napari_fluoroinject.analysis.needle.fading import doubted, overtaken
 from napari_fluoroinject.analysis.needle.follow import Track, follow
 from napari_fluoroinject.analysis.needle.patch import end_patch, fit_patch, point_lengths
@@ -78,19 +78,33 @@ def measure_needle(
     if choice is None:
         line = track.lines[last[-1]]
         return undecided(line.at(rough[0].along_px), line.at(rough[1].along_px), registered)
-    tip, hub = rough[::-1] if choice.outward > 0 else rough
+    return _fitted(scene, rough, choice, frames=frames, gauge=gauge)
+
+
+def _fitted(
+    scene: _Scene,
+    ends: tuple[End, End],
+    choice: TipEnd,
+    *,
+    frames: tuple[int, ...],
+    gauge: int | None,
+) -> Needle:
+    """Fit both ends, of which one is known to be the tip, and follow them over all frames."""
+    registered, curves, scale = scene.registered, scene.curves, scene.scale
+    tip, hub = ends[::-1] if choice.outward > 0 else ends
+    last = frames[-LAST_FRAMES:]
     rest = rest_from(end_present(curves, tip, frames=last, scale=scale), last[-1])
-    still = tuple(k for k in frames if k >= rest and track.seen[k]) or last[-1:]
+    still = tuple(k for k in frames if k >= rest and scene.track.seen[k]) or last[-1:]
     tip, tip_slide = scene.locate(tip, still, scene.clear(), point_lengths(gauge))
     mean = curves.mean(still, tip_slide)
     tip = overtaken(tip, curves.along_px, scene.just_after(frames), scale=scale)
-    tip = doubted(tip, curves.along_px, mean, length_px=shaft.length_px, scale=scale)
+    tip = doubted(tip, curves.along_px, mean, length_px=scene.shaft.length_px, scale=scale)
     hub, hub_slide = scene.locate(hub, still, np.ones(len(registered.ln)), BLUNT)
     tip_slide = trace_advance(curves, tip, tip_slide, rest=rest, still=still, scale=scale)
     hub_slide[:rest] = tip_slide[:rest]
     tips = scene.places(tip.along_px + tip_slide)
     hubs = scene.places(hub.along_px + hub_slide)
-    frame = still[-1]
+    frame, length_px = still[-1], tip.along_px - hub.along_px
     return Needle(
         tip_px=_point(tips[frame]),
         hub_px=_point(hubs[frame]),
@@ -103,7 +117,7 @@ def measure_needle(
         tip_end_by=choice.by,
         at_rest_from_frame=rest,
         # A curve that turns towards the normal has its middle on the other side of the chord.
-        sag_px=-choice.outward * shaft.line.curvature * (tip.along_px - hub.along_px) ** 2 / 8,
+        sag_px=-choice.outward * scene.shaft.line.curvature * length_px**2 / 8,
     )
 
 
