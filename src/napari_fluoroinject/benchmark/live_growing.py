@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from napari_fluoroinject.compute.backend import choose
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_fluoroinject.analysis.live_scene import Kept
+    from napari_fluoroinject.analysis.live_scene import Kept, Masked, Seen
     from napari_fluoroinject.analysis.live_uptake import Uptake
     from napari_fluoroinject.benchmark.cases import Case
     from napari_fluoroinject.model.arrays import FloatArray
@@ -64,11 +65,12 @@ class _Gathering(LiveRun):
         )
         self.found: list[tuple[Uptake, FloatArray]] = []
 
-    def _warn(self, uptakes: tuple[Uptake, ...], kept: Kept) -> None:  # noqa: ARG002 - as a run asks
+    def _judge(self, masked: Masked, kept: Kept, seen: Seen) -> None:
         assert self.area is not None  # noqa: S101 - where something was placed there is one
         factor = Lens.of(self._intensity, self.area.shape_px).factor
         middle = (factor - 1) / 2 + np.array(self.area.first_px, np.float32)
-        self.found += [(one, one.path_px * np.float32(factor) + middle) for one in uptakes]
+        self.found += [(one, one.path_px * np.float32(factor) + middle) for one in seen.uptakes]
+        super()._judge(masked, kept, replace(seen, uptakes=()))
 
 
 def _followed(phantom: Phantom, case: Case, *, short: bool) -> Examples:
