@@ -254,3 +254,82 @@ def test_what_is_cut_out_is_a_view_of_the_area():
     part = watch.cut(frame)
     assert part.shape == watch.area.shape_px == watch.area.field.shape
     assert np.shares_memory(part, frame)
+
+
+def direct(make, *, frames=30, rate_hz=15.0):
+    """What is told of a feed that is nothing but an X-ray picture."""
+    rng = np.random.default_rng(8)
+    watch = Watch(loop().loop.intensity, make(rng).shape)
+    return [watch.look(make(rng), frame / rate_hz) for frame in range(frames)]
+
+
+@pytest.mark.parametrize(
+    ("level", "noise"), [(1000.0, 30.0), (1000.0, 3.0), (1500.0, 300.0), (1.0, 1.0)]
+)
+def test_a_picture_without_any_edge_is_the_whole_frame_in_the_end(level, noise):
+    looks = direct(
+        lambda rng: np.clip(rng.normal(level, noise, (96, 96)), 0, 4095).astype(np.uint16)
+    )
+    began = known_from(looks)
+    assert began <= 21
+    assert all(look.fresh for look in looks[began:])
+    assert looks[began].area.field.all()
+    assert "whole frame" in " ".join(looks[began].said)
+
+
+@pytest.mark.parametrize("power", [0.5, -0.5])
+def test_noise_that_goes_with_the_grey_level_is_a_picture_from_the_first_exposures(power):
+    row, column = np.mgrid[:96, :96]
+    scene = 900.0 + 5.0 * row + 4.0 * column
+    sigma = 30.0 * (scene / 1000) ** power
+    looks = direct(lambda rng: rng.normal(scene, sigma).astype(np.uint16))
+    began = known_from(looks)
+    assert began <= 12
+    assert looks[began].area.field.all()
+
+
+def test_a_monitor_with_noise_and_no_exposure_is_never_a_picture():
+    screen = make_screen(loop(), replace(MONITOR, grab_noise=2, off_s=1.5))
+    watch = Watch(screen.loop().intensity, screen.shape[1:])
+    off = np.flatnonzero(screen.truth.exposure < 0)[:80]
+    assert len(off) > 60
+    looks = [watch.look(screen.frame(int(grab)), float(screen.times_s[grab])) for grab in off]
+    assert all(look.area is None for look in looks)
+
+
+@settings(max_examples=8)
+@given(per=st.sampled_from([2, 4, 6]), seed=st.integers(0, 99))
+def test_a_rhythm_is_found_where_changes_of_repeats_and_exposures_overlap(per, seed):
+    rng = np.random.default_rng(seed)
+    repeats, told = Repeats(), []
+    for grab in range(300):
+        size = (0.5 if grab % per == 0 else 0.2) * rng.lognormal(0.0, 0.25)
+        told.append(repeats.see(size, 0.0, grab / 60).fresh)
+    later = np.flatnonzero(told[150:]) + 150
+    assert 0.6 < len(later) / (150 / per) < 1.3
+    assert np.mean(later % per == 0) > 0.7
+
+
+def test_exposures_that_get_fainter_with_the_beam_stay_exposures():
+    rng = np.random.default_rng(1)
+    repeats = Repeats()
+    sizes = np.where(np.arange(60) < 30, 10.0, 6.0) * rng.uniform(0.95, 1.05, 60)
+    told = [repeats.see(float(size), 1.0, frame / 15).fresh for frame, size in enumerate(sizes)]
+    assert all(told)
+
+
+def test_a_feed_at_the_rate_of_its_exposures_has_no_repeats_whatever_its_changes():
+    repeats = Repeats()
+    told = [
+        repeats.see(1.4 if frame % 4 == 0 else 1.0 + 0.3 * (frame % 3), 0.0, frame / 15).fresh
+        for frame in range(200)
+    ]
+    assert np.mean(told) > 0.9
+
+
+def test_repeats_that_the_coding_refines_are_told_from_exposures():
+    repeats, told = Repeats(), []
+    for grab in range(300):
+        size = 3.0 if grab % 8 == 0 else 0.69 - 0.085 * (grab % 8)
+        told.append(repeats.see(size, 2.0, grab / 60).fresh)
+    assert np.flatnonzero(told[100:]).tolist() == [4 + 8 * k for k in range(25)]

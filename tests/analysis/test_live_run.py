@@ -18,7 +18,7 @@ from napari_fluoroinject.analysis.live_run import (
     RENEW_S,
     LiveRun,
 )
-from napari_fluoroinject.analysis.live_scene import MASK_FRAMES
+from napari_fluoroinject.analysis.live_scene import KEPT_EXPOSURES, MASK_FRAMES
 from napari_fluoroinject.analysis.live_warm import warm_up_run
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError
@@ -217,6 +217,19 @@ def test_frames_that_came_while_a_mask_was_laid_are_told_beside_and_none_is_miss
     )
     np.testing.assert_array_equal(direct.arrival_s, snapshot.maps.arrival_s)
     np.testing.assert_array_equal(direct.area_s, snapshot.maps.area_s)
+
+
+def test_a_begin_that_is_told_when_its_frames_are_gone_begins_the_maps_all_the_same(on):
+    beside = Later()
+    run = new_run(on, beside=Beside(masks=beside))
+    frames = scene(110, seed=2, onset=30)
+    for k, one in enumerate(frames):
+        if k == 44 or k >= 100:
+            beside.do()
+        told = run.add(one, k * INTERVAL_S)
+    assert told.phase == "following"
+    assert 25 <= told.onset_frame < 100 - KEPT_EXPOSURES
+    assert run.snapshot().frames
 
 
 def test_frames_of_another_size_or_not_later_change_nothing(before, injected, on):

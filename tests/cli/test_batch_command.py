@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import signal
@@ -12,13 +13,15 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import rich.console
+from rich.console import Console
 from typer.testing import CliRunner
 
 from napari_fluoroinject.batch.outcome import BatchOutcome, Failure, Standing
 from napari_fluoroinject.batch.task import Limits
 from napari_fluoroinject.batch.whole import BatchReport, BatchWish, workers_here
 from napari_fluoroinject.cli import app
-from napari_fluoroinject.cli.batch_progress import Shown, Stop, line_of
+from napari_fluoroinject.cli.batch_progress import Bar, Shown, Stop, line_of
 from napari_fluoroinject.phantom import PhantomSettings
 from napari_fluoroinject.workflow import make_phantom_files
 
@@ -143,7 +146,7 @@ def test_a_batch_that_was_stopped_says_how_to_go_on(said, tmp_path):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_ends_what_is_in_work_and_twice_leaves_it(capsys):
-    with Stop().heard() as stop:
+    with Stop(Shown()).heard() as stop:
         assert not stop()
         signal.raise_signal(signal.SIGINT)
         assert stop()
@@ -176,3 +179,14 @@ def test_no_more_workers_are_started_than_there_is_memory_for():
 
 def test_the_folder_of_results_is_no_address(tmp_path):
     assert run(str(tmp_path), "--out", str(Path("pacs://a"))).exit_code == 2
+
+
+def test_a_line_that_stays_is_written_above_the_bar_and_not_into_it(monkeypatch):
+    seen = io.StringIO()
+    console = Console(file=seen, force_terminal=True, width=60)
+    monkeypatch.setattr(rich.console, "Console", lambda **_: console)
+    told = Bar()
+    with told.bar:
+        told.step("starting workers", 0.0)
+        told.note("Dask's page: http://127.0.0.1:8787/status")
+    assert "\x1b[2KDask's page: http://127.0.0.1:8787/status\n" in seen.getvalue()

@@ -10,6 +10,7 @@ import pytest
 from pydicom import dcmread
 from typer.testing import CliRunner
 
+from napari_fluoroinject.analysis.live_told import LiveWarning
 from napari_fluoroinject.cli import app
 from napari_fluoroinject.cli.live_words import as_json, lines
 from napari_fluoroinject.endpoints.replay import Replay
@@ -76,15 +77,28 @@ def test_the_status_tells_age_rate_recording_room_phase_and_what_was_seen_last()
     first, second, third, last = lines(told())
     assert first == "LIVE 12 ms · 30.0/s · 9 recorded, 0 lost · 40.0 GB left, 21 min"
     assert "run 2 goes on" in second
+    assert "contrast from frame 5 on" in second
     assert "not a clearance" in second
-    assert third == "1 runs written · 2 viewers"
+    assert third == "1 run written · 2 viewers"
     assert last == "last: the last image is held"
+
+
+def test_a_warning_has_a_line_of_its_own_and_frames_count_from_1_for_a_person():
+    warning = LiveWarning(
+        id="vascular_uptake", text="Look.", first_frame=40, raised_frame=43, score=1.2
+    )
+    maps = MapsTold(state="following contrast", onset_frame=4, warnings=(warning,))
+    status = lines(told(maps=maps))
+    assert "WARNING, frame 44: Look." in status
+    assert not any("clearance" in line for line in status)
+    assert as_json(told(maps=maps))["maps"]["warnings"][0]["raised_frame"] == 43
 
 
 def test_a_stale_feed_and_a_full_disk_stand_first():
     full = Received(frames=9, recorded=3, unrecorded=6, recording_error="no room")
     first = lines(told(freshness="stale", age_s=2.5, received=full))[0]
     assert first.startswith("STALE 2.5 s · NOT RECORDING: no room")
+    assert lines(told(freshness="stale", age_s=None))[0].startswith("STALE: no frame yet · ")
     assert as_json(told(received=full))["unrecorded"] == 6
 
 

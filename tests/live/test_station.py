@@ -182,7 +182,7 @@ def test_warnings_and_the_begin_of_contrast_are_noted_once(tmp_path):
         maps.told = MapsTold(onset_frame=14, warnings=(warning,))
         until(lambda: station.receiver.told.ended)
     said = [(one.text, one.frame) for one in read_remarks(station.folder)]
-    assert said.count(("contrast seen from frame 14 on", 14)) == 1
+    assert said.count(("contrast seen from frame 15 on", 14)) == 1
     assert said.count(("vascular_uptake: runs off", 22)) == 1
 
 

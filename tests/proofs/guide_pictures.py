@@ -1,12 +1,14 @@
 """Pictures of the guide, from the running program: `python -m tests.proofs.guide_pictures FOLDER`.
 
-A synthetic run is taken through all six steps in a window of each size; no patient is shown. Needs
+A synthetic run is taken through all six steps in a window of each size, and a synthetic feed is
+watched; no patient is shown. Needs
 a screen: `xvfb-run -a -s "-screen 0 1920x1080x24"`.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -26,6 +28,7 @@ SCENE = "esi_tf_lumbar_subpedicular"
 RUN_OFF = "vascular_persistent"
 """The twin of the scene in which contrast enters a vessel; in the scene itself none does."""
 FRAMES = 60
+PATIENCE_S = 300.0
 
 
 def main() -> None:
@@ -80,6 +83,7 @@ def taken(
     walk = Walk(workspace(open_window([], settings=Settings())), out, size)
     walk.through(*spread)
     walk.warned(*run_off)
+    walk.live()
     walk.end()
     return walk.pictures
 
@@ -157,6 +161,26 @@ class Walk:
         session.go_to(FRAMES // 2)
         self._take("5_warning")
 
+    def live(self) -> None:
+        """Watch a synthetic feed until contrast lies in the map."""
+        from qtpy.QtWidgets import QApplication
+
+        name = "FluoroInject live view"
+        self._place.viewer.window.add_plugin_dock_widget("napari-fluoroinject", name)
+        panel = self._place.live
+        panel.controls.source.setText(f"phantom:{SCENE}")
+        panel.controls.again.setChecked(True)
+        panel.picture.setGeometry(10, 40, *(self._size[1] - 140,) * 2)
+        panel.start()
+        mapped = re.compile(r"\b[2-9]\d frames in the maps")
+        give_up_s = time.monotonic() + PATIENCE_S
+        while not mapped.search(panel.controls.maps.text()):
+            if time.monotonic() > give_up_s:
+                raise SystemExit(f"no map came: {panel.controls.maps.text()}")
+            QApplication.processEvents()
+            time.sleep(0.01)
+        self._take("7_live", rest=3)
+
     def _plan(self) -> None:
         session = self._place.session
         plan = replace(session.plan, procedure=SCENE, level="L4-L5", side="left", gauge=22)
@@ -167,18 +191,18 @@ class Walk:
         self._place.viewer.close()
         self._settle()
 
-    def _settle(self) -> None:
+    def _settle(self, rest: int = 12) -> None:
         """Let the window do what it has to, until it has been at rest for a while."""
         from qtpy.QtWidgets import QApplication
 
         quiet = 0
-        while quiet < 12:
+        while quiet < rest:
             QApplication.processEvents()
             time.sleep(0.05)
             quiet = 0 if self._place.jobs.running else quiet + 1
 
-    def _take(self, name: str) -> None:
-        self._settle()
+    def _take(self, name: str, *, rest: int = 12) -> None:
+        self._settle(rest)
         path = self._out / f"{name}_{self._size[0]}.png"
         shot = self._window.screen().grabWindow(0, 0, 0, *self._size)
         if not shot.save(str(path), "PNG"):

@@ -62,7 +62,10 @@ def prove(folder: Path, *, away: bool) -> Table:
             _until(lambda: "1 handed over, 0 wait" in (folder / "live.txt").read_text())
             table.figure("handed over after, s", f"{time.monotonic() - began_s:.0f}")
             live.send_signal(signal.SIGTERM)
-            table.at_most("exit status of live", live.wait(_PATIENCE_S), 0)
+            status = live.wait(_PATIENCE_S)
+            table.at_most("exit status of live", status, 0)
+            if status:
+                print((folder / "live.txt").read_text())
             _results(table, theatre.spool, began_s=began_s)
     return table
 

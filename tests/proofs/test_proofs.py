@@ -64,3 +64,7 @@ def test_the_proof_of_power_loss_tells_a_receiver_that_does_not_sync():
 def test_every_picture_of_an_openigtlink_server_in_another_process_comes():
     one = ("--bits", "16", "--rate", "120")
     prove("tests.proofs.igtl_speed", "--seconds", "0.5", "--size", "64", *one)
+
+
+def test_a_kill_of_live_loses_no_frame_that_was_told_and_hands_over_no_run_twice():
+    prove("tests.proofs.live_kills", "--kills", "3")

@@ -19,6 +19,7 @@ from napari_fluoroinject.viewer.live.words import (
     maps_words,
     received_words,
     room_words,
+    warning_words,
 )
 
 GOOD = Received(frames=300, recorded=300, rate_hz=30.0, frame_bytes=2_000_000, last_at_s=10.0)
@@ -52,7 +53,7 @@ def test_a_frozen_picture_says_so_and_goes_on_telling_of_the_feed(freshness):
     received = replace(GOOD, ended=freshness in ("ended", "failed"))
     shown = replace(NOW, time_s=None, frozen_s=10.0, frozen_at_s=3.5)
     told = banner(freshness, received, shown, now_s=13.2)
-    assert told.head == "❚❚ FROZEN   3.5 s before, of the last 10.0 s"
+    assert told.head == "❚❚ FROZEN   3.5 s before the press, loop of 10.0 s"
     assert "300" in told.line
     assert ("STALE" in told.alarm) == (freshness == "stale")
 
@@ -113,13 +114,23 @@ def test_the_maps_say_their_state_device_and_what_they_missed():
         assert part in words
 
 
-def test_a_warning_stands_with_the_maps_and_its_absence_is_not_praised():
+def test_a_warning_stands_by_itself_and_its_absence_is_not_praised():
     warning = LiveWarning(
         id="vascular_uptake", text="Look at the run.", first_frame=40, raised_frame=43, score=1.2
     )
-    words = maps_words(MapsTold(state="following contrast", warnings=(warning,)), 0)
-    assert "WARNING at frame 41: Look at the run." in words
-    assert "warning" not in maps_words(MapsTold(state="following contrast"), 0).lower()
+    words = warning_words(MapsTold(state="following contrast", warnings=(warning,)))
+    assert words == "WARNING, frame 44: Look at the run."
+    told = MapsTold(state="following contrast")
+    assert warning_words(told) == ""
+    assert "warning" not in maps_words(told, 0).lower()
+
+
+@given(st.sampled_from(["live", "stale", "ended", "failed"]), st.booleans())
+def test_a_warning_stands_over_the_picture_whatever_else_is_told(freshness, frozen):
+    shown = replace(NOW, frozen_s=10.0 if frozen else None)
+    full = replace(GOOD, recording_error="the disk is full")
+    told = banner(freshness, full, shown, now_s=20.0, warning="WARNING, frame 44: Look.")
+    assert told.alarm.startswith("WARNING, frame 44: Look.\n")
 
 
 def test_a_legend_has_its_range_unit_and_what_else_darkens():

@@ -45,6 +45,7 @@ def test_a_file_is_watched_recorded_frozen_opened_and_stopped(qtbot, panel, benc
     panel.controls.show_picture.click()
     assert panel.picture.isVisible()
     panel.controls.freeze.click()
+    assert panel.controls.freeze.text() == "Back to the newest picture"
     settle(qtbot, lambda: "FROZEN" in head.text())
     before = panel._station.receiver.told.recorded
     settle(qtbot, lambda: panel._station.receiver.told.recorded > before)
@@ -96,6 +97,18 @@ def test_a_lost_feed_and_a_disk_that_cannot_be_written_are_told_on_the_picture(
     assert "plug it in" in panel.picture._alarm.text()
     assert "plug it in" in panel.controls.message.text()
     assert not panel.controls.open.isEnabled()
+
+
+def test_the_panel_scrolls_where_the_window_is_low_and_cuts_no_words(qtbot, panel):
+    from qtpy.QtWidgets import QScrollArea
+
+    panel.resize(350, 300)
+    panel.show()
+    panel.controls.say("a sentence that takes several lines of a dock " * 4)
+    label, bar = panel.controls.message, panel.findChild(QScrollArea).verticalScrollBar()
+    settle(qtbot, lambda: label.height() >= label.heightForWidth(label.width()))
+    assert bar.maximum() > 0
+    panel.hide()
 
 
 def test_every_control_has_a_name_and_a_tip(panel):

@@ -299,3 +299,11 @@ def test_every_command_works_without_a_run_or_says_what_is_missing(viewer, opene
             silent.append(name)
     assert silent == []
     assert work.session.run is None
+
+
+def test_the_live_view_is_a_tab_beside_the_six_steps_and_fills_it(viewer, opened, qtbot):
+    work = opened()
+    dock, _ = viewer.window.add_plugin_dock_widget("napari-fluoroinject", "FluoroInject live view")
+    qtbot.waitUntil(lambda: dock.windowTitle() == "Live view")
+    assert work._host.parent() in dock.window().tabifiedDockWidgets(dock)
+    qtbot.waitUntil(lambda: work.live.height() > 0.85 * dock.height())

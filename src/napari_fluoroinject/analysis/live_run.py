@@ -265,8 +265,12 @@ class LiveRun:
         return Course(on=self._on, at_once=self._beside is None)
 
     def _frames_before(self, kept: Kept, count: int) -> int:
-        """Number of the exposure so many before one of those kept, or of the oldest."""
+        """Number of the exposure so many before one, or of the oldest that is kept by then.
+
+        Where a mask was laid for long, none is: then of the one itself.
+        """
         by_then = [one.frame for one in self._known_scene().kept if one.frame <= kept.frame]
+        by_then = by_then or [kept.frame]
         return by_then[max(len(by_then) - 1 - count, 0)]
 
     def _lay_if_needed(self, scene: Scene, time_s: float) -> None:

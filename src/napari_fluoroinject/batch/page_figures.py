@@ -134,4 +134,8 @@ def _drawn(groups: Sequence[Group], title: str, unit: str, *, none: str) -> str:
     head = f"<h3>{escape(title)}, {unit}</h3>"
     if not any(group.values for group in groups):
         return f"{head}<p>{none}</p>"
-    return head + draw_groups(groups, title=f"{title} by procedure, {unit}", unit=unit)
+    name = f"{title} by procedure, {unit}"
+    drawn = draw_groups(groups, title=name, unit=unit)
+    # on a narrow screen it scrolls: smaller, nobody reads it
+    told = f'class="drawn" tabindex="0" role="region" aria-label="{escape(name)}"'
+    return f"{head}<div {told}>{drawn}</div>"

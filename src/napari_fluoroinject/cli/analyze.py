@@ -18,7 +18,7 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
-from napari_fluoroinject.cli.frames import MASK_FRAMES_FORM, MASK_FRAMES_HELP, parse_frames
+from napari_fluoroinject.cli.frames import MaskFramesOption, parse_frames
 from napari_fluoroinject.errors import (
     AnnotationError,
     ProcedureError,
@@ -83,9 +83,6 @@ _TargetOption = Annotated[
 _MaskOption = Annotated[
     MaskWish | None,
     typer.Option(help="Mask frames: found in the picture (auto), or those of the header."),
-]
-_MaskFramesOption = Annotated[
-    str | None, typer.Option(metavar=MASK_FRAMES_FORM, help=MASK_FRAMES_HELP)
 ]
 _AnnotationOption = Annotated[
     Path | None,
@@ -169,7 +166,7 @@ def analyze(  # noqa: PLR0913 - one parameter per option of the command
     target: _TargetOption = None,
     gauge: Annotated[int | None, typer.Option(help="Needle gauge, for example 22.")] = None,
     mask: _MaskOption = None,
-    mask_frames: _MaskFramesOption = None,
+    mask_frames: MaskFramesOption = None,
     annotation: _AnnotationOption = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,
     decoder: _DecoderOption = None,

@@ -169,11 +169,11 @@ def _run(
 ) -> BatchReport:
     from napari_fluoroinject.batch.whole import Listeners, batch_sources
 
-    with Stop().heard() as stop, shown() as told:
+    with shown() as told, Stop(told).heard() as stop:
         listeners = Listeners(
             progress=told.step,
             watch=told.watch,
-            link=lambda link: note(f"Dask's page: {link}"),
+            link=lambda link: told.note(f"Dask's page: {link}"),
             stopping=stop,
         )
         try:

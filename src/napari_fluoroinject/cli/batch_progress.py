@@ -21,10 +21,17 @@ _PLAIN_EVERY_S = 30.0
 
 
 class Stop:
-    """Whether a person stopped: Ctrl-C once ends what is in work, twice leaves it."""
+    """Whether a person stopped: Ctrl-C once ends what is in work, twice leaves it.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    told
+        Where that is said.
+    """
+
+    def __init__(self, told: Shown) -> None:
         self.asked = False
+        self._told = told
 
     def __call__(self) -> bool:
         """Whether no further loop is to be begun."""
@@ -43,7 +50,7 @@ class Stop:
         if self.asked:
             raise KeyboardInterrupt
         self.asked = True
-        note("stopping when the loops in work are done; Ctrl-C again: at once")
+        self._told.note("stopping when the loops in work are done; Ctrl-C again: at once")
 
 
 class Shown:
@@ -58,13 +65,17 @@ class Shown:
         now = time.monotonic()
         if step.split()[0] != self._step or now - self._told_s >= _PLAIN_EVERY_S:
             self._told_s, self._step = now, step.split()[0]
-            note(step)
+            self.note(step)
 
     def watch(self, standing: Standing) -> None:
         """Tell how it stands, every now and then."""
         if time.monotonic() - self._told_s >= _PLAIN_EVERY_S:
             self._told_s = time.monotonic()
-            note(line_of(standing))
+            self.note(line_of(standing))
+
+    def note(self, text: str) -> None:
+        """Write a line that stays."""
+        note(text)
 
 
 class Bar(Shown):
@@ -92,6 +103,10 @@ class Bar(Shown):
         total = None if standing.left is None else ended + standing.left
         told = line_of(standing) if ended or standing.working else "looking for loops"
         self.bar.update(self._task, description=told, completed=ended, total=total)
+
+    def note(self, text: str) -> None:
+        """Write a line above the bar."""
+        self.bar.console.print(printable(text), markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from napari_fluoroinject.cli.console import wrong_usage
 from napari_fluoroinject.errors import AnnotationError
 from napari_fluoroinject.model.written import frames_of
 
-MASK_FRAMES_FORM = "FIRST-LAST[,...]"
-MASK_FRAMES_HELP = (
-    "Mask frames themselves, for example 0-7 or 0,2,5-8, counted from 0 as for --needle, in place "
-    "of --mask. One loop only."
-)
+MaskFramesOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FIRST-LAST[,...]",
+        help="Mask frames themselves, for example 0-7 or 0,2,5-8, counted from 0 as for --needle, "
+        "in place of --mask. One loop only.",
+    ),
+]
 
 
 def parse_frames(text: str | None) -> tuple[int, ...] | None:

@@ -66,8 +66,9 @@ _Source = Annotated[
     str,
     typer.Argument(
         metavar="SOURCE",
-        help="igtl://host:port[/device], video:0, rtsp://..., a video or DICOM file, a folder "
-        "being filled, receiver:, a recording, or phantom:PROCEDURE.",
+        help="igtl://host:port[/device], video:0, rtsp://, tcp:// or udp://..., a video or DICOM "
+        "file, folder:FOLDER or receiver: for runs that arrive, a recording, or synthetic "
+        "screen:PROCEDURE or phantom:PROCEDURE.",
     ),
 ]
 _RecordOption = Annotated[
@@ -214,6 +215,7 @@ def _run(
     from napari_fluoroinject.live.connect import connect_feed
     from napari_fluoroinject.live.session import LiveSession
 
+    typer.echo("connecting ...", err=True)
     with wrong_usage(EndpointError, ProcedureError, PhantomError):
         session = LiveSession(connect_feed(source, again=again, settings=settings), wish, settings)
     stop = stop_signal()
@@ -320,14 +322,16 @@ def _teller(*, as_json: bool, keys: bool) -> Iterator[Callable[[SessionTold], No
 
     from napari_fluoroinject.cli.live_words import lines
 
-    with Live(console=console, auto_refresh=False) as shown:
+    # what stands at the end is told once more then
+    with Live(console=console, auto_refresh=False, transient=True) as shown:
 
         def tell(told: SessionTold) -> None:
             style = "bold red" if told.station.freshness == "live" else "reverse"
             first, *rest = map(printable, lines(told))
             text = Text(first, style=style)
             for line in (*rest, _KEYS) if keys else rest:
-                text.append(f"\n{line}", style="default")
+                warns = line.startswith("WARNING")
+                text.append(f"\n{line}", style="bold black on yellow" if warns else "default")
             shown.update(text, refresh=True)
 
         yield tell
@@ -356,7 +360,8 @@ def _print_json(told: SessionTold) -> None:
 def _print_lines(told: SessionTold) -> None:
     from napari_fluoroinject.cli.live_words import lines
 
-    typer.echo(printable(" | ".join(lines(told))))
+    between = "\n" if sys.stdout.isatty() else " | "
+    typer.echo(between.join(map(printable, lines(told))))
 
 
 def _end(session: LiveSession, *, as_json: bool) -> None:

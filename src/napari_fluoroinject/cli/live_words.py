@@ -19,19 +19,15 @@ _UNJUDGED = "no warning raised (not a clearance)"
 
 
 def lines(session: SessionTold) -> tuple[str, ...]:
-    """A few lines of status."""
+    """A few lines of status; frames count from 1. A line that begins with WARNING is one."""
     told = session.station
-    found = [_first(told), _second(told)]
-    third = _third(session)
-    if third:
-        found.append(third)
-    if told.said:
-        found.append(f"last: {told.said[-1]}")
-    return tuple(found)
+    last = f"last: {told.said[-1]}" if told.said else ""
+    found = (_first(told), _second(told), *_warned(told), _third(session), last)
+    return tuple(line for line in found if line)
 
 
 def as_json(session: SessionTold) -> dict[str, Any]:
-    """The same for another program; None = unknown."""
+    """The same for another program, frames counted from 0; None = unknown."""
     told, handed = session.station, session.handed
     received, maps = told.received, told.maps
     return {
@@ -72,6 +68,8 @@ def as_json(session: SessionTold) -> dict[str, Any]:
 def _first(told: Told) -> str:
     received = told.received
     head = _HEADS[told.freshness]
+    if told.freshness == "stale" and told.age_s is None:
+        head += ": no frame yet"
     if told.age_s is not None and told.freshness in ("live", "stale"):
         head += f" {1e3 * told.age_s:.0f} ms" if told.age_s < 1 else f" {told.age_s:.1f} s"
     parts = [head]
@@ -103,30 +101,39 @@ def _room(told: Told) -> str:
 
 def _second(told: Told) -> str:
     maps = told.maps
-    parts = [f"run {told.runs + 1} goes on" if told.running else f"{told.runs} runs ended"]
+    parts = [
+        f"run {told.runs + 1} goes on" if told.running else _count(told.runs, "run") + " ended"
+    ]
     parts.append(f"maps: {maps.state}")
     if maps.message:
         parts.append(maps.message)
     if maps.onset_frame is not None:
-        parts.append(f"contrast from frame {maps.onset_frame}")
-        warned = [f"WARNING {one.id} (frame {one.raised_frame})" for one in maps.warnings]
-        parts += warned or [_UNJUDGED]
+        parts.append(f"contrast from frame {maps.onset_frame + 1} on")
+        parts += [] if maps.warnings else [_UNJUDGED]
     if told.missed:
-        parts.append(f"{told.missed} frames in no map")
+        parts.append(f"{_count(told.missed, 'frame')} in no map")
     if told.area:
         parts.append(told.area)
     return " · ".join(parts)
+
+
+def _warned(told: Told) -> list[str]:
+    return [f"WARNING, frame {w.raised_frame + 1}: {w.text}" for w in told.maps.warnings]
 
 
 def _third(session: SessionTold) -> str:
     error, handed = session.station.received.error, session.handed
     parts = [error] if error else []
     if session.written is not None:
-        parts.append(f"{session.written} runs written")
+        parts.append(f"{_count(session.written, 'run')} written")
     if handed is not None:
         parts.append(f"{handed.handed} handed over, {handed.waiting} wait")
         if handed.error:
             parts.append(handed.error)
     if session.clients is not None:
-        parts.append(f"{session.clients} viewers")
+        parts.append(_count(session.clients, "viewer"))
     return " · ".join((*parts, *session.faults[-1:]))
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

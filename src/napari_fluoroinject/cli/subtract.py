@@ -16,7 +16,7 @@ from napari_fluoroinject.cli.console import (
     settings_from,
     wrong_usage,
 )
-from napari_fluoroinject.cli.frames import MASK_FRAMES_FORM, MASK_FRAMES_HELP, parse_frames
+from napari_fluoroinject.cli.frames import MaskFramesOption, parse_frames
 from napari_fluoroinject.errors import AnnotationError, PresentationError, StorageError
 from napari_fluoroinject.model.annotation import MaskSource
 from napari_fluoroinject.settings import (  # noqa: TC001 - typer reads these, too
@@ -42,9 +42,6 @@ _MaskOption = Annotated[
         "Without it: found; with --as-stored: header."
     ),
 ]
-_MaskFramesOption = Annotated[
-    str | None, typer.Option(metavar=MASK_FRAMES_FORM, help=MASK_FRAMES_HELP)
-]
 _AsStoredOption = Annotated[
     bool,
     typer.Option(
@@ -69,7 +66,7 @@ def subtract(  # noqa: PLR0913 - one parameter per option of the command
     *,
     out: _Out,
     mask: _MaskOption = None,
-    mask_frames: _MaskFramesOption = None,
+    mask_frames: MaskFramesOption = None,
     as_stored: _AsStoredOption = False,
     presentation: _PresentationOption = None,
     on: Annotated[Device | None, typer.Option(help="Where the array work runs.")] = None,

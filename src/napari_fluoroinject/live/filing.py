@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,23 +18,22 @@ from napari_fluoroinject.model.recorded import RecordedRun
 from napari_fluoroinject.recording import Recording
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     import numpy.typing as npt
 
     from napari_fluoroinject.analysis.feed.area import PictureArea
+    from napari_fluoroinject.analysis.feed.watch import Look
     from napari_fluoroinject.live.runs import Run
-    from napari_fluoroinject.model.arrays import DoubleArray, StoredArray
+    from napari_fluoroinject.model.arrays import DoubleArray
     from napari_fluoroinject.model.cine import CineLoop
     from napari_fluoroinject.recording.reader import Segment
 
-LEAD_FRAMES = 60
-"""Frames before a run from which picture area and rhythm are learned."""
+LEAD_FRAMES = 120
+"""Frames before a run, else its own first ones, from which area and rhythm are learned."""
 LEAST_LEAD_FRAMES = 24
 _LEAD_PAUSE_S = 0.07
-_Timed = tuple[int, float, "Callable[[], StoredArray]"]
-"""Place in the run from 0, or below; seconds; and what reads the frame."""
 _TEXTLESS = "phantom"
 """The kind of feed that shows nothing but X-rays."""
 _UNCUT = "the X-ray picture was not told apart: all frames, uncut"
@@ -83,15 +82,18 @@ def _looked_at(
     recording: Recording, run: Run, loop: CineLoop
 ) -> tuple[list[int], PictureArea | None]:
     """Which frames of the run are fresh, from 0, and the area that most of them lie in."""
-    watch = Watch(loop.intensity, loop.shape[1:])
+    watch, at_s = Watch(loop.intensity, loop.shape[1:]), 0.0
+    for lead in (_before(recording, run, loop), loop):
+        # where the area is not known yet nothing is fresh: the run would lose its begin
+        known = False
+        for _, look in () if lead is None else _looks(watch, lead, LEAD_FRAMES, from_s=at_s):
+            at_s, known = look.time_s + _LEAD_PAUSE_S, look.area is not None
+        if known:
+            break
     fresh: list[int] = []
     areas: list[PictureArea] = []
-    for place, time_s, pixels in (*_lead(recording, run, loop), *_timed(loop)):
-        try:
-            look = watch.look(pixels(), time_s)
-        except ValueError:  # not later than the one before: it was told live, too
-            continue
-        if place >= 0 and look.fresh and not look.blank and look.area is not None:
+    for place, look in _looks(watch, loop, loop.shape[0], from_s=at_s):
+        if look.fresh and not look.blank and look.area is not None:
             fresh.append(place)
             areas.append(look.area)
     if len(fresh) < 2:
@@ -101,26 +103,25 @@ def _looked_at(
     return fresh, next(one for one in reversed(areas) if (one.first_px, one.shape_px) == usual)
 
 
-def _timed(loop: CineLoop) -> Iterator[_Timed]:
-    assert loop.times_s is not None  # noqa: S101 - a recording tells them
-    for place in range(loop.shape[0]):
-        yield place, float(loop.times_s[place]), partial(loop.frames.frame, place)
+def _looks(
+    watch: Watch, loop: CineLoop, most: int, *, from_s: float
+) -> Iterator[tuple[int, Look]]:
+    """What the first frames of a loop are, as if it began at `from_s`."""
+    times_s = loop.times_s
+    assert times_s is not None  # noqa: S101 - a recording tells them
+    for place in range(min(most, loop.shape[0])):
+        time_s = from_s + float(times_s[place] - times_s[0])
+        with suppress(ValueError):  # not later than the one before: it was told live, too
+            yield place, watch.look(loop.frames.frame(place), time_s)
 
 
-def _lead(recording: Recording, run: Run, loop: CineLoop) -> Iterator[_Timed]:
-    """Frames that a watch learns from before the run, at times before 0.
-
-    Those recorded before it; where there are too few of its size, its own first ones.
-    """
+def _before(recording: Recording, run: Run, loop: CineLoop) -> CineLoop | None:
+    """Frames recorded just before the run; None where too few of its size are."""
     segments = recording.between(run.first_frame - LEAD_FRAMES, run.first_frame - 1)
-    before = recording.joined(segments) if segments else loop
-    if before.shape[0] < LEAST_LEAD_FRAMES or before.shape[1:] != loop.shape[1:]:
-        before = loop
-    count = min(LEAD_FRAMES, before.shape[0])
-    assert before.times_s is not None  # noqa: S101 - a recording tells them
-    end_s = float(before.times_s[count - 1]) + _LEAD_PAUSE_S
-    for place in range(count):
-        yield -1, float(before.times_s[place]) - end_s, partial(before.frames.frame, place)
+    before = recording.joined(segments) if segments else None
+    if before is None or before.shape[0] < LEAST_LEAD_FRAMES:
+        return None
+    return before if before.shape[1:] == loop.shape[1:] else None
 
 
 def _cut(

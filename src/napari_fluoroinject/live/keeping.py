@@ -180,7 +180,7 @@ class Keeping:
         told, before = self._sight.maps(), self._maps_told
         self._maps_told = told
         if told.onset_frame is not None and told.onset_frame != before.onset_frame:
-            text = f"contrast seen from frame {told.onset_frame} on"
+            text = f"contrast seen from frame {told.onset_frame + 1} on"
             self._say("contrast", text, told.onset_frame, None)
         for one in told.warnings:
             if one not in before.warnings:

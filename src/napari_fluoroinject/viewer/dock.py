@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_fluoroinject.viewer.bench import STEPS
 from napari_fluoroinject.viewer.foot import Foot
@@ -16,6 +16,7 @@ from napari_fluoroinject.viewer.notices import Notices
 from napari_fluoroinject.viewer.pages.contrast import ContrastPage
 from napari_fluoroinject.viewer.pages.load import LoadPage
 from napari_fluoroinject.viewer.pages.needle import NeedlePage
+from napari_fluoroinject.viewer.pages.page import scroll_area
 from napari_fluoroinject.viewer.pages.procedure import ProcedurePage
 from napari_fluoroinject.viewer.pages.review import ReviewPage
 from napari_fluoroinject.viewer.pages.send import SendPage
@@ -72,7 +73,7 @@ class Dock(QWidget):
         self.recovery = RecoveryBar(bench)
         self.status = line_label("What of this step is done and missing")
         self._inside, self._column = _column_of_pages()
-        self.area = _scroll_area(self._inside)
+        self.area = scroll_area(self._inside)
         self.job_area = JobArea(bench.jobs)
         self.notices = Notices()
         self.undo_row = UndoRow(bench.session)
@@ -201,13 +202,3 @@ def _column_of_pages() -> tuple[QWidget, QVBoxLayout]:
     column = QVBoxLayout(inside)
     column.setContentsMargins(0, 0, 0, 0)
     return inside, column
-
-
-def _scroll_area(inside: QWidget) -> QScrollArea:
-    """Scrolls up and down; pages are made for its width."""
-    area = QScrollArea()
-    area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    area.setWidgetResizable(True)
-    area.setWidget(inside)
-    return area

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import napari  # noqa: TC002 - napari resolves the annotation to give the viewer
 from qtpy.QtCore import QEvent, QSize, QTimer
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_fluoroinject.viewer.workspace import Workspace, workspace
 
@@ -44,13 +44,22 @@ class Workflow(QWidget):
 
 
 class Live(QWidget):
-    """The live view of a feed, in the dock of its own that napari gives it."""
+    """The live view of a feed, in a dock of its own: a tab beside the six steps."""
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
+        self._workspace = _open(napari_viewer)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(_open(napari_viewer).live)
+        column.addWidget(self._workspace.live)
+        # else napari puts a stretch below it, which takes half of the height
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Go beside the six steps when napari docks this."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            QTimer.singleShot(0, lambda: self._workspace.dock_beside(self, "Live view"))
+        return bool(super().event(event))
 
 
 def query_pacs(viewer: napari.Viewer) -> None:

@@ -147,6 +147,18 @@ class Workspace(Closing):
             self._layout.apply(dock, self._strip_dock())
             show_own_slider(self.viewer, False)  # the transport has one, in seconds
 
+    def dock_beside(self, widget: QWidget, title: str) -> None:
+        """Make a docked widget a tab of the six steps: one below the other has no room."""
+        if self.closed or self._host is None:
+            return
+        steps, dock = self._host.parent(), widget.parent()
+        if isinstance(steps, QDockWidget) and isinstance(dock, QDockWidget):
+            self._window.tabifyDockWidget(steps, dock)
+            steps.setWindowTitle(DOCK_NAME)  # what the tabs have room for
+            dock.setWindowTitle(title)
+            dock.show()
+            dock.raise_()
+
     def toggle_panels(self) -> None:
         """Show or hide napari's own panels."""
         self._layout.show_panels(not self._layout.panels_shown)

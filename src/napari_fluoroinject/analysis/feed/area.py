@@ -35,6 +35,12 @@ _SMOOTH, _SMOOTH_PX = 3, 5
 _LEAST_STATIC = 0.03
 _MOST_STATIC = 0.3
 """Of a bare picture no larger share changes as little as its quietest part."""
+_QUANTUM = 0.2
+"""Quantum noise goes with the grey level, up or down: correlation from which it does."""
+_DRAWN_PX, _DRAWN_SHARE, _DRAWN_RANGE = 8, 0.15, 60.0
+"""A monitor has one grey level in so large a share of blocks, whose range is so many times what
+they are uncertain by (five sigmas); pictures of low dose have a narrow range, others no level."""
+EDGELESS = "whole frame (no edge was found)"
 _LEAST_SHARE = 0.04
 """Of the frame: no picture is smaller."""
 _LEAST_CHANGE = 0.1
@@ -82,8 +88,7 @@ class Activity(NamedTuple):
     """How much pixels change from exposure to exposure.
 
     `change` and `mean` are (rows, columns) in stored values; `bins` is the change in bins of
-    `factor` x `factor` pixels, smoothed over `reach` bins to each side, and `still` the level up
-    to which it is none.
+    `factor` x `factor` pixels, smoothed over `reach` bins to each side.
     """
 
     change: FloatArray
@@ -91,10 +96,9 @@ class Activity(NamedTuple):
     bins: FloatArray
     factor: int
     reach: int
-    still: float
 
 
-def find_area(frames: Sequence[StoredArray]) -> PictureArea | None:
+def find_area(frames: Sequence[StoredArray], *, edgeless: bool = False) -> PictureArea | None:
     """Find the X-ray picture in frames of different exposures.
 
     Only an X-ray picture has quantum noise everywhere; panels, text and what is collimated do not
@@ -104,6 +108,8 @@ def find_area(frames: Sequence[StoredArray]) -> PictureArea | None:
     ----------
     frames
         At least 3, (rows, columns) each.
+    edgeless
+        Whether it is the whole frame unless that is a monitor's, whatever its noise tells.
 
     Returns
     -------
@@ -111,15 +117,19 @@ def find_area(frames: Sequence[StoredArray]) -> PictureArea | None:
         None where nothing changes as a picture does, so that it cannot be told.
     """
     shape = frames[0].shape
-    activity = _activity(frames)
-    lively = activity.bins > activity.still
-    if lively.mean() < _LEAST_SHARE:
-        return None
-    outline = find_outline(lively, activity.factor, (shape[0], shape[1]), reach=activity.reach)
+    activity, drawn = _activity(frames), _is_drawn(frames)
+    if edgeless:
+        outline = None if drawn else Outline(np.ones(shape, np.bool_), EDGELESS)
+        still = 0.0
+    else:
+        still = _still(activity, drawn=drawn)
+        lively = activity.bins > still
+        if lively.mean() < _LEAST_SHARE:
+            return None
+        outline = find_outline(lively, activity.factor, (shape[0], shape[1]), reach=activity.reach)
     if outline is None:
         return None
-    text = find_text(activity.mean, activity.change, outline.field, still=activity.still)
-    return _area(outline, text)
+    return _area(outline, find_text(activity.mean, activity.change, outline.field, still=still))
 
 
 def _area(outline: Outline, text: BoolArray) -> PictureArea:
@@ -148,7 +158,7 @@ def _activity(frames: Sequence[StoredArray]) -> Activity:
     change, mean = _mean(kept), _mean(values)
     size = _SMOOTH if factor > 1 else _SMOOTH_PX
     smooth: FloatArray = ndimage.uniform_filter(binned(change, factor), size, mode="nearest")
-    return Activity(change, mean, smooth, factor, size // 2, _still(smooth))
+    return Activity(change, mean, smooth, factor, size // 2)
 
 
 def _mean(pictures: Sequence[FloatArray]) -> FloatArray:
@@ -168,18 +178,48 @@ def binned(picture: FloatArray, factor: int) -> FloatArray:
     return means
 
 
-def _still(bins: FloatArray) -> float:
+def _still(activity: Activity, *, drawn: bool) -> float:
     """Level up to which bins do not change; infinite where none does."""
+    bins = activity.bins
     floor, low, top, most = np.percentile(bins, (1.0, 5.0, 90.0, 99.0))
-    if top < _LEAST_CHANGE or most < _UNIFORM * low:
+    if top < _LEAST_CHANGE:
         return np.inf
+    bare = not drawn and _is_quantum(activity)
+    if most < _UNIFORM * low:
+        return 0.0 if bare else np.inf
     between = np.sqrt(max(floor, _STILL**2 * top) * top)
     high = float(np.median(bins[bins >= between]))
     if floor < _STILL * high:
         return _STILL * high
+    if bare:
+        return 0.0
     still = min(_ABOVE_FLOOR * float(floor), float(np.sqrt(floor * high)))
     static, near = float((bins <= still).mean()), float((bins <= 1.2 * still).mean())
     # what is static stands out by a gap; noise of a bare picture goes on from dark to bright
     if static >= _LEAST_STATIC and near - static < 0.25 * static:
         return still
     return np.inf if static > _MOST_STATIC else 0.0
+
+
+def _is_quantum(activity: Activity) -> bool:
+    """Whether noise goes with the grey level; a grabber's own is the same everywhere."""
+    grey = binned(activity.mean, activity.factor).ravel()
+    greys, noises = (np.argsort(np.argsort(one)) for one in (grey, activity.bins.ravel()))
+    return bool(abs(np.corrcoef(greys, noises)[0, 1]) > _QUANTUM)
+
+
+def _is_drawn(frames: Sequence[StoredArray]) -> bool:
+    """Whether much of what is shown has exactly one grey level, as no X-ray picture has."""
+    side = min(_DRAWN_PX, *frames[0].shape)
+    one, other = (
+        binned(_mean([frame.astype(np.float32) for frame in half]), side).ravel()
+        for half in (frames[::2], frames[1::2])
+    )
+    level = np.sort(one + other) / 2
+    # quieter than most: what is drawn has no noise, or a grabber's own
+    sigma = float(np.sqrt(np.percentile(np.square(one - other), 30.0) / 0.148)) / 2
+    width = max(5 * sigma, 1e-6)
+    count = np.searchsorted(level, level + width, side="right") - np.arange(len(level))
+    low, high = np.percentile(level, (1.0, 99.0))
+    much = float(count.max()) >= _DRAWN_SHARE * len(level)
+    return much and float(high - low) > _DRAWN_RANGE * width

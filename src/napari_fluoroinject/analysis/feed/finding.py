@@ -19,6 +19,8 @@ _ALIKE = 1.4
 """Frames that changed by more than so many times as much as others do not show the same."""
 _TRIES_APART, _FARTHEST_APART = 4, 16
 """New exposures before it is tried again, first and at most."""
+_EDGELESS, _EDGELESS_S = 20, 1.0
+"""After so many exposures in so many seconds without an edge, the whole frame is the picture."""
 _REMEMBERED = 60
 """Frames whose changes are of use once the area is known."""
 _KNOWN = 6
@@ -34,26 +36,38 @@ _SAME = 0.96
 class Finding:
     """Gathers frames of different exposures until the area is found.
 
+    Parameters
+    ----------
+    again
+        Whether there is an area that is in doubt: then it stays where no other edge is found.
+
     Attributes
     ----------
     changes
-        Of the last frames, each (blocks down, blocks across).
+        Of the last frames, when each came, and its (blocks down, blocks across).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, again: bool = False) -> None:
         self._frames: deque[tuple[StoredArray, float]] = deque(maxlen=EXPOSURES)
         self._repeats = Repeats()
         self._wait, self._apart = 0, _TRIES_APART
-        self.changes: deque[FloatArray] = deque(maxlen=_REMEMBERED)
+        self._seen, self._first_s = 0, 0.0
+        self._edgeless: float = np.inf if again else _EDGELESS
+        self.changes: deque[tuple[float, FloatArray]] = deque(maxlen=_REMEMBERED)
 
     def see(self, stored: StoredArray, change: FloatArray, time_s: float) -> PictureArea | None:
         """Offer a frame with the change of its blocks; the area, as soon as it is found."""
         size = float(np.percentile(change, _LIVELY_PERCENTILE))
-        self.changes.append(change)
+        self.changes.append((time_s, change))
         if not self._repeats.see(size, 0.0, time_s).fresh:
             return None
+        self._first_s = time_s if not self._seen else self._first_s
+        self._seen += 1
         self._frames.append((stored.copy(), size))
         self._wait = max(0, self._wait - 1)
+        return self._by_its_edge() or self._without_edge(time_s)
+
+    def _by_its_edge(self) -> PictureArea | None:
         limit = self._repeats.limit
         good = [(frame, own) for frame, own in self._frames if own > limit]
         sizes = np.array([own for _, own in good])
@@ -63,6 +77,13 @@ class Finding:
         if area is None:
             self._wait, self._apart = self._apart, min(2 * self._apart, _FARTHEST_APART)
         return area
+
+    def _without_edge(self, time_s: float) -> PictureArea | None:
+        """The whole frame, where it has been sought long enough and is no monitor's."""
+        if self._seen < self._edgeless or time_s - self._first_s < _EDGELESS_S:
+            return None
+        self._edgeless = 2 * self._seen
+        return find_area([frame for frame, _ in self._frames], edgeless=True)
 
 
 class Layout:

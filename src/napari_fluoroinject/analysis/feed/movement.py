@@ -10,13 +10,13 @@ from scipy import fft, ndimage
 if TYPE_CHECKING:
     from napari_fluoroinject.model.arrays import BoolArray, FloatArray
 
-_FINE, _COARSE = 1.0, 5.0
-"""Sigmas in bins between which anatomy is compared."""
+_FINE, _COARSE = 1.0, 13
+"""Sigma and width in bins between which anatomy is compared."""
 _BREATH = 0.055
 """Share of the picture by which breathing moves bone at most: with 200 mm it is 11 mm."""
 _SURER = 0.1
 """So much more must a place beyond that be like the reference than any within."""
-_LOST = 0.45
+_LOST = 0.38
 """Likeness over the usual below which another scene is shown."""
 _BEYOND_FRAMES, _LOST_FRAMES = 2, 3
 _FIRST = 6
@@ -51,7 +51,9 @@ class Movement:
         self._weight *= inner
         self._size = [fft.next_fast_len(size + size // 2, real=True) for size in field.shape]
         self._near = self._reach(field.shape)
-        self._blur = np.maximum(ndimage.gaussian_filter(self._field, _COARSE), 1e-3)
+        self._share = self._field / max(1.0, float(self._field.sum()))
+        self._weighed = np.flatnonzero(self._weight > 0)
+        self._blur = np.maximum(_coarse(self._field), 1e-3)
         self._fine_blur = np.maximum(ndimage.gaussian_filter(self._field, _FINE), 1e-3)
         self.forget()
 
@@ -110,13 +112,12 @@ class Movement:
 
     def _band(self, picture: FloatArray) -> FloatArray:
         """Anatomy between two scales, of the field alone."""
-        level = float(picture[self._field > 0].mean())
-        own = (picture - np.float32(level)) * self._field
+        own = (picture - np.vdot(picture, self._share)) * self._field
         band: FloatArray = ndimage.gaussian_filter(own, _FINE) / self._fine_blur
-        band -= ndimage.gaussian_filter(own, _COARSE) / self._blur
+        band -= _coarse(own) / self._blur
         band *= self._field
-        limit = _CLIP_SIGMAS * float(np.median(np.abs(band[self._weight > 0])))
-        return np.clip(band, -limit, limit)
+        limit = _CLIP_SIGMAS * float(np.median(np.abs(band.take(self._weighed))))
+        return np.clip(band, -limit, limit, out=band)
 
     def _reach(self, shape: tuple[int, ...]) -> BoolArray:
         """Shifts that breathing makes, among those that are compared."""
@@ -124,3 +125,10 @@ class Movement:
         down, across = (np.minimum(np.arange(size), size - np.arange(size)) for size in self._size)
         near: BoolArray = np.hypot(down[:, None], across[None, :]) <= most
         return near
+
+
+def _coarse(picture: FloatArray) -> FloatArray:
+    """Means of means, as a Gaussian of five bins, in a third of its time."""
+    once = ndimage.uniform_filter(picture, _COARSE)
+    coarse: FloatArray = ndimage.uniform_filter(once, _COARSE)
+    return coarse

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+
+from napari_fluoroinject.analysis.feed.beat import Beat
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from napari_fluoroinject.model.arrays import DoubleArray
+    from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 
 _REMEMBERED = 90
 """Frames from which the change of repeats and of exposures is learned."""
@@ -23,10 +25,15 @@ _TAKES_TURNS = 0.7
 than it changes. Movement makes changes stronger, too, but many in a row."""
 _NOTHING = 0.02
 """Share of an exposure's change that is none: an exact repeat."""
-_FAINT = 0.75
+_FAINT = 0.5
 """Where no repeat has been seen a change below this share of the usual is one."""
-_USUAL = 25.0
-"""Percentile of the changes by exposures that is the usual one: movement makes more."""
+_USUAL = 0.25
+"""Quantile of the changes by exposures that is the usual one: movement makes more."""
+_FEWEST_TURNS, _AT_RANDOM = 3, 0.5
+"""Stronger changes that tell whether weaker ones come in turn, and the share below which not."""
+_TRIED, _LATELY, _BEAT = 8, 60, 0.12
+"""Gaps that are tried for a rhythm, the widest first, in so many last frames; and how much
+intervals may differ from their median, as a mean share."""
 _ALIVE = 1.6
 """Blocks as wholes change by so many times what noise makes of them: no repeat does that."""
 _ALIVE_FRAMES = 5
@@ -63,12 +70,14 @@ class Repeats:
         self._intervals: deque[float] = deque(maxlen=_INTERVALS)
         self._last_s: float | None = None
         self._alive = 0
-        self._learned: float | None = None
+        self._split: Split | None = None
+        self._beat = Beat()
         self.interval_s: float | None = None
 
-    def learn(self, changes: Iterable[float]) -> None:
-        """Take in changes of frames that came before there was anything to tell."""
-        for change in changes:
+    def learn(self, changes: Iterable[tuple[float, float]]) -> None:
+        """Take in when frames came before there was anything to tell, and their changes."""
+        for time_s, change in changes:
+            self._beat.see(change, time_s)
             self._take(change)
             if change > self.limit:
                 self._fresh.append(change)
@@ -87,10 +96,13 @@ class Repeats:
         lost
             Whether the feed says that frames are missing before it.
         """
-        fresh = change > self.limit
-        if not fresh and change > 0 and coarse > _ALIVE:
+        fresh, due = change > self.limit, self._beat.see(change, time_s)
+        if due is not None and not (self._split is not None and self._split.sure):
+            fresh = due
+        elif not fresh and change > 0 and coarse > _ALIVE:
             self._alive += 1
-            if self._alive >= _ALIVE_FRAMES:
+            lasts = self._split is None or self._is_long(time_s)
+            if lasts and self._alive >= _ALIVE_FRAMES:
                 # what was learned no longer holds: exposures have less noise now
                 self.forget()
                 fresh = True
@@ -111,21 +123,30 @@ class Repeats:
         """Forget by how much exposures and repeats change the picture, and keep the rhythm."""
         self._changes.clear()
         self._fresh.clear()
-        self._learned = None
+        self._split = None
 
     @property
     def limit(self) -> float:
         """The change above which a frame is a new exposure."""
-        if self._learned is not None:
-            return self._learned
-        usual = float(np.percentile(self._fresh, _USUAL)) if self._fresh else 0.0
+        if self._split is not None:
+            return self._split.limit
+        usual = sorted(self._fresh)[int(_USUAL * len(self._fresh))] if self._fresh else 0.0
         return _FAINT * usual if len(self._fresh) >= _FEWEST else _NOTHING * usual
 
     def _take(self, change: float) -> None:
         """Learn from a change; what was learned lasts, also while nothing but repeats come."""
         self._changes.append(change)
-        learned = _between(np.array(self._changes, np.float64))
-        self._learned = self._learned if learned is None else learned
+        changes = np.array(self._changes, np.float64)
+        split, before = _split(changes), self._split
+        if before is not None and before.sure and (split is None or not split.sure):
+            if _one_by_one(changes[-_LATELY:] > before.limit) < _AT_RANDOM:
+                self._split = split
+        elif split is not None:
+            self._split = split
+
+    def _is_long(self, time_s: float) -> bool:
+        """Whether none came for so long as no rhythm of exposures has it."""
+        return self._is_held(time_s) and time_s - (self._last_s or 0.0) > _HELD_S
 
     def _is_held(self, time_s: float) -> bool:
         if self._last_s is None:
@@ -155,10 +176,18 @@ def _rhythm(intervals_s: DoubleArray) -> float | None:
     return usual_s if spread <= _STEADY else None
 
 
-def _between(changes: DoubleArray) -> float | None:
-    """A limit between the changes of repeats and those of exposures; None where all are one kind.
+class Split(NamedTuple):
+    """A limit between repeats and exposures; whether exposures above it come one by one."""
 
-    The widest gap between them is one where stronger changes come one by one.
+    limit: float
+    sure: bool
+
+
+def _split(changes: DoubleArray) -> Split | None:
+    """Tell the changes of repeats from those of exposures; None where all are one kind.
+
+    The widest gap between them is a limit where stronger changes come one by one. After lossy
+    coding repeats change as well, up to a limit above which changes come in a steady rhythm.
     """
     if len(changes) < _FEWEST:
         return None
@@ -173,9 +202,29 @@ def _between(changes: DoubleArray) -> float | None:
     at = int(ratios.argmax())
     if ratios[at] < _APART:
         return None
-    limit = float(np.sqrt(raised[at] * raised[at + 1]))
-    if ordered[at] <= _NOTHING * top:
-        return limit
-    strong = changes > limit
+    limits = np.sqrt(raised[1:] * raised[:-1])
+    widest = Split(float(limits[at]), sure=False)
+    strong = changes > widest.limit
+    turns = strong[:-1].sum() >= _FEWEST_TURNS and _one_by_one(strong) >= _TAKES_TURNS
+    if turns and _spread(strong) < _STEADY:
+        return widest._replace(sure=True)
+    lately = changes[-_LATELY:]
+    for limit in limits[np.argsort(-ratios, kind="stable")][:_TRIED]:
+        strong = lately > limit
+        if _one_by_one(strong) >= _TAKES_TURNS and _spread(strong) < _BEAT:
+            return Split(float(limit), sure=True)
+    return widest if turns or ordered[at] <= _NOTHING * top else None
+
+
+def _one_by_one(strong: BoolArray) -> float:
+    """Share of the stronger changes after which a weaker one comes; 1 where there are too few."""
     followed = ~strong[1:][strong[:-1]]
-    return limit if len(followed) >= 3 and followed.mean() >= _TAKES_TURNS else None
+    return float(followed.mean()) if len(followed) >= _FEWEST_TURNS else 1.0
+
+
+def _spread(strong: BoolArray) -> float:
+    """By how much intervals differ from their median, as a mean share."""
+    intervals = np.diff(np.flatnonzero(strong))
+    if len(intervals) < _FEWEST:
+        return np.inf
+    return float(np.mean(np.minimum(np.abs(intervals / np.median(intervals) - 1.0), 1.0)))

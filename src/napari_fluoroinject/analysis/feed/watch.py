@@ -2,83 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
-from math import ceil, inf
+from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_fluoroinject.analysis.feed.area import PictureArea
-from napari_fluoroinject.analysis.feed.brightness import Brightness
-from napari_fluoroinject.analysis.feed.finding import Finding, Layout, same
-from napari_fluoroinject.analysis.feed.lattice import SIDE, Lattice, all_of, in_blocks
-from napari_fluoroinject.analysis.feed.movement import Movement
+from napari_fluoroinject.analysis.feed.finding import Finding, same
+from napari_fluoroinject.analysis.feed.lattice import Lattice, in_blocks
+from napari_fluoroinject.analysis.feed.look import Look
+from napari_fluoroinject.analysis.feed.picture import Picture
 from napari_fluoroinject.analysis.feed.repeats import Repeats
 
 if TYPE_CHECKING:
-    from napari_fluoroinject.model.arrays import BoolArray, FloatArray, StoredArray
+    from napari_fluoroinject.analysis.feed.area import PictureArea
+    from napari_fluoroinject.model.arrays import FloatArray, StoredArray
     from napari_fluoroinject.model.cine import IntensityScale
 
-_PERCENTILE = 70.0
-"""Of the blocks' changes: a pointer or a clock changes few, an exposure changes most."""
-_MOST_BINS = 96
-"""Along the longer side of the picture: in these movement is looked for."""
-_CONTRASTS, _CONTRAST_RANGE, _BLANK = 31, (10.0, 90.0), 0.2
-"""A picture of less than this share of the usual contrast is none."""
-_FEW = 7
-"""Every seventh sample tells the contrast."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
-    """What one frame of a feed is.
-
-    Attributes
-    ----------
-    frame, time_s
-        Which frame, counted from 0, and when it came.
-    area
-        Where the X-ray picture is; None until that is known.
-    area_changed
-        Whether `area` is another from this frame on, also where it has just become known: what is
-        cut out of this frame and of the one before does not fit together.
-    fresh
-        Whether this frame is the first to show an exposure; False for a repeat, and as long as
-        there is no area.
-    held
-        Whether no exposure has come for longer than usual while the picture stays: the last image
-        is held.
-    gap_s
-        Seconds since the exposure before, on a fresh frame that came later than the rhythm of the
-        exposures has it; None where none is missing, or no rhythm is known.
-    step_ln
-        By how much ln of the whole picture is brighter than before (automatic brightness), where
-        one factor tells it and it can be undone by it; None where nothing changed.
-    curve_changed
-        Whether brightness changed so that no factor undoes it: another display curve, or pixels
-        that reached its end.
-    moved
-        Whether the table or the C-arm moved, or another scene is shown: a mask from before no
-        longer fits.
-    blank
-        Whether there is no X-ray picture in the area: the beam is off, and nothing is held.
-    said
-        What is new with this frame, in sentences for a person.
-    """
-
-    frame: int
-    time_s: float
-    area: PictureArea | None = None
-    area_changed: bool = False
-    fresh: bool = False
-    held: bool = False
-    gap_s: float | None = None
-    step_ln: float | None = None
-    curve_changed: bool = False
-    moved: bool = False
-    blank: bool = False
-    said: tuple[str, ...] = ()
+__all__ = ["Look", "Watch"]
 
 
 class Watch:
@@ -108,7 +49,7 @@ class Watch:
         self._last: StoredArray | None = None
         self._finding: Finding | None = Finding()
         self._repeats = Repeats()
-        self._picture: _Picture | None = None
+        self._picture: Picture | None = None
         self._told = ""
 
     def look(self, stored: StoredArray, time_s: float, *, index: int | None = None) -> Look:
@@ -178,9 +119,10 @@ class Watch:
             return False
         self.area = area
         self._repeats.forget()
-        self._picture = _Picture(self._lattice.inside(area.in_frame(self._shape)))
+        self._picture = Picture(self._lattice.inside(area.in_frame(self._shape)))
         # the last one is that of this frame, which is judged like all that come
-        self._repeats.learn(self._picture.size(one) for one in list(finding.changes)[:-1])
+        before = list(finding.changes)[:-1]
+        self._repeats.learn((came_s, self._picture.size(change)) for came_s, change in before)
         return True
 
     def _judged(
@@ -200,14 +142,14 @@ class Watch:
         if not exposed.fresh:
             return look
         if self._finding is None and picture.layout.see(change, self._repeats.limit):
-            self._finding = Finding()
+            self._finding = Finding(again=True)
         return picture.exposed(look, now, self._intensity)
 
     def _sentences(self, look: Look) -> tuple[str, ...]:
         """What is new, each thing once."""
         said = []
         if look.area_changed and look.area is not None:
-            said.append(f"The X-ray picture was found: {look.area.form}.")
+            said.append(f"The X-ray picture: {look.area.form}.")
         if look.moved:
             said.append("The table or the C-arm moved, or another scene is shown.")
         if look.step_ln is not None:
@@ -226,58 +168,3 @@ _STATES = {
     "blank": "There is no X-ray picture: the beam is off.",
     "held": "No new exposure comes: the last image is held.",
 }
-
-
-class _Picture:
-    """What is followed within one area; `inside` tells which samples of a frame lie in it."""
-
-    def __init__(self, inside: BoolArray) -> None:
-        rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
-        self._box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-        self._inside = inside
-        self._blocks = all_of(inside)
-        self._own_blocks = all_of(inside[self._box])
-        self.layout = Layout(self._blocks)
-        self._brightness = Brightness()
-        self._bin = max(1, ceil(max(inside[self._box].shape) / _MOST_BINS))
-        self._movement = Movement(all_of(inside[self._box], self._bin))
-        self._contrasts: deque[float] = deque(maxlen=_CONTRASTS)
-        self._contrast = 0.0
-        self.blank = False
-
-    def again(self) -> _Picture:
-        """The same, its layout learned anew."""
-        self.layout = Layout(self._blocks)
-        return self
-
-    def size(self, change: FloatArray) -> float:
-        """By how much the picture changed, by the change of the blocks of a frame."""
-        own = change[self._blocks]
-        return float(np.percentile(own, _PERCENTILE)) if own.size else 0.0
-
-    def coarse(self, step: FloatArray, change: FloatArray) -> float:
-        """By how much blocks changed as wholes, over what noise makes of them."""
-        wholes = np.abs(in_blocks(step)[self._blocks]).mean()
-        return float(SIDE * wholes / change[self._blocks].mean())
-
-    def is_blank(self, now: StoredArray) -> bool:
-        """Whether nothing is in the picture that was there."""
-        low, high = np.percentile(now[self._inside][::_FEW], _CONTRAST_RANGE)
-        self._contrast = float(high - low)
-        usual = float(np.median(self._contrasts)) if self._contrasts else 0.0
-        self.blank = self._contrast < _BLANK * usual
-        return self.blank
-
-    def exposed(self, look: Look, now: StoredArray, intensity: IntensityScale) -> Look:
-        """What a new exposure tells of brightness and movement."""
-        self._contrasts.append(self._contrast)
-        part = now[self._box]
-        ln = intensity.ln(part)
-        if self._movement.see(in_blocks(ln, self._bin)):
-            self._brightness = Brightness()
-            return replace(look, moved=True)
-        first, last = intensity.first_stored, intensity.first_stored + len(intensity.ln_beam) - 1
-        values = now[self._inside]
-        clipped = float(((values <= first) | (values >= last)).mean())
-        stepped = self._brightness.see(in_blocks(ln)[self._own_blocks], clipped)
-        return replace(look, step_ln=stepped.step_ln, curve_changed=stepped.curve_changed)

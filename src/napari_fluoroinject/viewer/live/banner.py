@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from napari_fluoroinject.live.receiver import STALE_S
@@ -16,6 +16,8 @@ BLUE: Final = "#6FC3FF"
 ORANGE: Final = "#FFB000"
 INK: Final = "#0B0E13"
 WHITE: Final = "#FFFFFF"
+ALARM: Final = f"background: {ORANGE}; color: {INK}; font-weight: bold; padding: 4px 8px;"
+"""How what must not be overlooked looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +60,25 @@ class Shown:
     frozen_at_s: float = 0.0
 
 
-def banner(freshness: Freshness, received: Received, shown: Shown, *, now_s: float) -> Banner:
-    """Return what is said of a feed; `now_s` is of the receiver's clock."""
+def banner(
+    freshness: Freshness, received: Received, shown: Shown, *, now_s: float, warning: str = ""
+) -> Banner:
+    """Return what is said of a feed.
+
+    Parameters
+    ----------
+    freshness, received, shown
+        How the feed stands, and what of it is on the screen.
+    now_s
+        Of the receiver's clock.
+    warning
+        What the maps warn of; it stays with whatever else is told.
+    """
+    told = _of_feed(freshness, received, shown, now_s=now_s)
+    return replace(told, alarm="\n".join(filter(None, (warning, told.alarm))))
+
+
+def _of_feed(freshness: Freshness, received: Received, shown: Shown, *, now_s: float) -> Banner:
     line, alarm = _figures(freshness, received, shown), _alarm(received)
     if freshness == "stale":
         since = received.last_at_s
@@ -76,7 +95,8 @@ def banner(freshness: Freshness, received: Received, shown: Shown, *, now_s: flo
         colour, ink = GREY, INK
         alarm = received.error or alarm
     if shown.frozen_s is not None:
-        head = f"❚❚ FROZEN   {shown.frozen_at_s:.1f} s before, of the last {shown.frozen_s:.1f} s"
+        ago = f"{shown.frozen_at_s:.1f} s before the press"
+        head = f"❚❚ FROZEN   {ago}, loop of {shown.frozen_s:.1f} s"
         colour, ink = BLUE, INK
     return Banner(head=head, line=line, colour=colour, ink=ink, alarm=alarm)
 

@@ -21,11 +21,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fluoroinject.viewer.colormaps import MapName, rgb
+from napari_fluoroinject.viewer.live.banner import ALARM
 from napari_fluoroinject.viewer.live.words import MAPS, SOURCES
 
 if TYPE_CHECKING:
     from napari_fluoroinject.live.pictures import LiveMap
 
+FREEZE, BACK = "Freeze: loop the last 10 s", "Back to the newest picture"
 _BAR_PX = (300, 12)
 _AnyWidget = TypeVar("_AnyWidget", bound=QWidget)
 
@@ -58,9 +60,7 @@ class Controls(QWidget):
         for kind, words in MAPS.items():
             self.map_kind.addItem(words, kind)
         self.map_kind.setCurrentIndex(list(MAPS).index("arrival"))
-        self.freeze = _button(
-            "Freeze: loop the last 10 s", "Loop what was recorded; recording goes on"
-        )
+        self.freeze = _button(FREEZE, "Loop what was recorded; recording goes on")
         self.freeze.setCheckable(True)
         self.show_picture = _button(
             "Show the picture", "Bring the window with the live picture to the front"
@@ -85,10 +85,12 @@ class Controls(QWidget):
             _text(name)
             for name in ("Legend", "Received", "Maps", "Problem", "Room on the disk", "Message")
         )
-        self.contrast, self.said = _text("Contrast and warnings"), _text("What was seen last")
+        self.warning, self.contrast = _text("Warnings"), _text("Contrast")
+        self.said = _text("What was seen last")
+        self.warning.setStyleSheet(ALARM)
         for label in (self.received, self.maps, self.problem, self.message):
             label.hide()
-        for label in (self.contrast, self.said):
+        for label in (self.warning, self.contrast, self.said):
             label.hide()
         self._lay_out()
         self.choose.clicked.connect(self._choose)
@@ -116,9 +118,10 @@ class Controls(QWidget):
         for button in (self.freeze, self.open, self.save):
             button.setEnabled(recorded)
 
-    def tell(self, *, contrast: str, said: str) -> None:
+    def tell(self, *, warning: str, contrast: str, said: str) -> None:
         """Say what the feed shows; a line without words is not there."""
-        for label, words in ((self.contrast, contrast), (self.said, said)):
+        told = ((self.warning, warning), (self.contrast, contrast), (self.said, said))
+        for label, words in told:
             label.setText(words)
             label.setVisible(bool(words))
 
@@ -143,7 +146,7 @@ class Controls(QWidget):
         column.addLayout(_row(self.source, self.choose))
         column.addWidget(self.again)
         column.addLayout(_row(self.start, self.stop))
-        for widget in (self.message, self.received, self.room):
+        for widget in (self.warning, self.message, self.received, self.room):
             column.addWidget(widget)
         grid = QGridLayout()
         grid.addWidget(QLabel("Map"), 0, 0)
@@ -152,12 +155,13 @@ class Controls(QWidget):
         column.addWidget(self.automatic)
         column.addWidget(self.begin)
         column.addLayout(grid)
-        for widget in (self.bar, self.legend, self.maps, self.problem, self.contrast, self.said):
+        for widget in (self.bar, self.legend, self.contrast, self.maps, self.problem, self.said):
             column.addWidget(widget)
         for button in (self.freeze, self.show_picture, self.brighten, self.open):
             column.addWidget(button)
         column.addWidget(self.accession)
         column.addWidget(self.save)
+        column.addStretch(1)
 
     def _choose(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "A run to replay", str(Path.home()))

@@ -16,7 +16,7 @@ from napari_fluoroinject.live.served import ServedMaps, served_maps
 from napari_fluoroinject.live.station import Station, StationSettings
 from napari_fluoroinject.recording import Recording
 from napari_fluoroinject.recording.recorder import RESERVE_BYTES
-from napari_fluoroinject.viewer.live.controls import Controls
+from napari_fluoroinject.viewer.live.controls import BACK, FREEZE, Controls
 from napari_fluoroinject.viewer.live.screen import LiveScreen
 from napari_fluoroinject.viewer.live.words import (
     contrast_words,
@@ -25,8 +25,9 @@ from napari_fluoroinject.viewer.live.words import (
     received_words,
     room_words,
     said_words,
+    warning_words,
 )
-from napari_fluoroinject.viewer.pages.page import Page
+from napari_fluoroinject.viewer.pages.page import Page, scroll_area
 from napari_fluoroinject.viewer.run import Run
 from napari_fluoroinject.viewer.works import look_at
 
@@ -64,8 +65,7 @@ class LivePanel(Page):
         self._station: Station | None = None
         self._folder: Path | None = None
         self._told = 0
-        self.column.addWidget(self.controls)
-        self.column.addStretch(1)
+        self.column.addWidget(scroll_area(self.controls))
         self._connect()
         self._timer = QTimer(self)
         self._timer.setInterval(_TELL_EVERY_MS)
@@ -108,6 +108,7 @@ class LivePanel(Page):
 
     def freeze(self, frozen: bool) -> None:
         """Loop the last seconds of the recording, or go back to the newest frame."""
+        self.controls.freeze.setText(BACK if frozen else FREEZE)
         if not frozen:
             self.picture.view.thaw()
             return
@@ -169,7 +170,11 @@ class LivePanel(Page):
             controls.maps.setText(maps_words(told, station.maps.missed))
             controls.problem.setText(told.message)
             controls.problem.setVisible(bool(told.message))
-            controls.tell(contrast=contrast_words(told), said=said_words(station.told.said))
+            controls.tell(
+                warning=warning_words(told),
+                contrast=contrast_words(told),
+                said=said_words(station.told.said),
+            )
             controls.show_legend(kind, legend_words(station.maps.picture))
         if self._told % _ROOM_EVERY == 0:
             free_bytes = shutil.disk_usage(_existing(self._root)).free

@@ -9,6 +9,7 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QVBoxLayout
 
 from napari_fluoroinject.viewer.adapter import SecondView
+from napari_fluoroinject.viewer.live.banner import ALARM, INK, WHITE
 from napari_fluoroinject.viewer.live.view import LiveView
 
 if TYPE_CHECKING:
@@ -58,12 +59,13 @@ class LiveScreen(QFrame):
         if banner.colour != self._colour:
             self._colour = banner.colour
             self.setStyleSheet(
-                f"#live-screen {{ border: {_BORDER_PX}px solid {banner.colour}; }}"
+                f"#live-screen {{ border: {_BORDER_PX}px solid {banner.colour};"
+                f" background: {INK}; }}"
                 f"#live-head {{ background: {banner.colour}; color: {banner.ink};"
                 " font-size: 15pt; font-weight: bold; padding: 4px 8px; }"
+                f"#live-line, #live-foot {{ background: {INK}; color: {WHITE}; }}"
                 "#live-line { font-size: 11pt; padding: 2px 8px; }"
-                "#live-alarm { background: #FFB000; color: #0B0E13; font-size: 11pt;"
-                " font-weight: bold; padding: 4px 8px; }"
+                f"#live-alarm {{ {ALARM} font-size: 11pt; }}"
                 "#live-foot { font-size: 9pt; padding: 2px 8px; }"
             )
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import QCoreApplication, QObject, Qt, QThread, QTimer
 from napari_fluoroinject.errors import UnreadableObjectError
 from napari_fluoroinject.viewer.colormaps import colormap
 from napari_fluoroinject.viewer.live.banner import Banner, Shown, banner
+from napari_fluoroinject.viewer.live.words import warning_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +145,9 @@ class LiveView(QObject):
         now_s = self.clock()
         told = receiver.told
         fresh = told.freshness(now_s, began_s=receiver.began_s)
-        self._told(banner(fresh, told, self._on_screen(now_s), now_s=now_s))
+        warning = "" if self._maps is None else warning_words(self._maps.told)
+        on_screen = self._on_screen(now_s)
+        self._told(banner(fresh, told, on_screen, now_s=now_s, warning=warning))
 
     def drawn(self) -> None:
         """Note that the canvas was drawn: what was put there last is seen from now on."""

@@ -55,15 +55,19 @@ def maps_words(told: MapsTold, missed: int) -> str:
     if told.lost:
         parts.append(f"{told.lost} left out, the picture moved too far")
     if missed:
-        parts.append(f"{missed} missed, the maps were late")
+        parts.append(f"{missed} missed, the maps were late or not ready")
     if told.device:
         parts.append(told.device)
-    parts += [f"WARNING at frame {one.first_frame + 1}: {one.text}" for one in told.warnings]
     return " · ".join(parts).rstrip(".") + "."
 
 
+def warning_words(told: MapsTold) -> str:
+    """Say what is warned of; empty where nothing is, which says nothing."""
+    return "\n".join(f"WARNING, frame {w.raised_frame + 1}: {w.text}" for w in told.warnings)
+
+
 def contrast_words(told: MapsTold) -> str:
-    """Say since when contrast is seen; empty before it is seen. Warnings stand with the maps."""
+    """Say since when contrast is seen; empty before it is seen. Warnings stand by themselves."""
     if told.onset_frame is None:
         return ""
     began = f"Contrast from frame {told.onset_frame + 1} on."
