@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_fluoroinject.analysis.live_moment import LIVE_TRAITS
 from napari_fluoroinject.analysis.vascular.traits import TRAITS
 from napari_fluoroinject.benchmark.cases import Case
 from napari_fluoroinject.benchmark.growing import (
@@ -12,6 +13,7 @@ from napari_fluoroinject.benchmark.growing import (
     FOLDS,
     Examples,
     examples_of,
+    folds,
     grow,
     highest,
 )
@@ -29,7 +31,7 @@ def drawn_loop(seed: int, *, vascular: bool) -> Examples:
     if vascular:
         vectors[:2, 0] += 6.0
         labels[:2] = 1
-    return Examples(vectors=vectors, run_off=labels, vascular=vascular)
+    return Examples(scene=str(seed), vectors=vectors, run_off=labels, vascular=vascular)
 
 
 def drawn_loops(count: int) -> list[Examples]:
@@ -58,6 +60,7 @@ def test_the_paths_that_are_neither_teach_nothing() -> None:
     loops = drawn_loops(40)
     doubtful = [
         Examples(
+            scene=one.scene,
             vectors=np.concatenate([one.vectors, np.full((1, len(TRAITS)), 99, np.float32)]),
             run_off=np.append(one.run_off, np.int8(-1)),
             vascular=one.vascular,
@@ -66,6 +69,13 @@ def test_the_paths_that_are_neither_teach_nothing() -> None:
     ]
     one, other = grow(loops, grown_on=""), grow(doubtful, grown_on="")
     np.testing.assert_array_equal(one.limit, other.limit)
+
+
+def test_loops_of_one_scene_are_judged_by_the_same_forest_and_every_part_has_some() -> None:
+    loops = [loop for loop in drawn_loops(3 * FOLDS) for _ in range(2)]
+    parts = folds(loops)
+    assert (parts[::2] == parts[1::2]).all()
+    assert sorted(set(parts.tolist())) == list(range(FOLDS))
 
 
 def test_too_few_loops_are_refused() -> None:
@@ -88,8 +98,10 @@ def test_a_loop_that_is_followed_gives_examples_of_what_was_seen_meanwhile(
     twin: str, vascular: bool
 ) -> None:
     case = Case(key="mbb_lumbar", seed=5601, twin=twin, needle=True, size=192, frames=60)
-    (examples,) = live_examples_of(case, (60.0,))
-    assert examples.vascular is vascular
-    assert examples.vectors.shape == (len(examples.run_off), len(TRAITS))
-    assert np.isfinite(examples.vectors).all()
-    assert (examples.run_off == 1).any() == vascular
+    both = live_examples_of(case, (60.0,))
+    assert [one.scene for one in both] == ["mbb_lumbar 5601"] * 2
+    for examples in both:
+        assert examples.vascular is vascular
+        assert examples.vectors.shape == (len(examples.run_off), len(LIVE_TRAITS))
+        assert np.isfinite(examples.vectors).all()
+    assert any((examples.run_off == 1).any() for examples in both) == vascular

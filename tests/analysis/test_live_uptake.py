@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
+from napari_fluoroinject.analysis.live_moment import (
+    AGO_FRAMES,
+    LIVE_TRAITS,
+    Before,
+    Field,
+    shape_of,
+)
 from napari_fluoroinject.analysis.live_uptake import FIRST_FRAMES, KEPT_FRAMES, UptakeWatch
 from napari_fluoroinject.analysis.vascular.forest import load_live_forest
-from napari_fluoroinject.analysis.vascular.traits import TRAITS
 from napari_fluoroinject.compute.backend import choose
 
 SIZE = 128
@@ -77,7 +83,7 @@ def test_what_is_kept_does_not_grow_with_the_feed(on):
     for frame, picture in enumerate(grain(KEPT_FRAMES + 20)[:, :64, :64]):
         watch.add(picture, frame, frame / 15)
     assert len(watch._pictures) == KEPT_FRAMES
-    assert len(watch._looks) <= 8
+    assert all(len(looks) <= 8 for looks in watch._looks)
 
 
 def test_lost_frames_and_a_picture_that_is_nowhere_open_are_passed_over(on):
@@ -89,6 +95,45 @@ def test_lost_frames_and_a_picture_that_is_nowhere_open_are_passed_over(on):
 
 def test_its_forest_judges_the_same_traits_and_says_what_it_was_grown_on():
     forest = load_live_forest()
-    assert forest.traits == TRAITS
+    assert forest.traits == LIVE_TRAITS
     assert "synthetic" in forest.grown_on
     assert 0.0 < forest.alarm < 1.0
+
+
+def test_a_vessel_is_looked_at_over_spans_of_three_lengths_and_told_to_have_been_seen(flowing):
+    seen = [one.moment for found in flowing[COMES:] for one in found]
+    assert {round(one.late_s, 1) for one in seen} == {0.3, 0.7, 1.0}
+    assert max(one.looks for one in seen) >= 2
+    assert all(len(one.vector()) == len(LIVE_TRAITS) for found in flowing for one in found)
+
+
+def test_a_path_was_seen_before_where_most_of_it_was_and_not_long_ago():
+    path = np.stack([np.linspace(10, 50, 6), np.full(6, 20.0)], axis=1).astype(np.float32)
+    before = Before()
+    before.keep(path, 10, 2.0)
+    before.keep(np.add(path, [30, 0]), 12, 3.0)
+    assert before.ask(path, 14) == (1, 2.0)
+    before.keep(np.add(path, [0, 2]), 14, 3.0)
+    assert before.ask(path, 16) == (2, 2.5)
+    assert before.ask(np.add(path, [0, 20]), 16) == (0, 0.0)
+    assert before.ask(path, 14 + AGO_FRAMES + 1) == (0, 0.0)
+
+
+def test_a_straight_shaft_in_the_mask_and_film_away_from_the_path_are_told():
+    anatomy = np.zeros((80, 80), np.float32)
+    anatomy[:, 19:22] = -0.5
+    film = np.zeros((80, 80), np.float32)
+    film[30:34, 58:62] = 1.0
+    allowed = np.ones((80, 80), bool)
+    field = Field.of(-film, [film] * 3, allowed)
+    straight = np.stack([np.linspace(10, 50, 6), np.full(6, 20.0)], axis=1).astype(np.float32)
+    bent = straight + np.stack([np.zeros(6), [0, 3, 6, 6, 3, 0]], axis=1).astype(np.float32)
+    shaft, vessel = (
+        shape_of(one, field, anatomy, mm=0.5) for one in (straight, np.add(bent, [0, 30]))
+    )
+    assert field.brightest > field.darkest
+    assert shaft["shaft"] == pytest.approx(0.5)
+    assert vessel["shaft"] == pytest.approx(0.0)
+    assert shaft["bend_mm"] == pytest.approx(0.0, abs=1e-5)
+    assert vessel["bend_mm"] == pytest.approx(3.0, rel=0.01)
+    assert shaft["away_mm"] == pytest.approx(0.5 * 39.5, abs=1.0)

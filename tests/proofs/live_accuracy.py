@@ -13,6 +13,7 @@ import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
@@ -149,6 +150,46 @@ def outcome(one: Made, report: Report) -> Outcome:
         live_place=_live_place(one, run, live[0].score, judged) if live else None,
         **_maps(run, report),
     )
+
+
+def prefixes_of(case: Case, *, step: int) -> list[dict[str, Any]]:
+    """Loops whose run-off batch warns of: with which frame it does so for the first time.
+
+    Batch is asked with the frames that came so far, every `step` frames, and live follows the
+    loop. Frames count from the run-off's first.
+    """
+    return [found for one in made(case) if (found := _prefixes(one, step)) is not None]
+
+
+def _prefixes(one: Made, step: int) -> dict[str, Any] | None:
+    if one.run_off is None:
+        return None
+    told = outcome(one, analyze(one.loop, one.procedure, Annotation()))
+    if told.batch_place != 1 or told.batch_warning is None:
+        return None
+    frames, first = one.loop.shape[0], one.run_off[0]
+    asked = range(max(told.batch_warning, first) + step, frames, step)
+    stop = next((stop for stop in asked if _warns_of_it(one, stop)), frames)
+    live = told.live_warning if told.live_place == 1 else None
+    return {
+        "case": told.case,
+        "lead_in": told.lead_in,
+        "run_off": one.run_off,
+        "frames": frames - first,
+        "first_frame_of_batch": told.batch_warning - first,
+        "batch_warns_with_frame": stop - 1 - first,
+        "live_raised": None if live is None else live - first,
+    }
+
+
+def _warns_of_it(one: Made, stop: int) -> bool:
+    """Whether batch warns of the run-off in the first frames of a loop."""
+    assert one.loop.times_s is not None
+    frames = ArrayFrames(one.loop.frames.every()[:stop])
+    loop = replace(one.loop, frames=frames, times_s=one.loop.times_s[:stop])
+    report = analyze(loop, one.procedure, Annotation())
+    warned = [found.frames for found in report.findings if found.id == WARNING and found.frames]
+    return bool(warned) and _place(one, report.run_off.path_px, warned[0]) == 1
 
 
 def _noting(judged: list[Uptake]) -> Any:
@@ -296,7 +337,10 @@ def _spread(outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print the figures as JSON; `--each` prints every loop, too."""
+    """Print the figures as JSON; `--each` prints every loop, too.
+
+    `--prefixes` prints instead when batch itself would warn with the frames that came so far.
+    """
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=8, help="loops per scene")
     parser.add_argument("--first-seed", type=int, default=9000)
@@ -305,6 +349,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=120, help="more = longer before contrast")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--each", action="store_true")
+    parser.add_argument("--prefixes", type=int, metavar="STEP", help="ask batch every STEP frames")
     asked = parser.parse_args()
     cases = vascular_cases(
         asked.scenes,
@@ -313,6 +358,11 @@ def main() -> None:
         size=asked.size,
         frames=asked.frames,
     )
+    if asked.prefixes is not None:
+        with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
+            for found in pool.map(partial(prefixes_of, step=asked.prefixes), list(cases)):
+                print(*(json.dumps(one) for one in found), sep="\n", flush=True)
+        return
     outcomes: list[Outcome] = []
     with ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn")) as pool:
         for both in pool.map(outcomes_of, list(cases)):

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import binary_erosion
 
+from napari_fluoroinject.analysis.live_moment import (
+    FILM_FRAMES,
+    Before,
+    Field,
+    Moment,
+    moment_vector,
+    shape_of,
+)
 from napari_fluoroinject.analysis.vascular.detectors import CLIP, FRONT, Candidate, Clock
 from napari_fluoroinject.analysis.vascular.evidence import SMOOTHING_PX, Evidence, Window
 from napari_fluoroinject.analysis.vascular.forest import load_live_forest
@@ -31,8 +39,10 @@ if TYPE_CHECKING:
     from napari_fluoroinject.analysis.vascular.path import Way
     from napari_fluoroinject.model.arrays import BoolArray
 
-LATE_S, EARLY_S = 0.33, 1.07
-"""The last so many seconds are compared with as many before them."""
+SPANS_S = ((0.33, 1.07), (0.67, 1.33), (1.0, 1.6))
+"""The last so many seconds are compared with so many before them."""
+TURNS = (0, 1, 0, 2)
+"""Which of these looks when, one after the other: fainter run-offs show in longer spans."""
 STRIDE_S = 0.13
 """From one look to the next."""
 KEPT_FRAMES = 48
@@ -40,8 +50,10 @@ KEPT_FRAMES = 48
 LEAST_MEAN = 1.9
 """Paths of a lower mean response are noise, and are not judged. Within 22 frames, 25 of 44
 run-offs of synthetic loops had a path on them that reached it, 20 one that reached 2.3."""
-PER_LOOK = 2
-FIRST_FRAMES = 16
+PER_LOOK, KEPT_PER_LOOK = 3, 6
+"""Paths of a look that are judged, and that are kept to tell later which were seen before."""
+LEAST_KEPT = 1.7
+FIRST_FRAMES = 12
 """Frames before the first look: noise, and what moves by itself, must be known."""
 BORDER_PX = 5
 """Bins beside what motion brings into the picture that are left out."""
@@ -71,6 +83,11 @@ class Uptake:
     last_frame: int
     path_px: FloatArray
     traits: Traits
+    moment: Moment
+
+    def vector(self) -> FloatArray:
+        """(traits,), in the order of `LIVE_TRAITS`."""
+        return np.concatenate([self.traits.vector(), moment_vector(self.moment)])
 
 
 class UptakeWatch:
@@ -116,8 +133,10 @@ class UptakeWatch:
         self._sigma = np.ones(inner.shape, np.float32)
         self._negative = Excursions(inner.shape)
         self._suspicion: Suspicion | None = None
-        self._chain = Chain()
-        self._looks: dict[int, Window] = {}
+        self._chains = [Chain() for _ in SPANS_S]
+        self._looks: list[dict[int, Window]] = [{} for _ in SPANS_S]
+        self._before = Before()
+        self._looked = 0
         self._count = 0
         self._next_look = FIRST_FRAMES
 
@@ -143,7 +162,10 @@ class UptakeWatch:
             return ()
         ticks = Clock(frames_per_s=self._rate())
         self._next_look = self._count + ticks.of(STRIDE_S)
-        return self._look(ticks)
+        span = TURNS[self._looked % len(TURNS)]
+        self._looked += 1
+        known = len(self._pictures) - ticks.of(SPANS_S[span][0])
+        return self._look(ticks, span if known >= _FEWEST_EARLY else 0)
 
     def _rate(self) -> float:
         step = float(np.median(np.diff(np.array(self._times_s))))
@@ -171,9 +193,9 @@ class UptakeWatch:
         if self._suspicion is None or self._count % _SUSPECT_EVERY == 0:
             self._suspicion = suspect_by(evidence, self._negative, self._steps, self._around)
 
-    def _look(self, ticks: Clock) -> tuple[Uptake, ...]:
+    def _look(self, ticks: Clock, span: int) -> tuple[Uptake, ...]:
         assert self._suspicion is not None  # noqa: S101 - made with the first look
-        late, early = ticks.of(LATE_S, fewest=_FEWEST_LATE), ticks.of(EARLY_S)
+        late, early = (ticks.of(seconds, fewest=_FEWEST_LATE) for seconds in SPANS_S[span])
         pictures = [*self._pictures]
         before = pictures[-late - early : -late]
         if len(before) < _FEWEST_EARLY:
@@ -181,46 +203,73 @@ class UptakeWatch:
         picture = np.mean(pictures[-late:], axis=0) - np.mean(before, axis=0)
         picture /= self._sigma
         response, _ = self._suspicion.lines(picture, most=CLIP)
-        number = self._chain.count
-        self._looks[number] = (self._count - late, self._count)
-        self._looks.pop(number - _LOOKS_KEPT, None)
-        best = self._chain.follow(response)
+        chain, looks = self._chains[span], self._looks[span]
+        looks[chain.count] = (self._count - late, self._count)
+        looks.pop(chain.count - _LOOKS_KEPT, None)
+        best = chain.follow(response)
         if best is None or best.mean < LEAST_MEAN:
             return ()
-        evidence = self._evidence()
-        candidates = [
-            self._candidate(way, picture) for way in several(best, most=PER_LOOK, least=LEAST_MEAN)
+        corner = np.array([side.start for side in self._suspicion.part], np.float32)
+        ways = [
+            replace(way, nodes=way.nodes + corner)
+            for way in several(best, most=KEPT_PER_LOOK, least=LEAST_KEPT)
         ]
-        traits = describe(evidence, self._suspicion, candidates, ticks, passing=False)
-        found = [self._judged(*each) for each in zip(candidates, traits, strict=True)]
+        judged = [way for way in ways if way.mean >= LEAST_MEAN][:PER_LOOK]
+        moments = self._moments(ways, judged, picture, late / ticks.frames_per_s)
+        candidates = [self._candidate(way, looks, picture) for way in judged]
+        traits = describe(self._evidence(), self._suspicion, candidates, ticks, passing=False)
+        found = [self._judged(*each) for each in zip(candidates, traits, moments, strict=True)]
         return tuple(sorted(found, key=lambda one: -one.score))
 
-    def _candidate(self, way: Way, picture: FloatArray) -> Candidate:
-        part = np.array([side.start for side in self._evidence().part], np.float32)
-        events = [self._looks[number] for number in way.looks]
+    def _moments(
+        self, ways: list[Way], judged: list[Way], picture: FloatArray, late_s: float
+    ) -> list[Moment]:
+        """What only the moment tells of those that are judged; all are kept."""
+        before = [self._before.ask(way.nodes, self._count) for way in judged]
+        for way in ways:
+            self._before.keep(way.nodes, self._count, way.mean)
+        field = Field.of(picture, [*self._pictures][-FILM_FRAMES:], self._allowed)
+        rivals = [way.mean for way in ways[1::-1]] if len(ways) > 1 else [0.0]
+        return [
+            Moment(
+                late_s=late_s,
+                watched_s=len(self._pictures) / self._rate(),
+                rival=rivals[min(number, len(rivals) - 1)],
+                looks=looks,
+                strength_before=strength,
+                darkest=field.darkest,
+                brightest=field.brightest,
+                **shape_of(way.nodes, field, self._anatomy, mm=self._mm),
+            )
+            for number, (way, (looks, strength)) in enumerate(zip(judged, before, strict=True))
+        ]
+
+    def _candidate(self, way: Way, looks: dict[int, Window], picture: FloatArray) -> Candidate:
+        events = [looks[number] for number in way.looks]
         # of the pictures that are kept, after those that stand for the mask
         gone = self._count - len(self._pictures) - _MASK_FRAMES
-        path = way.nodes + part
         return Candidate(
             detector=FRONT,
             strength=way.mean,
-            path=path,
+            path=way.nodes,
             window=(
                 max(min(start for start, _ in events) - gone, _MASK_FRAMES),
                 max(stop for _, stop in events) - gone,
             ),
-            width_mm=line_width_px(picture, path) * self._mm,
+            width_mm=line_width_px(picture, way.nodes) * self._mm,
         )
 
-    def _judged(self, candidate: Candidate, traits: Traits) -> Uptake:
+    def _judged(self, candidate: Candidate, traits: Traits, moment: Moment) -> Uptake:
         forest = load_live_forest()
         first, stop = (edge - _MASK_FRAMES for edge in candidate.window)
+        vector = np.concatenate([traits.vector(), moment_vector(moment)])
         return Uptake(
-            score=forest.judge(traits.vector()) / forest.alarm,
+            score=forest.judge(vector) / forest.alarm,
             first_frame=self._frames[first],
             last_frame=self._frames[stop - 1],
             path_px=candidate.path,
             traits=traits,
+            moment=moment,
         )
 
     def _evidence(self) -> Evidence:

@@ -45,12 +45,13 @@ _BETWEEN = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Examples:
-    """The candidate paths of one loop.
+    """The candidate paths of one loop of a scene, which may have others.
 
     `vectors` (paths, traits); `run_off` (paths,) 1 for a run-off, 0 for none, -1 for what is
     neither; `vascular`: whether contrast ran off in the loop.
     """
 
+    scene: str
     vectors: FloatArray
     run_off: np.ndarray[Any, np.dtype[np.int8]]
     vascular: bool
@@ -69,7 +70,7 @@ def examples_of(case: Case, doses_ngy: Sequence[float]) -> tuple[Examples, ...]:
         needle=case.needle,
     )
     return tuple(
-        _labelled(paths, phantom.truth)
+        _labelled(paths, phantom.truth, scene=f"{case.key} {case.seed}")
         for phantom in exposed(case, settings, doses_ngy)
         if (paths := _paths(phantom)) is not None
     )
@@ -94,11 +95,17 @@ def gather_examples(
     return gathered
 
 
-def grow(loops: Sequence[Examples], *, grown_on: str) -> Forest:
+def grow(
+    loops: Sequence[Examples],
+    *,
+    grown_on: str,
+    traits: tuple[str, ...] = TRAITS,
+    judged: Callable[[Forest, FloatArray], float] = judge,
+) -> Forest:
     """Grow a forest on the candidate paths of many loops, and set its alarm.
 
     The alarm is the lowest threshold that at most `FALSE_ALARM_RATE` of the loops without run-off
-    exceed, each judged by a forest that was grown without it.
+    exceed, each judged by a forest that was grown without its scene.
 
     Parameters
     ----------
@@ -106,6 +113,8 @@ def grow(loops: Sequence[Examples], *, grown_on: str) -> Forest:
         With and without run-off.
     grown_on
         From what, in words.
+    traits, judged
+        What the vectors hold, and how a forest judges one.
 
     Raises
     ------
@@ -118,23 +127,32 @@ def grow(loops: Sequence[Examples], *, grown_on: str) -> Forest:
             f"seen: {len(loops)} loops, {len(quiet)} of them without run-off; "
             f"expected: at least {FOLDS} with and {FOLDS} without; use more seeds"
         )
-    fold = np.random.default_rng(0).permutation(len(loops)) % FOLDS
+    fold = folds(loops)
     scores = np.zeros(len(loops))
     for number in range(FOLDS):
         others = [one for one, part in zip(loops, fold, strict=True) if part != number]
-        forest = _grown(others, alarm=1.0, grown_on="")
+        forest = _grown(others, traits, alarm=1.0, grown_on="")
         for index in np.flatnonzero(fold == number).tolist():
-            scores[index] = highest(forest, loops[index])
+            scores[index] = highest(forest, loops[index], judged)
     vascular = np.array([one.vascular for one in loops])
     _, alarm = sensitivity_at(
         scores[vascular].tolist(), scores[~vascular].tolist(), FALSE_ALARM_RATE
     )
-    return _grown(loops, alarm=alarm, grown_on=grown_on)
+    return _grown(loops, traits, alarm=alarm, grown_on=grown_on)
 
 
-def highest(forest: Forest, loop: Examples) -> float:
+def folds(loops: Sequence[Examples]) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """Which part each loop belongs to, 0 to `FOLDS` - 1: those of one scene to the same."""
+    scenes = list(dict.fromkeys(one.scene for one in loops))
+    parts = np.random.default_rng(0).permutation(len(scenes)) % FOLDS
+    return np.array([parts[scenes.index(one.scene)] for one in loops])
+
+
+def highest(
+    forest: Forest, loop: Examples, judged: Callable[[Forest, FloatArray], float] = judge
+) -> float:
     """The highest judgement of a loop's paths; 0 where it has none."""
-    return max((judge(forest, vector) for vector in loop.vectors), default=0.0)
+    return max((judged(forest, vector) for vector in loop.vectors), default=0.0)
 
 
 def label(path: DoubleArray | FloatArray, vessels: BoolArray) -> int:
@@ -169,7 +187,7 @@ def _paths(phantom: Phantom) -> Paths | None:
     return None if isinstance(found, str) else found
 
 
-def _labelled(found: Paths, truth: Truth) -> Examples:
+def _labelled(found: Paths, truth: Truth, *, scene: str) -> Examples:
     vessels = truth.labels == VASCULAR
     shown = truth.run_off_frames
     labels = [
@@ -179,13 +197,16 @@ def _labelled(found: Paths, truth: Truth) -> Examples:
         for one in found.candidates
     ]
     return Examples(
+        scene=scene,
         vectors=np.stack([one.vector() for one in found.traits]),
         run_off=np.array(labels, np.int8),
         vascular=shown is not None,
     )
 
 
-def _grown(loops: Sequence[Examples], *, alarm: float, grown_on: str) -> Forest:
+def _grown(
+    loops: Sequence[Examples], traits: tuple[str, ...], *, alarm: float, grown_on: str
+) -> Forest:
     try:
         from sklearn.ensemble import ExtraTreesClassifier
     except ImportError as error:
@@ -212,7 +233,7 @@ def _grown(loops: Sequence[Examples], *, alarm: float, grown_on: str) -> Forest:
     # The left branch of a node is the next node: trees are kept depth first.
     right = np.concatenate([part.children_right - np.arange(part.node_count) for part in parts])
     return Forest(
-        traits=TRAITS,
+        traits=traits,
         roots=starts.astype(np.int32),
         trait=np.where(inner, np.concatenate([part.feature for part in parts]), -1).astype(
             np.int32

@@ -13,6 +13,9 @@ from napari_fluoroinject.cli.console import progress
 def grow_forest(  # noqa: PLR0913 - one parameter per option of the command
     out: Annotated[Path, typer.Argument(help="Write the forest here, .npz.")],
     *,
+    scene: Annotated[
+        list[str] | None, typer.Option(help="A scene of these; may be repeated. Else all.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="Loops per scene.")] = 32,
     first_seed: Annotated[
         int, typer.Option(min=0, help="The first of them; never one that figures are told of.")
@@ -37,24 +40,22 @@ def grow_forest(  # noqa: PLR0913 - one parameter per option of the command
     `--seeds 1 --dose 20 --size 96 --frames 24`.
     """
     from napari_fluoroinject.benchmark.growing import examples_of, gather_examples, grow
-    from napari_fluoroinject.benchmark.live_growing import live_examples_of
+    from napari_fluoroinject.benchmark.live_growing import grow_live, live_examples_of
     from napari_fluoroinject.benchmark.vascular import DOSES_NGY, scene_keys, vascular_cases
 
     out.touch()  # fail before the work and not after it
-    doses = tuple(dose or DOSES_NGY)
+    doses, scenes = tuple(dose or DOSES_NGY), tuple(scene or scene_keys("both"))
     todo = tuple(
-        vascular_cases(
-            scene_keys("both"), seeds=seeds, first_seed=first_seed, size=size, frames=frames
-        )
+        vascular_cases(scenes, seeds=seeds, first_seed=first_seed, size=size, frames=frames)
     )
     with progress() as tell:
         look = live_examples_of if live else examples_of
         loops = gather_examples(todo, doses_ngy=doses, look=look, jobs=jobs, progress=tell)
     told = ", ".join(f"{one:g}" for one in doses)
-    forest = grow(
+    forest = (grow_live if live else grow)(
         loops,
         grown_on=f"{len(loops)} synthetic loops of {size} x {size} x {frames}, seeds {first_seed} "
-        f"to {first_seed + seeds - 1} of {len(scene_keys('both'))} scenes, {told} nGy per frame",
+        f"to {first_seed + seeds - 1} of {len(scenes)} scenes, {told} nGy per frame",
     )
     forest.save(out)
     typer.echo(f"{out}: {len(forest.roots)} trees; alarm from {forest.alarm:.2f}")

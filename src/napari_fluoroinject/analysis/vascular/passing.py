@@ -13,6 +13,8 @@ from napari_fluoroinject.analysis.vascular.evidence import Window
 from napari_fluoroinject.model.arrays import DoubleArray, FloatArray
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from napari_fluoroinject.analysis.vascular.evidence import Evidence
 
 SLOWNESS_S_PER_MM = (0.0, 0.02, -0.02, 0.04, -0.04)
@@ -110,24 +112,42 @@ def run_along(line: FloatArray, evidence: Evidence, *, frames_per_s: float, even
 
 def best_fit(run: Run, *, stays: bool) -> Fit:
     """The best of all times, speeds and durations; `NO_FIT` where there are too few frames."""
-    starts = range(
+    starts = np.arange(
         max(run.mask_start + _FEWEST_BEFORE, run.event[0] + _STARTS[0]),
         min(run.frames - _LATEST_FRAMES, run.event[1] + _STARTS[1]),
         _STRIDE_FRAMES,
     )
-    durations = (inf,) if stays else PASSING_S
-    fits = (
-        _fit(run, start, slowness, seconds)
-        for slowness, seconds, start in product(SLOWNESS_S_PER_MM, durations, starts)
-    )
-    known = [fit for fit in fits if fit is not None]
-    return max(known, key=lambda fit: fit.snr) if known else NO_FIT
+    best, known = NO_FIT, False
+    for slowness, seconds in product(SLOWNESS_S_PER_MM, (inf,) if stays else PASSING_S):
+        if not len(starts):
+            break
+        snr, rise = _fits(run, starts, slowness, seconds)
+        at = int(np.argmax(snr))
+        if snr[at] == -inf or (known and not snr[at] > best.snr):
+            continue
+        pieces = [float(piece.mean()) for piece in np.array_split(rise[at], _PIECES)]
+        known = True
+        best = Fit(
+            snr=float(snr[at]),
+            seconds=seconds,
+            slowness_s_per_mm=slowness,
+            start_frame=int(starts[at]),
+            median=float(np.median(pieces)),
+            least=min(pieces),
+        )
+    return best
 
 
-def _fit(run: Run, start_frame: int, slowness: float, seconds: float) -> Fit | None:
+def _fits(
+    run: Run, starts: npt.NDArray[np.int64], slowness: float, seconds: float
+) -> tuple[DoubleArray, DoubleArray]:
+    """Windows that begin at many times.
+
+    (starts,) signal over noise, -inf where there are too few frames; (starts, places) rises.
+    """
     rate = run.frames_per_s
-    start = start_frame + run.way_mm * slowness * rate
-    end = np.full(len(start), float(run.frames)) if seconds == inf else start + seconds * rate
+    start = starts[:, None] + run.way_mm * slowness * rate
+    end = np.full(start.shape, float(run.frames)) if seconds == inf else start + seconds * rate
     during, counts = run.mean(start, end)
     before, counts_before = run.mean(
         np.maximum(start - REFERENCE_S * rate, run.mask_start), start - 1
@@ -138,23 +158,16 @@ def _fit(run: Run, start_frame: int, slowness: float, seconds: float) -> Fit | N
         later = end + _GAP_S * rate
         after, counts_after = run.mean(later, later + REFERENCE_S * rate)
         enough &= counts_after >= _FEWEST_AFTER
-        if after.mean() > before.mean():
-            compared, scatter = after, _scatter(counts_after)
-    if enough.mean() < _LEAST_SHARE:
-        return None
+        higher = after.mean(axis=1) > before.mean(axis=1)
+        compared = np.where(higher[:, None], after, before)
+        scatter = np.where(higher, _scatter(counts_after), scatter)
     rise = during - compared
-    pieces = [float(piece.mean()) for piece in np.array_split(rise, _PIECES)]
-    variance = (_scatter(counts) + scatter) * _CORRELATED / len(start)
-    return Fit(
-        snr=float(rise.mean() / np.sqrt(variance)),
-        seconds=seconds,
-        slowness_s_per_mm=slowness,
-        start_frame=start_frame,
-        median=float(np.median(pieces)),
-        least=min(pieces),
-    )
+    variance = (_scatter(counts) + scatter) * _CORRELATED / len(run.way_mm)
+    snr = rise.mean(axis=1) / np.sqrt(variance)
+    return np.where(enough.mean(axis=1) < _LEAST_SHARE, -inf, snr), rise
 
 
-def _scatter(counts: DoubleArray) -> float:
-    """Variance of a mean of so many frames, in units of one frame's."""
-    return float((1.0 / np.maximum(counts, 1)).mean())
+def _scatter(counts: DoubleArray) -> DoubleArray:
+    """Variance of means of so many frames (starts, places), in units of one frame's."""
+    variance: DoubleArray = (1.0 / np.maximum(counts, 1)).mean(axis=1)
+    return variance
