@@ -19,6 +19,7 @@ from napari_fluoroinject.analysis.live_run import (
     LiveRun,
 )
 from napari_fluoroinject.analysis.live_scene import KEPT_EXPOSURES, MASK_FRAMES
+from napari_fluoroinject.analysis.live_told import STEP_TEXT
 from napari_fluoroinject.analysis.live_warm import warm_up_run
 from napari_fluoroinject.compute.backend import choose
 from napari_fluoroinject.errors import AnalysisError
@@ -168,6 +169,20 @@ def test_8_bit_pictures_are_followed_and_said_to_be_relative(before, injected, o
     assert told[-1].phase == "following"
     texts = [text for one in told for text in one.remarks]
     assert sum("not quantitative" in text for text in texts) == 1
+
+
+@pytest.mark.parametrize(("bits", "factor", "doubted"), [(8, 0.75, 1), (8, 1.0, 0), (16, 0.75, 0)])
+def test_maps_of_processed_pictures_are_doubted_from_a_step_of_brightness_on(
+    injected, on, bits, factor, doubted
+):
+    dimmed = injected.astype(np.float64)
+    dimmed[60:] *= factor
+    if bits == 8:
+        dimmed *= 255 / dimmed.max()
+    dtype = np.dtype(f"uint{bits}")
+    told = follow(new_run(on, dtype=dtype), np.clip(np.rint(dimmed), 0, 2**bits - 1).astype(dtype))
+    assert told[59].phase == told[-1].phase == "following"
+    assert sum(STEP_TEXT in one.remarks for one in told) == doubted
 
 
 def test_masks_laid_beside_hold_up_no_frame(before, injected, on):

@@ -17,6 +17,7 @@ from napari_fluoroinject.analysis.live_scene import (
 )
 from napari_fluoroinject.analysis.live_told import (
     RELATIVE_TEXT,
+    STEP_TEXT,
     LiveWarning,
     RunPhase,
     RunStatus,
@@ -36,6 +37,9 @@ __all__ = ["RENEW_S", "LiveRun", "LiveWarning", "RunPhase", "RunStatus"]
 
 NEW_RUN_S = 2.0
 """After a longer pause between exposures a run is another: it has a mask of its own."""
+STEP_LN = 0.05
+"""A step of the brightness by so much shows in the maps of pictures that were made for display; of
+values that go with the dose the frame's own offset takes it off."""
 LOST_FRAMES = 10
 """After so many lost frames in a row the mask no longer fits."""
 
@@ -117,6 +121,7 @@ class LiveRun:
         self._count = self._count + 1 if index is None else index
         self._renewed, self._remarks, seen = False, [], None
         self._begin_anew_if_needed(look)
+        self._doubt_stepped(look)
         if look.fresh and self._scene is not None:
             seen = self._exposure(self._watch.cut(stored), time_s)
         return RunStatus(
@@ -212,6 +217,13 @@ class LiveRun:
         if not self._said_relative:
             self._said_relative = True
             self._remarks.append(RELATIVE_TEXT)
+
+    def _doubt_stepped(self, look: Look) -> None:
+        """Say that maps do not hold over a step of the brightness of processed pictures."""
+        stepped = look.step_ln is not None and abs(look.step_ln) >= STEP_LN
+        shown = self._intensity.relationship == "display"
+        if stepped and shown and self._course.maps is not None:
+            self._remarks.append(STEP_TEXT)
 
     def _exposure(self, cut: StoredArray, time_s: float) -> Seen | None:
         """Take in a fresh exposure."""

@@ -10,6 +10,10 @@ from napari_fluoroinject.analysis.following import FrameStatus
 
 RunPhase = Literal["searching", "settling", "waiting", "following"]
 """The picture area is not known; mask frames are gathered; contrast is awaited; maps are made."""
+STEP_TEXT = (
+    "The brightness of pictures made for display stepped while maps were made: opacity and extent "
+    "from here on do not compare with those before."
+)
 UPTAKE_TEXT = (
     "A tubular run-off reached the alarm threshold in the last frames; look at the run. What the "
     "analysis of the whole run says may differ, and no warning would not mean that there is none."
