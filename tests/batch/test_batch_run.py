@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections import deque
 from dataclasses import replace
@@ -263,9 +262,10 @@ def test_a_wrong_request_ends_the_batch(orders, tmp_path):
 
 def test_a_batch_that_is_stopped_ends_what_is_in_work_and_begins_nothing(orders, tmp_path):
     out = tmp_path / "out"
-    asked = itertools.chain([False], itertools.repeat(True))
-    outcome = run(out, orders, stopping=lambda: next(asked))
-    assert (outcome.stopped, outcome.done) == (True, 2)
+    pool = Saying(out)
+    outcome = run(out, orders, pool, stopping=lambda: bool(pool.given))
+    assert outcome.stopped
+    assert 1 <= outcome.done == len(pool.given) <= 2  # as many as were planned by then
     assert not outcome.complete
     assert run(out, orders).complete
 
