@@ -173,8 +173,13 @@ def test_a_run_that_waits_is_listed_and_the_next_live_hands_it_over(tmp_path):
     assert done.exit_code == 1, done.output
     assert "1 runs wait" in done.stderr
 
+    def recordings():
+        return json.loads(invoke("recordings", record, "--json").stdout)
+
+    (first,) = (one["recording"] for one in recordings())
+
     def listed():
-        (entry,) = json.loads(invoke("recordings", record, "--json").stdout)[:1]
+        (entry,) = (one for one in recordings() if one["recording"] == first)
         assert entry["frames"] == 24
         (run,) = entry["runs"]
         return run["kept"], run["to"]
