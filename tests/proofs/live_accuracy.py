@@ -24,6 +24,7 @@ from napari_fluoroinject.analysis.live_run import LiveRun
 from napari_fluoroinject.analysis.live_uptake import Uptake, UptakeWatch
 from napari_fluoroinject.analysis.placing import Lens
 from napari_fluoroinject.benchmark.growing import VASCULAR, label
+from napari_fluoroinject.benchmark.live_growing import cuts
 from napari_fluoroinject.benchmark.run import exposed
 from napari_fluoroinject.benchmark.vascular import vascular_cases
 from napari_fluoroinject.compute.backend import choose
@@ -51,10 +52,6 @@ SCENES = (
 WARNING = "vascular_uptake"
 FEWEST_PX = 200
 """Maps are compared where both see contrast in so many pixels."""
-
-
-SHORT_FRAMES, AFTER_FRAMES, NO_ONSET = 15, 45, 32
-"""Frames before contrast in the shorter loop, after its begin in both; where it is cut without."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,17 +101,15 @@ def made(case: Case) -> Iterator[Made]:
     )
     phantom = next(iter(exposed(case, settings, (20.0,))))
     truth, stored = phantom.truth, phantom.loop.frames.every()
-    onset = NO_ONSET if truth.onset_frame is None else truth.onset_frame
-    for lead_in, first in (("all", 0), ("1 s", max(onset - SHORT_FRAMES, 0))):
-        cut = slice(first, onset + AFTER_FRAMES)
-        times_s = truth.times_s[cut]
+    for lead_in, cut in zip(("all", "1 s"), cuts(truth, len(stored)), strict=True):
+        first, times_s = cut.start, truth.times_s[cut]
         yield Made(
             case=f"{case.key} {case.twin} {case.seed}",
             lead_in=lead_in,
             loop=replace(
                 phantom.loop, frames=ArrayFrames(stored[cut]), times_s=times_s - times_s[0]
             ),
-            true_onset=None if truth.onset_frame is None else onset - first,
+            true_onset=None if truth.onset_frame is None else truth.onset_frame - first,
             run_off=_run_off(truth, first),
             vessels=truth.labels == VASCULAR,
             procedure=truth.procedure,

@@ -16,6 +16,7 @@ from napari_fluoroinject.model.arrays import FloatArray
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from napari_fluoroinject.analysis.vascular.traits import Traits
     from napari_fluoroinject.model.arrays import BoolArray, DoubleArray
 
 SAME_PX = 5.0
@@ -73,9 +74,9 @@ LIVE_TRAITS = (*TRAITS, *(one.name for one in fields(Moment)))
 """The order of a vector that the live forest judges."""
 
 
-def moment_vector(moment: Moment) -> FloatArray:
-    """As an array, in the order of the fields."""
-    return np.array(astuple(moment), np.float32)
+def live_vector(traits: Traits, moment: Moment) -> FloatArray:
+    """(traits,), in the order of `LIVE_TRAITS`."""
+    return np.concatenate([traits.vector(), np.array(astuple(moment), np.float32)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -14,7 +14,7 @@ from napari_fluoroinject.analysis.live_moment import (
     Before,
     Field,
     Moment,
-    moment_vector,
+    live_vector,
     shape_of,
 )
 from napari_fluoroinject.analysis.vascular.detectors import CLIP, FRONT, Candidate, Clock
@@ -87,7 +87,7 @@ class Uptake:
 
     def vector(self) -> FloatArray:
         """(traits,), in the order of `LIVE_TRAITS`."""
-        return np.concatenate([self.traits.vector(), moment_vector(self.moment)])
+        return live_vector(self.traits, self.moment)
 
 
 class UptakeWatch:
@@ -229,6 +229,7 @@ class UptakeWatch:
         for way in ways:
             self._before.keep(way.nodes, self._count, way.mean)
         field = Field.of(picture, [*self._pictures][-FILM_FRAMES:], self._allowed)
+        # the second rivals the first, the first all others
         rivals = [way.mean for way in ways[1::-1]] if len(ways) > 1 else [0.0]
         return [
             Moment(
@@ -262,9 +263,8 @@ class UptakeWatch:
     def _judged(self, candidate: Candidate, traits: Traits, moment: Moment) -> Uptake:
         forest = load_live_forest()
         first, stop = (edge - _MASK_FRAMES for edge in candidate.window)
-        vector = np.concatenate([traits.vector(), moment_vector(moment)])
         return Uptake(
-            score=forest.judge(vector) / forest.alarm,
+            score=forest.judge(live_vector(traits, moment)) / forest.alarm,
             first_frame=self._frames[first],
             last_frame=self._frames[stop - 1],
             path_px=candidate.path,

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from napari_fluoroinject.benchmark.cases import Case
     from napari_fluoroinject.model.arrays import FloatArray
     from napari_fluoroinject.model.cine import CineLoop
-    from napari_fluoroinject.phantom import Phantom
+    from napari_fluoroinject.phantom import Phantom, Truth
 
-SHORT_FRAMES, AFTER_FRAMES, NO_ONSET = 15, 45, 32
+_SHORT_FRAMES, _AFTER_FRAMES, _NO_ONSET = 15, 45, 32
 """Frames before contrast in the shorter loop, after its begin in both; where it is cut without."""
 
 
@@ -45,10 +45,17 @@ def live_examples_of(case: Case, doses_ngy: Sequence[float]) -> tuple[Examples, 
         needle=case.needle,
     )
     return tuple(
-        _followed(phantom, case, short=short)
+        _followed(phantom, case, cut)
         for phantom in exposed(case, settings, doses_ngy)
-        for short in (False, True)
+        for cut in cuts(phantom.truth, phantom.loop.shape[0])
     )
+
+
+def cuts(truth: Truth, frames: int) -> tuple[slice, slice]:
+    """Frames of a loop as it is followed: with all before contrast, and with a second of them."""
+    onset = _NO_ONSET if truth.onset_frame is None else truth.onset_frame
+    stop = min(onset + _AFTER_FRAMES, frames)
+    return slice(0, stop), slice(max(onset - _SHORT_FRAMES, 0), stop)
 
 
 def grow_live(loops: Sequence[Examples], *, grown_on: str) -> Forest:
@@ -73,13 +80,11 @@ class _Gathering(LiveRun):
         super()._judge(masked, kept, replace(seen, uptakes=()))
 
 
-def _followed(phantom: Phantom, case: Case, *, short: bool) -> Examples:
+def _followed(phantom: Phantom, case: Case, cut: slice) -> Examples:
     truth, loop = phantom.truth, phantom.loop
     times = np.arange(loop.shape[0]) / 15.0 if loop.times_s is None else loop.times_s
-    onset = NO_ONSET if truth.onset_frame is None else truth.onset_frame
-    first = max(onset - SHORT_FRAMES, 0) if short else 0
-    run = _Gathering(loop)
-    for frame in range(first, min(onset + AFTER_FRAMES, loop.shape[0])):
+    run, first = _Gathering(loop), cut.start
+    for frame in range(first, cut.stop):
         run.add(loop.frames.frame(frame), float(times[frame]))
     vessels, shown = truth.labels == VASCULAR, truth.run_off_frames
     labels = []
